@@ -1,0 +1,155 @@
+//! Puts the rooms together: opens what is kept, binds the listeners, follows the configuration, and stops in order.
+
+mod reload;
+mod signals;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use roundelay_routing::Router;
+use tokio::{runtime, sync::watch};
+
+pub use self::reload::ReloadFault;
+use self::reload::Reloader;
+use crate::{
+    admin::Admin,
+    auth::{KeyFault, Keys, Pepper, PepperFault, admin::AdminGate},
+    common::secret::Secret,
+    config::Config,
+    exchange::{Gateway, Snapshot, SnapshotFault},
+    journal::{ExchangeIds, Journal, JournalFault, Recorder},
+    server::Server,
+    store::{Store, StoreFault},
+};
+
+/// A gateway whose listeners are bound: connections wait, and are served once it runs.
+#[derive(Debug)]
+pub struct App {
+    gateway: Arc<Gateway>,
+    server: Server,
+    admin: Admin,
+    reloader: Arc<Reloader>,
+    first_admin_token: Option<Secret>,
+}
+
+/// Why a gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The file with which key hashes are made.
+    #[error(transparent)]
+    Pepper(#[from] PepperFault),
+    /// The operator's token.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalFault),
+    /// The configuration.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotFault),
+    /// An address.
+    #[error("cannot listen on {address}: {source}; is another gateway running there? `{setting}` in the configuration moves it")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The setting that names it.
+        setting: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket for commands.
+    #[error("cannot make the socket for commands at {path}: {source}")]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Anything else of the system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl App {
+    /// Opens everything and binds every listener. Nothing is served yet.
+    ///
+    /// # Errors
+    /// See [`StartFault`]; each says what to do.
+    pub fn open(mut config: Config, data: &Path) -> Result<Self, StartFault> {
+        if config.server.workers == 0 {
+            config.server.workers = thread::available_parallelism().map_or(1, usize::from);
+        }
+        let store = Store::open(data)?;
+        let pepper = Pepper::open(data)?;
+        let keys = Keys::load(store.clone(), pepper.clone())?;
+        let (gate, first_admin_token) = AdminGate::open(&store, pepper)?;
+        let ids = ExchangeIds::new(store.newest_exchange()?);
+        let recorder = Recorder::start(store.clone(), Journal::open(data)?)?;
+
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        let mut router = Router::new(config.routing.clone(), u64::from_ne_bytes(seed));
+        let settings = config.server.clone();
+        let source = config.source.clone();
+        let snapshot = Snapshot::adopt(config, &mut router)?;
+        let gateway = Arc::new(Gateway::new(settings.clone(), snapshot, router, keys, recorder, ids));
+
+        let server = Server::bind(settings.listen, settings.workers)
+            .map_err(|source| StartFault::Bind { address: settings.listen, setting: "server.listen", source })?;
+        let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), source));
+        let admin = Admin::bind(Arc::clone(&gateway), store, gate, reloader.clone(), data)?;
+        Ok(Self { gateway, server, admin, reloader, first_admin_token })
+    }
+
+    /// What all exchanges share.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Where callers connect.
+    pub fn callers_address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Where operators connect.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// The operator's token, at the first start only: it is shown once.
+    pub fn first_admin_token(&self) -> Option<&Secret> {
+        self.first_admin_token.as_ref()
+    }
+
+    /// Serves until told to stop, by a signal or by `stop`; then drains, and stores what was recorded.
+    pub fn run(self, stop: (watch::Sender<bool>, watch::Receiver<bool>)) -> io::Result<()> {
+        let (stopper, stopped) = stop;
+        let callers = self.server.start(&self.gateway, &stopped);
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let signals = signals::follow(Arc::clone(&self.reloader), stopper, stopped.clone());
+            let files = self.reloader.follow_file(stopped.clone());
+            let admin = self.admin.serve(stopped.clone());
+            tokio::join!(signals, files, admin);
+        });
+        for thread in callers {
+            join(thread);
+        }
+        self.gateway.recorder.shutdown();
+        Ok(())
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread that served callers ended in a panic");
+    }
+}

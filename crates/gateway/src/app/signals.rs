@@ -1,0 +1,28 @@
+//! What the system tells a running gateway: stop, and read the configuration again.
+
+use std::sync::Arc;
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use super::reload::Reloader;
+
+/// Follows signals until the gateway stops: SIGTERM and SIGINT stop it, SIGHUP reloads.
+pub(super) async fn follow(reloader: Arc<Reloader>, stopper: watch::Sender<bool>, mut stopped: watch::Receiver<bool>) {
+    let listen = |kind| signal(kind).expect("a runtime with signals runs here");
+    let mut terminate = listen(SignalKind::terminate());
+    let mut interrupt = listen(SignalKind::interrupt());
+    let mut hang_up = listen(SignalKind::hangup());
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reloader.reload_and_log(),
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        }
+    }
+    tracing::info!("stopping: no new connections; what runs may finish");
+    stopper.send_replace(true);
+}

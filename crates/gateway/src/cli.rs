@@ -1,0 +1,104 @@
+//! What a person types, and what they are told.
+
+mod check;
+mod rehearse;
+mod serve;
+mod version;
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Complaints, Config};
+
+/// A self-hosted gateway between applications and the models of many providers.
+#[derive(Debug, Parser)]
+#[command(name = "roundelay", version, about, max_term_width = 110, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// The configuration file. Without one: `roundelay.toml` if it is here, else providers from the environment's API keys.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder for keys, records and the journal.
+    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Print JSON, for scripts.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve(serve::Serve),
+    /// Check the configuration and say what to write instead.
+    Check,
+    /// Run the rehearsal provider: a model server that misbehaves on request.
+    Rehearse(rehearse::Rehearse),
+    /// Print the version.
+    Version,
+}
+
+/// Runs the command that was typed.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let common = &cli.common;
+    let ran = match cli.command {
+        Command::Serve(serve) => serve.run(common),
+        Command::Check => check::run(common),
+        Command::Rehearse(rehearse) => rehearse.run(common),
+        Command::Version => version::run(common),
+    };
+    match ran {
+        Ok(code) => code,
+        Err(failure) => {
+            complain(&failure, common.json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command could not do what was asked.
+type Failure = Box<dyn std::error::Error>;
+
+fn complain(failure: &dyn fmt::Display, is_json: bool) {
+    if is_json {
+        let error = serde_json::json!({ "error": failure.to_string() });
+        // A closed standard error leaves nobody to tell.
+        let _ = writeln!(io::stderr(), "{error}");
+    } else {
+        let _ = writeln!(io::stderr(), "roundelay: {failure}");
+    }
+}
+
+/// Prints a line of a command's output. A reader that left (`| head`) ends the output, not the command.
+fn say(line: &dyn fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+const DEFAULT_FILE: &str = "roundelay.toml";
+
+impl Common {
+    /// The configuration that `--config` names, or that is found without it.
+    fn load(&self) -> Result<Config, Complaints> {
+        let environment = config::process_environment;
+        match &self.config {
+            Some(path) => config::load(path, &environment),
+            None if Path::new(DEFAULT_FILE).exists() => config::load(Path::new(DEFAULT_FILE), &environment),
+            None => config::from_environment(&environment),
+        }
+    }
+}

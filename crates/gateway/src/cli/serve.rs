@@ -1,0 +1,58 @@
+//! `roundelay serve`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::sync::watch;
+
+use super::{Common, Failure, say};
+use crate::{app::App, config::Source, telemetry};
+
+/// Run the gateway.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  OPENAI_API_KEY=sk-… roundelay serve            every model of OpenAI, nothing to configure
+  roundelay serve --config roundelay.toml        pools, weights, fallbacks
+  kill -HUP $(pidof roundelay)                   read the changed file again (a saved file is noticed by itself)")]
+pub(super) struct Serve {}
+
+impl Serve {
+    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
+        let config = common.load()?;
+        let redactor = telemetry::Redactor::default();
+        let _log = telemetry::init(&config.log, &redactor)?;
+        for warning in &config.warnings {
+            tracing::warn!(%warning, "in the configuration");
+        }
+        let source = config.source.clone();
+        let app = App::open(config, &common.data)?;
+        greet(&app, &source, common);
+        app.run(watch::channel(false))?;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn greet(app: &App, source: &Source, common: &Common) {
+    let (callers, admin) = (app.callers_address(), app.admin_address());
+    if common.json {
+        say(&serde_json::json!({
+            "callers": callers.to_string(),
+            "admin": admin.to_string(),
+            "admin_token": app.first_admin_token().map(|token| token.expose()),
+        }));
+        return;
+    }
+    say(&format_args!("callers    http://{callers}/v1"));
+    say(&format_args!("operators  http://{admin}"));
+    match source {
+        Source::File(path) => say(&format_args!("from       {}", path.display())),
+        Source::Environment(names) => say(&format_args!("from       {}", names.join(", "))),
+    }
+    if let Some(token) = app.first_admin_token() {
+        say(&format_args!("\nadmin token, shown this once: {}", token.expose()));
+    }
+    if app.gateway().keys.list().is_ok_and(|keys| keys.is_empty()) {
+        say(&format_args!("\nno API key exists yet: roundelay keys create --name NAME --data {}", common.data.display()));
+    }
+}

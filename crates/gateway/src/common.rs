@@ -1,0 +1,5 @@
+//! What every room may use: the clock, secrets, and little else.
+
+pub mod clock;
+pub mod secret;
+pub mod tasks;

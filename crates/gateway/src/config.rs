@@ -1,0 +1,198 @@
+//! What the operator wrote, read strictly: every fault is found at once, with its place and what to write instead.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use roundelay_routing as routing;
+use toml::de::DeTable;
+
+pub use self::{
+    base_url::{BaseUrl, BaseUrlFault, Host},
+    complaint::{Complaint, Complaints},
+    deployments::{Deployment, Layout},
+    environment::process_environment,
+    log::{Log, LogFormat, LogLevel},
+    models::{Model, ModelDeployment},
+    names::Found,
+    pools::{Handover, Pool},
+    price::Price,
+    providers::{Protocol, Provider},
+    server::Server,
+    timeouts::Timeouts,
+};
+use self::{names::Names, reader::Reading, roster::Roster};
+
+mod base_url;
+mod catalogue;
+mod complaint;
+mod deployments;
+mod environment;
+mod interpolation;
+mod known_providers;
+mod log;
+mod models;
+mod names;
+mod pools;
+mod price;
+mod providers;
+mod reader;
+mod roster;
+mod routing_settings;
+mod server;
+mod timeouts;
+
+/// One whole configuration: checked, resolved, and free of references to the text it came from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Listeners and the limits of the callers' side.
+    pub server: Server,
+    /// The providers, in the order they were written.
+    pub providers: Vec<Provider>,
+    /// The models that can be asked for: those written, those of the catalogue that a provider here serves,
+    /// and one open model a provider for `provider/anything` (see [`Model::is_open`]).
+    pub models: Vec<Model>,
+    /// The pools, in the order they were written.
+    pub pools: Vec<Pool>,
+    /// The numbers of breakers, cooldowns, retries and affinity.
+    pub routing: routing::Settings,
+    /// How the log is written.
+    pub log: Log,
+    /// What is allowed but deserves a second look.
+    pub warnings: Vec<Complaint>,
+    /// Where all this came from.
+    pub source: Source,
+    names: Names,
+}
+
+/// Where a configuration came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file, or a text that was given this name.
+    File(PathBuf),
+    /// The environment variables of these providers.
+    Environment(Vec<&'static str>),
+}
+
+/// The environment as a function, so that a test can have its own; [`process_environment`] is the real one.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Largest configuration file, in bytes.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Reads and checks a configuration file.
+///
+/// # Errors
+///
+/// All faults found, in the order of the file. None of them holds a value that came from outside the file.
+pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, Complaints> {
+    let file = path.display().to_string();
+    let text = read_file(path).map_err(|fault| {
+        let instead = match fault.kind() {
+            io::ErrorKind::NotFound => {
+                Some("name a file with `--config FILE`, or start without one".to_owned())
+            }
+            io::ErrorKind::InvalidData => Some("save it as UTF-8 text".to_owned()),
+            _ => None,
+        };
+        let message = format!("cannot read this file: {}", fault.kind());
+        Complaints::new(vec![Complaint::of_whole(&file, message, instead)])
+    })?;
+    let mut config = parse(&text, &file, environment)?;
+    config.source = Source::File(path.to_owned());
+    Ok(config)
+}
+
+/// Reads and checks the text of a configuration; `file` is how complaints call it.
+///
+/// # Errors
+///
+/// All faults found, in the order of the text.
+pub fn parse(text: &str, file: &str, environment: Environment<'_>) -> Result<Config, Complaints> {
+    let reading = Reading::new(file, text, environment);
+    let config = read(&reading);
+    let (mut config, warnings) = reading.conclude(config)?;
+    config.warnings = warnings;
+    config.source = Source::File(file.into());
+    Ok(config)
+}
+
+/// Makes a configuration of the providers whose keys are in the environment: `OPENAI_API_KEY` and its like.
+///
+/// # Errors
+///
+/// When there is no key, or a `…_BASE_URL` is wrong.
+pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complaints> {
+    let (providers, source) = environment::providers(environment)?;
+    let written = providers.iter().map(|provider| provider.name.to_string()).collect();
+    let mut roster = Roster::new(&providers, written);
+    roster.add_unwritten(&BTreeSet::new());
+    let models = roster.into_models();
+    Ok(Config {
+        server: Server::default(),
+        names: Names::of(&models, &[]),
+        providers,
+        models,
+        pools: Vec::new(),
+        routing: routing::Settings::default(),
+        log: Log::default(),
+        warnings: Vec::new(),
+        source: Source::Environment(source),
+    })
+}
+
+/// Every key that is understood, with `*` for the names that operators choose: `pools.*.members`.
+pub fn known_keys() -> BTreeSet<String> {
+    let reading = Reading::new("", "[providers.a]\n[models.a]\n[pools.a]\n", &|_| None);
+    read(&reading);
+    reading.known()
+}
+
+fn read_file(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > FILE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    fs::read_to_string(path)
+}
+
+/// Reads everything before it gives up, so that all faults are told at once.
+fn read(reading: &Reading<'_>) -> Option<Config> {
+    let (table, faults) = DeTable::parse_recoverable(reading.text());
+    let document = reading.document(table.get_ref(), &faults);
+    if !faults.is_empty() {
+        // What a broken text seems to say would only bury the real fault under others.
+        document.abandon();
+        return None;
+    }
+    let server = server::read(document.section("server"));
+    let log = log::read(document.section("log"));
+    let settings = routing_settings::read(document.section("routing"));
+    let providers = providers::read_all(&document);
+    providers::complain_of_own_address(&document, &providers, server.listen);
+    let written: BTreeSet<String> =
+        document.names("providers").into_iter().map(|(name, _)| name).collect();
+    if written.is_empty() {
+        let instead =
+            "write `[providers.openai]` with `api_keys = [\"${OPENAI_API_KEY}\"]` below it";
+        document.complain("providers", "no provider is configured", Some(instead.to_owned()));
+    }
+    let mut roster = Roster::new(&providers, written);
+    roster.read_models(&document);
+    let pools = pools::read_all(&document, &mut roster);
+    roster.add_unwritten(&pools.iter().map(|pool| &*pool.name).collect());
+    let models = roster.into_models();
+    document.finish();
+    (!reading.has_faults()).then(|| Config {
+        server,
+        names: Names::of(&models, &pools),
+        providers,
+        models,
+        pools,
+        routing: settings,
+        log,
+        warnings: Vec::new(),
+        source: Source::File(PathBuf::new()),
+    })
+}

@@ -1,0 +1,140 @@
+//! Providers known by name: where their OpenAI-compatible endpoint is, and which variables carry their key.
+//!
+//! Addresses and variables are those of each vendor's own API reference and quick start.
+
+/// A provider that needs no `base_url`.
+#[derive(Debug)]
+pub(super) struct KnownProvider {
+    pub(super) name: &'static str,
+    pub(super) base_url: &'static str,
+    /// Variables that may carry the key; the first that is set is used. Empty for servers that ask for none.
+    pub(super) key_variables: &'static [&'static str],
+    /// The variable that may move the endpoint.
+    pub(super) base_url_variable: &'static str,
+}
+
+/// The provider of that name.
+pub(super) fn known_provider(name: &str) -> Option<&'static KnownProvider> {
+    KNOWN_PROVIDERS.iter().find(|provider| provider.name == name)
+}
+
+const fn hosted(
+    name: &'static str,
+    base_url: &'static str,
+    key_variables: &'static [&'static str],
+    base_url_variable: &'static str,
+) -> KnownProvider {
+    KnownProvider { name, base_url, key_variables, base_url_variable }
+}
+
+const fn local(name: &'static str, base_url: &'static str) -> KnownProvider {
+    KnownProvider { name, base_url, key_variables: &[], base_url_variable: "" }
+}
+
+/// In the order in which a start without a file takes them.
+pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
+    hosted("openai", "https://api.openai.com/v1", &["OPENAI_API_KEY"], "OPENAI_BASE_URL"),
+    hosted(
+        "anthropic",
+        "https://api.anthropic.com/v1",
+        &["ANTHROPIC_API_KEY"],
+        "ANTHROPIC_BASE_URL",
+    ),
+    hosted(
+        "gemini",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+        "GEMINI_BASE_URL",
+    ),
+    hosted("deepseek", "https://api.deepseek.com/v1", &["DEEPSEEK_API_KEY"], "DEEPSEEK_BASE_URL"),
+    hosted("mistral", "https://api.mistral.ai/v1", &["MISTRAL_API_KEY"], "MISTRAL_BASE_URL"),
+    hosted("groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], "GROQ_BASE_URL"),
+    hosted(
+        "openrouter",
+        "https://openrouter.ai/api/v1",
+        &["OPENROUTER_API_KEY"],
+        "OPENROUTER_BASE_URL",
+    ),
+    hosted(
+        "moonshot",
+        "https://api.moonshot.ai/v1",
+        &["MOONSHOT_API_KEY", "KIMI_API_KEY"],
+        "MOONSHOT_BASE_URL",
+    ),
+    hosted(
+        "dashscope",
+        "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        &["DASHSCOPE_API_KEY"],
+        "DASHSCOPE_BASE_URL",
+    ),
+    hosted(
+        "zhipu",
+        "https://open.bigmodel.cn/api/paas/v4",
+        &["ZHIPUAI_API_KEY", "ZHIPU_API_KEY"],
+        "ZHIPU_BASE_URL",
+    ),
+    hosted("zai", "https://api.z.ai/api/paas/v4", &["ZAI_API_KEY"], "ZAI_BASE_URL"),
+    hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"], "XAI_BASE_URL"),
+    hosted("minimax", "https://api.minimax.io/v1", &["MINIMAX_API_KEY"], "MINIMAX_BASE_URL"),
+    hosted("cerebras", "https://api.cerebras.ai/v1", &["CEREBRAS_API_KEY"], "CEREBRAS_BASE_URL"),
+    hosted("together", "https://api.together.xyz/v1", &["TOGETHER_API_KEY"], "TOGETHER_BASE_URL"),
+    hosted(
+        "fireworks",
+        "https://api.fireworks.ai/inference/v1",
+        &["FIREWORKS_API_KEY"],
+        "FIREWORKS_BASE_URL",
+    ),
+    hosted(
+        "perplexity",
+        "https://api.perplexity.ai",
+        &["PERPLEXITY_API_KEY"],
+        "PERPLEXITY_BASE_URL",
+    ),
+    hosted(
+        "siliconflow",
+        "https://api.siliconflow.cn/v1",
+        &["SILICONFLOW_API_KEY"],
+        "SILICONFLOW_BASE_URL",
+    ),
+    hosted("nvidia", "https://integrate.api.nvidia.com/v1", &["NVIDIA_API_KEY"], "NVIDIA_BASE_URL"),
+    hosted(
+        "cohere",
+        "https://api.cohere.ai/compatibility/v1",
+        &["COHERE_API_KEY"],
+        "COHERE_BASE_URL",
+    ),
+    local("ollama", "http://127.0.0.1:11434/v1"),
+    local("vllm", "http://127.0.0.1:8000/v1"),
+    local("llamacpp", "http://127.0.0.1:8080/v1"),
+    local("lmstudio", "http://127.0.0.1:1234/v1"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{super::base_url::BaseUrl, *};
+
+    #[test]
+    fn every_known_address_is_one() {
+        for known in KNOWN_PROVIDERS {
+            let base_url = BaseUrl::parse(known.base_url).expect(known.name);
+            assert_eq!(base_url.to_string(), known.base_url, "written as it would be printed");
+            assert_eq!(
+                base_url.https,
+                !known.key_variables.is_empty(),
+                "{}: a key goes over TLS alone",
+                known.name
+            );
+        }
+    }
+
+    #[test]
+    fn names_and_variables_are_unique() {
+        let mut seen = std::collections::BTreeSet::new();
+        for known in KNOWN_PROVIDERS {
+            assert!(seen.insert(known.name), "{}", known.name);
+            for variable in known.key_variables {
+                assert!(seen.insert(variable), "{variable}");
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! `[models.NAME]`: what callers may ask for, and where it is served.
+
+use std::{sync::Arc, time::Duration};
+
+use roundelay_routing as routing;
+
+use super::{
+    catalogue::{self, KnownModel},
+    price::{self, Price},
+    reader::{At, Place, Section},
+    roster::Roster,
+    timeouts::{Timeouts, TimeoutsWritten},
+};
+
+/// A name callers may ask for.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The name callers write into `model`; `provider/*` when the model is open.
+    pub name: Arc<str>,
+    /// Where it is served. Each becomes one deployment a key of its provider.
+    pub deployments: Vec<ModelDeployment>,
+    /// The order in which its deployments are offered.
+    pub strategy: routing::Strategy,
+    /// Input and output together, in tokens; `None` when not known.
+    pub context_window: Option<u64>,
+    /// Most tokens of output; `None` when not known.
+    pub max_output: Option<u64>,
+    /// What it can do; everything when not known.
+    pub capabilities: routing::Capabilities,
+    /// Its price, when one was written. Kept exactly.
+    pub price: Option<Price>,
+    /// Most attempts for one exchange that asks for this model itself.
+    pub attempts: u32,
+    /// Longest time to the first content of an exchange that asks for this model itself, over all attempts.
+    pub deadline: Duration,
+}
+
+/// One place where a model is served.
+#[derive(Debug, Clone)]
+pub struct ModelDeployment {
+    /// Index into [`super::Config::providers`].
+    pub provider: usize,
+    /// The name sent on; `None` when the model is open and the caller's own word is sent on.
+    pub upstream_model: Option<Arc<str>>,
+    /// Its share among the model's deployments.
+    pub weight: f64,
+    /// The provider's timers with the model's own in their place.
+    pub timeouts: Timeouts,
+}
+
+/// Attempts of one exchange when nothing was written: the three of Google's SRE book ("Handling Overload").
+pub(super) const ATTEMPTS: u32 = 3;
+
+/// Time to the first content of one exchange when nothing was written.
+pub(super) const DEADLINE: Duration = Duration::from_secs(120);
+
+impl Model {
+    /// Whether this stands for every model of its provider: it is asked for as `provider/anything`.
+    pub fn is_open(&self) -> bool {
+        self.deployments.iter().any(|deployment| deployment.upstream_model.is_none())
+    }
+
+    /// The longest a healthy deployment of it may take to its first content.
+    pub(super) fn patience(&self) -> Duration {
+        self.deployments.iter().map(|place| place.timeouts.first_content).max().unwrap_or_default()
+    }
+
+    /// A model about which nothing was written: what the catalogue knows, or nothing.
+    pub(super) fn unwritten(
+        name: &str,
+        known: Option<&KnownModel>,
+        places: Vec<(usize, Option<Arc<str>>)>,
+        roster: &Roster<'_>,
+    ) -> Self {
+        let capabilities = known.map_or(routing::Capabilities::ALL, |known| known.capabilities);
+        let is_reasoning = known.is_some_and(|known| known.capabilities.reasoning);
+        let deployment = |(provider, upstream_model): (usize, Option<Arc<str>>)| ModelDeployment {
+            provider,
+            upstream_model,
+            weight: 1.0,
+            timeouts: roster.providers[provider]
+                .timeouts_for(&TimeoutsWritten::default(), is_reasoning),
+        };
+        let mut model = Self {
+            name: name.into(),
+            deployments: places.into_iter().map(deployment).collect(),
+            strategy: routing::Strategy::Weighted,
+            context_window: known.and_then(|known| known.context_window),
+            max_output: known.and_then(|known| known.max_output),
+            capabilities,
+            price: None,
+            attempts: ATTEMPTS,
+            deadline: DEADLINE,
+        };
+        model.deadline = DEADLINE.max(model.patience());
+        model
+    }
+}
+
+/// Reads one model. One that is not usable is left out, and complained about.
+pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Option<Model> {
+    let known = catalogue::known_model(name);
+    let (capabilities, is_reasoning) = read_capabilities(section.section("capabilities"), known);
+    let timeouts = TimeoutsWritten::read(section.section("timeouts"));
+    let places = read_deployments(&section, name, known, roster);
+    let deployments: Vec<ModelDeployment> = places
+        .into_iter()
+        .map(|(provider, upstream_model, weight)| ModelDeployment {
+            provider,
+            upstream_model: Some(upstream_model),
+            weight,
+            timeouts: roster.providers[provider].timeouts_for(&timeouts, is_reasoning),
+        })
+        .collect();
+    let mut model = Model {
+        name: name.into(),
+        deployments,
+        strategy: read_strategy(&section).unwrap_or(routing::Strategy::Weighted),
+        context_window: section
+            .count("context_window", 1..TOKENS_MAX)
+            .or_else(|| known.and_then(|known| known.context_window)),
+        max_output: section
+            .count("max_output", 1..TOKENS_MAX)
+            .or_else(|| known.and_then(|known| known.max_output)),
+        capabilities,
+        price: price::read(&section),
+        attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
+        deadline: DEADLINE,
+    };
+    model.deadline = section.duration("deadline").unwrap_or_else(|| DEADLINE.max(model.patience()));
+    refuse_unsupported(&section, "tariffs");
+    if name.is_empty() || name.contains('*') || name.chars().any(char::is_control) {
+        let instead = "leave out `*` and control characters".to_owned();
+        section.reading().complain(
+            section.place(),
+            "this cannot be the name of a model",
+            Some(instead),
+        );
+    }
+    warn_of_retirement(&section, known);
+    section.finish();
+    (!model.deployments.is_empty()).then_some(model)
+}
+
+/// The strategies of this version; the others are known names that get a clear answer.
+pub(super) fn read_strategy(section: &Section<'_>) -> Option<routing::Strategy> {
+    let choices = [
+        ("weighted", Some(routing::Strategy::Weighted)),
+        ("round_robin", Some(routing::Strategy::RoundRobin)),
+        ("priority", Some(routing::Strategy::Priority)),
+        ("fastest", None),
+        ("cheapest", None),
+        ("balanced", None),
+    ];
+    let strategy = section.choice("strategy", &choices)?;
+    if strategy.is_none() {
+        section.complain(
+            "strategy",
+            "this strategy is not supported by this version",
+            Some("write `weighted`, `round_robin` or `priority`".to_owned()),
+        );
+    }
+    strategy
+}
+
+/// Refuses a key that means something, which this version would have to ignore.
+pub(super) fn refuse_unsupported(section: &Section<'_>, key: &'static str) {
+    if section.is_occupied(key) {
+        let instead = "leave it out; ignoring it in silence would surprise you".to_owned();
+        section.complain(key, format!("`{key}` is not supported by this version"), Some(instead));
+    }
+}
+
+fn read_capabilities(
+    section: Section<'_>,
+    known: Option<&KnownModel>,
+) -> (routing::Capabilities, bool) {
+    let base = known.map_or(routing::Capabilities::ALL, |known| known.capabilities);
+    let reasoning = section.boolean("reasoning");
+    let read = |key, otherwise| section.boolean(key).unwrap_or(otherwise);
+    let capabilities = routing::Capabilities {
+        tools: read("tools", base.tools),
+        parallel_tools: read("parallel_tools", base.parallel_tools),
+        vision: read("vision", base.vision),
+        audio: read("audio", base.audio),
+        documents: read("documents", base.documents),
+        json_object: read("json_object", base.json_object),
+        json_schema: read("json_schema", base.json_schema),
+        reasoning: reasoning.unwrap_or(base.reasoning),
+        prefill: read("prefill", base.prefill),
+        logprobs: read("logprobs", base.logprobs),
+        completions: read("completions", base.completions),
+        embeddings: read("embeddings", base.embeddings),
+    };
+    section.finish();
+    // Of a model nobody described it is not known that it reasons, so it gets no extra time for that.
+    (capabilities, reasoning.unwrap_or_else(|| known.is_some() && base.reasoning))
+}
+
+fn read_deployments(
+    section: &Section<'_>,
+    name: &str,
+    known: Option<&KnownModel>,
+    roster: &Roster<'_>,
+) -> Vec<(usize, Arc<str>, f64)> {
+    let Some(written) = section.weights("deployments") else {
+        if !section.has("deployments") {
+            return catalogue_deployments(section, name, known, roster);
+        }
+        return Vec::new();
+    };
+    if !section.is_occupied("deployments") {
+        section.complain("deployments", "a model needs a deployment", Some(FORM.to_owned()));
+    } else if !written.is_empty()
+        && written.iter().all(|At { value: (_, weight), .. }| *weight <= 0.0)
+    {
+        section.complain(
+            "deployments",
+            "every weight is 0",
+            Some("give one of them a weight above 0".to_owned()),
+        );
+    }
+    let mut places: Vec<(usize, Arc<str>, f64)> = Vec::new();
+    for At { value: (reference, weight), place } in written {
+        let Some((provider, upstream_model)) =
+            read_reference(&reference, name, known, &place, section, roster)
+        else {
+            continue;
+        };
+        if places
+            .iter()
+            .any(|(other, upstream, _)| (*other, upstream) == (provider, &upstream_model))
+        {
+            let instead = "write each deployment once; a weight gives it a larger share".to_owned();
+            section.reading().complain(&place, "this deployment is here twice", Some(instead));
+            continue;
+        }
+        places.push((provider, upstream_model, weight));
+    }
+    places
+}
+
+/// `provider` or `provider/upstream_model`.
+fn read_reference(
+    reference: &str,
+    name: &str,
+    known: Option<&KnownModel>,
+    place: &Place,
+    section: &Section<'_>,
+    roster: &Roster<'_>,
+) -> Option<(usize, Arc<str>)> {
+    let (provider, upstream_model) = match reference.split_once('/') {
+        Some((provider, upstream_model)) => (provider, Some(upstream_model)),
+        None => (reference, None),
+    };
+    if upstream_model == Some("") {
+        section.reading().complain(place, "nothing stands after the `/`", Some(FORM.to_owned()));
+        return None;
+    }
+    let index = roster.provider_or_complain(provider, place, section.reading())?;
+    let upstream_model = upstream_model
+        .or_else(|| known.and_then(|known| known.at.get(provider)).map(String::as_str))
+        .unwrap_or(name);
+    Some((index, upstream_model.into()))
+}
+
+fn catalogue_deployments(
+    section: &Section<'_>,
+    name: &str,
+    known: Option<&KnownModel>,
+    roster: &Roster<'_>,
+) -> Vec<(usize, Arc<str>, f64)> {
+    let Some(known) = known else {
+        let message = format!("the catalogue does not know `{name}`, so it needs `deployments`");
+        section.reading().complain(section.place(), message, Some(FORM.to_owned()));
+        return Vec::new();
+    };
+    let places = roster.places_of(known);
+    if places.is_empty() && !known.at.keys().any(|provider| roster.was_written(provider)) {
+        let providers: Vec<&str> = known.at.keys().map(String::as_str).collect();
+        let message = format!("none of the providers of `{name}` is configured");
+        let instead = format!("configure `{}`, or write `deployments`", providers.join("` or `"));
+        section.reading().complain(section.place(), message, Some(instead));
+    }
+    places.into_iter().map(|(provider, upstream_model)| (provider, upstream_model, 1.0)).collect()
+}
+
+fn warn_of_retirement(section: &Section<'_>, known: Option<&KnownModel>) {
+    if let Some(date) = known.and_then(|known| known.retired.as_ref())
+        && !section.has("deployments")
+    {
+        let message =
+            format!("its vendor retired this model on {date}, as far as the catalogue knows");
+        section.reading().warn(section.place(), message, None);
+    }
+}
+
+/// Above any window; keeps sums of tokens far from overflow.
+const TOKENS_MAX: u64 = 1_000_000_001;
+
+const FORM: &str = "write `deployments = [\"provider\"]` or `[\"provider/upstream_model\"]`";

@@ -1,0 +1,239 @@
+//! `[pools.NAME]`: sets of models under one name, with weights, a strategy and a fallback chain.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use roundelay_routing as routing;
+
+use super::{
+    catalogue::known_model,
+    models::{ATTEMPTS, DEADLINE, read_strategy, refuse_unsupported},
+    reader::{At, Place, Reading, Section, Text},
+    roster::Roster,
+};
+
+/// A named set of models.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// The name callers write into `model`.
+    pub name: Arc<str>,
+    /// Indices into [`super::Config::models`] with their weights, in the order they were written.
+    pub members: Vec<(usize, f64)>,
+    /// The order in which its members are offered.
+    pub strategy: routing::Strategy,
+    /// What is asked after the members, in order. The ids are indices into this configuration.
+    pub fallback: Vec<routing::Target>,
+    /// Most attempts for one exchange.
+    pub attempts: u32,
+    /// Longest time to the first content of an exchange, over all attempts.
+    pub deadline: Duration,
+    /// Whether an answer cut after content was shown is carried on by another model.
+    pub continuation: bool,
+    /// What is prepared for a model that takes over a conversation.
+    pub handover: Handover,
+}
+
+/// What is prepared so that another model can carry on a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handover {
+    /// The gateway's choice; today the whole conversation.
+    Auto,
+    /// The whole conversation as the caller sent it.
+    Full,
+}
+
+/// Reads `[pools]`, and lets the roster make what the members need.
+pub(super) fn read_all(document: &Section<'_>, roster: &mut Roster<'_>) -> Vec<Pool> {
+    let sections = document.named_sections("pools");
+    let ids: HashMap<String, u32> =
+        (0..).zip(&sections).map(|(index, (name, _))| (name.clone(), index)).collect();
+    let places: Vec<Place> = sections.iter().map(|(_, section)| section.place().clone()).collect();
+    let mut pools = Vec::new();
+    for (name, section) in sections {
+        pools.push(read(&name, section, &ids, roster));
+    }
+    complain_of_names(document, &pools, &places, roster);
+    complain_of_cycles(document, &pools, &places);
+    pools
+}
+
+fn read(
+    name: &str,
+    section: Section<'_>,
+    ids: &HashMap<String, u32>,
+    roster: &mut Roster<'_>,
+) -> Pool {
+    let members = read_members(&section, ids, roster);
+    let fallback = read_fallback(&section, ids, roster);
+    let patience =
+        members.iter().map(|&(model, _)| roster.model(model).patience()).max().unwrap_or_default();
+    let continuation = section.boolean("continuation").unwrap_or(false);
+    if continuation {
+        section.complain(
+            "continuation",
+            "`continuation = true` is not supported by this version",
+            Some("write `false`: an answer that is cut after content ends with an error the caller can see".to_owned()),
+        );
+    }
+    let pool = Pool {
+        name: name.into(),
+        members,
+        strategy: read_strategy(&section).unwrap_or(routing::Strategy::Weighted),
+        fallback,
+        attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
+        deadline: section.duration("deadline").unwrap_or_else(|| DEADLINE.max(patience)),
+        continuation,
+        handover: read_handover(&section),
+    };
+    refuse_unsupported(&section, "schedule");
+    section.finish();
+    pool
+}
+
+fn read_members(
+    section: &Section<'_>,
+    ids: &HashMap<String, u32>,
+    roster: &mut Roster<'_>,
+) -> Vec<(usize, f64)> {
+    let Some(written) = section.weights("members") else {
+        if !section.has("members") {
+            section.reading().complain(
+                section.place(),
+                "a pool needs members",
+                Some(FORM.to_owned()),
+            );
+        }
+        return Vec::new();
+    };
+    if !section.is_occupied("members") {
+        section.complain("members", "a pool needs at least one member", Some(FORM.to_owned()));
+    } else if !written.is_empty()
+        && written.iter().all(|At { value: (_, weight), .. }| *weight <= 0.0)
+    {
+        section.complain(
+            "members",
+            "every weight is 0",
+            Some("give a member a weight above 0".to_owned()),
+        );
+    }
+    let mut members: Vec<(usize, f64)> = Vec::new();
+    for At { value: (name, weight), place } in written {
+        let reading = section.reading();
+        if ids.contains_key(&name) && !roster.has_written_model(&name) {
+            complain_of_pool(&name, &place, reading);
+            continue;
+        }
+        let Some(model) = roster.model_or_complain(&name, &place, reading) else {
+            continue;
+        };
+        if members.iter().any(|&(other, _)| other == model) {
+            let instead = "write each member once; a weight gives it a larger share".to_owned();
+            reading.complain(&place, format!("`{name}` is here twice"), Some(instead));
+            continue;
+        }
+        members.push((model, weight));
+    }
+    members
+}
+
+fn complain_of_pool(name: &str, place: &Place, reading: &Reading<'_>) {
+    let (message, instead) = match known_model(name) {
+        Some(_) => {
+            ("is both a pool here and a model of the catalogue", "give the pool another name")
+        }
+        None => (
+            "is a pool, and members are models",
+            "write its models as members, or put the pool into `fallback`",
+        ),
+    };
+    reading.complain(place, format!("`{name}` {message}"), Some(instead.to_owned()));
+}
+
+fn read_fallback(
+    section: &Section<'_>,
+    ids: &HashMap<String, u32>,
+    roster: &mut Roster<'_>,
+) -> Vec<routing::Target> {
+    let mut fallback = Vec::new();
+    for At { value: Text { text: name, .. }, place } in
+        section.texts("fallback").unwrap_or_default()
+    {
+        let target = match ids.get(&name) {
+            Some(&pool) => Some(routing::Target::Pool(routing::PoolId(pool))),
+            None => roster
+                .model_or_complain(&name, &place, section.reading())
+                .map(|model| routing::Target::Model(routing::ModelId(model as u32))),
+        };
+        fallback.extend(target);
+    }
+    fallback
+}
+
+fn read_handover(section: &Section<'_>) -> Handover {
+    let choices =
+        [("auto", Some(Handover::Auto)), ("full", Some(Handover::Full)), ("summary", None)];
+    match section.choice("handover", &choices) {
+        Some(Some(handover)) => handover,
+        Some(None) => {
+            let instead = "write `auto` or `full`".to_owned();
+            section.complain(
+                "handover",
+                "`summary` is not supported by this version",
+                Some(instead),
+            );
+            Handover::Auto
+        }
+        None => Handover::Auto,
+    }
+}
+
+/// A pool hides a model of the catalogue, but never one that is written.
+fn complain_of_names(
+    document: &Section<'_>,
+    pools: &[Pool],
+    places: &[Place],
+    roster: &Roster<'_>,
+) {
+    for (pool, place) in pools.iter().zip(places) {
+        let name = &*pool.name;
+        let complain = |message: String, instead: &str| {
+            document.reading().complain(place, message, Some(instead.to_owned()));
+        };
+        if roster.has_written_model(name) {
+            complain(format!("`{name}` is both a pool and a model"), "give the pool another name");
+        } else if name.is_empty() || name.contains('*') || name.chars().any(char::is_control) {
+            complain(
+                "this cannot be the name of a pool".to_owned(),
+                "leave out `*` and control characters",
+            );
+        }
+    }
+}
+
+fn complain_of_cycles(document: &Section<'_>, pools: &[Pool], places: &[Place]) {
+    let next = |pool: usize| {
+        pools[pool].fallback.iter().filter_map(|target| match target {
+            routing::Target::Pool(id) => Some(id.0 as usize),
+            routing::Target::Model(_) => None,
+        })
+    };
+    for (start, place) in places.iter().enumerate() {
+        let mut reached = BTreeSet::new();
+        let mut ahead: Vec<usize> = next(start).collect();
+        while let Some(pool) = ahead.pop() {
+            if reached.insert(pool) {
+                ahead.extend(next(pool));
+            }
+        }
+        if reached.contains(&start) {
+            let message = format!("the fallback of `{}` leads back to itself", pools[start].name);
+            let instead = "end the chain in models".to_owned();
+            document.reading().complain(place, message, Some(instead));
+        }
+    }
+}
+
+const FORM: &str = "write `members = { \"model-a\" = 0.6, \"model-b\" = 0.4 }`, or `[\"model-a\", \"model-b\"]` for equal shares";

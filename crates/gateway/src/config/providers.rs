@@ -1,0 +1,83 @@
+//! `[providers.NAME]`: accounts at vendors, and servers of one's own.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use roundelay_protocol::failure::Flavour;
+
+pub(super) use self::read::{complain_of_own_address, is_key, read_all};
+use super::{
+    base_url::BaseUrl,
+    known_providers::KnownProvider,
+    timeouts::{Timeouts, TimeoutsWritten},
+};
+use crate::common::secret::Secret;
+
+mod read;
+
+/// An account at a vendor, or a server.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Its name in this configuration.
+    pub name: Arc<str>,
+    /// What is spoken with it.
+    pub protocol: Protocol,
+    /// Whose habits of failing it has.
+    pub flavour: Flavour,
+    /// Where it is.
+    pub base_url: BaseUrl,
+    /// Its keys; empty when it asks for none. Calls rotate over them.
+    pub api_keys: Vec<Secret>,
+    /// Its timers; a model may have its own (see [`super::ModelDeployment::timeouts`]).
+    pub timeouts: Timeouts,
+    /// Sent with every request to it. The values are marked sensitive, so that they do not print.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Most requests in flight for each key.
+    pub concurrency_max: u32,
+    /// What was written of the timers, for models that put their own in their place.
+    pub(super) timeouts_written: TimeoutsWritten,
+}
+
+/// What is spoken with a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Chat completions and what goes with them.
+    OpenAi,
+}
+
+impl Provider {
+    /// The largest allowed `concurrency_max`, and the default: the upper end of the adaptive limit.
+    const CONCURRENCY_MAX: u32 = 256;
+
+    /// The timers of a model here: what the model wrote, then what the provider wrote, then the defaults.
+    pub(super) fn timeouts_for(&self, model: &TimeoutsWritten, is_reasoning: bool) -> Timeouts {
+        let defaults = default_timeouts(&self.base_url);
+        let defaults = if is_reasoning { defaults.for_reasoning() } else { defaults };
+        model.or(&self.timeouts_written).over(defaults)
+    }
+
+    /// A known provider with a key, as a start without a file makes it.
+    pub(super) fn of_environment(
+        known: &KnownProvider,
+        base_url: BaseUrl,
+        api_key: Secret,
+    ) -> Self {
+        Self {
+            name: known.name.into(),
+            protocol: Protocol::OpenAi,
+            flavour: Flavour::from_name(known.name).unwrap_or_default(),
+            timeouts: default_timeouts(&base_url),
+            base_url,
+            api_keys: vec![api_key],
+            headers: Vec::new(),
+            concurrency_max: Self::CONCURRENCY_MAX,
+            timeouts_written: TimeoutsWritten::default(),
+        }
+    }
+}
+
+/// A server of one's own may have to load the model first.
+fn default_timeouts(base_url: &BaseUrl) -> Timeouts {
+    let defaults = Timeouts::default();
+    if base_url.is_local() { defaults.for_cold_loads() } else { defaults }
+}

@@ -1,0 +1,262 @@
+//! Reads `[providers]`: keys that are keys, addresses that are addresses, and what to write where they are not.
+
+use std::net::SocketAddr;
+
+use http::{HeaderName, HeaderValue};
+use roundelay_protocol::failure::Flavour;
+
+use super::{
+    super::{
+        base_url::BaseUrl,
+        complaint::nearest,
+        known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider},
+        reader::{At, Section, Text},
+        timeouts::TimeoutsWritten,
+    },
+    Protocol, Provider, default_timeouts,
+};
+use crate::common::secret::Secret;
+
+/// Reads all providers. One that is not usable is left out, and complained about.
+pub(in super::super) fn read_all(document: &Section<'_>) -> Vec<Provider> {
+    let sections = document.named_sections("providers").into_iter();
+    sections.filter_map(|(name, section)| read(&name, section)).collect()
+}
+
+/// A provider that is this gateway would be asked for ever.
+pub(in super::super) fn complain_of_own_address(
+    document: &Section<'_>,
+    providers: &[Provider],
+    listen: SocketAddr,
+) {
+    for (name, place) in document.names("providers") {
+        let is_own =
+            |provider: &Provider| *provider.name == *name && provider.base_url.reaches(listen);
+        if providers.iter().any(is_own) {
+            let instead = "write the address of another server, or move `server.listen`".to_owned();
+            document.reading().complain(
+                &place,
+                "its base_url is this gateway's own address",
+                Some(instead),
+            );
+        }
+    }
+}
+
+fn read(name: &str, section: Section<'_>) -> Option<Provider> {
+    let known = known_provider(name);
+    if name.is_empty() || name.contains(['/', '#', '*']) || name.chars().any(char::is_whitespace) {
+        section.reading().complain(
+            section.place(),
+            "this cannot be the name of a provider",
+            Some("leave out `/`, `#`, `*` and spaces".to_owned()),
+        );
+    }
+    let protocol = read_protocol(&section);
+    let base_url = read_base_url(&section, name, known);
+    let api_keys = read_api_keys(&section, known, base_url.as_ref());
+    let flavour = read_flavour(&section, name);
+    let headers = read_headers(&section);
+    let concurrency_max =
+        section.count("concurrency_max", 1..u64::from(Provider::CONCURRENCY_MAX) + 1);
+    let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
+    warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
+    section.finish();
+    let base_url = base_url?;
+    Some(Provider {
+        name: name.into(),
+        protocol: protocol?,
+        flavour,
+        timeouts: timeouts_written.over(default_timeouts(&base_url)),
+        base_url,
+        api_keys,
+        headers,
+        concurrency_max: concurrency_max.map_or(Provider::CONCURRENCY_MAX, |count| count as u32),
+        timeouts_written,
+    })
+}
+
+fn read_protocol(section: &Section<'_>) -> Option<Protocol> {
+    let choices = [
+        ("openai", Some(Protocol::OpenAi)),
+        ("anthropic", None),
+        ("gemini", None),
+        ("azure", None),
+        ("bedrock", None),
+    ];
+    if !section.has("protocol") {
+        // Asked for all the same, so that it is known.
+        section.choice("protocol", &choices);
+        return Some(Protocol::OpenAi);
+    }
+    let protocol = section.choice("protocol", &choices)?;
+    if protocol.is_none() {
+        section.complain(
+            "protocol",
+            "this protocol is not supported by this version",
+            Some("use the vendor's OpenAI-compatible endpoint: `protocol = \"openai\"` with its `base_url`".to_owned()),
+        );
+    }
+    protocol
+}
+
+fn read_base_url(
+    section: &Section<'_>,
+    name: &str,
+    known: Option<&KnownProvider>,
+) -> Option<BaseUrl> {
+    let Some(At { value, place }) = section.text("base_url") else {
+        if section.has("base_url") {
+            return None;
+        }
+        let Some(known) = known else {
+            let names = KNOWN_PROVIDERS.iter().map(|known| known.name);
+            let meant = nearest(name, names);
+            let instead = meant.map_or_else(
+                || "write where its API is: `base_url = \"https://host/v1\"`".to_owned(),
+                |meant| format!("write `base_url = \"https://host/v1\"`, or did you mean the provider `{meant}`?"),
+            );
+            let message =
+                format!("`{name}` is not a provider known by name, so it needs a `base_url`");
+            section.reading().complain(section.place(), message, Some(instead));
+            return None;
+        };
+        return Some(BaseUrl::parse(known.base_url).expect("a test parses every known address"));
+    };
+    match BaseUrl::parse(&value.text) {
+        Ok(base_url) => Some(base_url),
+        Err(fault) => {
+            let instead =
+                "write what comes before `/chat/completions`: `https://host/v1`".to_owned();
+            section.reading().complain(&place, fault.to_string(), Some(instead));
+            None
+        }
+    }
+}
+
+fn read_api_keys(
+    section: &Section<'_>,
+    known: Option<&KnownProvider>,
+    base_url: Option<&BaseUrl>,
+) -> Vec<Secret> {
+    let texts = section.texts("api_keys");
+    if texts.is_none() && !section.has("api_keys") {
+        complain_of_no_key(section, known, base_url);
+    }
+    let mut secrets: Vec<Secret> = Vec::new();
+    for At { value: Text { text, is_foreign, .. }, place } in texts.unwrap_or_default() {
+        let complain = |message: &str, instead: &str| {
+            section.reading().complain(&place, message, Some(instead.to_owned()));
+        };
+        if text.is_empty() {
+            complain("this key is empty", "set the variable, or leave the key out");
+        } else if !is_key(&text) {
+            complain("this key has characters that no key has", "look for spaces and line ends");
+        } else if secrets.iter().any(|other| other.expose() == text) {
+            complain(
+                "this key is here twice",
+                "write each key once: calls already rotate over the keys",
+            );
+        } else {
+            if !is_foreign {
+                section.reading().warn(
+                    &place,
+                    "this key stands in the file itself",
+                    Some("keep it outside: `${NAME}` or `${file:/run/secrets/name}`".to_owned()),
+                );
+            }
+            secrets.push(Secret::new(text));
+        }
+    }
+    secrets
+}
+
+/// Whether `text` can be sent as a key.
+pub(in super::super) fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A vendor asks for a key; a server in one's own network, or one whose other headers identify the caller, may not.
+fn complain_of_no_key(
+    section: &Section<'_>,
+    known: Option<&KnownProvider>,
+    base_url: Option<&BaseUrl>,
+) {
+    let needs_key = known.is_some_and(|known| !known.key_variables.is_empty());
+    let is_remote = base_url.is_some_and(|base_url| !base_url.is_local());
+    if !is_remote || section.has("headers") {
+        return;
+    }
+    let variable = known.and_then(|known| known.key_variables.first()).copied().unwrap_or("NAME");
+    let instead = if needs_key {
+        format!("write `api_keys = [\"${{{variable}}}\"]`")
+    } else {
+        "write `api_keys = [\"${NAME}\"]`, or `api_keys = []` when it asks for none".to_owned()
+    };
+    section.reading().complain(section.place(), "this provider has no API key", Some(instead));
+}
+
+fn read_flavour(section: &Section<'_>, name: &str) -> Flavour {
+    let choices = Flavour::ALL.map(|(flavour, _)| (flavour.name(), flavour));
+    section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_default()
+}
+
+fn read_headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
+    for (name, At { value, place }) in section.named_texts("headers") {
+        let complain = |message: &str, instead: &str| {
+            section.reading().complain(&place, message, Some(instead.to_owned()));
+        };
+        let Ok(name) = HeaderName::try_from(&name) else {
+            complain("this is not the name of a header", "write letters, digits and `-`");
+            continue;
+        };
+        if OWN_HEADERS.contains(&name.as_str()) {
+            complain(
+                "the gateway writes this header itself",
+                "leave it out; keys belong into `api_keys`",
+            );
+            continue;
+        }
+        let Ok(mut value) = HeaderValue::try_from(value.text) else {
+            complain(
+                "this cannot be the value of a header",
+                "look for line ends and control characters",
+            );
+            continue;
+        };
+        value.set_sensitive(true);
+        headers.push((name, value));
+    }
+    headers
+}
+
+fn warn_of_clear_text(section: &Section<'_>, base_url: Option<&BaseUrl>, api_keys: &[Secret]) {
+    let is_clear = base_url.is_some_and(|base_url| !base_url.https && !base_url.is_local());
+    if is_clear && !api_keys.is_empty() {
+        let place = section.place_of("base_url");
+        section.reading().warn(
+            &place,
+            "keys and prompts travel in clear text",
+            Some("use https://".to_owned()),
+        );
+    }
+}
+
+/// Headers of the connection, of the body, and of the key.
+const OWN_HEADERS: &[&str] = &[
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];

@@ -1,0 +1,93 @@
+//! Questions for numbers, times, sizes and money, each with its range and the way to write it.
+
+use std::{ops::Range, time::Duration};
+
+use toml::de::DeValue;
+
+use super::{Section, Text, quantity};
+
+impl Section<'_> {
+    /// A whole number within `range`.
+    pub(in super::super) fn count(&self, key: &'static str, range: Range<u64>) -> Option<u64> {
+        let least = range.start;
+        let most = range.end - 1;
+        self.quantity(
+            key,
+            quantity::count,
+            |count| range.contains(count),
+            || format!("write a whole number from {least} to {most}"),
+        )
+    }
+
+    /// A number within `range`, its end included.
+    pub(in super::super) fn number(&self, key: &'static str, least: f64, most: f64) -> Option<f64> {
+        self.quantity(
+            key,
+            quantity::number,
+            |number| (least..=most).contains(number),
+            || format!("write a number from {least} to {most}"),
+        )
+    }
+
+    /// A length of time, more than nothing and at most a week.
+    pub(in super::super) fn duration(&self, key: &'static str) -> Option<Duration> {
+        let is_allowed = |duration: &Duration| !duration.is_zero() && *duration <= quantity::WEEK;
+        self.quantity(key, quantity::duration, is_allowed, || {
+            "write a time of at most a week with its unit: `\"250ms\"`, `\"5s\"`, `\"30m\"`, `\"1h\"`".to_owned()
+        })
+    }
+
+    /// A size in bytes within `range`.
+    pub(in super::super) fn size(&self, key: &'static str, range: Range<u64>) -> Option<u64> {
+        let least = range.start;
+        let most = range.end - 1;
+        self.quantity(
+            key,
+            quantity::size,
+            |size| range.contains(size),
+            || {
+                format!(
+                    "write a size from {least} to {most} bytes: `65536`, `\"64KiB\"`, `\"10MB\"`"
+                )
+            },
+        )
+    }
+
+    /// Nano-USD from a decimal number of USD.
+    pub(in super::super) fn nano_usd(&self, key: &'static str) -> Option<u64> {
+        self.quantity(
+            key,
+            quantity::nano_usd,
+            |_| true,
+            || "write USD as a decimal number with at most nine places: `3.00`".to_owned(),
+        )
+    }
+
+    fn quantity<T>(
+        &self,
+        key: &'static str,
+        parse: fn(&str) -> Option<T>,
+        is_allowed: impl Fn(&T) -> bool,
+        instead: impl Fn() -> String,
+    ) -> Option<T> {
+        let (place, value) = self.ask(key)?;
+        let text = match value.get_ref() {
+            DeValue::String(_) => self.text_of(place.clone(), value)?.value,
+            DeValue::Integer(digits) if digits.radix() == 10 => Text::written(digits.as_str()),
+            DeValue::Float(digits) => Text::written(digits.as_str()),
+            _ => {
+                self.wrong_type(&place, value, "a quantity");
+                return None;
+            }
+        };
+        let quantity = parse(&text.text).filter(is_allowed);
+        if quantity.is_none() {
+            self.reading().complain(
+                &place,
+                format!("`{}` does not fit here", text.shown()),
+                Some(instead()),
+            );
+        }
+        quantity
+    }
+}

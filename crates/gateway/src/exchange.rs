@@ -1,0 +1,145 @@
+//! The story of one request: receive, authenticate, decode, plan, attempt, relay, record.
+//!
+//! Every exchange runs in a task of its own and reaches its last line whether or not its caller waits: a server
+//! drops the handler of a caller who left, so nothing that must happen lives there.
+
+mod answer;
+mod attempt;
+mod call;
+mod caller;
+mod decision;
+mod draft;
+mod gateway;
+mod incoming;
+mod outcome;
+mod pipe;
+mod refusal;
+mod relay;
+mod snapshot;
+
+use std::sync::Arc;
+
+use roundelay_routing::{Plan, Step};
+use tokio::sync::oneshot;
+use tokio::time::sleep_until;
+
+pub use self::{
+    answer::{Answer, AnswerBody, name_exchange},
+    call::Inbound,
+    decision::{explain_stop, write_preview},
+    gateway::{Gateway, Worker},
+    refusal::{Refusal, Wire},
+    snapshot::{Snapshot, SnapshotFault},
+};
+use self::{
+    attempt::Attempted,
+    call::Call,
+    caller::{CallerLeft, CallerSide},
+    draft::Draft,
+    gateway::Lease,
+    outcome::Failed,
+};
+
+/// Serves one authenticated request whose body has been received.
+///
+/// # Errors
+/// With why nothing could be answered, for the caller's own protocol.
+pub async fn serve(worker: &Arc<Worker>, inbound: Inbound) -> Result<Answer, Refusal> {
+    let (reply, answer) = oneshot::channel();
+    worker.tasks.spawn(run(Arc::clone(worker), inbound, reply));
+    // The sender goes unused only when the exchange panicked.
+    answer.await.unwrap_or(Err(Refusal::Internal))
+}
+
+/// How an exchange ends. What of it the caller has not seen yet is shown after it was recorded.
+#[derive(Debug)]
+enum Ending {
+    /// A whole answer that was not streamed.
+    Whole(Answer),
+    /// The end of a stream whose typed terminal was seen: the bytes that were held back for the record's sake.
+    Streamed(bytes::Bytes),
+    /// Nothing could be answered.
+    Refused(Refusal),
+    /// The answer broke off after content was shown.
+    Cut(Refusal),
+    /// Nobody waits any more.
+    CallerLeft,
+}
+
+async fn run(worker: Arc<Worker>, inbound: Inbound, reply: caller::Reply) {
+    let gateway = &*worker.gateway;
+    let _in_flight = gateway.metrics.exchange_began();
+    let mut draft = Draft::begin(&inbound);
+    let mut caller = CallerSide::new(reply, &inbound, gateway);
+    let ending = match Call::decode(gateway, &inbound) {
+        Ok(call) => {
+            draft.learn_call(&call);
+            caller.learn_call(&call);
+            let mut plan = gateway.router().plan(&call.snapshot.catalog, call.demand.clone(), gateway.clock.now());
+            let ending = pursue(&worker, &inbound, &call, &mut plan, &mut caller, &mut draft).await;
+            draft.learn_decision(&call, plan.into_decision());
+            ending
+        }
+        Err(refusal) => Ending::Refused(refusal),
+    };
+    // The record is safe before the caller can know that the exchange has ended.
+    draft.record(gateway, &ending);
+    caller.conclude(ending);
+}
+
+/// Goes from candidate to candidate until one answers, or none is left.
+async fn pursue(
+    worker: &Worker,
+    inbound: &Inbound,
+    call: &Call,
+    plan: &mut Plan,
+    caller: &mut CallerSide,
+    draft: &mut Draft,
+) -> Ending {
+    let gateway = &*worker.gateway;
+    let mut last: Option<Failed> = None;
+    loop {
+        let step = plan.next(&mut gateway.router(), gateway.clock.now());
+        let attempt = match step {
+            Step::Attempt(attempt) => attempt,
+            Step::Wait(until) => match caller.attend(sleep_until(gateway.clock.instant(until))).await {
+                Ok(()) => continue,
+                Err(CallerLeft) => return Ending::CallerLeft,
+            },
+            Step::Stop(stop) => return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock)),
+        };
+        let mut lease = Lease::new(gateway, attempt);
+        let deployment = call.snapshot.deployment(attempt.deployment);
+        draft.attempt_begins(&attempt, &deployment.name);
+        let attempted = caller.attend(attempt::make(worker, inbound, call, deployment, draft)).await;
+        match attempted {
+            Err(CallerLeft) => {
+                draft.attempt_ends(gateway, deployment, "abandoned");
+                return Ending::CallerLeft;
+            }
+            Ok(Attempted::Failed(failed)) => {
+                draft.attempt_ends(gateway, deployment, failed.failure.class.name());
+                lease.fail(plan, &failed.outcome());
+                last = Some(failed);
+            }
+            Ok(Attempted::Whole(whole)) => {
+                draft.learn_whole(&whole, deployment);
+                draft.attempt_ends(gateway, deployment, "answered");
+                lease.commit(draft.elapsed_in_attempt());
+                lease.succeed(draft.elapsed_in_attempt(), whole.output_tokens());
+                return Ending::Whole(whole.into_answer(inbound.id, deployment, attempt.number));
+            }
+            Ok(Attempted::Opened(mut incoming)) => {
+                lease.commit(draft.elapsed_in_attempt());
+                draft.content_begins();
+                caller.open(deployment, attempt.number);
+                let relayed = relay::relay(&mut incoming, caller, call, deployment).await;
+                draft.learn_stream(&incoming, deployment);
+                let ending = lease.conclude(relayed, &incoming, draft, deployment);
+                // The connection may serve again once the answer's framing has been read to its end as well.
+                worker.tasks.spawn(incoming.read_rest());
+                return ending;
+            }
+        }
+    }
+}

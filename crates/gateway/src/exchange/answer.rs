@@ -1,0 +1,86 @@
+//! What an exchange gives to the server: a status, headers, and a body that is there or comes by and by.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use roundelay_ledger::ExchangeId;
+
+use super::pipe::PipeReader;
+
+/// An answer on its way to the caller.
+pub type Answer = Response<AnswerBody>;
+
+/// The exchange that made an answer; `roundelay explain` takes it.
+const EXCHANGE: HeaderName = HeaderName::from_static("x-roundelay-exchange");
+/// The deployment whose answer it is.
+const DEPLOYMENT: HeaderName = HeaderName::from_static("x-roundelay-deployment");
+/// How many attempts the exchange took.
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-roundelay-attempts");
+/// The name under which official SDKs show an answer's id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Puts an exchange's id where callers look for it.
+pub fn name_exchange(headers: &mut HeaderMap, id: ExchangeId) {
+    let text = HeaderValue::try_from(id.to_string()).expect("an exchange's id is ASCII");
+    headers.insert(REQUEST_ID, text.clone());
+    headers.insert(EXCHANGE, text);
+}
+
+/// The head of a good answer.
+pub(super) fn head(
+    id: ExchangeId,
+    content_type: &str,
+    served: Option<(&HeaderValue, u32)>,
+    body: AnswerBody,
+) -> Answer {
+    let mut answer = Response::new(body);
+    let headers = answer.headers_mut();
+    headers.reserve(6);
+    let content_type = HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, content_type);
+    name_exchange(headers, id);
+    if let Some((deployment, attempts)) = served {
+        headers.insert(DEPLOYMENT, deployment.clone());
+        headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+    }
+    answer
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// All of it.
+    Whole(Bytes),
+    /// What the exchange's task writes.
+    Stream(PipeReader),
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream(reader) => Pin::new(reader).poll_read(cx).map(|frame| frame.map(Ok)),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! One dispatch to one deployment, up to its first content or the reason why there is none.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use roundelay_ledger::ExchangeId;
+use roundelay_protocol::{
+    failure::{Headers, Seen, classify},
+    openai::answer::Answer as Scanned,
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    answer::{self, Answer, AnswerBody},
+    call::{Call, Inbound},
+    draft::Draft,
+    gateway::Worker,
+    incoming::{Incoming, Progress, StreamFault},
+    outcome::Failed,
+    snapshot::Deployment,
+};
+use crate::{
+    common::clock::unix_time,
+    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead},
+};
+
+/// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
+const FAILURE_BODY_MAX: usize = 64 * 1024;
+/// How long a failure's body may take once its head is here.
+const FAILURE_BODY_WAIT: Duration = Duration::from_secs(5);
+/// An answer that is not streamed is held whole; the largest have inline images.
+const ANSWER_MAX: usize = 64 * 1024 * 1024;
+
+/// How an attempt ended, or began to answer.
+#[derive(Debug)]
+pub(super) enum Attempted {
+    /// A whole answer that is not streamed.
+    Whole(Whole),
+    /// A stream with its first content, none of which was shown yet.
+    Opened(Box<Incoming>),
+    /// Nothing that could be shown.
+    Failed(Failed),
+}
+
+/// A whole answer that is not streamed.
+#[derive(Debug)]
+pub(super) struct Whole {
+    content_type: String,
+    pub(super) body: Bytes,
+    pub(super) scanned: Scanned,
+}
+
+impl Whole {
+    pub(super) fn output_tokens(&self) -> u64 {
+        self.scanned.usage.map_or(0, |usage| usage.completion())
+    }
+
+    pub(super) fn into_answer(self, id: ExchangeId, deployment: &Deployment, attempts: u32) -> Answer {
+        let served = Some((&deployment.name_header, attempts));
+        answer::head(id, &self.content_type, served, AnswerBody::Whole(self.body))
+    }
+}
+
+impl Headers for Head {
+    fn header(&self, name: &str) -> Option<&str> {
+        Self::header(self, name)
+    }
+}
+
+/// Makes one attempt. Dropped, it closes the connection.
+pub(super) async fn make(
+    worker: &Worker,
+    inbound: &Inbound,
+    call: &Call,
+    deployment: &Deployment,
+    draft: &mut Draft,
+) -> Attempted {
+    let began = Instant::now();
+    let request = &call.request;
+    let body = request.rewrite(&inbound.body, deployment.upstream_model(&request.model), request.stream);
+    let head = request_head(inbound, deployment);
+    let timers = timers(call, deployment);
+    let failed = |seen: &Seen<'_>| {
+        let failure = classify(deployment.flavour, seen, unix_time().as_secs().cast_signed());
+        Attempted::Failed(Failed { failure, status: None, reused_connection: false })
+    };
+    let (head, mut answer) = match worker.upstream.dispatch(&deployment.endpoint, &head, &body, timers).await {
+        Ok(answered) => answered,
+        Err(fault) => return failed_dispatch(&fault, failed),
+    };
+    draft.headers_came(head.status);
+    if !(200..300).contains(&head.status) {
+        let body = read_failure(&mut answer, call.deadline).await;
+        return refused(deployment, &head, &body);
+    }
+    let content_type = head.header("content-type").unwrap_or_default();
+    let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
+    if !is_events {
+        return read_whole(deployment, &head, answer, call, content_type).await;
+    }
+    let mut incoming = Box::new(Incoming::new(answer, request.choices, request.include_usage));
+    let until = call.deadline.min(began + deployment.timeouts.first_content);
+    while !incoming.has_content {
+        match timeout_at(until, incoming.read()).await {
+            Err(_) => return failed(&Seen::FirstContentTimeout),
+            Ok(Ok(Progress::None | Progress::Content | Progress::Ended)) => {}
+            Ok(Err(StreamFault::Error(data))) => {
+                return with_status(failed(&Seen::StreamError { data: &data, after_content: false }), head.status);
+            }
+            Ok(Err(StreamFault::Cut)) => return with_status(failed(&Seen::ResetBeforeContent), head.status),
+            Ok(Err(StreamFault::Unfinished)) => return with_status(failed(&Seen::EmptyAnswer), head.status),
+            Ok(Err(StreamFault::Garbled)) => {
+                return with_status(failed(&Seen::Unparsable { after_content: false }), head.status);
+            }
+        }
+    }
+    Attempted::Opened(incoming)
+}
+
+/// The head of the upstream's request: ours, and of the caller's only what is the vendor's own business.
+///
+/// Everything else stays here: hop-by-hop fields, credentials, cookies, what is meant for the gateway, and the
+/// OpenAI organisation and project, which name an account of the caller's.
+fn request_head(inbound: &Inbound, deployment: &Deployment) -> RequestHead {
+    let mut head = deployment.request_head(inbound.operation).clone();
+    for (name, value) in &inbound.headers {
+        let name = name.as_str();
+        let is_vendors = name.starts_with("openai-") || name.starts_with("anthropic-");
+        if is_vendors && !matches!(name, "openai-organization" | "openai-project") {
+            head.field(name, value.as_bytes());
+        }
+    }
+    head
+}
+
+/// An answer that is not streamed sends nothing until it is generated, so its head may take as long as the first
+/// content and the silence between two pieces of content together.
+fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
+    let timeouts = &deployment.timeouts;
+    let headers = if call.request.stream {
+        timeouts.headers.min(timeouts.first_content)
+    } else {
+        timeouts.first_content + timeouts.idle
+    };
+    DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
+}
+
+fn failed_dispatch(fault: &DispatchFault, failed: impl Fn(&Seen<'_>) -> Attempted) -> Attempted {
+    match fault {
+        DispatchFault::Connect(_) => failed(&Seen::ConnectFailed),
+        DispatchFault::ClosedIdle(_) => {
+            let Attempted::Failed(failed) = failed(&Seen::ConnectFailed) else {
+                unreachable!("a failure was asked for")
+            };
+            Attempted::Failed(Failed { reused_connection: true, ..failed })
+        }
+        DispatchFault::Reset(_) => failed(&Seen::ResetBeforeContent),
+        DispatchFault::Silent => failed(&Seen::FirstContentTimeout),
+        DispatchFault::Garbled(_) => failed(&Seen::Unparsable { after_content: false }),
+    }
+}
+
+fn with_status(attempted: Attempted, status: u16) -> Attempted {
+    match attempted {
+        Attempted::Failed(failed) => Attempted::Failed(Failed { status: Some(status), ..failed }),
+        other => other,
+    }
+}
+
+fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Attempted {
+    let seen = Seen::Response { status: head.status, headers: head, body };
+    let failure = classify(deployment.flavour, &seen, unix_time().as_secs().cast_signed());
+    Attempted::Failed(Failed { failure, status: Some(head.status), reused_connection: false })
+}
+
+/// As much of a failure's body as comes in time.
+async fn read_failure(answer: &mut upstream::Body, deadline: Instant) -> Bytes {
+    let until = deadline.min(Instant::now() + FAILURE_BODY_WAIT);
+    let mut body = BytesMut::new();
+    while body.len() < FAILURE_BODY_MAX {
+        match timeout_at(until, answer.read()).await {
+            Ok(Ok(Some(piece))) => body.extend_from_slice(&piece),
+            Ok(Ok(None) | Err(_)) | Err(_) => break,
+        }
+    }
+    body.truncate(FAILURE_BODY_MAX);
+    body.freeze()
+}
+
+async fn read_whole(
+    deployment: &Deployment,
+    head: &Head,
+    mut answer: upstream::Body,
+    call: &Call,
+    content_type: &str,
+) -> Attempted {
+    let failed = |seen: &Seen<'_>| {
+        let failure = classify(deployment.flavour, seen, unix_time().as_secs().cast_signed());
+        Attempted::Failed(Failed { failure, status: Some(head.status), reused_connection: false })
+    };
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    loop {
+        match timeout_at(call.deadline, answer.read()).await {
+            Err(_) => return failed(&Seen::FirstContentTimeout),
+            Ok(Ok(None)) => break,
+            Ok(Ok(Some(piece))) if first.is_empty() => first = piece,
+            Ok(Ok(Some(piece))) => {
+                if joined.is_empty() {
+                    joined.extend_from_slice(&first);
+                }
+                joined.extend_from_slice(&piece);
+                if joined.len() > ANSWER_MAX {
+                    return failed(&Seen::Unparsable { after_content: false });
+                }
+            }
+            Ok(Err(ReadFault::Cut(_))) => return failed(&Seen::ResetBeforeContent),
+            Ok(Err(ReadFault::Garbled(_))) => return failed(&Seen::Unparsable { after_content: false }),
+        }
+    }
+    let body = if joined.is_empty() { first } else { joined.freeze() };
+    match Scanned::scan(&body) {
+        _ if body.trim_ascii().is_empty() => failed(&Seen::EmptyAnswer),
+        // A caller who asked for a stream cannot read a whole answer.
+        Ok(scanned) if scanned.is_error => refused(deployment, head, &body),
+        Ok(scanned) if scanned.is_empty() => failed(&Seen::EmptyAnswer),
+        Ok(scanned) if !call.request.stream => {
+            Attempted::Whole(Whole { content_type: content_type.to_owned(), body, scanned })
+        }
+        Ok(_) => failed(&Seen::Unparsable { after_content: false }),
+        // A page of an edge in front of the provider tells more than that it is not JSON.
+        Err(_) => refused(deployment, head, &body),
+    }
+}

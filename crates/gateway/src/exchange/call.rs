@@ -1,0 +1,163 @@
+//! From a request's bytes to what the router and the relay need to know of it.
+
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use roundelay_ledger::ExchangeId;
+use roundelay_protocol::{
+    estimate::{Tokenizer, input_tokens},
+    openai::{Needs, Operation, Request},
+};
+use roundelay_routing::{Capabilities, Conversation, Demand, Target};
+use tokio::time::Instant;
+
+use super::{gateway::Gateway, refusal::Refusal, snapshot::Snapshot};
+use crate::auth::Caller;
+
+/// A request whose caller is known and whose body is here.
+#[derive(Debug)]
+pub struct Inbound {
+    /// The exchange's name.
+    pub id: ExchangeId,
+    /// When its head had been read.
+    pub received: Instant,
+    /// Who asks.
+    pub caller: Arc<Caller>,
+    /// What is asked for.
+    pub operation: Operation,
+    /// The request's header fields.
+    pub headers: HeaderMap,
+    /// The request's body, as sent.
+    pub body: Bytes,
+}
+
+impl Inbound {
+    /// How often the caller's SDK has tried this call before; 0 for the first time.
+    ///
+    /// OpenAI's and Anthropic's SDKs send `x-stainless-retry-count`.
+    pub(super) fn client_retries(&self) -> u32 {
+        self.number("x-stainless-retry-count").unwrap_or(0)
+    }
+
+    /// How long the caller's SDK waits, as `x-stainless-read-timeout` (Python) or `x-stainless-timeout` (Node) say.
+    fn patience(&self) -> Option<Duration> {
+        let seconds = self.number("x-stainless-read-timeout").or_else(|| self.number("x-stainless-timeout"))?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    fn number<T: std::str::FromStr>(&self, header: &str) -> Option<T> {
+        let text = self.headers.get(header)?.to_str().ok()?;
+        // Python writes `600.0` where its timeout is a float.
+        text.split('.').next()?.parse().ok()
+    }
+
+    /// The caller's own name for the conversation, from our header or from those that agents send.
+    fn session(&self) -> Option<&[u8]> {
+        const SESSION_HEADERS: [&str; 4] =
+            ["x-roundelay-session", "x-session-id", "session_id", "x-claude-code-session-id"];
+        SESSION_HEADERS.iter().find_map(|name| self.headers.get(*name)).map(|value| value.as_bytes())
+    }
+}
+
+/// A request that was understood.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) request: Request,
+    pub(super) demand: Demand,
+    /// No attempt begins, and none waits for content, after this instant.
+    pub(super) deadline: Instant,
+}
+
+impl Call {
+    /// Reads the request and looks up what it asks for.
+    ///
+    /// # Errors
+    /// When the body is not such a request, or names what is unknown here or not allowed to this caller.
+    pub(super) fn decode(gateway: &Gateway, inbound: &Inbound) -> Result<Self, Refusal> {
+        let request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
+        let snapshot = gateway.snapshot.load_full();
+        let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
+        let allowed = allowed(inbound, &snapshot, &request.model, target)?;
+        let (attempts_deadline, tokenizer) = match target {
+            Target::Pool(pool) => (snapshot.catalog.pools[pool.0 as usize].deadline, Tokenizer::Unknown),
+            Target::Model(model) => {
+                (snapshot.catalog.models[model.0 as usize].deadline, Tokenizer::of_model(&request.model))
+            }
+        };
+        let deadline = inbound.received + within_patience(attempts_deadline, inbound.patience());
+        let demand = Demand {
+            target,
+            needs: capabilities(&request.needs, inbound.operation),
+            input_tokens: input_tokens(tokenizer, &request.size, request.messages),
+            output_tokens: request.max_output_tokens.unwrap_or(0),
+            allowed,
+            conversation: conversation(gateway, inbound, &request),
+            deadline: gateway.clock.at(deadline),
+            retries_allowed: true,
+        };
+        Ok(Self { snapshot, request, demand, deadline })
+    }
+}
+
+/// A gateway that gives up before its caller does can still say why, and settle.
+fn within_patience(configured: Duration, patience: Option<Duration>) -> Duration {
+    const MARGIN: Duration = Duration::from_secs(5);
+    match patience {
+        Some(patience) if patience > 2 * MARGIN => configured.min(patience - MARGIN),
+        Some(patience) if !patience.is_zero() => configured.min(patience.mul_f64(0.8)),
+        _ => configured,
+    }
+}
+
+/// What a restricted key may reach behind the name it asked for; `None` when that is everything.
+fn allowed(
+    inbound: &Inbound,
+    snapshot: &Snapshot,
+    asked: &str,
+    target: Target,
+) -> Result<Option<Arc<[Target]>>, Refusal> {
+    let Some(names) = &inbound.caller.allowed else { return Ok(None) };
+    if inbound.caller.may_ask_for(asked) {
+        return Ok(None);
+    }
+    // A key for some models may name a pool: it reaches those of its members.
+    let Target::Pool(_) = target else { return Err(Refusal::model_not_allowed(asked)) };
+    let targets: Arc<[Target]> = names.iter().filter_map(|name| snapshot.target(name)).collect();
+    if targets.is_empty() { Err(Refusal::model_not_allowed(asked)) } else { Ok(Some(targets)) }
+}
+
+fn capabilities(needs: &Needs, operation: Operation) -> Capabilities {
+    Capabilities {
+        tools: needs.tools,
+        parallel_tools: needs.parallel_tools,
+        vision: needs.vision,
+        audio: needs.audio_input || needs.audio_output,
+        documents: needs.files,
+        json_object: needs.json_object,
+        json_schema: needs.json_schema,
+        logprobs: needs.logprobs,
+        completions: operation == Operation::Completions,
+        ..Capabilities::NONE
+    }
+}
+
+/// Which conversation a request belongs to: its tenant's, by name if it has one, else by its beginning.
+fn conversation(gateway: &Gateway, inbound: &Inbound, request: &Request) -> Option<Conversation> {
+    let mut hasher = DefaultHasher::new();
+    gateway.conversation_seed.hash(&mut hasher);
+    inbound.caller.key.hash(&mut hasher);
+    request.model.hash(&mut hasher);
+    let name = inbound.session().or_else(|| request.cache_key.as_deref().map(str::as_bytes));
+    match name {
+        Some(name) => name.hash(&mut hasher),
+        None if inbound.operation == Operation::Completions => return None,
+        None => request.head(&inbound.body, gateway.conversation_seed).hash(&mut hasher),
+    }
+    Some(Conversation { id: hasher.finish(), is_first_turn: request.is_first_turn, is_explicit: name.is_some() })
+}

@@ -1,0 +1,163 @@
+//! The caller's side of an exchange: who waits, what they have been shown, and whether they are still there.
+
+use std::{future::pending, pin::pin, time::Duration};
+
+use roundelay_ledger::ExchangeId;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    Ending, Refusal,
+    answer::{self, Answer, AnswerBody},
+    call::{Call, Inbound},
+    gateway::Gateway,
+    pipe::{self, PipeWriter, pipe},
+    snapshot::Deployment,
+};
+
+/// Where the head of the answer goes.
+pub(super) type Reply = oneshot::Sender<Result<Answer, Refusal>>;
+
+/// The caller hung up, or has not taken what was written for longer than the settings allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CallerLeft;
+
+impl From<pipe::CallerLeft> for CallerLeft {
+    fn from(_: pipe::CallerLeft) -> Self {
+        Self
+    }
+}
+
+/// A comment of server-sent events: every parser skips it, every proxy on the way sees life.
+const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+const STREAM: &str = "text/event-stream; charset=utf-8";
+
+/// One caller.
+#[derive(Debug)]
+pub(super) struct CallerSide {
+    id: ExchangeId,
+    shown: Shown,
+    /// When the caller of a stream must see life again.
+    next_sign: Option<Instant>,
+    keep_alive: Duration,
+    stall_max: Duration,
+}
+
+#[derive(Debug)]
+enum Shown {
+    /// Nothing; not even a status.
+    Nothing(Reply),
+    /// A status of 200, and what was written since.
+    Stream(PipeWriter),
+    /// All there is.
+    Everything,
+}
+
+impl CallerSide {
+    pub(super) fn new(reply: Reply, inbound: &Inbound, gateway: &Gateway) -> Self {
+        Self {
+            id: inbound.id,
+            shown: Shown::Nothing(reply),
+            next_sign: Some(inbound.received + gateway.server.header_hold),
+            keep_alive: gateway.server.keep_alive_comment,
+            stall_max: gateway.server.client_write_stall,
+        }
+    }
+
+    /// Only a stream shows life before its content: any other answer has one status and one body.
+    pub(super) fn learn_call(&mut self, call: &Call) {
+        if !call.request.stream {
+            self.next_sign = None;
+        }
+    }
+
+    /// Does the work, while the caller is kept waiting; stops it when the caller leaves.
+    ///
+    /// Not cancel-safe where `work` is not.
+    pub(super) async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CallerLeft> {
+        let mut work = pin!(work);
+        loop {
+            let sign = async {
+                match self.next_sign {
+                    Some(at) => sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = left(&mut self.shown) => return Err(CallerLeft),
+                () = sign => self.show_life()?,
+            }
+        }
+    }
+
+    /// Commits to a streamed answer, unless that was done while its first content was waited for.
+    pub(super) fn open(&mut self, deployment: &Deployment, attempts: u32) {
+        self.begin_stream(Some((&deployment.name_header, attempts)));
+    }
+
+    /// Shows bytes of a stream, and waits while the caller has too many unread.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), CallerLeft> {
+        let Shown::Stream(pipe) = &self.shown else { return Err(CallerLeft) };
+        pipe.write(bytes)?;
+        self.next_sign = Some(Instant::now() + self.keep_alive);
+        match timeout(self.stall_max, pipe.room()).await {
+            Ok(room) => Ok(room?),
+            Err(_) => Err(CallerLeft),
+        }
+    }
+
+    /// Shows how the exchange ended.
+    pub(super) fn conclude(self, ending: Ending) {
+        match (self.shown, ending) {
+            // A caller who left in this very moment is not told.
+            (Shown::Nothing(reply), Ending::Whole(answer)) => drop(reply.send(Ok(answer))),
+            (Shown::Nothing(reply), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
+                drop(reply.send(Err(refusal.for_exchange(self.id))));
+            }
+            (Shown::Stream(pipe), Ending::Streamed(tail)) => {
+                let _ = pipe.write(&tail);
+                pipe.end();
+            }
+            (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
+                let _ = pipe.write(&refusal.wire().event(self.id));
+                pipe.end();
+            }
+            (Shown::Nothing(_) | Shown::Stream(_), _) | (Shown::Everything, _) => {}
+        }
+    }
+
+    fn show_life(&mut self) -> Result<(), CallerLeft> {
+        self.begin_stream(None);
+        let Shown::Stream(pipe) = &self.shown else { return Err(CallerLeft) };
+        pipe.write(KEEP_ALIVE)?;
+        self.next_sign = Some(Instant::now() + self.keep_alive);
+        Ok(())
+    }
+
+    fn begin_stream(&mut self, served: Option<(&http::HeaderValue, u32)>) {
+        let shown = std::mem::replace(&mut self.shown, Shown::Everything);
+        self.shown = match shown {
+            Shown::Nothing(reply) => {
+                let (writer, reader) = pipe();
+                let answer = answer::head(self.id, STREAM, served, AnswerBody::Stream(reader));
+                // A caller who left is found by the next write.
+                drop(reply.send(Ok(answer)));
+                Shown::Stream(writer)
+            }
+            shown @ (Shown::Stream(_) | Shown::Everything) => shown,
+        };
+    }
+}
+
+/// Waits until the caller has gone. Cancel-safe.
+async fn left(shown: &mut Shown) {
+    match shown {
+        Shown::Nothing(reply) => reply.closed().await,
+        Shown::Stream(pipe) => pipe.closed().await,
+        Shown::Everything => pending().await,
+    }
+}

@@ -1,0 +1,212 @@
+//! The record of an exchange while it is being made.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use roundelay_protocol::usage::Usage;
+use roundelay_routing::{Attempt, AttemptKind, Decision};
+use tokio::time::Instant;
+
+use super::{
+    Ending,
+    attempt::Whole,
+    call::{Call, Inbound},
+    decision,
+    gateway::Gateway,
+    incoming::Incoming,
+    snapshot::Deployment,
+};
+use crate::{
+    common::clock::unix_time,
+    store::{self, AttemptRecord, Record},
+    telemetry::{AttemptEnded, ExchangeEnded, Tokens},
+};
+
+/// What is known of an exchange so far.
+#[derive(Debug)]
+pub(super) struct Draft {
+    received: Instant,
+    attempt_began: Instant,
+    first_content: Option<Instant>,
+    first_dispatch: Option<Duration>,
+    /// The label of the pool or model in metrics: what was asked for, once it is known to exist.
+    label: Option<Arc<str>>,
+    is_client_retry: bool,
+    record: Record,
+}
+
+impl Draft {
+    pub(super) fn begin(inbound: &Inbound) -> Self {
+        let since = inbound.received.elapsed();
+        let started_at = unix_time().saturating_sub(since);
+        let record = Record {
+            id: inbound.id,
+            started_at_ms: i64::try_from(started_at.as_millis()).unwrap_or(i64::MAX),
+            duration_us: 0,
+            first_content_us: None,
+            account: inbound.caller.account.clone(),
+            key: inbound.caller.key.clone(),
+            asked: String::new(),
+            deployment: None,
+            model: None,
+            status: 0,
+            outcome: Cow::Borrowed("answered"),
+            failure: None,
+            stream: false,
+            usage: store::Usage::default(),
+            cost: None,
+            attempts: Vec::new(),
+            decision: String::new(),
+        };
+        Self {
+            received: inbound.received,
+            attempt_began: inbound.received,
+            first_content: None,
+            first_dispatch: None,
+            label: None,
+            is_client_retry: inbound.client_retries() > 0,
+            record,
+        }
+    }
+
+    pub(super) fn learn_call(&mut self, call: &Call) {
+        self.record.asked.clone_from(&call.request.model);
+        self.record.stream = call.request.stream;
+        self.label = Some(Arc::clone(call.snapshot.target_name(call.demand.target)));
+    }
+
+    pub(super) fn attempt_begins(&mut self, attempt: &Attempt, deployment: &str) {
+        self.attempt_began = Instant::now();
+        let since = self.attempt_began.saturating_duration_since(self.received);
+        self.first_dispatch.get_or_insert(since);
+        self.record.attempts.push(AttemptRecord {
+            number: attempt.number,
+            deployment: deployment.to_owned(),
+            kind: Cow::Borrowed(match attempt.kind {
+                AttemptKind::First => "first",
+                AttemptKind::Retry => "retry",
+                AttemptKind::Fallback => "fallback",
+            }),
+            outcome: Cow::Borrowed("abandoned"),
+            status: None,
+            started_us: micros(since),
+            headers_us: None,
+            first_content_us: None,
+            duration_us: 0,
+        });
+    }
+
+    pub(super) fn headers_came(&mut self, status: u16) {
+        let elapsed = micros(self.elapsed_in_attempt());
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.status = Some(status);
+            attempt.headers_us = Some(elapsed);
+        }
+    }
+
+    pub(super) fn content_begins(&mut self) {
+        let elapsed = micros(self.elapsed_in_attempt());
+        self.first_content = Some(Instant::now());
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.first_content_us = Some(elapsed);
+        }
+    }
+
+    pub(super) fn elapsed_in_attempt(&self) -> Duration {
+        self.attempt_began.elapsed()
+    }
+
+    /// Ends the attempt that began last.
+    pub(super) fn attempt_ends(&mut self, gateway: &Gateway, deployment: &Deployment, outcome: &'static str) {
+        let duration = self.elapsed_in_attempt();
+        let Some(attempt) = self.record.attempts.last_mut() else { return };
+        attempt.outcome = Cow::Borrowed(outcome);
+        attempt.duration_us = micros(duration);
+        let Cow::Borrowed(kind) = attempt.kind else { unreachable!("a kind is written here, from a closed list") };
+        gateway.metrics.attempt_ended(&AttemptEnded {
+            deployment: &deployment.name,
+            provider: &deployment.provider,
+            kind,
+            outcome,
+            duration,
+            first_content: attempt.first_content_us.map(Duration::from_micros),
+        });
+    }
+
+    pub(super) fn learn_whole(&mut self, whole: &Whole, deployment: &Deployment) {
+        self.content_begins();
+        self.served_by(deployment);
+        self.learn_usage(whole.scanned.usage, whole.scanned.content_bytes as u64);
+    }
+
+    pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
+        self.served_by(deployment);
+        self.learn_usage(incoming.usage, incoming.output_tokens() * 4);
+    }
+
+    fn served_by(&mut self, deployment: &Deployment) {
+        self.record.deployment = Some(deployment.name.to_string());
+        self.record.model = Some(deployment.model.to_string());
+    }
+
+    fn learn_usage(&mut self, usage: Option<Usage>, content_bytes: u64) {
+        self.record.usage = match usage {
+            Some(usage) => store::Usage {
+                input: usage.input + usage.audio_input + usage.image,
+                cache_read: usage.cache_read,
+                cache_write: usage.cache_write,
+                output: usage.completion(),
+                reasoning: usage.reasoning,
+                estimated: false,
+            },
+            None => store::Usage { output: content_bytes.div_ceil(4), estimated: true, ..store::Usage::default() },
+        };
+    }
+
+    pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
+        self.record.decision = decision::to_json(&call.snapshot, &decision);
+    }
+
+    /// Writes the record, before the caller can know that the exchange has ended.
+    pub(super) fn record(mut self, gateway: &Gateway, ending: &Ending) {
+        let duration = self.received.elapsed();
+        let (outcome, status) = match ending {
+            Ending::Whole(answer) => ("answered", answer.status().as_u16()),
+            Ending::Streamed(_) => ("answered", 200),
+            Ending::Refused(refusal) if refusal.class().is_some() => ("failed", refusal.wire().status),
+            Ending::Refused(refusal) => ("refused", refusal.wire().status),
+            Ending::Cut(_) => ("cut", 200),
+            // Nginx's status for a caller who closed first.
+            Ending::CallerLeft => ("abandoned", 499),
+        };
+        if let Ending::Refused(refusal) | Ending::Cut(refusal) = ending {
+            self.record.failure = refusal.class().map(|class| Cow::Borrowed(class.name()));
+        }
+        let first_content = self.first_content.map(|at| at.saturating_duration_since(self.received));
+        self.record.outcome = Cow::Borrowed(outcome);
+        self.record.status = status;
+        self.record.duration_us = micros(duration);
+        self.record.first_content_us = first_content.map(micros);
+        gateway.metrics.exchange_ended(&ExchangeEnded {
+            model: self.label.as_ref().unwrap_or_else(|| gateway.metrics.other()),
+            outcome,
+            status,
+            stream: self.record.stream,
+            duration,
+            first_content,
+            overhead: self.first_dispatch,
+            tokens: Tokens {
+                input: self.record.usage.input,
+                cache_read: self.record.usage.cache_read,
+                cache_write: self.record.usage.cache_write,
+                output: self.record.usage.output,
+                reasoning: self.record.usage.reasoning,
+            },
+            client_retry: self.is_client_retry,
+        });
+        gateway.recorder.record(self.record);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,164 @@
+//! What all exchanges share, and what those of one runtime share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use roundelay_routing::{Attempt, Fault, Outcome, Plan, Router};
+
+use super::{
+    Ending, Refusal,
+    draft::Draft,
+    incoming::Incoming,
+    relay::Relayed,
+    snapshot::{Deployment, Snapshot},
+};
+use crate::{
+    auth::Keys,
+    common::{clock::Clock, tasks::Tasks},
+    config,
+    journal::{ExchangeIds, Recorder},
+    telemetry::Metrics,
+    upstream::Upstream,
+};
+
+/// The state that all exchanges share. Everything here is reached without waiting.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The callers' side as it was at the start; it does not change with a reload.
+    pub server: config::Server,
+    /// The configuration in force.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Who may ask.
+    pub keys: Keys,
+    /// Where finished exchanges go.
+    pub recorder: Recorder,
+    /// Names for exchanges.
+    pub ids: ExchangeIds,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Clock,
+    /// Keeps one tenant from guessing another's conversation.
+    pub conversation_seed: u64,
+    router: Mutex<Router>,
+}
+
+impl Gateway {
+    /// Joins the parts.
+    pub fn new(
+        server: config::Server,
+        snapshot: Snapshot,
+        router: Router,
+        keys: Keys,
+        recorder: Recorder,
+        ids: ExchangeIds,
+    ) -> Self {
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).expect("the system gives random bytes");
+        Self {
+            server,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            keys,
+            recorder,
+            ids,
+            metrics: Metrics::new(),
+            clock: Clock::start(),
+            conversation_seed: u64::from_ne_bytes(seed),
+            router: Mutex::new(router),
+        }
+    }
+
+    /// The router, for some microseconds; never across an `await`.
+    pub fn router(&self) -> MutexGuard<'_, Router> {
+        self.router.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the exchanges of one runtime share.
+#[derive(Debug)]
+pub struct Worker {
+    /// What all share.
+    pub gateway: Arc<Gateway>,
+    /// Connections to providers.
+    pub upstream: Upstream,
+    /// The exchanges that run.
+    pub tasks: Tasks,
+}
+
+impl Worker {
+    /// A runtime's own part beside the shared one.
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway, upstream: Upstream::new(), tasks: Tasks::default() }
+    }
+}
+
+/// An attempt that the router counts as in flight. Dropped without a report, it is given back as abandoned.
+#[derive(Debug)]
+pub(super) struct Lease<'a> {
+    gateway: &'a Gateway,
+    attempt: Attempt,
+    is_open: bool,
+}
+
+impl<'a> Lease<'a> {
+    pub(super) fn new(gateway: &'a Gateway, attempt: Attempt) -> Self {
+        Self { gateway, attempt, is_open: true }
+    }
+
+    /// Says that content came after that time.
+    pub(super) fn commit(&self, first_content: Duration) {
+        self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
+    }
+
+    /// Ends a failed attempt; the plan learns where to go next.
+    pub(super) fn fail(&mut self, plan: &mut Plan, fault: &Fault) {
+        self.is_open = false;
+        let outcome = Outcome::Failure(fault.clone());
+        plan.report(&mut self.gateway.router(), &self.attempt, &outcome, self.gateway.clock.now());
+    }
+
+    pub(super) fn succeed(&mut self, total: Duration, output_tokens: u64) {
+        self.report(&Outcome::Success { total, output_tokens });
+    }
+
+    /// Ends an attempt whose content was shown.
+    pub(super) fn conclude(
+        &mut self,
+        relayed: Relayed,
+        incoming: &Incoming,
+        draft: &mut Draft,
+        deployment: &Deployment,
+    ) -> Ending {
+        match relayed {
+            Relayed::Whole(tail) => {
+                draft.attempt_ends(self.gateway, deployment, "answered");
+                self.succeed(draft.elapsed_in_attempt(), incoming.output_tokens());
+                Ending::Streamed(tail)
+            }
+            Relayed::Broke(failure) => {
+                draft.attempt_ends(self.gateway, deployment, failure.class.name());
+                self.report(&Outcome::MidStream);
+                Ending::Cut(Refusal::Broke(Box::new(failure)))
+            }
+            Relayed::CallerLeft => {
+                draft.attempt_ends(self.gateway, deployment, "abandoned");
+                self.report(&Outcome::Abandoned);
+                Ending::CallerLeft
+            }
+        }
+    }
+
+    fn report(&mut self, outcome: &Outcome) {
+        self.is_open = false;
+        self.gateway.router().report(&self.attempt, outcome, self.gateway.clock.now());
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.report(&Outcome::Abandoned);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a failure of an attempt means to the router: the one bridge from the table of failures to routing.
+
+use roundelay_protocol::failure::{Class, Failure};
+use roundelay_routing::{Fault, FaultKind};
+
+/// An attempt that brought nothing.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    /// The upstream's status, where there was one.
+    pub(super) status: Option<u16>,
+    /// The connection had served before, and was closed without a byte of an answer.
+    pub(super) reused_connection: bool,
+}
+
+impl Failed {
+    /// The failure as the router thinks of it.
+    pub(super) fn outcome(&self) -> Fault {
+        let failure = &self.failure;
+        Fault {
+            kind: self.kind(),
+            retry_after: failure.retry_after,
+            same_target_forbidden: failure.should_retry == Some(false),
+        }
+    }
+
+    fn kind(&self) -> FaultKind {
+        match self.failure.class {
+            Class::CallerBad | Class::CallerAuth | Class::GatewayLimit => FaultKind::CallerBad,
+            Class::CallerTooLong => FaultKind::CallerTooLong,
+            Class::ContentPolicy => FaultKind::ContentPolicy,
+            Class::UpstreamAuth => FaultKind::KeyRejected,
+            Class::UpstreamMoney => FaultKind::KeyEmpty,
+            Class::QuotaWindow => FaultKind::QuotaWindow,
+            Class::RateLimit => FaultKind::RateLimited,
+            Class::RampLimit => FaultKind::Ramp,
+            Class::Overload => FaultKind::Overloaded,
+            Class::ServerError | Class::PreContentStreamError | Class::MidStreamError => {
+                FaultKind::ServerError { at_endpoint: self.failure.at_endpoint }
+            }
+            Class::NotReady => FaultKind::NotReady { missing: self.status == Some(404) },
+            Class::ConnectFail => FaultKind::ConnectFailed { reused_connection: self.reused_connection },
+            Class::FirstByteTimeout => FaultKind::FirstContentTimeout,
+            Class::UncertainReset | Class::ClientGone => FaultKind::Reset,
+            Class::EmptyOk | Class::TruncatedComplete => FaultKind::Empty,
+        }
+    }
+}

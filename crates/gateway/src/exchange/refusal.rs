@@ -1,0 +1,374 @@
+//! Why a caller gets no answer, and how that is said: the one place that knows statuses, types and codes.
+
+use std::{borrow::Cow, time::Duration};
+
+use bytes::Bytes;
+use roundelay_ledger::ExchangeId;
+use roundelay_protocol::{
+    failure::{Class, Failure},
+    openai::{BadRequest, error},
+};
+use roundelay_routing::{DeadReason, Decision, Exclusion, Stop, StopReason};
+
+use super::outcome::Failed;
+use crate::{
+    auth::AuthRefusal,
+    common::clock::{Clock, unix_time},
+};
+
+/// Official SDKs obey a `retry-after` of up to 60 s (Node) or 120 s (Python); a longer one makes some sleep for days.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The caller is not known.
+    Unauthorized(AuthRefusal),
+    /// Nothing is served at that path.
+    NotFound(String),
+    /// Something is, but not by that method.
+    Method(&'static str),
+    /// The body is not such a request.
+    BadRequest(BadRequest),
+    /// The body is larger than the settings allow.
+    BodyTooLarge(u64),
+    /// The body came too slowly.
+    BodySlow,
+    /// The body ended before its length.
+    BodyCut,
+    /// The body is compressed.
+    Encoded,
+    /// The head of the request is larger than the settings allow.
+    HeadTooLarge,
+    /// The request line is.
+    AddressTooLong,
+    /// What came is not HTTP/1.1.
+    NotHttp,
+    /// The head of the request did not come in time.
+    HeadSlow,
+    /// No pool or model has that name.
+    UnknownModel(String),
+    /// The key may not ask for it.
+    ModelNotAllowed(String),
+    /// An attempt failed, and nothing else could answer.
+    Failed(Box<FailedExchange>),
+    /// The answer broke off after content was shown.
+    Broke(Box<Failure>),
+    /// No attempt could be made.
+    Unserved(Unserved),
+    /// A fault of ours.
+    Internal,
+}
+
+/// The last failure of an exchange that has no answer.
+#[derive(Debug)]
+pub struct FailedExchange {
+    id: Option<ExchangeId>,
+    failure: Failure,
+    status: Option<u16>,
+    /// From now until something may serve again.
+    reopens_in: Option<Duration>,
+    attempts: usize,
+    /// Every deployment asked said that it has no such model.
+    all_missing: bool,
+}
+
+/// Why no attempt could be made.
+#[derive(Debug)]
+pub struct Unserved {
+    reason: StopReason,
+    reopens_in: Option<Duration>,
+    /// What stood in the way of the first candidate that could have served.
+    because: Option<Exclusion>,
+}
+
+/// A refusal in the words of OpenAI's protocol.
+#[derive(Debug)]
+pub struct Wire<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// `error.type`.
+    pub kind: &'a str,
+    /// `error.code`.
+    pub code: Option<&'a str>,
+    /// `error.param`.
+    pub param: Option<&'a str>,
+    /// What happened, and what to do.
+    pub message: Cow<'a, str>,
+    /// The value of `retry-after`; at most 60 s.
+    pub retry_after: Option<Duration>,
+    /// The value of `x-should-retry`.
+    pub should_retry: bool,
+    /// When the cause ends, as Unix seconds.
+    pub reset_at: Option<i64>,
+}
+
+impl Refusal {
+    /// For a name that means nothing here.
+    pub fn unknown_model(asked: &str) -> Self {
+        Self::UnknownModel(bounded(asked))
+    }
+
+    pub(super) fn model_not_allowed(asked: &str) -> Self {
+        Self::ModelNotAllowed(bounded(asked))
+    }
+
+    /// Why an exchange that went through its candidates has no answer.
+    pub(super) fn after(last: Option<Failed>, stop: Stop, decision: &Decision, clock: &Clock) -> Self {
+        let reopens_in = stop.retry_at.map(|at| at.saturating_duration_since(clock.now()));
+        let Some(Failed { failure, status, .. }) = last else {
+            let blocking = |e: &Exclusion| !matches!(e, Exclusion::NoWeight | Exclusion::Tried);
+            let because = decision.candidates.iter().filter_map(|candidate| candidate.exclusion).find(blocking);
+            return Self::Unserved(Unserved { reason: stop.reason, reopens_in, because });
+        };
+        let all_missing = failure.class == Class::NotReady && status == Some(404);
+        let attempts = decision.attempts.len();
+        Self::Failed(Box::new(FailedExchange { id: None, failure, status, reopens_in, attempts, all_missing }))
+    }
+
+    /// Lets the message name the exchange, so that its reader can ask `explain`.
+    pub(super) fn for_exchange(mut self, id: ExchangeId) -> Self {
+        if let Self::Failed(failed) = &mut self {
+            failed.id = Some(id);
+        }
+        self
+    }
+
+    /// The failure class for the record; `None` when no attempt failed.
+    pub(super) fn class(&self) -> Option<Class> {
+        match self {
+            Self::Failed(failed) => Some(failed.failure.class),
+            Self::Broke(failure) => Some(failure.class),
+            _ => None,
+        }
+    }
+
+    /// The refusal as it is sent.
+    pub fn wire(&self) -> Wire<'_> {
+        match self {
+            Self::Unauthorized(refusal) => {
+                Wire { code: Some("invalid_api_key"), ..Wire::new(401, "authentication_error", refusal.to_string()) }
+            }
+            Self::NotFound(path) => Wire::new(404, "not_found_error", format!("nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions` and `/v1/models`")),
+            Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
+            Self::BadRequest(bad) => Wire {
+                param: bad.param,
+                code: Some(bad.code),
+                ..Wire::new(400, "invalid_request_error", bad.message.as_str())
+            },
+            Self::BodyTooLarge(max) => Wire {
+                code: Some("request_too_large"),
+                ..Wire::new(413, "invalid_request_error", format!("the body is larger than {max} bytes, the limit of this gateway (`server.body_max`)"))
+            },
+            Self::BodySlow => Wire {
+                code: Some("body_too_slow"),
+                ..Wire::new(408, "invalid_request_error", "the body came too slowly and was not waited for")
+            },
+            Self::BodyCut => Wire {
+                code: Some("body_incomplete"),
+                ..Wire::new(400, "invalid_request_error", "the body ended before its announced length")
+            },
+            Self::Encoded => Wire::new(415, "invalid_request_error", "compressed bodies are not taken: send the body without `content-encoding`"),
+            Self::HeadTooLarge => Wire::new(431, "invalid_request_error", "the request has more header fields, or longer ones, than this gateway takes (`server.headers_max`, `server.header_bytes_max`)"),
+            Self::AddressTooLong => Wire::new(414, "invalid_request_error", "the request line is too long"),
+            Self::NotHttp => Wire::new(400, "invalid_request_error", "this is not an HTTP/1.1 request that can be read"),
+            Self::HeadSlow => Wire::new(408, "invalid_request_error", "the head of the request did not come in time"),
+            Self::UnknownModel(asked) => Wire {
+                code: Some("model_not_found"),
+                param: Some("model"),
+                ..Wire::new(404, "not_found_error", format!("no pool or model is named `{asked}`: `GET /v1/models` lists those there are, and `provider/model` reaches any model of a configured provider"))
+            },
+            Self::ModelNotAllowed(asked) => Wire {
+                code: Some("model_not_allowed"),
+                param: Some("model"),
+                ..Wire::new(403, "permission_error", format!("this API key may not ask for `{asked}`"))
+            },
+            Self::Failed(failed) => failed.wire(),
+            Self::Broke(failure) => Wire {
+                code: Some(failure.code.as_deref().unwrap_or("stream_interrupted")),
+                ..Wire::new(502, "upstream_error", format!("the answer broke off and is not whole: {}", failure.message))
+            },
+            Self::Unserved(unserved) => unserved.wire(),
+            Self::Internal => Wire { code: Some("internal"), ..Wire::new(500, "server_error", "the gateway failed at this request; its log says more") },
+        }
+    }
+}
+
+impl FailedExchange {
+    fn wire(&self) -> Wire<'_> {
+        let failure = &self.failure;
+        let (status, kind, code) = self.sort();
+        let tries = match self.attempts {
+            1 => String::new(),
+            tries => format!(" (after {tries} attempts)"),
+        };
+        let wire = Wire {
+            code: failure.code.as_deref().filter(|_| keeps_code(failure.class)).or(code),
+            param: failure.param.as_deref().filter(|_| keeps_code(failure.class)),
+            ..Wire::new(status, kind, format!("{}{tries}", failure.message))
+        };
+        if waiting_helps(failure.class) { wire.waiting(self.reopens_in) } else { wire }
+    }
+
+    /// Status, type and code of the failure's class, as a caller sees it when nothing is left to try.
+    fn sort(&self) -> (u16, &str, Option<&str>) {
+        let failure = &self.failure;
+        let kind = failure.kind.as_deref();
+        let status = self.status.filter(|status| (400..500).contains(status));
+        match failure.class {
+            Class::CallerBad => (status.unwrap_or(400), kind.unwrap_or("invalid_request_error"), None),
+            Class::CallerTooLong => (400, "invalid_request_error", Some("context_length_exceeded")),
+            Class::ContentPolicy => (400, kind.unwrap_or("invalid_request_error"), Some("content_filter")),
+            Class::UpstreamAuth => (502, "upstream_error", Some("upstream_auth")),
+            Class::UpstreamMoney => (503, "upstream_error", Some("no_deployment_with_credit")),
+            Class::QuotaWindow | Class::RateLimit | Class::RampLimit => {
+                (429, "rate_limit_error", Some("rate_limit_exceeded"))
+            }
+            Class::Overload => (503, "upstream_error", Some("upstream_overloaded")),
+            Class::NotReady if self.all_missing => (404, "not_found_error", Some("model_not_found")),
+            Class::NotReady => (502, "upstream_error", Some("upstream_not_ready")),
+            Class::ConnectFail => (502, "upstream_error", Some("upstream_unreachable")),
+            Class::FirstByteTimeout => (504, "upstream_error", Some("upstream_timeout")),
+            Class::UncertainReset => (502, "upstream_error", Some("upstream_reset")),
+            Class::EmptyOk => (502, "upstream_error", Some("empty_response")),
+            Class::ServerError | Class::PreContentStreamError | Class::MidStreamError => {
+                (502, "upstream_error", Some("upstream_failed"))
+            }
+            Class::CallerAuth | Class::TruncatedComplete | Class::ClientGone | Class::GatewayLimit => {
+                (502, "upstream_error", None)
+            }
+        }
+    }
+}
+
+/// Codes that mean something to the caller; those about our account at an upstream do not.
+fn keeps_code(class: Class) -> bool {
+    matches!(class, Class::CallerBad | Class::ContentPolicy)
+}
+
+/// Whether the same request may fare better when the caller sends it again a little later.
+fn waiting_helps(class: Class) -> bool {
+    matches!(
+        class,
+        Class::QuotaWindow
+            | Class::RateLimit
+            | Class::RampLimit
+            | Class::Overload
+            | Class::ServerError
+            | Class::PreContentStreamError
+            | Class::ConnectFail
+            | Class::NotReady
+            | Class::EmptyOk
+    )
+}
+
+impl Unserved {
+    fn wire(&self) -> Wire<'_> {
+        match (self.reason, self.because) {
+            (StopReason::TooLong, _) | (_, Some(Exclusion::Window)) => Wire {
+                code: Some("context_length_exceeded"),
+                ..Wire::new(400, "invalid_request_error", "the request does not fit the context window of any deployment it could go to")
+            },
+            (StopReason::NoneEligible, Some(Exclusion::Capability(need))) => Wire {
+                code: Some("unsupported_capability"),
+                ..Wire::new(400, "invalid_request_error", format!("no deployment behind this name can do what the request needs: {need}"))
+            },
+            (StopReason::NoneEligible, Some(Exclusion::NotAllowed)) => Wire {
+                code: Some("model_not_allowed"),
+                param: Some("model"),
+                ..Wire::new(403, "permission_error", "this API key may use none of the models behind this name")
+            },
+            (StopReason::AllDead, Some(Exclusion::Dead { why, .. })) => match why {
+                DeadReason::KeyEmpty => Wire {
+                    code: Some("no_deployment_with_credit"),
+                    ..Wire::new(503, "upstream_error", "no provider behind this name has credit left: top up an account there")
+                },
+                DeadReason::KeyRejected => Wire {
+                    code: Some("upstream_auth"),
+                    ..Wire::new(502, "upstream_error", "every provider behind this name has refused the gateway's key: replace it in the configuration")
+                },
+                DeadReason::QuotaWindow => Wire {
+                    code: Some("rate_limit_exceeded"),
+                    ..Wire::new(429, "rate_limit_error", "the quota of every provider behind this name is used up")
+                }
+                .waiting(self.reopens_in),
+                DeadReason::Missing => Wire {
+                    code: Some("model_not_found"),
+                    ..Wire::new(404, "not_found_error", "no provider behind this name has the model it is configured for")
+                },
+            },
+            (StopReason::AllCooling, Some(Exclusion::Cooling { .. })) => Wire {
+                code: Some("rate_limit_exceeded"),
+                ..Wire::new(429, "rate_limit_error", "every provider behind this name has asked not to be called for now")
+            }
+            .waiting(self.reopens_in),
+            (StopReason::Busy, _) => Wire {
+                code: Some("concurrency_limit"),
+                ..Wire::new(503, "overloaded_error", "every deployment behind this name has as many requests in flight as it takes")
+            }
+            .waiting(Some(self.reopens_in.unwrap_or(Duration::from_secs(1)))),
+            (StopReason::DeadlinePassed, _) => Wire {
+                code: Some("deadline_passed"),
+                ..Wire::new(504, "upstream_error", "no deployment could answer within the deadline")
+            },
+            _ => Wire {
+                code: Some("no_deployment_available"),
+                ..Wire::new(503, "upstream_error", "no deployment behind this name can serve now")
+            }
+            .waiting(self.reopens_in),
+        }
+    }
+}
+
+impl<'a> Wire<'a> {
+    fn new(status: u16, kind: &'a str, message: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            status,
+            kind,
+            code: None,
+            param: None,
+            message: message.into(),
+            retry_after: None,
+            should_retry: false,
+            reset_at: None,
+        }
+    }
+
+    /// Tells the caller when to come back: in a header when that is soon, else in the body alone.
+    fn waiting(mut self, reopens_in: Option<Duration>) -> Self {
+        match reopens_in {
+            Some(wait) if wait <= RETRY_AFTER_MAX => {
+                self.retry_after = Some(wait.max(Duration::from_millis(100)));
+                self.should_retry = true;
+            }
+            Some(wait) => self.reset_at = Some((unix_time() + wait).as_secs().cast_signed()),
+            None => {}
+        }
+        self
+    }
+
+    /// The body of the answer.
+    pub fn body(&self) -> Bytes {
+        error::body(&self.error()).into()
+    }
+
+    /// The event that ends a stream; nothing follows it.
+    pub(super) fn event(&self, id: ExchangeId) -> Bytes {
+        error::event(&self.error(), &id.to_string(), "")
+    }
+
+    fn error(&self) -> error::ErrorBody<'_> {
+        error::ErrorBody {
+            message: &self.message,
+            kind: self.kind,
+            code: self.code,
+            param: self.param,
+            reset_at: self.reset_at,
+        }
+    }
+}
+
+/// A caller's word in a message: no longer than a name is, and without control characters.
+fn bounded(word: &str) -> String {
+    word.chars().filter(|c| !c.is_control()).take(100).collect()
+}

@@ -1,0 +1,79 @@
+//! From the first content to the end: passes on what arrives, and knows a whole answer from a cut one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use roundelay_protocol::failure::{Failure, Seen, classify};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    call::Call,
+    caller::{CallerLeft, CallerSide},
+    incoming::{Incoming, Progress, StreamFault},
+    snapshot::Deployment,
+};
+use crate::common::clock::unix_time;
+
+/// How long usage and `[DONE]` may follow the last choice's end: providers send them with it.
+const GRACE: Duration = Duration::from_secs(2);
+/// The same where usage has come, so that only the mark is missing.
+const GRACE_WITH_USAGE: Duration = Duration::from_millis(200);
+
+/// How a relay ended.
+#[derive(Debug)]
+pub(super) enum Relayed {
+    /// The answer is whole; these bytes of it are to be shown once it is recorded.
+    Whole(Bytes),
+    /// It broke off.
+    Broke(Failure),
+    /// Nobody reads any more.
+    CallerLeft,
+}
+
+/// Relays a stream whose first content is here.
+///
+/// Not cancel-safe: what was read and not written would be lost.
+pub(super) async fn relay(
+    incoming: &mut Incoming,
+    caller: &mut CallerSide,
+    call: &Call,
+    deployment: &Deployment,
+) -> Relayed {
+    let end = call.deadline.max(Instant::now()) + deployment.timeouts.total;
+    let mut last_content = Instant::now();
+    let mut whole_since = None;
+    loop {
+        if let Some(bytes) = incoming.shown_now()
+            && caller.write(&bytes).await == Err(CallerLeft)
+        {
+            return Relayed::CallerLeft;
+        }
+        let until = if incoming.is_whole() {
+            let since = *whole_since.get_or_insert_with(Instant::now);
+            since + if incoming.usage.is_some() { GRACE_WITH_USAGE } else { GRACE }
+        } else {
+            end.min(last_content + deployment.timeouts.idle)
+        };
+        let read = match caller.attend(timeout_at(until, incoming.read())).await {
+            Ok(read) => read,
+            Err(CallerLeft) => return Relayed::CallerLeft,
+        };
+        match read {
+            Ok(Ok(Progress::Ended)) => return Relayed::Whole(incoming.tail()),
+            Ok(Ok(Progress::Content)) => last_content = Instant::now(),
+            // Comments and empty deltas are no progress: the timer runs on.
+            Ok(Ok(Progress::None)) => {}
+            _ if incoming.is_whole() => return Relayed::Whole(incoming.tail()),
+            Err(_) => return broke(deployment, &Seen::StalledAfterContent),
+            Ok(Err(StreamFault::Error(data))) => {
+                return broke(deployment, &Seen::StreamError { data: &data, after_content: true });
+            }
+            Ok(Err(StreamFault::Cut | StreamFault::Unfinished)) => return broke(deployment, &Seen::CutAfterContent),
+            Ok(Err(StreamFault::Garbled)) => return broke(deployment, &Seen::Unparsable { after_content: true }),
+        }
+    }
+}
+
+fn broke(deployment: &Deployment, seen: &Seen<'_>) -> Relayed {
+    Relayed::Broke(classify(deployment.flavour, seen, unix_time().as_secs().cast_signed()))
+}

@@ -1,0 +1,157 @@
+//! One configuration in force: what an exchange holds on to from its beginning to its end.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use roundelay_protocol::{failure::Flavour, openai::Operation};
+use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
+
+use crate::{
+    config::{self, Config, Found, Timeouts},
+    upstream::{Endpoint, RequestHead},
+};
+
+/// A configuration with everything derived from it that an exchange needs.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The configuration itself.
+    pub config: Config,
+    /// The configuration as the router sees it.
+    pub catalog: Arc<Catalog>,
+    deployments: Vec<Deployment>,
+}
+
+/// Why a configuration cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotFault {
+    /// The router refused it.
+    #[error("the configuration cannot be routed: {0}")]
+    Catalog(#[from] CatalogFault),
+    /// A key cannot be sent in a header.
+    #[error("key {number} of provider `{provider}` holds characters that no HTTP header can carry")]
+    Key {
+        /// The provider's name.
+        provider: String,
+        /// Counts its keys from 1.
+        number: usize,
+    },
+}
+
+/// All that an attempt at one deployment needs, made ready once.
+#[derive(Debug)]
+pub struct Deployment {
+    /// `provider/upstream_model`, with `#2` for the second key.
+    pub name: Arc<str>,
+    /// `name`, for the answer's header.
+    pub name_header: HeaderValue,
+    /// The provider's name.
+    pub provider: Arc<str>,
+    /// The model as callers know it.
+    pub model: Arc<str>,
+    /// Whose habits of failing it has.
+    pub flavour: Flavour,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The timers of an attempt.
+    pub timeouts: Timeouts,
+    upstream_model: Option<Arc<str>>,
+    chat: RequestHead,
+    completions: RequestHead,
+}
+
+impl Deployment {
+    /// The name sent on: the configured one, or for `provider/anything` what the caller wrote after the slash.
+    pub fn upstream_model<'a>(&'a self, asked: &'a str) -> &'a str {
+        match &self.upstream_model {
+            Some(name) => name,
+            None => asked.split_once('/').map_or(asked, |(_, model)| model),
+        }
+    }
+
+    /// The part of a request's head that does not depend on the request.
+    pub fn request_head(&self, operation: Operation) -> &RequestHead {
+        match operation {
+            Operation::Chat => &self.chat,
+            Operation::Completions => &self.completions,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Derives everything and hands the catalog to the router, which keeps the health it knows by name.
+    ///
+    /// # Errors
+    /// See [`SnapshotFault`]; then nothing was adopted.
+    pub fn adopt(config: Config, router: &mut Router) -> Result<Self, SnapshotFault> {
+        let layout = config.layout()?;
+        let deployments = layout
+            .deployments
+            .iter()
+            .zip(&layout.catalog.deployments)
+            .map(|(deployment, routed)| ready(&config, deployment, &routed.name))
+            .collect::<Result<_, _>>()?;
+        let catalog = router.adopt(layout.catalog);
+        Ok(Self { config, catalog, deployments })
+    }
+
+    /// What an id of this snapshot's catalog stands for.
+    pub fn deployment(&self, id: DeploymentId) -> &Deployment {
+        &self.deployments[id.0 as usize]
+    }
+
+    /// The pool or model of that name; `None` when it is unknown.
+    pub fn target(&self, asked: &str) -> Option<Target> {
+        Some(match self.config.find(asked)? {
+            Found::Pool(pool) => Target::Pool(PoolId(index(pool))),
+            Found::Model(model) | Found::Open { model, .. } => Target::Model(ModelId(index(model))),
+        })
+    }
+
+    /// The name of a pool or model in the catalog.
+    pub fn target_name(&self, target: Target) -> &Arc<str> {
+        match target {
+            Target::Pool(pool) => &self.catalog.pools[pool.0 as usize].name,
+            Target::Model(model) => &self.catalog.models[model.0 as usize].name,
+        }
+    }
+}
+
+fn index(index: usize) -> u32 {
+    u32::try_from(index).expect("a configuration of 4 MiB has no four billion entries")
+}
+
+fn ready(config: &Config, deployment: &config::Deployment, name: &Arc<str>) -> Result<Deployment, SnapshotFault> {
+    let provider = &config.providers[deployment.provider];
+    let url = &provider.base_url;
+    let endpoint = Endpoint::new(url.https, url.host.to_string().into(), url.port);
+    let mut chat = RequestHead::post(&format!("{}{}", url.path_prefix, Operation::Chat.path()), &url.authority());
+    let mut completions =
+        RequestHead::post(&format!("{}{}", url.path_prefix, Operation::Completions.path()), &url.authority());
+    for head in [&mut chat, &mut completions] {
+        head.field("content-type", b"application/json");
+        head.field("accept-encoding", b"identity");
+        head.field("user-agent", concat!("roundelay/", env!("CARGO_PKG_VERSION")).as_bytes());
+        if let Some(number) = deployment.key {
+            let value = HeaderValue::try_from(format!("Bearer {}", provider.api_keys[number].expose()));
+            let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: number + 1 })?;
+            head.field("authorization", value.as_bytes());
+        }
+        for (field, value) in &provider.headers {
+            head.field(field.as_str(), value.as_bytes());
+        }
+    }
+    Ok(Deployment {
+        name: Arc::clone(name),
+        // Names come from a configuration that may hold any text: what no header carries is left out of it.
+        name_header: HeaderValue::from_str(&name.replace(|c: char| !c.is_ascii_graphic(), "_"))
+            .expect("printable ASCII is a header value"),
+        provider: Arc::clone(&provider.name),
+        model: Arc::clone(&config.models[deployment.model].name),
+        flavour: provider.flavour,
+        endpoint,
+        timeouts: deployment.timeouts.clone(),
+        upstream_model: deployment.upstream_model.clone(),
+        chat,
+        completions,
+    })
+}

@@ -1,0 +1,22 @@
+//! The way a record takes to safety, without an answer ever waiting for the store.
+//!
+//! ```text
+//!  exchange ─▶ Recorder::record ─▶ Journal: one write() to a file ─▶ the answer's last byte may go
+//!                    └─▶ queue (65,536) ─▶ writer thread ─▶ Store, batched ─▶ the segment is deleted
+//! ```
+//!
+//! What was written survives the end of the process at any instant, since it is in the system's page cache; it is not
+//! forced to the disk, so a power loss can cost the last moments (until the system writes back, some 30 s on Linux).
+//! At the next start, segments that are left are read into the store again, which ignores what it has.
+
+mod encoding;
+mod ids;
+mod queue;
+mod recorder;
+mod segment;
+mod writer;
+
+pub use ids::ExchangeIds;
+pub use recorder::{Faults, Recorder};
+pub use segment::{Replayed, catch_up};
+pub use writer::{Journal, JournalFault};

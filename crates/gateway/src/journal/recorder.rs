@@ -1,0 +1,218 @@
+//! The one place that records an exchange, and the thread that carries records to the store.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::queue::{Queue, Queued};
+use super::segment::{BATCH, replay};
+use super::writer::Journal;
+use crate::store::{Record, Store};
+
+/// Records exchanges: into the journal at once, into the store a moment later.
+///
+/// No fault reaches the caller: while the disk refuses, records go to the store only; while the store refuses, they
+/// wait, and beyond 65,536 waiting they are in the journal only, from where they are read when the store is back.
+/// Dropping the recorder lets the thread end once it has stored what is there.
+#[derive(Debug)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Recorder {
+    /// Starts the thread. It first replays what an earlier run left in the journal, which no caller waits for but
+    /// [`Self::flush`].
+    pub fn start(store: Store, journal: Journal) -> io::Result<Self> {
+        Self::start_bounded(store, journal, WAITING_MAX)
+    }
+
+    /// As [`Self::start`], with room for `bound` records.
+    pub fn start_bounded(store: Store, journal: Journal, bound: usize) -> io::Result<Self> {
+        let shared =
+            Arc::new(Shared { store, journal, queue: Queue::new(bound), tally: Tally::default() });
+        let writer = Arc::clone(&shared);
+        let thread =
+            thread::Builder::new().name("records".to_owned()).spawn(move || writer.run())?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Records a finished exchange. When this returns, the record survives the end of the process.
+    ///
+    /// Costs one `write` of some hundred bytes, and wakes nobody. To be called before the answer's terminal goes out.
+    pub fn record(&self, record: Record) {
+        let record = bounded(record);
+        let shared = &*self.shared;
+        let segment = match shared.journal.append(&record) {
+            Ok(number) => Some(number),
+            Err(_) => {
+                count(&shared.tally.journal);
+                None
+            }
+        };
+        if !shared.queue.push(record, segment) {
+            count(&shared.tally.dropped);
+        }
+    }
+
+    /// Waits until the store has everything recorded before, and what an earlier run left; for five seconds at most.
+    /// Says whether it has. Blocks, so not for a runtime's thread.
+    pub fn flush(&self) -> bool {
+        self.shared.queue.flush(PATIENCE)
+    }
+
+    /// What went wrong since the start.
+    pub fn faults(&self) -> Faults {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Tally { journal, store, dropped, torn_bytes } = &self.shared.tally;
+        Faults {
+            journal: read(journal),
+            store: read(store),
+            dropped: read(dropped),
+            torn_bytes: read(torn_bytes),
+        }
+    }
+
+    /// Stores what is there, ends the thread, and says whether nothing is left; waits ten seconds at most. What is
+    /// left stays in the journal. Records that come later are in the journal only.
+    pub fn shutdown(&self) -> bool {
+        self.shared.queue.close();
+        let complete = self.shared.queue.wait_closed(2 * PATIENCE);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread.filter(|_| complete) {
+            // It has nothing left to do but return; once it has, the folder can be opened again.
+            drop(thread.join());
+        }
+        complete
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+/// What went wrong, as counts since the start.
+///
+/// None of the first three alone loses a record: that takes a journal that fails and a full queue, or a process that
+/// ends before the store has what the journal refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Faults {
+    /// Records the journal did not take.
+    pub journal: u64,
+    /// Batches or segments the store did not take, counting each time they were tried.
+    pub store: u64,
+    /// Records that found the queue to the store full.
+    pub dropped: u64,
+    /// Bytes of the journal that were no whole record: what a power loss cost.
+    pub torn_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    journal: Journal,
+    queue: Queue,
+    tally: Tally,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    journal: AtomicU64,
+    store: AtomicU64,
+    dropped: AtomicU64,
+    torn_bytes: AtomicU64,
+}
+
+impl Shared {
+    /// The thread: replay, then a batch whenever some wait, until the queue closes.
+    fn run(&self) {
+        let mut to_replay = self.journal.leftovers().to_vec();
+        let mut batch = Vec::new();
+        let mut missed = false;
+        self.replay(&mut to_replay);
+        loop {
+            let troubled = !to_replay.is_empty() || !batch.is_empty();
+            let fetched = self.queue.fetch(&mut batch, if troubled { AFTER_FAULT } else { TICK });
+            self.store_all(&mut batch);
+            missed |= fetched.missed;
+            let room_again = missed && batch.is_empty();
+            if room_again {
+                // What only the journal has can follow.
+                to_replay.extend(self.journal.hand_over());
+                missed = false;
+            }
+            if room_again || !to_replay.is_empty() {
+                self.replay(&mut to_replay);
+            }
+            if fetched.closing {
+                break;
+            }
+        }
+        if batch.is_empty() {
+            self.journal.close();
+        }
+        self.queue.closed();
+    }
+
+    fn store_all(&self, batch: &mut Vec<Queued>) {
+        let mut stored = 0;
+        for share in batch.chunks(BATCH) {
+            if self.store.insert_exchanges(share.iter().map(|queued| &queued.record)).is_err() {
+                count(&self.tally.store);
+                break;
+            }
+            self.journal.committed(share.iter().filter_map(|queued| queued.segment));
+            self.queue.stored(share.len());
+            stored += share.len();
+        }
+        batch.drain(..stored);
+        batch.shrink_to(KEPT_ROOM);
+    }
+
+    fn replay(&self, segments: &mut Vec<PathBuf>) {
+        segments.retain(|path| match replay(path, &self.store) {
+            Ok(replayed) => {
+                self.tally.torn_bytes.fetch_add(replayed.torn_bytes, Ordering::Relaxed);
+                false
+            }
+            Err(_) => {
+                count(&self.tally.store);
+                true
+            }
+        });
+        if segments.is_empty() {
+            self.queue.ready();
+        }
+    }
+}
+
+/// A caller chooses what it asks for, and a decision grows with a pool; neither may grow a record without end.
+fn bounded(mut record: Record) -> Record {
+    if record.asked.len() > ASKED_MAX {
+        record.asked.truncate(record.asked.floor_char_boundary(ASKED_MAX));
+    }
+    if record.decision.len() > DECISION_MAX {
+        record.decision = format!(r#"{{"omitted_bytes":{}}}"#, record.decision.len());
+    }
+    record
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Some 60 MB of records at 1 KB each: ten seconds of a busy gateway.
+const WAITING_MAX: usize = 65_536;
+/// How long a record waits for others to share a transaction with.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a store that failed is left alone.
+const AFTER_FAULT: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
+const KEPT_ROOM: usize = 2 * BATCH;
+const ASKED_MAX: usize = 256;
+const DECISION_MAX: usize = 64 << 10;

@@ -1,0 +1,141 @@
+//! An honest answer: it repeats what the user said and goes on in words drawn from the conversation's hash. A word is a token.
+
+use std::borrow::Cow;
+
+use super::asked::Asked;
+use super::scenario::{Fault, Scenario};
+
+/// One choice of an answer. Joined by spaces, the words are its text.
+#[derive(Debug)]
+pub(super) struct Answer<'a> {
+    pub(super) reasoning: Vec<Cow<'a, str>>,
+    pub(super) content: Vec<Cow<'a, str>>,
+    pub(super) tool_calls: Vec<ToolCall<'a>>,
+    pub(super) finish: &'static str,
+}
+
+/// A call of one of the tools offered.
+#[derive(Debug)]
+pub(super) struct ToolCall<'a> {
+    pub(super) id: String,
+    pub(super) name: &'a str,
+    /// JSON.
+    pub(super) arguments: String,
+}
+
+/// Tokens of a whole exchange, all choices together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) prompt: u64,
+    pub(super) cached: u64,
+    pub(super) completion: u64,
+    pub(super) reasoning: u64,
+}
+
+/// Composes every choice that was asked for.
+pub(super) fn compose<'a>(asked: &'a Asked, scenario: &Scenario) -> Vec<Answer<'a>> {
+    (0..asked.choices).map(|index| compose_choice(asked, scenario, index)).collect()
+}
+
+fn compose_choice<'a>(asked: &'a Asked, scenario: &Scenario, index: u32) -> Answer<'a> {
+    let mut chance = Chance(asked.seed ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut room = asked
+        .max_tokens
+        .map_or(usize::MAX, |max| usize::try_from(max.max(1)).unwrap_or(usize::MAX));
+    let mut reasoning: Vec<_> =
+        (0..scenario.shape.reasoning_words).map(|_| Cow::Borrowed(chance.word())).collect();
+    let mut is_cut = reasoning.len() > room;
+    reasoning.truncate(room);
+    room -= reasoning.len();
+
+    let tool_calls: Vec<_> = (0..scenario.shape.tool_calls)
+        .map(|call| tool_call(asked, index, call, &mut chance))
+        .collect();
+    let mut content =
+        if tool_calls.is_empty() { words(asked, scenario, &mut chance) } else { Vec::new() };
+    is_cut |= content.len() > room;
+    content.truncate(room);
+
+    let finish = match () {
+        () if scenario.shape.is_filtered => "content_filter",
+        () if is_cut => "length",
+        () if !tool_calls.is_empty() => "tool_calls",
+        () => "stop",
+    };
+    Answer { reasoning, content, tool_calls, finish }
+}
+
+fn words<'a>(asked: &'a Asked, scenario: &Scenario, chance: &mut Chance) -> Vec<Cow<'a, str>> {
+    let echo = asked.said.split_whitespace().take(ECHO_WORDS_MAX).map(Cow::Borrowed);
+    let mut words: Vec<_> =
+        [Cow::Borrowed("You"), Cow::Borrowed("said:")].into_iter().chain(echo).collect();
+    let length = scenario.length() as usize;
+    // Only a length that somebody chose may cut what the user said.
+    if scenario.words.is_some() || scenario.fault != Fault::None {
+        words.truncate(length);
+    }
+    while words.len() < length {
+        words.push(Cow::Borrowed(chance.word()));
+    }
+    words
+}
+
+fn tool_call<'a>(asked: &'a Asked, choice: u32, call: u32, chance: &mut Chance) -> ToolCall<'a> {
+    let name = match asked.tools.len() {
+        0 => "look_up",
+        offered => &asked.tools[call as usize % offered],
+    };
+    let said: Vec<_> = asked.said.split_whitespace().take(ECHO_WORDS_MAX).collect();
+    let arguments =
+        serde_json::json!({ "query": said.join(" "), "hint": chance.word() }).to_string();
+    ToolCall { id: format!("call_{:016x}{choice}{call}", asked.seed), name, arguments }
+}
+
+impl Usage {
+    /// Counts what is about to be sent.
+    pub(super) fn of(asked: &Asked, scenario: &Scenario, answers: &[Answer<'_>]) -> Self {
+        let reasoning: usize = answers.iter().map(|answer| answer.reasoning.len()).sum();
+        let visible: usize = answers
+            .iter()
+            .map(|answer| answer.content.len() + call_words(&answer.tool_calls))
+            .sum();
+        Self {
+            prompt: asked.prompt_tokens,
+            cached: u64::from(scenario.shape.cached_tokens).min(asked.prompt_tokens),
+            completion: (reasoning + visible) as u64,
+            reasoning: reasoning as u64,
+        }
+    }
+}
+
+/// A call costs its name and the words of its arguments.
+fn call_words(calls: &[ToolCall<'_>]) -> usize {
+    calls.iter().map(|call| 1 + call.arguments.split_whitespace().count()).sum()
+}
+
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and good enough to pick words.
+struct Chance(u64);
+
+impl Chance {
+    fn word(&mut self) -> &'static str {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        WORDS[(mixed >> 58) as usize]
+    }
+}
+
+const ECHO_WORDS_MAX: usize = 100;
+
+#[rustfmt::skip] // 64 words, eight a line
+const WORDS: [&str; 64] = [
+    "again", "almost", "already", "answer", "bridge", "bright", "calm", "carry",
+    "circle", "clear", "common", "corner", "dance", "distant", "early", "east",
+    "evening", "every", "field", "follow", "forest", "garden", "gentle", "given",
+    "harbour", "hold", "honest", "island", "keep", "kind", "ladder", "lantern",
+    "later", "letter", "light", "listen", "little", "market", "meadow", "mirror",
+    "morning", "north", "open", "paper", "patient", "plain", "quiet", "rain",
+    "relay", "river", "round", "second", "simple", "south", "steady", "stone",
+    "story", "table", "turn", "voice", "wait", "water", "window", "yellow",
+];

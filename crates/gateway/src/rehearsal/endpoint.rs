@@ -1,0 +1,278 @@
+//! Which request is for whom: the answering endpoints, the model list, and the control endpoint.
+
+use serde_json::{Value, json};
+
+use super::asked::{Asked, BadField, Dialect};
+use super::catalogue::{self, PROVIDER_ERRORS};
+use super::control::{Control, NAME_PREFIX, Target};
+use super::counts::{Counts, LastRequest};
+use super::grammar::CLAUSES;
+use super::http::Request;
+use super::openai;
+use super::rule::Rule;
+use super::scenario::{Fault, Scenario};
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// A plain reply, known at once.
+    Reply { status: u16, body: Value },
+    /// A fault that needs no question.
+    Act(Scenario),
+    /// A question, and how it is to be answered.
+    Answer { asked: Asked, scenario: Scenario },
+}
+
+impl Route {
+    fn ok(body: Value) -> Self {
+        Self::Reply { status: 200, body }
+    }
+
+    fn refused(status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> Self {
+        Self::Reply { status, body: openai::error(message, "invalid_request_error", param, code) }
+    }
+}
+
+/// Decides by method and path.
+pub(super) fn route(control: &Control, request: Request) -> Route {
+    let path = request.path.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
+    if let Some(rest) = path.strip_prefix("/control") {
+        return control_call(control, &request, rest);
+    }
+    // Any base path will do: callers configure all kinds of them.
+    match request.method.as_str() {
+        "POST" if path.ends_with("/chat/completions") => {
+            answer(control, request, Dialect::OpenAiChat)
+        }
+        "POST" if path.ends_with("/completions") => {
+            answer(control, request, Dialect::OpenAiCompletions)
+        }
+        "GET" if path.ends_with("/models") => list(control, &request, None),
+        "GET" => match path.split_once("/models/") {
+            Some((_, name)) => list(control, &request, Some(name)),
+            None => Route::refused(404, "there is nothing at this path", None, Some("not_found")),
+        },
+        _ => Route::refused(404, "there is nothing at this path", None, Some("not_found")),
+    }
+}
+
+fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
+    let asked = match Asked::from_openai(dialect, &request.body) {
+        Ok(asked) => asked,
+        Err(BadField { field, message }) => return Route::refused(400, message, Some(field), None),
+    };
+    let key = request.key().to_owned();
+    let key = key.as_str();
+    if !control.accepts(key) {
+        control.note_wrong_key(&asked.model, key, last_request(request));
+        return Route::Act(Scenario {
+            fault: Fault::Error(catalogue::wrong_key()),
+            ..Scenario::default()
+        });
+    }
+    match control.choose(&asked.model, key, last_request(request)) {
+        Ok(choice) => Route::Answer { asked, scenario: choice.scenario() },
+        Err(error) => {
+            Route::refused(400, &error.to_string(), Some("model"), Some("unknown_scenario"))
+        }
+    }
+}
+
+fn last_request(request: Request) -> LastRequest {
+    LastRequest {
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: request.body.slice(..request.body.len().min(KEPT_BODY_BYTES)),
+    }
+}
+
+/// The model list, or one of its entries: every name is a model here, so every name has an entry.
+fn list(control: &Control, request: &Request, name: Option<&str>) -> Route {
+    if !control.accepts(request.key()) {
+        return Route::Act(Scenario {
+            fault: Fault::Error(catalogue::wrong_key()),
+            ..Scenario::default()
+        });
+    }
+    if let Some(scenario) = control.glance().filter(Scenario::fails_before_answer) {
+        return Route::Act(scenario);
+    }
+    if let Some(name) = name {
+        return Route::ok(openai::model(&percent_decoded(name)));
+    }
+    let examples = CLAUSES
+        .iter()
+        .map(|clause| clause.example)
+        .chain(PROVIDER_ERRORS.iter().map(|error| error.name));
+    let mut names: Vec<String> =
+        examples.map(|example| format!("{NAME_PREFIX}{example}")).collect();
+    names.dedup();
+    let models: Vec<Value> =
+        ["rehearsal".to_owned()].iter().chain(&names).map(|name| openai::model(name)).collect();
+    Route::ok(json!({"object": "list", "data": models}))
+}
+
+fn control_call(control: &Control, request: &Request, rest: &str) -> Route {
+    match (request.method.as_str(), rest) {
+        ("GET", "") => return Route::ok(state(control)),
+        ("DELETE", "") => control.clear_all(),
+        ("DELETE", "/counts") => control.reset_counts(),
+        ("PUT", "/accepted-keys") => return accept_keys(control, &request.body),
+        (method, rest) => match target(rest) {
+            Some(target) if method == "PUT" => return set(control, target, &request.body),
+            Some(target) if method == "DELETE" => {
+                let cleared = control.clear(&target);
+                return Route::ok(json!({"cleared": cleared}));
+            }
+            _ => {
+                return Route::refused(
+                    404,
+                    "the control endpoint knows no such call",
+                    None,
+                    Some("not_found"),
+                );
+            }
+        },
+    }
+    Route::ok(json!({"cleared": true}))
+}
+
+fn target(rest: &str) -> Option<Target> {
+    match rest {
+        "" | "/default" => Some(Target::Default),
+        rest => {
+            let model =
+                rest.strip_prefix("/models/").map(|name| Target::Model(percent_decoded(name)));
+            model.or_else(|| {
+                rest.strip_prefix("/keys/").map(|key| Target::Key(percent_decoded(key)))
+            })
+        }
+    }
+}
+
+fn set(control: &Control, target: Target, body: &[u8]) -> Route {
+    let outcome = Rule::from_json(body).and_then(|rule| {
+        let shown = rule_json(&target, &rule);
+        control.set_rule(target, rule).map(|()| shown)
+    });
+    match outcome {
+        Ok(shown) => Route::ok(shown),
+        Err(error) => Route::refused(400, &error.to_string(), None, Some("bad_rule")),
+    }
+}
+
+fn accept_keys(control: &Control, body: &[u8]) -> Route {
+    let keys = match serde_json::from_slice::<Value>(body).map(|body| body["keys"].clone()) {
+        Ok(Value::Null) => None,
+        Ok(Value::Array(keys)) if keys.len() <= KEYS_MAX && keys.iter().all(Value::is_string) => {
+            Some(keys.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        Ok(_) | Err(_) => {
+            return Route::refused(
+                400,
+                "`keys` takes at most 1000 strings, or null",
+                Some("keys"),
+                Some("bad_rule"),
+            );
+        }
+    };
+    let accepted = keys.as_ref().map(Vec::len);
+    control.accept_keys(keys);
+    Route::ok(json!({"accepted_keys": accepted}))
+}
+
+fn state(control: &Control) -> Value {
+    let rules: Vec<Value> =
+        control.rules().iter().map(|(target, rule)| rule_json(target, rule)).collect();
+    let counts = control.counts();
+    let recent: Vec<Value> = counts
+        .recent
+        .iter()
+        .map(|seen| json!({"at_ms": seen.at_ms, "model": seen.model, "key": seen.key, "scenario": seen.scenario}))
+        .collect();
+    json!({
+        "rules": rules,
+        "accepted_keys": control.accepted_keys(),
+        "counts": counts_json(&counts),
+        "recent": recent,
+        "last": control.last_request().as_ref().map(last_json),
+    })
+}
+
+fn rule_json(target: &Target, rule: &Rule) -> Value {
+    let target = match target {
+        Target::Default => "default".to_owned(),
+        Target::Model(name) => format!("models/{name}"),
+        Target::Key(key) => format!("keys/{}", super::counts::masked(key)),
+    };
+    let Scenario { rhythm, words, retry_after_s, .. } = &rule.scenario;
+    json!({
+        "target": target,
+        "scenario": rule.text,
+        "times": rhythm.times,
+        "every": rhythm.every,
+        "up_s": rhythm.flap.map(|(up, _)| up.as_secs_f64()),
+        "down_s": rhythm.flap.map(|(_, down)| down.as_secs_f64()),
+        "words": words,
+        "retry_after_s": retry_after_s,
+        "latency_ms": rule.pace.first.as_millis() as u64,
+        "word_ms": rule.pace.word.as_millis() as u64,
+    })
+}
+
+fn counts_json(counts: &Counts) -> Value {
+    let keys: Vec<Value> = counts
+        .keys
+        .iter()
+        .enumerate()
+        .map(|(index, key)| json!({"index": index, "key": key.masked(), "requests": key.requests}))
+        .collect();
+    json!({
+        "requests": counts.requests,
+        "in_flight": counts.in_flight,
+        "cancelled": counts.cancelled,
+        "bytes_sent": counts.bytes_sent,
+        "connections": {
+            "open": counts.connections_open,
+            "accepted": counts.connections_accepted,
+            "refused": counts.connections_refused,
+        },
+        "models": counts.models,
+        "keys": keys,
+    })
+}
+
+fn last_json(last: &LastRequest) -> Value {
+    let headers: Vec<Value> = last
+        .headers
+        .iter()
+        .map(|(name, value)| match name.as_str() {
+            "authorization" | "x-api-key" | "api-key" | "x-goog-api-key" | "cookie" => {
+                json!([name, super::counts::masked(value)])
+            }
+            _ => json!([name, value]),
+        })
+        .collect();
+    json!({"method": last.method, "path": last.path, "headers": headers, "body": String::from_utf8_lossy(&last.body)})
+}
+
+/// RFC 3986 §2.1; what is not an escape stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = (byte == b'%').then(|| text_digits(after)).flatten();
+        bytes.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn text_digits(after: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(after.get(..2)?).ok()?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+const KEPT_BODY_BYTES: usize = 64 * 1024;
+const KEYS_MAX: usize = 1_000;

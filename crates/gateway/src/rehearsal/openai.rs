@@ -1,0 +1,271 @@
+//! Answers in OpenAI's words: chat completions and legacy completions, whole and as event streams.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, ToolCall, Usage};
+use super::asked::{Asked, Dialect};
+
+/// What an event is for; faults are placed by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The role, before any content.
+    Opening,
+    /// A word, or a fragment of a tool call.
+    Content,
+    /// The end of a choice.
+    Finish,
+    Usage,
+    Done,
+}
+
+/// An event stream in one piece of memory, cut into events.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    bytes: Vec<u8>,
+    ends: Vec<(Kind, usize)>,
+}
+
+impl Events {
+    /// The events in order, each with its `data:` and the blank line after it.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Kind, &[u8])> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(kind, end)| {
+            let event = &self.bytes[start..end];
+            start = end;
+            (kind, event)
+        })
+    }
+}
+
+/// What is the same in every chunk of an answer.
+struct Chunks<'a> {
+    events: Events,
+    dialect: Dialect,
+    prefix: String,
+    suffix: &'a str,
+}
+
+/// Tells an answer as a stream.
+pub(super) fn stream(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>) -> Events {
+    let object = match asked.dialect {
+        Dialect::OpenAiChat => "chat.completion.chunk",
+        Dialect::OpenAiCompletions => "text_completion",
+    };
+    let model = Value::from(asked.model.as_str());
+    let prefix = format!(
+        r#"data: {{"id":"{}","object":"{object}","created":{CREATED},"model":{model},"system_fingerprint":"fp_rehearsal","choices":["#,
+        id(asked)
+    );
+    // Every chunk before the last says `"usage":null` when usage was asked for.
+    let suffix = if usage.is_some() { "],\"usage\":null}\n\n" } else { "]}\n\n" };
+    let mut chunks = Chunks { events: Events::default(), dialect: asked.dialect, prefix, suffix };
+    chunks.openings(answers);
+    chunks.words(answers);
+    chunks.tool_calls(answers);
+    for (index, answer) in answers.iter().enumerate() {
+        chunks.finish(index, answer.finish);
+    }
+    if let Some(usage) = usage {
+        chunks.usage(usage);
+    }
+    let mut events = chunks.events;
+    events.bytes.extend_from_slice(DONE);
+    events.ends.push((Kind::Done, events.bytes.len()));
+    events
+}
+
+impl Chunks<'_> {
+    fn push(&mut self, kind: Kind, choice: impl FnOnce(&mut Vec<u8>)) {
+        let bytes = &mut self.events.bytes;
+        bytes.extend_from_slice(self.prefix.as_bytes());
+        choice(bytes);
+        bytes.extend_from_slice(self.suffix.as_bytes());
+        self.events.ends.push((kind, bytes.len()));
+    }
+
+    fn openings(&mut self, answers: &[Answer<'_>]) {
+        if self.dialect == Dialect::OpenAiCompletions {
+            return;
+        }
+        for (index, answer) in answers.iter().enumerate() {
+            let content = if answer.tool_calls.is_empty() { "\"\"" } else { "null" };
+            self.push(Kind::Opening, |out| {
+                put(out, format_args!(
+                    r#"{{"index":{index},"delta":{{"role":"assistant","content":{content},"refusal":null}},"logprobs":null,"finish_reason":null}}"#
+                ));
+            });
+        }
+    }
+
+    /// Choices take turns, word by word, as they do when they are computed together.
+    fn words(&mut self, answers: &[Answer<'_>]) {
+        let longest = answers
+            .iter()
+            .map(|answer| answer.reasoning.len() + answer.content.len())
+            .max()
+            .unwrap_or(0);
+        for at in 0..longest {
+            for (index, answer) in answers.iter().enumerate() {
+                if let Some(word) = answer.reasoning.get(at) {
+                    self.word(index, "reasoning_content", word, at == 0);
+                } else if let Some(word) = answer.content.get(at - answer.reasoning.len()) {
+                    self.word(index, "content", word, at == answer.reasoning.len());
+                }
+            }
+        }
+    }
+
+    fn word(&mut self, index: usize, field: &str, word: &str, is_first: bool) {
+        let dialect = self.dialect;
+        let space = if is_first { "" } else { " " };
+        self.push(Kind::Content, |out| {
+            match dialect {
+                Dialect::OpenAiChat => {
+                    put(out, format_args!(r#"{{"index":{index},"delta":{{"{field}":"{space}"#));
+                }
+                Dialect::OpenAiCompletions => {
+                    put(out, format_args!(r#"{{"index":{index},"text":"{space}"#));
+                }
+            }
+            put_escaped(out, word);
+            let end = if dialect == Dialect::OpenAiChat { "\"}" } else { "\"" };
+            put(out, format_args!(r#"{end},"logprobs":null,"finish_reason":null}}"#));
+        });
+    }
+
+    fn tool_calls(&mut self, answers: &[Answer<'_>]) {
+        for (index, answer) in answers.iter().enumerate() {
+            for (call, tool_call) in answer.tool_calls.iter().enumerate() {
+                self.tool_call(index, call, tool_call);
+            }
+        }
+    }
+
+    /// The name first, then the arguments in pieces that do not know where JSON's tokens end.
+    fn tool_call(&mut self, index: usize, call: usize, tool_call: &ToolCall<'_>) {
+        let first = json!({"index": call, "id": tool_call.id, "type": "function", "function": {"name": tool_call.name, "arguments": ""}});
+        let characters: Vec<char> = tool_call.arguments.chars().collect();
+        let pieces = characters.chunks(FRAGMENT_CHARACTERS).map(|piece| {
+            let piece: String = piece.iter().collect();
+            json!({"index": call, "function": {"arguments": piece}})
+        });
+        for fragment in [first].into_iter().chain(pieces) {
+            self.push(Kind::Content, |out| {
+                put(out, format_args!(
+                    r#"{{"index":{index},"delta":{{"tool_calls":[{fragment}]}},"logprobs":null,"finish_reason":null}}"#
+                ));
+            });
+        }
+    }
+
+    fn finish(&mut self, index: usize, reason: &str) {
+        let nothing = match self.dialect {
+            Dialect::OpenAiChat => r#""delta":{}"#,
+            Dialect::OpenAiCompletions => r#""text":"""#,
+        };
+        self.push(Kind::Finish, |out| {
+            put(
+                out,
+                format_args!(
+                    r#"{{"index":{index},{nothing},"logprobs":null,"finish_reason":"{reason}"}}"#
+                ),
+            );
+        });
+    }
+
+    fn usage(&mut self, usage: Usage) {
+        let bytes = &mut self.events.bytes;
+        bytes.extend_from_slice(self.prefix.as_bytes());
+        put(bytes, format_args!("],\"usage\":{}}}\n\n", usage_json(usage)));
+        self.events.ends.push((Kind::Usage, bytes.len()));
+    }
+}
+
+/// Tells an answer in one piece.
+pub(super) fn whole(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>) -> Value {
+    let choices: Vec<Value> =
+        answers.iter().enumerate().map(|(index, answer)| choice(asked, index, answer)).collect();
+    let object = match asked.dialect {
+        Dialect::OpenAiChat => "chat.completion",
+        Dialect::OpenAiCompletions => "text_completion",
+    };
+    let mut body = json!({
+        "id": id(asked), "object": object, "created": CREATED, "model": asked.model, "choices": choices,
+        "usage": usage.map(usage_json), "system_fingerprint": "fp_rehearsal",
+    });
+    if usage.is_none() {
+        body.as_object_mut().expect("it was written as an object above").remove("usage");
+    }
+    body
+}
+
+fn choice(asked: &Asked, index: usize, answer: &Answer<'_>) -> Value {
+    let text = join(&answer.content);
+    if asked.dialect == Dialect::OpenAiCompletions {
+        return json!({"index": index, "text": text, "logprobs": null, "finish_reason": answer.finish});
+    }
+    let mut message = json!({"role": "assistant", "content": text, "refusal": null});
+    if !answer.reasoning.is_empty() {
+        message["reasoning_content"] = join(&answer.reasoning).into();
+    }
+    if !answer.tool_calls.is_empty() {
+        message["content"] = Value::Null;
+        let calls = answer.tool_calls.iter().map(|call| {
+            json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}})
+        });
+        message["tool_calls"] = calls.collect();
+    }
+    json!({"index": index, "message": message, "logprobs": null, "finish_reason": answer.finish})
+}
+
+/// An error in OpenAI's shape.
+pub(super) fn error(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Value {
+    json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+}
+
+/// The entry of a model in the list.
+pub(super) fn model(name: &str) -> Value {
+    json!({"id": name, "object": "model", "created": CREATED, "owned_by": "rehearsal"})
+}
+
+fn usage_json(usage: Usage) -> Value {
+    json!({
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+        "prompt_tokens_details": {"cached_tokens": usage.cached},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    })
+}
+
+fn id(asked: &Asked) -> String {
+    let kind = if asked.dialect == Dialect::OpenAiChat { "chatcmpl" } else { "cmpl" };
+    format!("{kind}-rehearsal{:016x}", asked.seed)
+}
+
+fn join(words: &[Cow<'_, str>]) -> String {
+    words.join(" ")
+}
+
+fn put(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
+    out.write_fmt(arguments).expect("writing to memory cannot fail");
+}
+
+/// Appends a string's inside as JSON.
+fn put_escaped(out: &mut Vec<u8>, text: &str) {
+    let is_plain = text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+    if is_plain {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        let quoted = Value::from(text).to_string();
+        out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
+    }
+}
+
+const DONE: &[u8] = b"data: [DONE]\n\n";
+/// 2026-01-01: a fixed date keeps equal requests' answers equal to the byte.
+const CREATED: u64 = 1_767_225_600;
+const FRAGMENT_CHARACTERS: usize = 7;

@@ -1,0 +1,57 @@
+//! Receives a request's body, within its limits of size and time.
+
+use std::{future::poll_fn, pin::Pin};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::time::{Duration, Instant, timeout_at};
+
+use crate::{config::Server, exchange::Refusal};
+
+/// Reads a body to its end.
+///
+/// # Errors
+/// When it is compressed, larger than `body_max`, slower than `body_rate_min` after `body_grace`, or cut.
+pub(super) async fn receive(settings: &Server, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Refusal> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return Err(Refusal::Encoded);
+    }
+    let too_large = || Refusal::BodyTooLarge(settings.body_max);
+    let announced = body.size_hint().lower();
+    if announced > settings.body_max {
+        return Err(too_large());
+    }
+    let began = Instant::now();
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    loop {
+        let received = if joined.is_empty() { first.len() } else { joined.len() } as u64;
+        let at_least = received.checked_div(settings.body_rate_min).map_or(Duration::MAX, Duration::from_secs);
+        let until = began.checked_add(settings.body_grace.saturating_add(at_least));
+        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
+        let frame = match until {
+            Some(until) => timeout_at(until, frame).await.map_err(|_| Refusal::BodySlow)?,
+            None => frame.await,
+        };
+        let data = match frame {
+            None => break,
+            Some(Err(_)) => return Err(Refusal::BodyCut),
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        };
+        if received + data.len() as u64 > settings.body_max {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            if joined.is_empty() {
+                joined.reserve(usize::try_from(announced).unwrap_or(0));
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&data);
+        }
+    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
+}

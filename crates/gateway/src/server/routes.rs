@@ -1,0 +1,174 @@
+//! Which request goes where: the callers' paths, under every base path that SDKs put before them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use hyper::body::Incoming;
+use roundelay_protocol::openai::{
+    Operation,
+    models::{self, Entry},
+};
+use tokio::time::Instant;
+
+use super::{intake, refusal};
+use crate::{
+    auth::{Caller, presented},
+    common::clock::unix_time,
+    config::{Model, Pool},
+    exchange::{self, Answer, AnswerBody, Inbound, Refusal, Worker},
+};
+
+/// What a path asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Route {
+    Exchange(Operation),
+    Models,
+    Model(String),
+}
+
+/// Answers one request, one way or the other.
+pub(super) async fn answer(worker: &Arc<Worker>, request: Request<Incoming>) -> Answer {
+    match serve(worker, request).await {
+        Ok(answer) => answer,
+        Err(refusal) => refusal::respond(&refusal, None),
+    }
+}
+
+async fn serve(worker: &Arc<Worker>, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    let received = Instant::now();
+    let route = route(request.uri().path()).ok_or_else(|| not_found(request.uri().path()))?;
+    let caller = authenticate(worker, request.headers())?;
+    match (route, request.method()) {
+        (Route::Exchange(operation), &Method::POST) => {
+            let (head, body) = request.into_parts();
+            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
+            let inbound = Inbound { id, received, caller, operation, headers: head.headers, body };
+            exchange::serve(worker, inbound).await.or_else(|refusal| Ok(refusal::respond(&refusal, Some(id))))
+        }
+        (Route::Exchange(_), _) => Err(Refusal::Method("POST")),
+        (Route::Models, &Method::GET) => Ok(json(models_list(worker, &caller))),
+        (Route::Model(name), &Method::GET) => model_detail(worker, &caller, &name).map(json),
+        (Route::Models | Route::Model(_), _) => Err(Refusal::Method("GET")),
+    }
+}
+
+/// Finds the route of a path. `/v1/…`, `/api/…`, `/api/v1/…` and `/anthropic/v1/…` are the same place, and a base
+/// URL that already ends in `/v1`, or does not, works all the same.
+fn route(path: &str) -> Option<Route> {
+    let mut rest = path;
+    while let Some(shorter) =
+        ["/v1/", "/api/", "/anthropic/"].iter().find_map(|base| rest.starts_with(base).then(|| &rest[base.len() - 1..]))
+    {
+        rest = shorter;
+    }
+    match rest.trim_end_matches('/') {
+        "/chat/completions" => Some(Route::Exchange(Operation::Chat)),
+        "/completions" => Some(Route::Exchange(Operation::Completions)),
+        "/models" => Some(Route::Models),
+        other => {
+            let name = other.strip_prefix("/models/")?;
+            Some(Route::Model(percent_decoded(name)?))
+        }
+    }
+}
+
+/// SDKs write the slash of `provider/model` as `%2F`.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first == b'%' {
+            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn not_found(path: &str) -> Refusal {
+    Refusal::NotFound(path.chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
+    let presented = presented(headers).map_err(Refusal::Unauthorized)?;
+    let now = unix_time().as_secs().cast_signed();
+    worker.gateway.keys.authenticate(presented, now).map_err(Refusal::Unauthorized)
+}
+
+/// Pools first: they are what callers should name.
+fn models_list(worker: &Worker, caller: &Caller) -> Vec<u8> {
+    let snapshot = worker.gateway.snapshot.load();
+    let pools = snapshot.config.pools.iter().map(|pool| pool_entry(pool));
+    let models = snapshot.config.models.iter().filter(|model| !model.is_open()).map(|model| model_entry(model));
+    models::list(pools.chain(models).filter(|entry| caller.may_ask_for(entry.id)))
+}
+
+fn model_detail(worker: &Worker, caller: &Caller, name: &str) -> Result<Vec<u8>, Refusal> {
+    let snapshot = worker.gateway.snapshot.load();
+    let config = &snapshot.config;
+    let pool = config.pools.iter().find(|pool| *pool.name == *name).map(pool_entry);
+    let model = || config.models.iter().find(|model| *model.name == *name && !model.is_open()).map(model_entry);
+    let entry = pool.or_else(model).filter(|entry| caller.may_ask_for(entry.id));
+    entry.map(|entry| models::detail(&entry)).ok_or_else(|| Refusal::unknown_model(name))
+}
+
+fn pool_entry(pool: &Pool) -> Entry<'_> {
+    Entry { id: &pool.name, owned_by: "pool", ..Entry::default() }
+}
+
+fn model_entry(model: &Model) -> Entry<'_> {
+    Entry {
+        id: &model.name,
+        owned_by: "model",
+        max_input_tokens: model.context_window,
+        max_output_tokens: model.max_output,
+        ..Entry::default()
+    }
+}
+
+fn json(body: Vec<u8>) -> Answer {
+    let mut response = Response::new(AnswerBody::Whole(Bytes::from(body)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(paths: &[&str], expected: Option<Route>) {
+        for path in paths {
+            assert_eq!(route(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_base_path_leads_to_the_same_place() {
+        check(
+            &[
+                "/v1/chat/completions",
+                "/api/chat/completions",
+                "/api/v1/chat/completions",
+                "/v1/v1/chat/completions",
+                "/anthropic/v1/chat/completions",
+                "/chat/completions",
+                "/v1/chat/completions/",
+            ],
+            Some(Route::Exchange(Operation::Chat)),
+        );
+        check(&["/v1/completions", "/api/completions"], Some(Route::Exchange(Operation::Completions)));
+        check(&["/v1/models", "/models", "/api/models/"], Some(Route::Models));
+        check(
+            &["/v1/models/openai%2Fgpt-4o", "/api/v1/models/openai/gpt-4o"],
+            Some(Route::Model("openai/gpt-4o".to_owned())),
+        );
+        check(&["/", "/v1", "/v1/embeddings", "/v1/models/%zz", "/admin/keys"], None);
+    }
+}

@@ -1,0 +1,114 @@
+//! One finished exchange, as it is remembered: never a prompt, never an answer, never a key.
+
+use std::borrow::Cow;
+
+use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A word from a closed list: fixed text where it is made, owned text where it was read back.
+pub type Label = Cow<'static, str>;
+
+/// One finished exchange. Durations are microseconds from its start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Record {
+    /// Its name.
+    #[serde(serialize_with = "as_text")]
+    pub id: ExchangeId,
+    /// When it began, in milliseconds since 1970-01-01 UTC.
+    pub started_at_ms: i64,
+    /// How long it took, to the last byte of the answer.
+    pub duration_us: u64,
+    /// When the first content reached the caller; `None` when none did.
+    pub first_content_us: Option<u64>,
+    /// Who pays.
+    #[serde(serialize_with = "as_text")]
+    pub account: AccountId,
+    /// The public part of the key that asked.
+    #[serde(serialize_with = "as_text")]
+    pub key: KeyId,
+    /// The pool or model the caller named.
+    pub asked: String,
+    /// The deployment whose answer was shown.
+    pub deployment: Option<String>,
+    /// The model whose answer was shown.
+    pub model: Option<String>,
+    /// The HTTP status the caller saw.
+    pub status: u16,
+    /// How it ended: `answered`, `refused`, `failed`, `cut` or `abandoned`.
+    pub outcome: Label,
+    /// The failure class, where it did not end well.
+    pub failure: Option<Label>,
+    /// Whether the caller asked for a stream.
+    pub stream: bool,
+    /// Tokens.
+    pub usage: Usage,
+    /// What it cost, in nano-USD; `None` when the price is unknown.
+    #[serde(rename = "cost_nano", serialize_with = "as_nano")]
+    pub cost: Option<Money>,
+    /// Every dispatch, in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// Why it went where it went: JSON made by the caller, at most 64 KiB once recorded.
+    #[serde(serialize_with = "as_json")]
+    pub decision: String,
+}
+
+/// One dispatch to one deployment. Times are microseconds: `started_us` from the exchange's start, the rest from `started_us`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// 1 for the first.
+    pub number: u32,
+    /// Where it went.
+    pub deployment: String,
+    /// `first`, `retry` or `fallback`.
+    pub kind: Label,
+    /// `answered`, or the failure class.
+    pub outcome: Label,
+    /// The upstream's HTTP status, once there was one.
+    pub status: Option<u16>,
+    /// When it was dispatched.
+    pub started_us: u64,
+    /// When the upstream's headers came.
+    pub headers_us: Option<u64>,
+    /// When the first content came.
+    pub first_content_us: Option<u64>,
+    /// When it ended.
+    pub duration_us: u64,
+}
+
+/// Tokens in disjoint classes, but for `reasoning`, which lies within `output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Usage {
+    /// Read afresh.
+    pub input: u64,
+    /// Read from the upstream's prompt cache.
+    pub cache_read: u64,
+    /// Written to the upstream's prompt cache.
+    pub cache_write: u64,
+    /// Produced.
+    pub output: u64,
+    /// Produced and not shown; part of `output`.
+    pub reasoning: u64,
+    /// Whether these are our count and not the upstream's.
+    pub estimated: bool,
+}
+
+fn as_text<S: Serializer>(
+    value: &impl std::fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_nano<S: Serializer>(cost: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
+    cost.map(Money::nano).serialize(serializer)
+}
+
+/// A decision that is not JSON after all is shown as the text it is.
+fn as_json<S: Serializer>(decision: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match serde_json::from_str::<&RawValue>(decision) {
+        Ok(raw) => raw.serialize(serializer).map_err(S::Error::custom),
+        Err(_) => serializer.serialize_str(decision),
+    }
+}

@@ -1,0 +1,156 @@
+//! The store in one SQLite file, `DATA/roundelay.db`, in write-ahead mode.
+
+mod accounts;
+mod exchanges;
+mod keys;
+mod meta;
+mod migrations;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+pub use exchanges::Counts;
+pub use keys::KeyRow;
+
+/// A handle on the store; clones share it.
+///
+/// One connection writes and one reads, each behind a lock: a long listing never keeps a batch of records waiting.
+#[derive(Debug, Clone)]
+pub struct Store {
+    connections: Arc<Connections>,
+}
+
+#[derive(Debug)]
+struct Connections {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the store in the folder `dir`, making both where they are missing, and brings its tables up to date.
+    ///
+    /// Another process may have it open too: a write waits up to five seconds for the other's.
+    /// Errors when the folder cannot be written, the file is not a store, or a newer version has written it.
+    pub fn open(dir: &Path) -> Result<Self, StoreFault> {
+        private_folder(dir)
+            .map_err(|source| StoreFault::Folder { path: dir.to_owned(), source })?;
+        let path = dir.join(FILE);
+        let open =
+            || connect(&path).map_err(|source| StoreFault::Open { path: path.clone(), source });
+        let mut writer = open()?;
+        migrations::apply(&mut writer)?;
+        let reader = open()?;
+        let connections = Connections { writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        Ok(Self { connections: Arc::new(connections) })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.connections.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.connections.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What can go wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFault {
+    /// The data folder cannot be made or entered.
+    #[error("the data folder {} cannot be used: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file cannot be opened as a store.
+    #[error("the store {} cannot be opened: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// A newer version has written it.
+    #[error(
+        "the store has tables of version {found}, and this program knows version {known}: use a newer program"
+    )]
+    TooNew {
+        /// The version of the tables.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// There is one of that name already.
+    #[error("{what} `{name}` exists already")]
+    Exists {
+        /// `account` or `key`.
+        what: &'static str,
+        /// Its id.
+        name: String,
+    },
+    /// There is none of that name.
+    #[error("no {what} `{name}`")]
+    Missing {
+        /// `account` or `key`.
+        what: &'static str,
+        /// Its id.
+        name: String,
+    },
+    /// A row holds what this program never writes.
+    #[error("the store holds a {what} that cannot be read")]
+    Corrupt {
+        /// What it was meant to be.
+        what: &'static str,
+    },
+    /// Anything else SQLite refused: a full disk, a lock held too long.
+    #[error("the store failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+fn configured(connection: Connection) -> Result<Connection, rusqlite::Error> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// Opens a connection, waiting for other programs that open or close the store.
+///
+/// While a new file is switched to write-ahead mode, or its last user tidies up, `SQLite` tells others at once that it
+/// is locked, busy timeout or not.
+fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let deadline = Instant::now() + BUSY_WAIT;
+    loop {
+        match Connection::open(path).and_then(configured) {
+            Err(fault) if is_busy(&fault) && Instant::now() < deadline => {
+                thread::park_timeout(LOOK_AGAIN);
+            }
+            other => return other,
+        }
+    }
+}
+
+fn is_busy(fault: &rusqlite::Error) -> bool {
+    fault.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// The folder holds hashes of keys and who asked for what, so only its owner may enter one that is made here.
+fn private_folder(dir: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+const FILE: &str = "roundelay.db";
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const BUSY_WAIT: Duration = Duration::from_secs(5);

@@ -1,0 +1,39 @@
+//! The tables, as numbered steps of which each is taken once.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreFault;
+
+/// Takes the steps that are missing, all of them or none. Two programs that open a new store at once take turns.
+pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreFault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT",
+    )?;
+    let done: u32 =
+        transaction
+            .query_row("SELECT coalesce(max(number), 0) FROM migrations", [], |row| row.get(0))?;
+    let known = STEPS.last().map_or(0, |step| step.number);
+    if done > known {
+        return Err(StoreFault::TooNew { found: done, known });
+    }
+    for step in STEPS.iter().filter(|step| step.number > done) {
+        transaction.execute_batch(step.sql)?;
+        transaction.execute(
+            "INSERT INTO migrations (number, name) VALUES (?1, ?2)",
+            (step.number, step.name),
+        )?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+struct Step {
+    number: u32,
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// Never edit a step that was released: add one.
+const STEPS: &[Step] =
+    &[Step { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") }];

@@ -1,0 +1,83 @@
+//! What is worth a line in the log: one function an event, one name a field.
+//!
+//! No event takes a key or a prompt. What comes from outside is cleaned here, so that both forms of the log show the
+//! same text. `error` means that a person should look, `warn` that something was not as it should be and was handled.
+
+use std::{error::Error, fmt::Display, net::SocketAddr, time::Duration};
+
+use tracing::{error, info, warn};
+
+use super::text::clean;
+
+/// Callers and operators are served from now on.
+pub fn started(version: &str, listen: SocketAddr, admin: SocketAddr, deployments: usize, after: Duration) {
+    let after_ms = milliseconds(after);
+    info!(version, %listen, %admin, deployments, after_ms, "gateway started");
+}
+
+/// A new configuration is in force.
+pub fn reloaded(deployments: usize) {
+    info!(deployments, "configuration reloaded");
+}
+
+/// A new configuration is wrong, and the one before stays: a line a complaint.
+pub fn reload_failed<C: Display>(complaints: impl IntoIterator<Item = C>) {
+    error!("configuration not reloaded, the one before stays in force");
+    for complaint in complaints {
+        error!(complaint = clean(complaint), "configuration complaint");
+    }
+}
+
+/// Allowed by the configuration, and in need of a second look.
+pub fn config_warning(complaint: impl Display) {
+    warn!(complaint = clean(complaint), "configuration warning");
+}
+
+/// A deployment gets no more requests for now.
+pub fn breaker_opened(deployment: &str) {
+    warn!(deployment = clean(deployment), "breaker opened");
+}
+
+/// A deployment is trusted again.
+pub fn breaker_closed(deployment: &str) {
+    info!(deployment = clean(deployment), "breaker closed");
+}
+
+/// A provider's key is not used for now; `key_name` is its place in the configuration, never the key.
+pub fn key_set_aside(key_name: &str, reason: &str) {
+    error!(key_name = clean(key_name), reason = clean(reason), "provider key set aside");
+}
+
+/// An exchange ended without an answer; `class` is the name of the last failure's class.
+pub fn exchange_failed(exchange: impl Display, model: &str, class: &str, attempts: u32) {
+    warn!(exchange = clean(exchange), model = clean(model), class, attempts, "exchange failed");
+}
+
+/// The journal or the store failed at `action`; requests go on.
+pub fn store_fault(action: &str, fault: &dyn Error) {
+    error!(action, fault = causes(fault), "store fault");
+}
+
+/// The process takes no new requests and waits for those under way.
+pub fn draining(in_flight: usize) {
+    info!(in_flight, "draining");
+}
+
+/// The last line; `abandoned` exchanges did not end in time.
+pub fn stopped(uptime: Duration, abandoned: usize) {
+    info!(uptime_s = uptime.as_secs(), abandoned, "gateway stopped");
+}
+
+/// Most causes that are told of a fault, itself included.
+const CAUSES_MAX: usize = 8;
+
+/// A fault and what caused it, outermost first.
+fn causes(fault: &dyn Error) -> String {
+    let chain = std::iter::successors(Some(fault), |&fault| fault.source());
+    let texts: Vec<String> = chain.take(CAUSES_MAX).map(ToString::to_string).collect();
+    clean(texts.join(": "))
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,121 @@
+//! Talks HTTP/1.1 to providers: connects, sends one request once, reads one answer.
+//!
+//! There is no hidden retry here and no redirect: what was sent was sent once, to the address the
+//! configuration names. A connection is read in the exchange's own task, without a task or a channel between
+//! the socket and the relay, so that everything that has already arrived is handed on in one piece.
+
+mod body;
+mod connect;
+mod head;
+mod idle;
+mod stream;
+mod tls;
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, timeout_at};
+
+pub use self::{
+    body::{Body, ReadFault},
+    connect::Endpoint,
+    head::{Head, RequestHead},
+};
+use self::{idle::Idle, stream::Stream, tls::Tls};
+
+/// Why no answer's head was read.
+#[derive(Debug)]
+pub enum DispatchFault {
+    /// No connection: name lookup, refusal, TLS, or the connect timer. Nothing was sent.
+    Connect(io::Error),
+    /// A connection that had served before was closed without a byte of an answer.
+    ClosedIdle(io::Error),
+    /// The request, or a part of it, was sent; then the connection ended before an answer's head.
+    Reset(io::Error),
+    /// The request was sent; no head came within the headers timer.
+    Silent,
+    /// What came is not HTTP/1.1, or its head is larger than 64 KiB.
+    Garbled(&'static str),
+}
+
+/// The timers up to an answer's head.
+#[derive(Debug, Clone, Copy)]
+pub struct DispatchTimers {
+    /// For lookup, TCP and TLS together.
+    pub connect: Duration,
+    /// From the last byte of the request to the end of the answer's head.
+    pub headers: Duration,
+    /// The exchange's own end, which no timer outlives.
+    pub deadline: Instant,
+}
+
+/// Connections to providers, of one runtime: a socket belongs to the reactor it was made in.
+#[derive(Debug, Default)]
+pub struct Upstream {
+    idle: Arc<Idle>,
+    tls: Tls,
+}
+
+impl Upstream {
+    /// A client without connections.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    ///
+    /// Cancel-safe in the sense that dropping the future closes the connection, which is how a provider learns
+    /// that nobody waits any more.
+    pub async fn dispatch(
+        &self,
+        endpoint: &Endpoint,
+        head: &RequestHead,
+        body: &Bytes,
+        timers: DispatchTimers,
+    ) -> Result<(Head, Body), DispatchFault> {
+        let (mut stream, is_reused) = self.connection(endpoint, timers).await?;
+        let message = head.message(body.len());
+        // From here the request may have reached the provider, and may cost money.
+        let closed = |e| if is_reused { DispatchFault::ClosedIdle(e) } else { DispatchFault::Reset(e) };
+        let until = timers.deadline.min(Instant::now() + timers.headers);
+        match timeout_at(until, stream.send(&message, body)).await {
+            Err(_) => return Err(DispatchFault::Silent),
+            // A provider may answer and close before it read the whole body (413, 401): look for its answer.
+            Ok(Err(e)) if e.kind() != io::ErrorKind::BrokenPipe => return Err(closed(e)),
+            Ok(_) => {}
+        }
+        let mut buffer = BytesMut::new();
+        let head = loop {
+            match timeout_at(until, stream.read_into(&mut buffer)).await {
+                Err(_) => return Err(DispatchFault::Silent),
+                Ok(Ok(0)) if buffer.is_empty() => return Err(closed(io::ErrorKind::UnexpectedEof.into())),
+                Ok(Ok(0)) => return Err(DispatchFault::Reset(io::ErrorKind::UnexpectedEof.into())),
+                Ok(Err(e)) if buffer.is_empty() => return Err(closed(e)),
+                Ok(Err(e)) => return Err(DispatchFault::Reset(e)),
+                Ok(Ok(_)) => {}
+            }
+            if let Some(head) = Head::parse(&mut buffer).map_err(DispatchFault::Garbled)? {
+                break head;
+            }
+        };
+        let body = Body::new(&head, buffer, stream, endpoint.origin().clone(), Arc::clone(&self.idle));
+        Ok((head, body))
+    }
+
+    /// An idle connection if there is a live one, else a new one.
+    async fn connection(
+        &self,
+        endpoint: &Endpoint,
+        timers: DispatchTimers,
+    ) -> Result<(Stream, bool), DispatchFault> {
+        if let Some(stream) = self.idle.take(endpoint.origin()) {
+            return Ok((stream, true));
+        }
+        let until = timers.deadline.min(Instant::now() + timers.connect);
+        match timeout_at(until, connect::connect(endpoint, &self.tls)).await {
+            Ok(Ok(stream)) => Ok((stream, false)),
+            Ok(Err(e)) => Err(DispatchFault::Connect(e)),
+            Err(_) => Err(DispatchFault::Connect(io::ErrorKind::TimedOut.into())),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Configuration: what is read, and what every mistake is answered with.
+
+use roundelay::config::{self, Complaints, Config};
+
+mod complaints;
+mod names;
+mod shipped;
+mod values;
+
+/// The environment of every test here.
+fn environment(name: &str) -> Option<String> {
+    let value = match name {
+        "OPENAI_API_KEY" => "sk-canary-openai",
+        "ANTHROPIC_API_KEY" => "sk-ant-canary",
+        "DEEPSEEK_API_KEY" => "sk-canary-deepseek",
+        "EMPTY" => "",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+#[track_caller]
+fn read(text: &str) -> Config {
+    config::parse(text, "test.toml", &environment)
+        .unwrap_or_else(|complaints| panic!("{complaints}"))
+}
+
+#[track_caller]
+fn refuse(text: &str) -> Complaints {
+    match config::parse(text, "test.toml", &environment) {
+        Ok(_) => panic!("this was accepted:\n{text}"),
+        Err(complaints) => complaints,
+    }
+}
+
+/// Two providers in three lines, so that the rows below begin at line 4.
+const PROVIDERS: &str = "providers.openai = { api_keys = ['${OPENAI_API_KEY}'] }
+providers.anthropic = { api_keys = ['${ANTHROPIC_API_KEY}'] }
+providers.local = { base_url = 'http://127.0.0.1:8000/v1' }
+";

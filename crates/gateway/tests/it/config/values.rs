@@ -1,0 +1,80 @@
+//! Strings, quantities, addresses and timers mean what they say.
+
+use std::{fs, time::Duration};
+
+use roundelay::config;
+
+use super::{PROVIDERS, read};
+
+#[test]
+fn strings_take_variables_defaults_files_and_dollars() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = folder.path().join("key");
+    fs::write(&secret, "sk-from-file\n").expect("written");
+    let config = read(&format!(
+        "[providers.p]\nbase_url = '${{NOT_SET:-https://host.example}}:8443/${{EMPTY:-v1}}/'\n\
+         api_keys = ['${{file:{}}}', 'a$$b$c']",
+        secret.display()
+    ));
+    let provider = &config.providers[0];
+    assert_eq!(provider.base_url.to_string(), "https://host.example:8443/v1");
+    let keys: Vec<&str> = provider.api_keys.iter().map(|key| key.expose()).collect();
+    assert_eq!(keys, ["sk-from-file", "a$b$c"]);
+    assert_eq!(config.warnings.len(), 1, "the key that stands in the file: {:?}", config.warnings);
+    assert_eq!(config.warnings[0].path, "providers.p.api_keys[1]");
+}
+
+#[test]
+fn quantities_are_read_exactly() {
+    let config = read(&format!(
+        "{PROVIDERS}[server]\nbody_max = '1.5MiB'\nheader_bytes_max = 2048\nheader_timeout = '250ms'\ndrain = '1h30m'\nidle_timeout = '1.5s'\n\
+         [models.'gpt-4o']\nprice = {{ input = 3.00, output = 15, cache_read = '0.3', cache_write = 0.000000001 }}"
+    ));
+    let server = &config.server;
+    assert_eq!((server.body_max, server.header_bytes_max), (1_572_864, 2048));
+    assert_eq!(server.header_timeout, Duration::from_millis(250));
+    assert_eq!(server.drain, Duration::from_secs(5400));
+    assert_eq!(server.idle_timeout, Duration::from_millis(1500));
+    let price = config.models[0].price.expect("a price was written");
+    assert_eq!((price.input, price.output), (3_000_000_000, 15_000_000_000));
+    assert_eq!((price.cache_read, price.cache_write), (Some(300_000_000), Some(1)));
+    assert_eq!(price.audio_input, None);
+}
+
+#[test]
+fn base_urls_are_taken_apart() {
+    for (url, host, port, path, is_local) in [
+        ("https://api.openai.com/v1", "api.openai.com", 443, "/v1", false),
+        ("http://127.0.0.1:8000/v1/", "127.0.0.1", 8000, "/v1", true),
+        ("http://[::1]:9/", "[::1]", 9, "", true),
+        ("http://vllm:8000", "vllm", 8000, "", true),
+        ("https://HOST.example:443/a/b", "host.example", 443, "/a/b", false),
+    ] {
+        let base_url = config::BaseUrl::parse(url).unwrap_or_else(|fault| panic!("{url}: {fault}"));
+        assert_eq!(base_url.host.to_string(), host);
+        assert_eq!((base_url.port, &*base_url.path_prefix), (port, path), "{url}");
+        assert_eq!(base_url.is_local(), is_local, "{url}");
+    }
+}
+
+#[test]
+fn timers_are_the_models_own_then_the_providers_then_the_defaults() {
+    let config = read(
+        "[providers.openai]\napi_keys = ['${OPENAI_API_KEY}']\ntimeouts = { connect = '1s', idle = '9s' }\n\
+         [models.'gpt-4o']\ntimeouts = { first_content = '20s', idle = '7s' }\n[models.'gpt-5']\nmax_output = 5\n\
+         [models.'o3']\ntimeouts = { first_content = '10s' }",
+    );
+    let timeouts = |index: usize| &config.models[index].deployments[0].timeouts;
+    let seconds = Duration::from_secs;
+    assert_eq!((timeouts(0).connect, timeouts(0).tls), (seconds(1), seconds(5)));
+    assert_eq!((timeouts(0).first_content, timeouts(0).idle), (seconds(20), seconds(7)));
+    // A reasoning model thinks for minutes before its first word, unless somebody says how long it may.
+    assert_eq!((timeouts(1).first_content, timeouts(1).idle), (seconds(300), seconds(9)));
+    assert_eq!(
+        config.models[1].deadline,
+        seconds(300),
+        "a deadline below the timer would make the timer a lie"
+    );
+    assert_eq!(timeouts(2).first_content, seconds(10));
+    assert_eq!(config.models[2].deadline, seconds(120));
+}

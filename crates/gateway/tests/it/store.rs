@@ -1,0 +1,50 @@
+//! Keys, accounts and records outlive the process, and nothing secret is written down.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
+
+mod journal;
+mod keys;
+mod tables;
+
+use roundelay::store::{AttemptRecord, Record, Usage};
+use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
+
+/// A finished exchange of that number; equal numbers make equal records.
+fn record(number: u64) -> Record {
+    Record {
+        id: ExchangeId::from_u64(number),
+        started_at_ms: 1_800_000_000_000,
+        duration_us: 1_500_000 + number,
+        first_content_us: Some(400_000),
+        account: AccountId::default_account(),
+        key: KeyId::new("k7m2q9xd"),
+        asked: "assistant".to_owned(),
+        deployment: Some("deepseek/deepseek-chat".to_owned()),
+        model: Some("deepseek-chat".to_owned()),
+        status: 200,
+        outcome: "answered".into(),
+        failure: None,
+        stream: true,
+        usage: Usage {
+            input: 10,
+            cache_read: 20,
+            cache_write: 30,
+            output: 40,
+            reasoning: 5,
+            estimated: false,
+        },
+        cost: Some(Money::from_nano(1_234)),
+        attempts: vec![AttemptRecord {
+            number: 1,
+            deployment: "deepseek/deepseek-chat".to_owned(),
+            kind: "first".into(),
+            outcome: "answered".into(),
+            status: Some(200),
+            started_us: 90,
+            headers_us: Some(350_000),
+            first_content_us: Some(400_000),
+            duration_us: 1_400_000,
+        }],
+        decision: r#"{"candidates":["deepseek/deepseek-chat"]}"#.to_owned(),
+    }
+}

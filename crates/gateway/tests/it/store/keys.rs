@@ -1,0 +1,215 @@
+//! API keys and the operator's token: shown once, kept as hashes, refused for a reason.
+
+use std::path::Path;
+
+use roundelay::auth::admin::AdminGate;
+use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, Pepper};
+use roundelay::journal::{Journal, Recorder};
+use roundelay::store::{Store, StoreFault};
+use roundelay_ledger::{AccountId, KeyId};
+use tempfile::tempdir;
+
+use super::record;
+
+const NOW: i64 = 1_800_000_000;
+
+fn open(dir: &Path) -> Keys {
+    Keys::load(Store::open(dir).unwrap(), Pepper::open(dir).unwrap()).unwrap()
+}
+
+fn wish() -> KeyWish {
+    KeyWish {
+        account: AccountId::default_account(),
+        name: "laptop".to_owned(),
+        allowed: None,
+        expires_at: None,
+    }
+}
+
+/// Asks as often as a gateway would: at once, and after a restart.
+#[track_caller]
+fn check(dir: &Path, keys: &Keys, presented: &str, now: i64, expected: Result<(), AuthRefusal>) {
+    assert_eq!(keys.authenticate(presented, now).map(drop), expected, "at once");
+    assert_eq!(open(dir).authenticate(presented, now).map(drop), expected, "after a restart");
+}
+
+#[test]
+fn a_key_works_until_it_is_revoked() {
+    let dir = tempdir().unwrap();
+    let keys = open(dir.path());
+    let (key, secret) = keys.create(wish(), NOW).unwrap();
+    let (_, other) = keys.create(wish(), NOW).unwrap();
+    check(dir.path(), &keys, secret.expose(), NOW, Ok(()));
+    assert_eq!(keys.revoke(&key.id, NOW + 5).unwrap().revoked_at, Some(NOW + 5));
+    check(dir.path(), &keys, secret.expose(), NOW, Err(AuthRefusal::Revoked));
+    check(dir.path(), &keys, other.expose(), NOW, Ok(()));
+    assert_eq!(
+        keys.revoke(&key.id, NOW + 9).unwrap().revoked_at,
+        Some(NOW + 5),
+        "the first time stands"
+    );
+}
+
+#[test]
+fn a_key_expires_at_its_second() {
+    let dir = tempdir().unwrap();
+    let keys = open(dir.path());
+    let (_, secret) = keys.create(KeyWish { expires_at: Some(NOW + 60), ..wish() }, NOW).unwrap();
+    check(dir.path(), &keys, secret.expose(), NOW + 59, Ok(()));
+    check(dir.path(), &keys, secret.expose(), NOW + 60, Err(AuthRefusal::Expired));
+}
+
+#[test]
+fn what_is_no_key_is_malformed_and_a_wrong_secret_is_unknown() {
+    let dir = tempdir().unwrap();
+    let keys = open(dir.path());
+    let (key, secret) = keys.create(wish(), NOW).unwrap();
+    let secret = secret.expose();
+    for end in 0..secret.len() {
+        check(dir.path(), &keys, &secret[..end], NOW, Err(AuthRefusal::Malformed));
+    }
+    for strange in
+        [format!("{secret}0"), secret.replace("rl-", "sk-"), secret.replace(&secret[20..21], "é")]
+    {
+        check(dir.path(), &keys, &strange, NOW, Err(AuthRefusal::Malformed));
+    }
+    let last = if secret.ends_with('0') { "1" } else { "0" };
+    check(dir.path(), &keys, &format!("{}{last}", &secret[..54]), NOW, Err(AuthRefusal::Unknown));
+    let elsewhere = secret.replace(key.id.as_str(), "00000000");
+    check(dir.path(), &keys, &elsewhere, NOW, Err(AuthRefusal::Unknown));
+}
+
+#[test]
+fn a_caller_has_what_its_key_was_given() {
+    let dir = tempdir().unwrap();
+    let keys = open(dir.path());
+    let allowed = Some(vec!["assistant".to_owned(), "deepseek-chat".to_owned()]);
+    let (key, secret) = keys.create(KeyWish { allowed, ..wish() }, NOW).unwrap();
+    assert_eq!(secret.expose().len(), 55);
+    assert!(secret.expose().starts_with(&format!("rl-{}-", key.id)));
+    for keys in [keys, open(dir.path())] {
+        let caller = keys.authenticate(secret.expose(), NOW).unwrap();
+        assert_eq!(
+            (caller.key.clone(), caller.account.as_str(), &*caller.name),
+            (key.id.clone(), "default", "laptop")
+        );
+        assert!(caller.may_ask_for("assistant"));
+        assert!(!caller.may_ask_for("claude-sonnet-4-6"));
+        assert_eq!(keys.list().unwrap(), std::slice::from_ref(&key));
+    }
+}
+
+#[test]
+fn a_key_needs_an_account_and_only_a_key_can_be_revoked() {
+    let dir = tempdir().unwrap();
+    let keys = open(dir.path());
+    let nobody = KeyWish { account: AccountId::new("nobody").unwrap(), ..wish() };
+    let fault = keys.create(nobody, NOW).unwrap_err();
+    assert!(
+        matches!(fault, KeyFault::Store(StoreFault::Missing { what: "account", .. })),
+        "{fault}"
+    );
+    let fault = keys.revoke(&KeyId::new("00000000"), NOW).unwrap_err();
+    assert!(matches!(fault, StoreFault::Missing { what: "key", .. }), "{fault}");
+}
+
+#[test]
+fn without_the_pepper_a_copy_of_the_store_admits_nobody() {
+    let (here, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
+    let (_, secret) = open(here.path()).create(wish(), NOW).unwrap();
+    let stolen =
+        Keys::load(Store::open(here.path()).unwrap(), Pepper::open(elsewhere.path()).unwrap())
+            .unwrap();
+    assert_eq!(stolen.authenticate(secret.expose(), NOW), Err(AuthRefusal::Unknown));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_the_pepper() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempdir().unwrap();
+    Pepper::open(dir.path()).unwrap();
+    let mode = std::fs::metadata(dir.path().join("pepper")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
+}
+
+#[test]
+fn a_damaged_pepper_is_never_replaced() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("pepper");
+    for damaged in ["", "abc", &"g".repeat(64), &"0".repeat(66)] {
+        std::fs::write(&path, damaged).unwrap();
+        assert!(Pepper::open(dir.path()).is_err(), "{damaged:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), damaged);
+    }
+}
+
+#[test]
+fn programs_that_start_at_once_agree_on_the_pepper_and_show_one_admin_token() {
+    let dir = tempdir().unwrap();
+    let gates: Vec<_> = std::thread::scope(|scope| {
+        let start = || {
+            AdminGate::open(&Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap())
+                .unwrap()
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let shown: Vec<_> = gates.iter().filter_map(|(_, token)| token.as_ref()).collect();
+    assert_eq!(shown.len(), 1);
+    assert!(gates.iter().all(|(gate, _)| gate.admits(shown[0].expose())));
+    assert!(gates.iter().all(|(gate, _)| !gate.admits("rladmin-") && !gate.admits("")));
+}
+
+#[test]
+fn a_new_admin_token_ends_the_old_one() {
+    let dir = tempdir().unwrap();
+    let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
+    let (_, first) = AdminGate::open(&store, pepper.clone()).unwrap();
+    let (_, second) = AdminGate::renew(&store, pepper.clone()).unwrap();
+    let (gate, none) = AdminGate::open(&store, pepper).unwrap();
+    assert!(none.is_none());
+    assert!(gate.admits(second.expose()));
+    assert!(!gate.admits(first.unwrap().expose()));
+}
+
+#[test]
+fn no_secret_is_in_any_file() {
+    let dir = tempdir().unwrap();
+    let keys = open(dir.path());
+    let (key, secret) = keys.create(wish(), NOW).unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let (_, token) = AdminGate::open(&store, Pepper::open(dir.path()).unwrap()).unwrap();
+    let caller = keys.authenticate(secret.expose(), NOW).unwrap();
+    let recorder = Recorder::start(store, Journal::open(dir.path()).unwrap()).unwrap();
+    recorder.record(roundelay::store::Record { key: caller.key.clone(), ..record(1) });
+    assert!(recorder.flush());
+
+    let bytes = all_bytes(dir.path());
+    let holds =
+        |needle: &str| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+    assert!(holds(key.id.as_str()), "the id is there, so this test looks in the right place");
+    assert!(!holds(&secret.expose()[12..]));
+    assert!(!holds(&token.unwrap().expose()["rladmin-".len()..]));
+}
+
+fn all_bytes(dir: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend(if path.is_dir() { all_bytes(&path) } else { std::fs::read(path).unwrap() });
+    }
+    bytes
+}
+
+#[test]
+fn no_refusal_repeats_what_was_presented() {
+    let dir = tempdir().unwrap();
+    let (_, secret) = open(dir.path()).create(wish(), NOW).unwrap();
+    let shown = format!("{secret:?}");
+    assert!(!shown.contains(&secret.expose()[12..]), "{shown}");
+    let elsewhere = tempdir().unwrap();
+    let refusal = open(elsewhere.path()).authenticate(secret.expose(), NOW).unwrap_err();
+    assert!(!refusal.to_string().contains(&secret.expose()[3..11]), "{refusal}");
+}

@@ -1,0 +1,15 @@
+//! Reads what callers and providers send: requests, answers, streams, usage and failures.
+//!
+//! Pure: bytes in, facts out. This crate knows no socket, no clock, no thread and no environment; what
+//! depends on the time takes it as an argument. It does not know where a request should go (routing) nor
+//! what it costs (ledger). It never fails on a field it does not know, and never drops one.
+
+mod civil;
+pub mod estimate;
+pub mod failure;
+mod json;
+pub mod openai;
+pub mod sse;
+pub mod usage;
+
+pub use json::Malformed;

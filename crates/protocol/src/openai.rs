@@ -1,0 +1,45 @@
+//! OpenAI's dialect: chat completions, legacy completions, the models list, errors.
+
+pub mod answer;
+pub mod chunk;
+mod envelope;
+pub mod error;
+mod finish;
+pub mod models;
+mod request;
+pub mod stream;
+
+pub use finish::Finish;
+pub use request::{BadRequest, Needs, Request};
+
+/// Which endpoint a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `POST /v1/chat/completions`
+    Chat,
+    /// `POST /v1/completions`
+    Completions,
+}
+
+impl Operation {
+    /// The path under the provider's base URL.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Completions => "/completions",
+        }
+    }
+}
+
+/// What kind of content a chunk or an answer carries. Empty strings are not content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Content {
+    #[default]
+    None,
+    Reasoning,
+    Audio,
+    Image,
+    Refusal,
+    ToolCall,
+    Text,
+}

@@ -1,0 +1,66 @@
+//! A caller's request: what routing and money need to know of it, learnt in one pass.
+
+mod bad_request;
+mod fields;
+mod head;
+mod messages;
+mod prompt;
+mod rewrite;
+mod scan;
+
+use std::ops::Range;
+
+pub use bad_request::BadRequest;
+
+use self::head::Head;
+use self::rewrite::UsageSplice;
+use super::Operation;
+use crate::estimate::Size;
+
+/// What a request says about itself. The messages stay in the body, unread beyond what is listed here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub operation: Operation,
+    pub model: String,
+    pub stream: bool,
+    /// The caller set `stream_options.include_usage`.
+    pub include_usage: bool,
+    /// `max_completion_tokens`, else `max_tokens`; `None` leaves it to the model. For one choice.
+    pub max_output_tokens: Option<u64>,
+    /// Choices the answer will have: `n`, times the number of prompts. At most 128 in a stream.
+    pub choices: u32,
+    /// Choices the upstream generates and bills: larger than `choices` where `best_of` is.
+    pub generated: u32,
+    pub needs: Needs,
+    /// Messages of a chat; prompts of a legacy completion.
+    pub messages: u32,
+    /// No assistant or tool message yet.
+    pub is_first_turn: bool,
+    /// What the prompt is made of, for [`crate::estimate::input_tokens`].
+    pub size: Size,
+    /// The caller's own `safety_identifier`, else `user`.
+    pub user: Option<String>,
+    /// `prompt_cache_key`: requests that share one want the same deployment.
+    pub cache_key: Option<String>,
+    /// Where the value of `model` stands.
+    pub model_span: Range<usize>,
+    usage_splice: UsageSplice,
+    head: Head,
+}
+
+/// What a deployment must be able to do to take the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Needs {
+    pub tools: bool,
+    pub parallel_tools: bool,
+    pub vision: bool,
+    pub audio_input: bool,
+    pub audio_output: bool,
+    pub files: bool,
+    pub json_object: bool,
+    pub json_schema: bool,
+    pub logprobs: bool,
+    pub web_search: bool,
+    /// The last message is the assistant's: the model is asked to go on with it.
+    pub prefill: bool,
+}

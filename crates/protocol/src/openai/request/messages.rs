@@ -1,0 +1,131 @@
+//! Walks the messages of a chat without keeping them.
+
+use std::ops::Range;
+
+use super::{
+    Request,
+    bad_request::{BadRequest, Fault},
+};
+use crate::json::{Kind, Malformed, Reader};
+
+impl Request {
+    pub(super) fn read_messages(
+        &mut self,
+        reader: &mut Reader<'_>,
+        body: &[u8],
+    ) -> Result<(), Fault> {
+        let offset = reader.offset();
+        if reader.kind()? != Kind::Array {
+            return Err(BadRequest::wrong_type("messages", "a list of messages", offset).into());
+        }
+        reader.array(|reader| self.read_message(reader, body))?;
+        if self.messages == 0 {
+            let message = "`messages` is empty: write at least one message".to_owned();
+            return Err(BadRequest::value("messages", message).into());
+        }
+        Ok(())
+    }
+
+    fn read_message(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<(), Fault> {
+        let offset = reader.offset();
+        if reader.kind()? != Kind::Object {
+            let expected = format!("a list of objects; element {} is none", self.messages);
+            return Err(BadRequest::wrong_type("messages", &expected, offset).into());
+        }
+        let mut role = Role::Other;
+        let mut content = 0..0;
+        reader.object(|reader, key| {
+            match key {
+                "role" if reader.kind()? == Kind::String => {
+                    role = Role::read(&reader.string()?.decode());
+                }
+                "content" => content = self.read_content(reader, body)?,
+                _ => self.add_text(reader.skip()?, body),
+            }
+            Ok::<_, Malformed>(())
+        })?;
+        self.messages = self.messages.saturating_add(1);
+        self.needs.prefill = role == Role::Assistant;
+        match role {
+            Role::System => self.head.add(false, content),
+            Role::User => self.head.add(true, content),
+            Role::Assistant | Role::Tool => self.is_first_turn = false,
+            Role::Other => {}
+        }
+        Ok(())
+    }
+
+    /// A string, a list of parts, or null.
+    fn read_content(
+        &mut self,
+        reader: &mut Reader<'_>,
+        body: &[u8],
+    ) -> Result<Range<usize>, Malformed> {
+        let start = reader.offset();
+        match reader.kind()? {
+            Kind::Array => reader.array(|reader| self.read_part(reader, body))?,
+            _ => self.add_text(reader.skip()?, body),
+        }
+        Ok(start..reader.position())
+    }
+
+    /// One content part. Known by its members as well as its type, since servers differ in the names.
+    fn read_part(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<(), Malformed> {
+        if reader.kind()? != Kind::Object {
+            self.add_text(reader.skip()?, body);
+            return Ok(());
+        }
+        reader.object(|reader, key| {
+            let value = reader.skip()?;
+            let length = value.len() as u64;
+            match key {
+                "type" => {}
+                "image_url" | "image" => {
+                    self.needs.vision = true;
+                    self.size.images += 1;
+                }
+                "video_url" | "video" => {
+                    self.needs.vision = true;
+                    self.size.file_bytes += length;
+                }
+                "input_audio" => {
+                    self.needs.audio_input = true;
+                    self.size.audio_bytes += length;
+                }
+                "file" => {
+                    self.needs.files = true;
+                    self.size.file_bytes += length;
+                }
+                _ => self.add_text(value, body),
+            }
+            Ok(())
+        })
+    }
+
+    /// Counts a span of the body as text of the prompt, as written: escapes and quotes only make it more.
+    pub(super) fn add_text(&mut self, span: Range<usize>, body: &[u8]) {
+        self.size.text_bytes += span.len() as u64;
+        self.size.wide_bytes += body[span].iter().filter(|byte| !byte.is_ascii()).count() as u64;
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    System,
+    User,
+    Assistant,
+    Tool,
+    Other,
+}
+
+impl Role {
+    fn read(name: &str) -> Self {
+        match name {
+            "system" | "developer" => Self::System,
+            "user" => Self::User,
+            "assistant" => Self::Assistant,
+            "tool" | "function" => Self::Tool,
+            _ => Self::Other,
+        }
+    }
+}

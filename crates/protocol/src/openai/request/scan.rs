@@ -1,0 +1,231 @@
+//! The one pass over a request body.
+
+use super::{
+    BadRequest, Needs, Request,
+    bad_request::Fault,
+    fields::{boolean, choices, is_filled_list, optional_text, token_limit},
+    head::Head,
+    rewrite::UsageSplice,
+};
+use crate::{
+    estimate::Size,
+    json::{Kind, Malformed, Reader},
+    openai::Operation,
+};
+
+impl Request {
+    /// Reads a request body: once, without copying or keeping the messages.
+    ///
+    /// Members this crate does not know are left alone, whatever they hold.
+    ///
+    /// # Errors
+    /// When the body is not a JSON object, when `model` or `messages` is missing, when a member that decides
+    /// routing or money has the wrong type or is written twice (servers differ in which one they take).
+    pub fn scan(operation: Operation, body: &[u8]) -> Result<Self, BadRequest> {
+        scan(operation, body).map_err(|fault| match fault {
+            Fault::Json(fault) => BadRequest::json(fault, body),
+            Fault::Request(fault) => fault,
+        })
+    }
+}
+
+fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
+    let mut reader = Reader::new(body)?;
+    if reader.kind()? != Kind::Object {
+        let message = "the body must be a JSON object".to_owned();
+        return Err(BadRequest { message, param: None, code: "invalid_type" }.into());
+    }
+    let mut scan = Scan { body, request: Request::blank(operation), members: Members::default() };
+    scan.request.usage_splice = UsageSplice::NewMember { at: reader.offset() + 1 };
+    reader.object(|reader, key| scan.member(reader, key))?;
+    reader.end()?;
+    scan.finish()
+}
+
+struct Scan<'a> {
+    body: &'a [u8],
+    request: Request,
+    members: Members,
+}
+
+/// What is put together only after the last member.
+#[derive(Default)]
+struct Members {
+    /// One bit an entry of [`ONCE`].
+    seen: u32,
+    max_tokens: Option<u64>,
+    max_completion_tokens: Option<u64>,
+    n: Option<u32>,
+    best_of: Option<u32>,
+    user: Option<String>,
+    safety_identifier: Option<String>,
+}
+
+/// Members that decide routing or money, and so may not be written twice.
+const ONCE: [&str; 17] = [
+    "model",
+    "stream",
+    "stream_options",
+    "messages",
+    "prompt",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "best_of",
+    "tools",
+    "functions",
+    "parallel_tool_calls",
+    "response_format",
+    "modalities",
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
+];
+
+impl Scan<'_> {
+    fn member(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
+        self.refuse_duplicate(reader, key)?;
+        let request = &mut self.request;
+        match key {
+            "model" => self.model(reader)?,
+            "stream" => request.stream = boolean(reader, "stream")?,
+            "stream_options" => {
+                (request.usage_splice, request.include_usage) = UsageSplice::read(reader)?;
+            }
+            "messages" if request.operation == Operation::Chat => {
+                request.read_messages(reader, self.body)?;
+            }
+            "prompt" if request.operation == Operation::Completions => {
+                request.read_prompt(reader, self.body)?;
+            }
+            "max_tokens" => self.members.max_tokens = token_limit(reader)?,
+            "max_completion_tokens" => self.members.max_completion_tokens = token_limit(reader)?,
+            "n" => self.members.n = Some(choices(reader, "n")?),
+            "best_of" => self.members.best_of = Some(choices(reader, "best_of")?),
+            "tools" | "functions" => {
+                let span = reader.skip()?;
+                request.needs.tools |= is_filled_list(text(self.body, &span));
+                request.add_text(span, self.body);
+            }
+            "parallel_tool_calls" => request.needs.parallel_tools = reader.raw()? == "true",
+            "response_format" => self.response_format(reader)?,
+            "modalities" => request.needs.audio_output |= reader.raw()?.contains("\"audio\""),
+            "logprobs" | "top_logprobs" => {
+                request.needs.logprobs |= !matches!(reader.raw()?, "null" | "false" | "0");
+            }
+            "web_search_options" => request.needs.web_search = reader.raw()? != "null",
+            "user" => self.members.user = optional_text(reader)?,
+            "safety_identifier" => self.members.safety_identifier = optional_text(reader)?,
+            "prompt_cache_key" => request.cache_key = optional_text(reader)?,
+            _ => reader.pass()?,
+        }
+        Ok(())
+    }
+
+    fn refuse_duplicate(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
+        let Some(index) = ONCE.iter().position(|known| *known == key) else { return Ok(()) };
+        if self.members.seen >> index & 1 == 1 {
+            return Err(BadRequest::duplicate(ONCE[index], reader.offset()).into());
+        }
+        self.members.seen |= 1 << index;
+        Ok(())
+    }
+
+    fn has(&self, key: &str) -> bool {
+        ONCE.iter()
+            .position(|known| *known == key)
+            .is_some_and(|index| self.members.seen >> index & 1 == 1)
+    }
+
+    fn model(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
+        let offset = reader.offset();
+        if reader.kind()? != Kind::String {
+            return Err(BadRequest::wrong_type("model", "a string", offset).into());
+        }
+        self.request.model = reader.string()?.decode().into_owned();
+        self.request.model_span = offset..reader.position();
+        if self.request.model.is_empty() {
+            let message = "`model` is empty: write the name of a model or pool".to_owned();
+            return Err(BadRequest::value("model", message).into());
+        }
+        Ok(())
+    }
+
+    fn response_format(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
+        let start = reader.offset();
+        let needs = &mut self.request.needs;
+        match reader.kind()? {
+            Kind::Object => reader.object(|reader, key| {
+                match key {
+                    "type" if reader.kind()? == Kind::String => match &*reader.string()?.decode() {
+                        "json_schema" => needs.json_schema = true,
+                        "json_object" => needs.json_object = true,
+                        _ => {}
+                    },
+                    _ => reader.pass()?,
+                }
+                Ok::<_, Malformed>(())
+            })?,
+            _ => reader.pass()?,
+        }
+        self.request.add_text(start..reader.position(), self.body);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Request, Fault> {
+        if !self.has("model") {
+            return Err(BadRequest::missing("model", r#""model": "NAME""#).into());
+        }
+        if self.request.operation == Operation::Chat && !self.has("messages") {
+            let example = r#""messages": [{"role": "user", "content": "…"}]"#;
+            return Err(BadRequest::missing("messages", example).into());
+        }
+        let Self { mut request, members, .. } = self;
+        request.max_output_tokens = members.max_completion_tokens.or(members.max_tokens);
+        request.user = members.safety_identifier.or(members.user);
+        let prompts = match request.operation {
+            Operation::Chat => 1,
+            Operation::Completions => request.messages,
+        };
+        let n = members.n.unwrap_or(1);
+        request.choices = n.saturating_mul(prompts);
+        request.generated = n.max(members.best_of.unwrap_or(1)).saturating_mul(prompts);
+        if request.stream && request.choices > STREAM_CHOICES_MAX {
+            let message = format!(
+                "a stream carries at most {STREAM_CHOICES_MAX} choices: ask for fewer at once"
+            );
+            return Err(BadRequest::value("n", message).into());
+        }
+        Ok(request)
+    }
+}
+
+/// The end of each streamed choice is told by one bit.
+const STREAM_CHOICES_MAX: u32 = 128;
+
+impl Request {
+    fn blank(operation: Operation) -> Self {
+        Self {
+            operation,
+            model: String::new(),
+            stream: false,
+            include_usage: false,
+            max_output_tokens: None,
+            choices: 1,
+            generated: 1,
+            needs: Needs::default(),
+            messages: u32::from(operation == Operation::Completions),
+            is_first_turn: true,
+            size: Size::default(),
+            user: None,
+            cache_key: None,
+            model_span: 0..0,
+            usage_splice: UsageSplice::NewMember { at: 0 },
+            head: Head::default(),
+        }
+    }
+}
+
+fn text<'a>(body: &'a [u8], span: &std::ops::Range<usize>) -> &'a str {
+    std::str::from_utf8(&body[span.clone()]).unwrap_or_default()
+}

@@ -1,0 +1,42 @@
+//! What an upstream counted, in token classes that do not overlap.
+
+mod openai;
+
+pub use openai::openai;
+pub(crate) use openai::read;
+
+/// Tokens of one answer. The input classes are disjoint, so that each is priced once.
+///
+/// `input + cache_read + cache_write + audio_input + image` is the whole prompt and `output + audio_output`
+/// the whole completion. `reasoning` alone is a part of another class: it lies within `output`.
+/// Every count is at most [`TOKENS_MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Usage {
+    /// Prompt tokens that were neither read from nor written to a cache, nor audio, nor image.
+    pub input: u64,
+    pub cache_read: u64,
+    pub cache_write: u64,
+    /// Completion tokens, reasoning included, audio excluded.
+    pub output: u64,
+    /// The part of `output` that was reasoning.
+    pub reasoning: u64,
+    pub audio_input: u64,
+    pub audio_output: u64,
+    /// Prompt tokens that came from images.
+    pub image: u64,
+}
+
+/// No answer has a trillion tokens: a larger count is a fault of the upstream and counts as unknown.
+pub const TOKENS_MAX: u64 = 1_000_000_000_000;
+
+impl Usage {
+    /// All prompt tokens.
+    pub fn prompt(&self) -> u64 {
+        self.input + self.cache_read + self.cache_write + self.audio_input + self.image
+    }
+
+    /// All completion tokens.
+    pub fn completion(&self) -> u64 {
+        self.output + self.audio_output
+    }
+}

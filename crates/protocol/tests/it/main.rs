@@ -1,0 +1,11 @@
+//! What this crate promises, checked from outside.
+#![expect(clippy::unwrap_used, reason = "in a test, what is not there is a failure")]
+
+mod failure_table;
+mod failure_total;
+mod fixtures;
+mod openai_bodies;
+mod openai_chunk;
+mod openai_request;
+mod openai_rewrite;
+mod sse;

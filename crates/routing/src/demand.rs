@@ -1,0 +1,126 @@
+//! What one request asks of routing.
+
+use std::sync::Arc;
+
+use crate::catalog::Target;
+use crate::instant::Instant;
+
+/// One request as routing sees it.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// The model or pool the caller named.
+    pub target: Target,
+    /// What the answering model must be able to do.
+    pub needs: Capabilities,
+    /// Estimated input tokens.
+    pub input_tokens: u64,
+    /// Most output tokens asked for; 0 = unknown.
+    pub output_tokens: u64,
+    /// What the caller's key may use; `None` = everything. Naming a pool allows all that the pool leads to.
+    pub allowed: Option<Arc<[Target]>>,
+    /// The conversation this request continues or begins.
+    pub conversation: Option<Conversation>,
+    /// When the exchange ends, whatever happens.
+    pub deadline: Instant,
+    /// Whether anything may be sent after a first attempt failed.
+    pub retries_allowed: bool,
+}
+
+/// Which conversation a request belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// A keyed hash, different for every tenant.
+    pub id: u64,
+    /// First turns rotate, so that equal prompts keep to the weights.
+    pub is_first_turn: bool,
+    /// The caller named the session itself, so even a first turn follows an existing binding.
+    pub is_explicit: bool,
+}
+
+/// What a model can do, or what a request needs done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Calls tools.
+    pub tools: bool,
+    /// Calls several tools in one turn.
+    pub parallel_tools: bool,
+    /// Reads images.
+    pub vision: bool,
+    /// Hears or speaks audio.
+    pub audio: bool,
+    /// Reads documents such as PDF.
+    pub documents: bool,
+    /// Answers in JSON.
+    pub json_object: bool,
+    /// Answers in JSON that keeps to a schema.
+    pub json_schema: bool,
+    /// Shows its reasoning, or takes an effort for it.
+    pub reasoning: bool,
+    /// Continues an assistant turn that the caller began.
+    pub prefill: bool,
+    /// Gives token log probabilities.
+    pub logprobs: bool,
+    /// Completes plain text (the legacy completions call).
+    pub completions: bool,
+    /// Computes embeddings.
+    pub embeddings: bool,
+}
+
+impl Capabilities {
+    /// No needs; a demand for plain chat.
+    pub const NONE: Self = Self {
+        tools: false,
+        parallel_tools: false,
+        vision: false,
+        audio: false,
+        documents: false,
+        json_object: false,
+        json_schema: false,
+        reasoning: false,
+        prefill: false,
+        logprobs: false,
+        completions: false,
+        embeddings: false,
+    };
+
+    /// What an unknown model is taken to do: the upstream, not the gateway, then says no.
+    pub const ALL: Self = Self {
+        tools: true,
+        parallel_tools: true,
+        vision: true,
+        audio: true,
+        documents: true,
+        json_object: true,
+        json_schema: true,
+        reasoning: true,
+        prefill: true,
+        logprobs: true,
+        completions: true,
+        embeddings: true,
+    };
+
+    /// Names each need that is not covered; empty when all are.
+    pub fn missing(self, needs: Self) -> impl Iterator<Item = &'static str> {
+        [
+            (needs.tools && !self.tools, "tools"),
+            (needs.parallel_tools && !self.parallel_tools, "parallel_tools"),
+            (needs.vision && !self.vision, "vision"),
+            (needs.audio && !self.audio, "audio"),
+            (needs.documents && !self.documents, "documents"),
+            (needs.json_object && !self.json_object, "json_object"),
+            (needs.json_schema && !self.json_schema, "json_schema"),
+            (needs.reasoning && !self.reasoning, "reasoning"),
+            (needs.prefill && !self.prefill, "prefill"),
+            (needs.logprobs && !self.logprobs, "logprobs"),
+            (needs.completions && !self.completions, "completions"),
+            (needs.embeddings && !self.embeddings, "embeddings"),
+        ]
+        .into_iter()
+        .filter_map(|(is_missing, name)| is_missing.then_some(name))
+    }
+
+    /// Whether all `needs` are among these capabilities.
+    pub fn covers(self, needs: Self) -> bool {
+        self.missing(needs).next().is_none()
+    }
+}

@@ -1,0 +1,45 @@
+//! Decides which deployment a request goes to next, and when to stop trying.
+//!
+//! The story of one exchange: [`Router::plan`] turns a [`Demand`] into a [`Plan`]; [`Plan::next`] names a [`Step`]; the
+//! caller dispatches it, tells [`Router::commit`] when content reached its own caller, and [`Plan::report`] how it ended.
+//!
+//! What routing does *not* know: what time it is (every call is told `now`), how a request or an answer looks on the wire
+//! (it is told what a demand needs and what kind of fault happened), who pays, and what a deployment's address or key is.
+//! It does no I/O, starts no threads, reads no environment and takes no locks; its dice are seeded. The same calls in the
+//! same order give the same answers, in production, under test and in a simulation alike.
+#![warn(missing_docs)]
+
+mod affinity;
+mod breaker;
+mod catalog;
+mod chance;
+mod concurrency;
+mod cooldown;
+mod decision;
+mod demand;
+mod eligibility;
+mod instant;
+mod outcome;
+mod plan;
+mod retry;
+mod router;
+mod settings;
+mod strategy;
+
+pub use breaker::BreakerState;
+pub use catalog::{
+    Catalog, CatalogFault, Deployment, DeploymentId, EndpointId, KeyId, Member, Model, ModelId,
+    Pool, PoolId, Target,
+};
+pub use decision::{AffinityUse, AttemptRecord, Candidate, Decision, Preview, PreviewCandidate};
+pub use demand::{Capabilities, Conversation, Demand};
+pub use eligibility::{DeadReason, Exclusion};
+pub use instant::Instant;
+pub use outcome::{Ending, Fault, FaultKind, Outcome};
+pub use plan::{Attempt, AttemptKind, MovedOn, Plan, Step, Stop, StopReason};
+pub use router::{DeploymentHealth, Router};
+pub use settings::{
+    AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, RetrySettings,
+    Settings,
+};
+pub use strategy::Strategy;

@@ -1,0 +1,140 @@
+//! What remains when no candidate can be asked now: wait a little, try the one that reopens first, or stop.
+
+use std::time::Duration;
+
+use crate::catalog::DeploymentId;
+use crate::eligibility::{DeadReason, Exclusion};
+use crate::instant::Instant;
+use crate::outcome::FaultKind;
+use crate::plan::{AttemptKind, Plan, Step, StopReason};
+use crate::router::Router;
+
+/// How the candidates stand when none was drawn.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// The earliest reopening of anything that could serve.
+    pub(super) reopens: Option<Instant>,
+    /// The same, among those not tried in this exchange.
+    untried: Option<Instant>,
+    /// The untried one with an open breaker that reopens first and may be asked now.
+    early: Option<(Instant, DeploymentId)>,
+    is_any_well: bool,
+    is_any_busy: bool,
+    is_any_soft: bool,
+    is_any_dead: bool,
+}
+
+impl Plan {
+    pub(super) fn last_resort(&mut self, router: &mut Router, now: Instant) -> Step {
+        let survey = self.survey(router, now);
+        if let Some(look) = self.wait(router, &survey, now) {
+            return Step::Wait(look);
+        }
+        if let (Some((_, deployment)), false) = (survey.early, survey.is_any_busy) {
+            let kind = if self.is_first() { AttemptKind::First } else { AttemptKind::Fallback };
+            return self.dispatch(router, deployment, kind, now);
+        }
+        let reason = self.reason(&survey);
+        self.stop(router, reason, now)
+    }
+
+    /// When to look again, if waiting is worth it and allowed.
+    fn wait(&mut self, router: &mut Router, survey: &Survey, now: Instant) -> Option<Instant> {
+        if let Some(reopens) = survey.untried {
+            let patience = *self.patience.get_or_insert(now + router.settings.cooldown.wait_max);
+            let look = reopens.max(now + SHORTEST_WAIT);
+            if look <= patience && look < self.demand.deadline {
+                return Some(look);
+            }
+        }
+        if !survey.is_any_busy {
+            return None;
+        }
+        let settings = &router.settings.concurrency;
+        let patience = *self.queue_patience.get_or_insert(now + settings.queue_wait);
+        let look = now + settings.queue_poll.max(SHORTEST_WAIT);
+        let is_allowed = look <= patience && look < self.demand.deadline;
+        (is_allowed && router.queue.enter(look, now, settings.queue_max)).then_some(look)
+    }
+
+    fn reason(&self, survey: &Survey) -> StopReason {
+        if self.last_fault == Some(FaultKind::CallerTooLong) {
+            StopReason::TooLong
+        } else if survey.is_any_busy {
+            StopReason::Busy
+        } else if survey.is_any_well {
+            if self.is_retry_refused {
+                StopReason::RetriesRefused
+            } else {
+                StopReason::AttemptsSpent
+            }
+        } else if survey.is_any_soft {
+            StopReason::AllCooling
+        } else if survey.is_any_dead {
+            StopReason::AllDead
+        } else {
+            StopReason::NoneEligible
+        }
+    }
+
+    pub(super) fn survey(&self, router: &mut Router, now: Instant) -> Survey {
+        let mut survey = Survey::default();
+        for candidate in &self.decision.candidates {
+            if candidate.exclusion.is_some_and(Exclusion::is_lasting) {
+                continue;
+            }
+            let id = candidate.deployment;
+            let is_tried = self.was_tried(id);
+            router.pass_time(self.catalog.slots(id), now);
+            match router.judge(&self.catalog, id, now) {
+                Ok(_) => survey.is_any_well = true,
+                Err(Exclusion::Busy) if is_tried => survey.is_any_well = true,
+                Err(Exclusion::Busy) => survey.is_any_busy = true,
+                Err(Exclusion::Dead { why: DeadReason::QuotaWindow, until }) => {
+                    survey.reopens(until, true);
+                }
+                Err(Exclusion::Dead { .. }) => survey.is_any_dead = true,
+                Err(Exclusion::Probing) => survey.reopens(now + PROBE_POLL, is_tried),
+                Err(Exclusion::Cooling { until }) => survey.reopens(until, is_tried),
+                Err(Exclusion::BreakerOpen { until } | Exclusion::EndpointOpen { until }) => {
+                    survey.reopens(until, is_tried);
+                    if !is_tried && self.passes_last_resort(router, id) {
+                        survey.early =
+                            Some(survey.early.map_or((until, id), |early| early.min((until, id))));
+                    }
+                }
+                Err(
+                    Exclusion::NotAllowed
+                    | Exclusion::Capability(_)
+                    | Exclusion::Window
+                    | Exclusion::NoWeight
+                    | Exclusion::Tried,
+                ) => {}
+            }
+        }
+        survey
+    }
+
+    fn passes_last_resort(&self, router: &Router, id: DeploymentId) -> bool {
+        let slots = self.catalog.slots(id);
+        router.deployments.at(slots.deployment).breaker.passes_last_resort()
+            && router.endpoints.at(slots.endpoint).breaker.passes_last_resort()
+    }
+}
+
+impl Survey {
+    fn reopens(&mut self, at: Instant, is_tried: bool) {
+        let earliest = |known: Option<Instant>| Some(known.map_or(at, |known| known.min(at)));
+        self.is_any_soft = true;
+        self.reopens = earliest(self.reopens);
+        if !is_tried {
+            self.untried = earliest(self.untried);
+        }
+    }
+}
+
+/// How soon another request's probe may be over.
+const PROBE_POLL: Duration = Duration::from_millis(250);
+
+/// So that no caller is told to come back at once, for ever.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);

@@ -1,0 +1,160 @@
+//! What a failure asks for: the same deployment again, another one, or nothing more.
+
+use std::time::Duration;
+
+use crate::catalog::DeploymentId;
+use crate::instant::Instant;
+use crate::outcome::{Fault, FaultKind};
+use crate::plan::{Intent, MovedOn, Plan, StopReason};
+use crate::router::Router;
+
+impl Plan {
+    pub(super) fn learn(&mut self, router: &mut Router, fault: &Fault, now: Instant) {
+        let Some(deployment) = self.decision.attempts.last().map(|attempt| attempt.deployment)
+        else {
+            return;
+        };
+        self.last_fault = Some(fault.kind);
+        self.intent = self.intent_after(router, deployment, fault, now);
+        if !matches!(self.intent, Intent::Stop(_)) {
+            self.intent = self.within_limits(router, deployment, fault, now);
+        }
+        let moved_on = match self.intent {
+            Intent::Draw => MovedOn::Next,
+            Intent::Same { at, .. } => MovedOn::Same(at),
+            Intent::DrawOrSame { at, .. } => MovedOn::NextOrSame(at),
+            Intent::Stop(reason) => MovedOn::Stop(reason),
+        };
+        if let Some(record) = self.decision.attempts.last_mut() {
+            record.moved_on = Some(moved_on);
+        }
+    }
+
+    /// What the kind of fault asks for, limits aside.
+    fn intent_after(
+        &mut self,
+        router: &mut Router,
+        deployment: DeploymentId,
+        fault: &Fault,
+        now: Instant,
+    ) -> Intent {
+        let retry = &router.settings.retry;
+        match fault.kind {
+            FaultKind::CallerBad | FaultKind::ContentPolicy => {
+                Intent::Stop(StopReason::CallerAtFault)
+            }
+            FaultKind::CallerTooLong => {
+                let model = self.catalog.deployment(deployment).model;
+                let window = self.catalog.model(model).context_window.unwrap_or(u64::MAX);
+                self.refused_window =
+                    Some(self.refused_window.map_or(window, |refused| refused.max(window)));
+                Intent::Draw
+            }
+            FaultKind::KeyRejected
+            | FaultKind::KeyEmpty
+            | FaultKind::QuotaWindow
+            | FaultKind::Ramp
+            | FaultKind::NotReady { .. } => Intent::Draw,
+            FaultKind::FirstContentTimeout | FaultKind::Reset => {
+                if self.uncertain_replays >= retry.uncertain_max {
+                    return Intent::Stop(StopReason::AttemptsSpent);
+                }
+                self.uncertain_replays += 1;
+                Intent::Draw
+            }
+            FaultKind::ServerError { .. } | FaultKind::Empty => {
+                let limit =
+                    crate::breaker::doubled(retry.backoff, self.retries).min(retry.backoff_max);
+                let wait = router.chance.up_to(limit);
+                Intent::Same {
+                    deployment,
+                    at: now + fault.retry_after.unwrap_or(Duration::ZERO).max(wait),
+                }
+            }
+            FaultKind::ConnectFailed { reused_connection: true } => {
+                Intent::Same { deployment, at: now }
+            }
+            FaultKind::ConnectFailed { reused_connection: false } => {
+                let wait = router.chance.up_to(retry.backoff);
+                Intent::DrawOrSame { deployment, at: now + wait }
+            }
+            FaultKind::Overloaded => {
+                let wait = retry.overloaded_wait + router.chance.up_to(retry.overloaded_wait);
+                Intent::DrawOrSame { deployment, at: now + fault.retry_after.unwrap_or(wait) }
+            }
+            FaultKind::RateLimited => match fault.retry_after {
+                Some(told) if told <= router.settings.cooldown.wait_max => {
+                    Intent::DrawOrSame { deployment, at: now + told }
+                }
+                Some(_) | None => Intent::Draw,
+            },
+        }
+    }
+
+    /// Drops what the exchange, its deadline, the upstream or the retry budget do not allow.
+    fn within_limits(
+        &mut self,
+        router: &mut Router,
+        deployment: DeploymentId,
+        fault: &Fault,
+        now: Instant,
+    ) -> Intent {
+        if !self.demand.retries_allowed {
+            return Intent::Stop(StopReason::RetriesRefused);
+        }
+        if !self.attempts_left() {
+            return Intent::Stop(StopReason::AttemptsSpent);
+        }
+        let at = match self.intent {
+            Intent::Same { at, .. } | Intent::DrawOrSame { at, .. } => at,
+            Intent::Draw | Intent::Stop(_) => return self.intent,
+        };
+        // Waiting long at one place is what the other candidates are for.
+        let is_soon = at <= now + router.settings.retry.backoff_max && at < self.demand.deadline;
+        let is_spent =
+            self.retries >= router.settings.retry.same_target_max || fault.same_target_forbidden;
+        if is_spent || !is_soon || !self.will_be_usable(router, deployment, at, now) {
+            return Intent::Draw;
+        }
+        let budget = router.endpoints.at(self.catalog.slots(deployment).endpoint).budget;
+        if !budget.allows(now, &router.settings.retry) {
+            self.is_retry_refused = true;
+            return Intent::Draw;
+        }
+        self.intent
+    }
+
+    fn will_be_usable(
+        &self,
+        router: &mut Router,
+        deployment: DeploymentId,
+        at: Instant,
+        now: Instant,
+    ) -> bool {
+        router.pass_time(self.catalog.slots(deployment), now);
+        router.judge(&self.catalog, deployment, at).is_ok()
+    }
+}
+
+impl FaultKind {
+    /// Whether another key at the same endpoint is likely to do better at once.
+    pub(super) fn spares_siblings(self) -> bool {
+        match self {
+            Self::KeyRejected
+            | Self::KeyEmpty
+            | Self::QuotaWindow
+            | Self::RateLimited
+            | Self::Ramp
+            | Self::NotReady { .. } => true,
+            Self::CallerBad
+            | Self::CallerTooLong
+            | Self::ContentPolicy
+            | Self::Overloaded
+            | Self::ServerError { .. }
+            | Self::ConnectFailed { .. }
+            | Self::FirstContentTimeout
+            | Self::Reset
+            | Self::Empty => false,
+        }
+    }
+}

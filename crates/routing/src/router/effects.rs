@@ -1,0 +1,224 @@
+//! What the end of an attempt does to the health of its key, deployment and endpoint.
+
+use std::time::Duration;
+
+use crate::catalog::Slots;
+use crate::eligibility::DeadReason;
+use crate::instant::Instant;
+use crate::outcome::{Fault, FaultKind, Outcome};
+use crate::router::Router;
+use crate::router::flights::Flight;
+use crate::router::state::Ramp;
+
+impl Router {
+    /// Ends an attempt once; answers whether its content had reached the caller.
+    pub(crate) fn settle(&mut self, attempt: u64, outcome: &Outcome, now: Instant) -> Option<bool> {
+        let flight = self.flights.take(attempt)?;
+        let deployment = self.deployments.at_mut(flight.slots.deployment);
+        match outcome {
+            Outcome::Success { .. } => {
+                deployment.limiter.succeed();
+                deployment.mid_stream.record(now, self.settings.breaker.window, true);
+                if !flight.is_committed {
+                    self.available(attempt, &flight, now);
+                }
+            }
+            Outcome::Failure(fault) if !flight.is_committed => {
+                self.fault(attempt, &flight, fault, now);
+            }
+            Outcome::Failure(_) | Outcome::MidStream => {
+                deployment.mid_stream.record(now, self.settings.breaker.window, false);
+            }
+            Outcome::Abandoned => {}
+        }
+        // Whatever the outcome did not decide, a lost probe least of all, is given back.
+        self.release(attempt, flight.slots);
+        Some(flight.is_committed)
+    }
+
+    /// Gives up attempts that nobody reported. Silence before content is a failure.
+    pub(crate) fn give_up_expired(&mut self, now: Instant, looks: usize) {
+        while let Some((attempt, flight)) = self.flights.take_expired(now, looks) {
+            if !flight.is_committed {
+                self.fail_soft(attempt, flight.slots, now);
+            }
+            self.release(attempt, flight.slots);
+        }
+    }
+
+    /// Content came: key, deployment and endpoint work.
+    pub(crate) fn available(&mut self, attempt: u64, flight: &Flight, now: Instant) {
+        let settings = &self.settings;
+        self.keys.at_mut(flight.slots.key).succeed(now);
+        let endpoint = self.endpoints.at_mut(flight.slots.endpoint);
+        endpoint.breaker.succeed(attempt, now, &settings.breaker);
+        endpoint.budget.succeed(&settings.retry);
+        let deployment = self.deployments.at_mut(flight.slots.deployment);
+        if deployment.cooldown.ends(now).is_none() {
+            deployment.cooldown.forgive();
+        }
+        if deployment.breaker.succeed(attempt, now, &settings.breaker) {
+            deployment.ramp = Some(Ramp { from: now, floor: settings.breaker.slow_start_floor });
+        }
+        if let Some(conversation) = flight.conversation {
+            self.bindings.bind(conversation, flight.slots.deployment, now, &settings.affinity);
+        }
+    }
+
+    fn fault(&mut self, attempt: u64, flight: &Flight, fault: &Fault, now: Instant) {
+        let slots = flight.slots;
+        let told = fault.retry_after;
+        let cooldown = self.settings.cooldown.clone();
+        match fault.kind {
+            FaultKind::CallerBad | FaultKind::CallerTooLong | FaultKind::ContentPolicy => {}
+            FaultKind::KeyRejected => {
+                let rest = (cooldown.key_rejected, cooldown.key_rejected);
+                // An upstream has no say in when a wrong key becomes right.
+                self.set_key_aside(DeadReason::KeyRejected, flight, now, rest, None);
+            }
+            FaultKind::KeyEmpty => {
+                let rest = (cooldown.key_empty, cooldown.key_empty_max);
+                self.set_key_aside(DeadReason::KeyEmpty, flight, now, rest, told);
+            }
+            FaultKind::QuotaWindow => {
+                let rest = (cooldown.quota_window, cooldown.key_empty_max);
+                self.set_key_aside(DeadReason::QuotaWindow, flight, now, rest, told);
+            }
+            FaultKind::RateLimited => {
+                self.answered(attempt, slots, now);
+                self.fail_soft_deployment(attempt, slots, now);
+                let deployment = self.deployments.at_mut(slots.deployment);
+                deployment.limiter.throttle(flight.started, now, &self.settings.concurrency);
+                self.cool(flight, now, (cooldown.rate_limited, cooldown.rate_limited_max), told);
+            }
+            FaultKind::Ramp => {
+                self.answered(attempt, slots, now);
+                self.cool(flight, now, (cooldown.ramp, cooldown.ramp), told);
+                let deployment = self.deployments.at_mut(slots.deployment);
+                deployment.ramp =
+                    deployment.cooldown.ends(now).map(|from| Ramp { from, floor: 0.5 });
+            }
+            FaultKind::Overloaded => {
+                self.answered(attempt, slots, now);
+                self.fail_hard(attempt, slots, now);
+                if told.is_some() {
+                    self.cool(flight, now, (Duration::ZERO, Duration::ZERO), told);
+                }
+            }
+            FaultKind::ServerError { at_endpoint } => {
+                if at_endpoint {
+                    self.fail_endpoint(attempt, slots, now);
+                } else {
+                    self.answered(attempt, slots, now);
+                }
+                self.fail_hard(attempt, slots, now);
+            }
+            FaultKind::NotReady { missing: true } => {
+                let missing = &mut self.deployments.at_mut(slots.deployment).missing;
+                missing.strike(flight.started, now, cooldown.missing, cooldown.missing, None);
+            }
+            FaultKind::NotReady { missing: false } => {
+                self.cool(flight, now, (cooldown.rate_limited, cooldown.rate_limited_max), told);
+            }
+            // The pooled connection was old; that says nothing about who is at the other end.
+            FaultKind::ConnectFailed { reused_connection: true } => {}
+            FaultKind::ConnectFailed { reused_connection: false } => {
+                self.fail_endpoint(attempt, slots, now);
+                self.fail_hard(attempt, slots, now);
+            }
+            FaultKind::FirstContentTimeout => self.fail_soft(attempt, slots, now),
+            FaultKind::Reset => {
+                self.fail_hard(attempt, slots, now);
+                self.endpoints.at_mut(slots.endpoint).breaker.release(attempt);
+            }
+            FaultKind::Empty => {
+                self.answered(attempt, slots, now);
+                self.fail_soft_deployment(attempt, slots, now);
+            }
+        }
+        if is_upstream_trouble(fault.kind) {
+            self.endpoints.at_mut(slots.endpoint).budget.fail(&self.settings.retry);
+        }
+    }
+
+    fn set_key_aside(
+        &mut self,
+        why: DeadReason,
+        flight: &Flight,
+        now: Instant,
+        rest: (Duration, Duration),
+        told: Option<Duration>,
+    ) {
+        self.keys.at_mut(flight.slots.key).set_aside(why, flight.started, now, rest, told);
+    }
+
+    fn cool(
+        &mut self,
+        flight: &Flight,
+        now: Instant,
+        (default, max): (Duration, Duration),
+        told: Option<Duration>,
+    ) {
+        let told = told.map(|told| told.min(self.settings.cooldown.retry_after_max));
+        let cooldown = &mut self.deployments.at_mut(flight.slots.deployment).cooldown;
+        cooldown.strike(flight.started, now, default, max, told);
+    }
+
+    /// The endpoint spoke, if only to refuse: it can be reached.
+    fn answered(&mut self, attempt: u64, slots: Slots, now: Instant) {
+        self.endpoints.at_mut(slots.endpoint).breaker.succeed(attempt, now, &self.settings.breaker);
+    }
+
+    fn fail_endpoint(&mut self, attempt: u64, slots: Slots, now: Instant) {
+        let settings = &self.settings.breaker;
+        let breaker = &mut self.endpoints.at_mut(slots.endpoint).breaker;
+        breaker.fail_hard(attempt, settings.endpoint_consecutive, now, settings, &mut self.chance);
+    }
+
+    fn fail_hard(&mut self, attempt: u64, slots: Slots, now: Instant) {
+        let settings = &self.settings.breaker;
+        let breaker = &mut self.deployments.at_mut(slots.deployment).breaker;
+        breaker.fail_hard(attempt, settings.consecutive, now, settings, &mut self.chance);
+    }
+
+    fn fail_soft_deployment(&mut self, attempt: u64, slots: Slots, now: Instant) {
+        let breaker = &mut self.deployments.at_mut(slots.deployment).breaker;
+        breaker.fail_soft(attempt, now, &self.settings.breaker, &mut self.chance);
+    }
+
+    /// Silence: bad for the deployment, and no proof that its endpoint works.
+    fn fail_soft(&mut self, attempt: u64, slots: Slots, now: Instant) {
+        self.fail_soft_deployment(attempt, slots, now);
+        let endpoint = &mut self.endpoints.at_mut(slots.endpoint).breaker;
+        endpoint.fail_probe(attempt, now, &self.settings.breaker, &mut self.chance);
+    }
+
+    fn release(&mut self, attempt: u64, slots: Slots) {
+        let deployment = self.deployments.at_mut(slots.deployment);
+        deployment.limiter.in_flight = deployment.limiter.in_flight.saturating_sub(1);
+        deployment.breaker.release(attempt);
+        self.endpoints.at_mut(slots.endpoint).breaker.release(attempt);
+        self.keys.at_mut(slots.key).release(attempt);
+    }
+}
+
+fn is_upstream_trouble(kind: FaultKind) -> bool {
+    match kind {
+        FaultKind::RateLimited
+        | FaultKind::Ramp
+        | FaultKind::Overloaded
+        | FaultKind::ServerError { .. }
+        | FaultKind::ConnectFailed { reused_connection: false }
+        | FaultKind::FirstContentTimeout
+        | FaultKind::Reset
+        | FaultKind::Empty => true,
+        FaultKind::CallerBad
+        | FaultKind::CallerTooLong
+        | FaultKind::ContentPolicy
+        | FaultKind::KeyRejected
+        | FaultKind::KeyEmpty
+        | FaultKind::QuotaWindow
+        | FaultKind::NotReady { .. }
+        | FaultKind::ConnectFailed { reused_connection: true } => false,
+    }
+}

@@ -1,0 +1,84 @@
+//! Attempts that were handed out and not yet reported.
+
+use crate::catalog::Slots;
+use crate::instant::Instant;
+
+/// An attempt that nobody has reported.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flight {
+    pub(crate) slots: Slots,
+    pub(crate) conversation: Option<u64>,
+    pub(crate) started: Instant,
+    /// When it is given up.
+    pub(crate) expires: Instant,
+    pub(crate) is_committed: bool,
+}
+
+/// Places are used again; an id names a place and how often it was used, so that a late report finds nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flights {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    /// The place that is looked at next for expiry.
+    hand: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    uses: u32,
+    flight: Option<Flight>,
+}
+
+impl Flights {
+    pub(crate) fn add(&mut self, flight: Flight) -> u64 {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place { uses: 0, flight: None });
+            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 attempts are in flight")
+        });
+        let place = &mut self.places[index as usize];
+        place.uses = place.uses.wrapping_add(1);
+        place.flight = Some(flight);
+        id(place.uses, index)
+    }
+
+    pub(crate) fn find_mut(&mut self, attempt: u64) -> Option<&mut Flight> {
+        let (uses, index) = parts(attempt);
+        let place = self.places.get_mut(index as usize).filter(|place| place.uses == uses)?;
+        place.flight.as_mut()
+    }
+
+    pub(crate) fn take(&mut self, attempt: u64) -> Option<Flight> {
+        let (uses, index) = parts(attempt);
+        let place = self.places.get_mut(index as usize).filter(|place| place.uses == uses)?;
+        let flight = place.flight.take()?;
+        self.free.push(index);
+        Some(flight)
+    }
+
+    /// Looks at a few places in turn, and takes one that has expired.
+    pub(crate) fn take_expired(&mut self, now: Instant, looks: usize) -> Option<(u64, Flight)> {
+        for _ in 0..looks.min(self.places.len()) {
+            self.hand = (self.hand + 1) % self.places.len();
+            let place = &self.places[self.hand];
+            if place.flight.is_some_and(|flight| now >= flight.expires) {
+                let index = u32::try_from(self.hand).expect("a place has a 32-bit index");
+                let attempt = id(place.uses, index);
+                return Some((attempt, self.take(attempt)?));
+            }
+        }
+        None
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+}
+
+fn id(uses: u32, index: u32) -> u64 {
+    u64::from(uses) << 32 | u64::from(index)
+}
+
+fn parts(attempt: u64) -> (u32, u32) {
+    let index = u32::try_from(attempt & u64::from(u32::MAX)).expect("masked to 32 bits");
+    (u32::try_from(attempt >> 32).expect("shifted to 32 bits"), index)
+}

@@ -1,0 +1,6 @@
+//! What routing promises.
+
+mod rotation;
+mod scenarios;
+mod simulation;
+mod world;

@@ -1,0 +1,341 @@
+//! What each kind of fault leads to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use roundelay_routing::FaultKind::{self, *};
+use roundelay_routing::{
+    AffinityUse, AttemptKind, BreakerState, Capabilities, Catalog, CatalogFault, Conversation,
+    DeadReason, Exclusion, Fault, ModelId, Outcome, PoolId, Step, StopReason, Strategy, Target,
+};
+
+use crate::world::{
+    at, attempt, demand, deployment, failure, model, pool, pooled, router, run, success,
+};
+
+/// Every attempt in a priority pool of `members` fails this way: where they went, the milliseconds it took, why it stopped.
+#[track_caller]
+fn check(
+    fault: Fault,
+    members: usize,
+    expected: &[u32],
+    took_ms: std::ops::RangeInclusive<u128>,
+    reason: StopReason,
+) {
+    let mut router = router();
+    let count = u32::try_from(members).unwrap();
+    let catalog = router.adopt(pooled(&vec![1.0; members], Strategy::Priority, count));
+    let mut now = at(1.0);
+    let (attempts, end) =
+        run(&mut router, &catalog, demand(now), &mut now, |_| Outcome::Failure(fault.clone()));
+    let went: Vec<u32> = attempts.iter().map(|attempt| attempt.deployment.0).collect();
+    assert_eq!(went, expected, "{fault:?}");
+    let took = now.saturating_duration_since(at(1.0)).as_millis();
+    assert!(took_ms.contains(&took), "{fault:?} took {took} ms");
+    let Step::Stop(stop) = end else { panic!("{end:?}") };
+    assert_eq!(stop.reason, reason, "{fault:?}");
+}
+
+fn told(kind: FaultKind, seconds: u64) -> Fault {
+    Fault { retry_after: Some(Duration::from_secs(seconds)), ..Fault::new(kind) }
+}
+
+#[test]
+fn each_kind_of_fault_moves_as_the_table_says() {
+    let fault = Fault::new;
+    check(fault(CallerBad), 3, &[0], 0..=0, StopReason::CallerAtFault);
+    check(fault(ContentPolicy), 3, &[0], 0..=0, StopReason::CallerAtFault);
+    check(fault(CallerTooLong), 2, &[0, 1], 0..=0, StopReason::TooLong);
+    check(fault(KeyRejected), 2, &[0, 1], 0..=0, StopReason::AllDead);
+    check(fault(KeyEmpty), 2, &[0, 1], 0..=0, StopReason::AllDead);
+    check(fault(NotReady { missing: true }), 2, &[0, 1], 0..=0, StopReason::AllDead);
+    check(fault(NotReady { missing: false }), 2, &[0, 1], 0..=0, StopReason::AllCooling);
+    check(fault(QuotaWindow), 2, &[0, 1], 0..=0, StopReason::AllCooling);
+    check(fault(RateLimited), 2, &[0, 1], 0..=0, StopReason::AllCooling);
+    check(told(RateLimited, 2), 1, &[0, 0], 2000..=2000, StopReason::AllCooling);
+    check(told(RateLimited, 3), 1, &[0], 0..=0, StopReason::AllCooling);
+    check(fault(Ramp), 2, &[0, 1], 0..=0, StopReason::AllCooling);
+    check(fault(Overloaded), 2, &[0, 1, 1], 500..=1000, StopReason::AttemptsSpent);
+    check(fault(Overloaded), 1, &[0, 0], 500..=1000, StopReason::AttemptsSpent);
+    check(
+        fault(ServerError { at_endpoint: false }),
+        3,
+        &[0, 0, 1],
+        0..=500,
+        StopReason::AttemptsSpent,
+    );
+    check(fault(Empty), 3, &[0, 0, 1], 0..=500, StopReason::AttemptsSpent);
+    check(
+        fault(ConnectFailed { reused_connection: true }),
+        2,
+        &[0, 0, 1],
+        0..=0,
+        StopReason::AttemptsSpent,
+    );
+    check(
+        fault(ConnectFailed { reused_connection: false }),
+        3,
+        &[0, 1, 2],
+        0..=0,
+        StopReason::AttemptsSpent,
+    );
+    check(
+        fault(ConnectFailed { reused_connection: false }),
+        1,
+        &[0, 0],
+        0..=500,
+        StopReason::AttemptsSpent,
+    );
+    check(fault(FirstContentTimeout), 3, &[0, 1], 0..=0, StopReason::AttemptsSpent);
+    check(fault(Reset), 3, &[0, 1], 0..=0, StopReason::AttemptsSpent);
+    let forbidden =
+        Fault { same_target_forbidden: true, ..fault(ServerError { at_endpoint: false }) };
+    check(forbidden, 2, &[0, 1], 0..=0, StopReason::AttemptsSpent);
+}
+
+#[test]
+fn a_dead_key_leaves_its_siblings_alone_and_is_tried_again_after_ten_minutes() {
+    let mut router = router();
+    let catalog =
+        Catalog::new(vec![deployment(0, 0), deployment(1, 0)], vec![model(0, &[0, 1])], vec![])
+            .unwrap();
+    let catalog = router.adopt(catalog);
+    let ask = |now| roundelay_routing::Demand { target: Target::Model(ModelId(0)), ..demand(now) };
+    let mut now = at(1.0);
+    let reject = |attempt: &roundelay_routing::Attempt| {
+        if attempt.deployment.0 == 0 { failure(KeyRejected) } else { success() }
+    };
+    let (attempts, _) = run(&mut router, &catalog, ask(now), &mut now, reject);
+    assert_eq!(
+        attempts.iter().map(|attempt| (attempt.deployment.0, attempt.kind)).collect::<Vec<_>>(),
+        [(0, AttemptKind::First), (1, AttemptKind::Fallback)]
+    );
+    for second in 2..600 {
+        let mut now = at(f64::from(second));
+        let (attempts, _) = run(&mut router, &catalog, ask(now), &mut now, reject);
+        assert_eq!(attempts.len(), 1, "the dead key was asked at {second} s");
+    }
+    let health = router.health(&catalog, at(600.0));
+    assert_eq!(health[0].dead_until, Some((at(601.0), DeadReason::KeyRejected)));
+    let mut plan = router.plan(&catalog, ask(at(601.0)), at(601.0));
+    assert!(attempt(plan.next(&mut router, at(601.0))).is_probe);
+}
+
+#[test]
+fn a_breaker_opens_after_five_in_a_row_probes_once_at_a_time_and_returns_slowly() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0, 1.0], Strategy::Weighted, 2));
+    let mut now = at(1.0);
+    while router.health(&catalog, now)[0].breaker == BreakerState::Closed {
+        run(&mut router, &catalog, demand(now), &mut now, |attempt| {
+            if attempt.deployment.0 == 0 { failure(Overloaded) } else { success() }
+        });
+        now = now + Duration::from_millis(100);
+    }
+    let until = router.health(&catalog, now)[0].open_until.unwrap();
+    for _ in 0..20 {
+        let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, |_| success());
+        assert_eq!(attempts[0].deployment.0, 1);
+    }
+    for number in 0..2 {
+        let mut plan = router.plan(&catalog, demand(until), until);
+        let probe = attempt(plan.next(&mut router, until));
+        assert!(probe.is_probe && probe.deployment.0 == 0, "probe {number} goes at once");
+        let mut other = router.plan(&catalog, demand(until), until);
+        let beside = attempt(other.next(&mut router, until));
+        assert_eq!(beside.deployment.0, 1, "one probe at a time");
+        other.report(&mut router, &beside, &success(), until);
+        plan.report(&mut router, &probe, &success(), until);
+    }
+    let health = router.health(&catalog, until);
+    assert_eq!(health[0].breaker, BreakerState::Closed);
+    assert!((health[0].effective_weight - 0.1).abs() < 1e-9);
+    let later = until + Duration::from_secs(60);
+    assert!((router.health(&catalog, later)[0].effective_weight - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_lone_deployment_with_an_open_breaker_gets_one_request_in_each_open_period() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Weighted, 1));
+    let mut now = at(1.0);
+    while router.health(&catalog, now)[0].breaker == BreakerState::Closed {
+        run(&mut router, &catalog, demand(now), &mut now, |_| failure(Overloaded));
+    }
+    let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, |_| failure(Overloaded));
+    assert_eq!(attempts.len(), 1);
+    assert!(attempts[0].is_probe);
+    let (attempts, end) =
+        run(&mut router, &catalog, demand(now), &mut now, |_| failure(Overloaded));
+    assert_eq!(attempts.len(), 0);
+    let Step::Stop(stop) = end else { panic!("{end:?}") };
+    assert_eq!(
+        (stop.reason, stop.retry_at),
+        (StopReason::AllCooling, router.health(&catalog, now)[0].open_until)
+    );
+}
+
+#[test]
+fn an_endpoint_opens_for_all_its_deployments_after_three_failed_connections() {
+    let mut router = router();
+    let mut deployments = vec![deployment(0, 0), deployment(1, 1)];
+    deployments[1].endpoint_name = deployments[0].endpoint_name.clone();
+    deployments[1].endpoint = deployments[0].endpoint;
+    let models = vec![model(0, &[0]), model(1, &[1])];
+    let pools = vec![pool(&[1.0, 1.0], Strategy::Priority, vec![])];
+    let catalog = router.adopt(Catalog::new(deployments, models, pools).unwrap());
+    let mut now = at(1.0);
+    let refused = || failure(ConnectFailed { reused_connection: false });
+    run(&mut router, &catalog, demand(now), &mut now, |_| refused());
+    let health = router.health(&catalog, now);
+    assert_eq!(
+        (health[0].endpoint_breaker, health[1].endpoint_breaker),
+        (BreakerState::Open, BreakerState::Open)
+    );
+    assert_eq!(health[1].breaker, BreakerState::Closed);
+}
+
+#[test]
+fn a_later_turn_follows_the_deployment_that_answered_unless_it_is_unwell() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0, 1.0, 1.0], Strategy::RoundRobin, 3));
+    let mut now = at(1.0);
+    let turn = |is_first_turn, now| roundelay_routing::Demand {
+        conversation: Some(Conversation { id: 42, is_first_turn, is_explicit: false }),
+        ..demand(now)
+    };
+    run(&mut router, &catalog, demand(now), &mut now, |_| success());
+    let (first, _) = run(&mut router, &catalog, turn(true, now), &mut now, |_| success());
+    for _ in 0..3 {
+        let (next, _) = run(&mut router, &catalog, turn(false, now), &mut now, |_| success());
+        assert_eq!(next[0].deployment, first[0].deployment);
+    }
+    run(&mut router, &catalog, turn(false, now), &mut now, |attempt| {
+        if attempt.deployment == first[0].deployment {
+            failure(KeyEmpty)
+        } else {
+            Outcome::Abandoned
+        }
+    });
+    let mut plan = router.plan(&catalog, turn(false, now), now);
+    assert_ne!(attempt(plan.next(&mut router, now)).deployment, first[0].deployment);
+    assert!(
+        matches!(plan.decision().affinity, AffinityUse::Unusable(id, Exclusion::Dead { .. }) if id == first[0].deployment)
+    );
+    let late = now + Duration::from_secs(3601);
+    let mut plan = router.plan(&catalog, turn(false, late), late);
+    attempt(plan.next(&mut router, late));
+    assert_eq!(plan.decision().affinity, AffinityUse::Unbound);
+}
+
+#[test]
+fn what_a_demand_rules_out_is_named() {
+    let mut router = router();
+    let mut catalog = pooled(&[1.0, 1.0, 0.0], Strategy::Weighted, 4);
+    catalog.models[0].capabilities.vision = false;
+    let catalog = router.adopt(catalog);
+    let mut wants = demand(at(1.0));
+    wants.needs = Capabilities { vision: true, ..Capabilities::NONE };
+    wants.input_tokens = 2500;
+    wants.allowed = Some(Arc::from([0, 1, 2].map(|id| Target::Model(ModelId(id)))));
+    let preview = router.preview(&catalog, &wants, at(1.0));
+    let mut reasons: Vec<_> =
+        preview.candidates.iter().map(|line| (line.deployment.0, line.exclusion)).collect();
+    reasons.sort_by_key(|&(id, _)| id);
+    assert_eq!(
+        reasons,
+        [
+            (0, Some(Exclusion::Capability("vision"))),
+            (1, Some(Exclusion::Window)),
+            (2, Some(Exclusion::NoWeight)),
+            (3, Some(Exclusion::NotAllowed)),
+        ]
+    );
+    let mut now = at(1.0);
+    let (attempts, end) = run(&mut router, &catalog, wants, &mut now, |_| success());
+    assert!(attempts.is_empty());
+    assert!(
+        matches!(end, Step::Stop(stop) if stop.reason == StopReason::NoneEligible && stop.retry_at.is_none())
+    );
+}
+
+#[test]
+fn a_full_deployment_is_waited_for_and_then_given_up() {
+    let mut router = router();
+    let mut catalog = pooled(&[1.0], Strategy::Weighted, 1);
+    catalog.deployments[0].concurrency_max = 1;
+    let catalog = router.adopt(catalog);
+    let mut plan = router.plan(&catalog, demand(at(1.0)), at(1.0));
+    let out = attempt(plan.next(&mut router, at(1.0)));
+    let mut now = at(1.0);
+    let (attempts, end) = run(&mut router, &catalog, demand(now), &mut now, |_| success());
+    assert!(
+        attempts.is_empty() && matches!(end, Step::Stop(stop) if stop.reason == StopReason::Busy)
+    );
+    assert!(now > at(5.5) && now <= at(6.0), "waited until {now:?}");
+    plan.report(&mut router, &out, &success(), now);
+    router.report(&out, &success(), now);
+    assert_eq!(router.health(&catalog, now)[0].in_flight, 0, "a second report is ignored");
+    assert_eq!(run(&mut router, &catalog, demand(now), &mut now, |_| success()).0.len(), 1);
+}
+
+#[test]
+fn a_fallback_is_not_refused_for_want_of_retries() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Weighted, 2));
+    let mut now = at(1.0);
+    for _ in 0..40 {
+        let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, |attempt| {
+            if attempt.deployment.0 == 0 {
+                failure(ServerError { at_endpoint: false })
+            } else {
+                success()
+            }
+        });
+        assert_eq!(attempts.last().unwrap().deployment.0, 1);
+    }
+}
+
+#[test]
+fn no_retry_means_no_second_attempt() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0, 1.0], Strategy::Weighted, 2));
+    let mut wants = demand(at(1.0));
+    wants.retries_allowed = false;
+    let (attempts, end) = run(&mut router, &catalog, wants, &mut at(1.0), |_| failure(Overloaded));
+    assert_eq!(attempts.len(), 1);
+    assert!(matches!(end, Step::Stop(stop) if stop.reason == StopReason::RetriesRefused));
+}
+
+#[test]
+fn a_catalog_names_its_faults() {
+    let build = |change: &dyn Fn(&mut Catalog)| {
+        let mut catalog = pooled(&[1.0], Strategy::Weighted, 1);
+        change(&mut catalog);
+        Catalog::new(catalog.deployments, catalog.models, catalog.pools).map(|_| ())
+    };
+    let name = || Arc::from("pool");
+    assert_eq!(build(&|_| ()), Ok(()));
+    let to_itself = Target::Pool(PoolId(0));
+    assert_eq!(
+        build(&|c| c.pools[0].fallback.push(to_itself)),
+        Err(CatalogFault::FallbackCycle { name: name() })
+    );
+    assert_eq!(
+        build(&|c| c.pools[0].members[0].weight = f64::NAN),
+        Err(CatalogFault::BadWeight { name: name() })
+    );
+    assert_eq!(
+        build(&|c| c.pools[0].members[0].weight = 0.0),
+        Err(CatalogFault::NoWeight { name: name() })
+    );
+    assert_eq!(build(&|c| c.pools[0].members.clear()), Err(CatalogFault::Empty { name: name() }));
+    assert_eq!(
+        build(&|c| c.pools[0].members[0].model = ModelId(9)),
+        Err(CatalogFault::UnknownIndex { name: name() })
+    );
+    assert_eq!(
+        build(&|c| c.models[0].name = name()),
+        Err(CatalogFault::DuplicateName { name: name() })
+    );
+}

@@ -1,0 +1,528 @@
+//! Seeded worlds: deployments that fail in every way, overlapping exchanges, reloads, lost reports; checked after every step.
+//!
+//! `SEED=n` replays one seed, `SEEDS=n` runs the first n.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use roundelay_routing::{
+    AffinityUse, Attempt, AttemptKind, BreakerState, Capabilities, Catalog, Conversation,
+    DeadReason, Demand, DeploymentHealth, Fault, FaultKind, Instant, Member, ModelId, Outcome,
+    Plan, PoolId, Router, Settings, Step, StopReason, Strategy, Target,
+};
+
+use crate::world::{at, deployment, model, pool, success};
+
+#[test]
+fn every_seed_keeps_the_promises_and_together_they_see_everything() {
+    let seeds = match (number("SEED"), number("SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, Some(count)) => 0..count,
+        (None, None) => 0..200,
+    };
+    let is_set = seeds.end - seeds.start >= 200;
+    let mut seen = BTreeMap::new();
+    for seed in seeds {
+        let _shown = Shown(seed);
+        World::new(seed).run(&mut seen);
+    }
+    let unseen: Vec<_> = SOMETIMES.iter().filter(|name| !seen.contains_key(*name)).collect();
+    assert!(!is_set || unseen.is_empty(), "never happened: {unseen:?}; happened: {seen:?}");
+}
+
+/// Prints its seed when a promise is broken.
+struct Shown(u64);
+
+impl Drop for Shown {
+    #[expect(clippy::print_stderr, reason = "the seed is what a person needs to replay a failure")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("replay with SEED={} cargo test -p roundelay-routing simulation", self.0);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a person chooses the seeds")]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+const SOMETIMES: &[&str] = &[
+    "retry",
+    "fallback",
+    "second stage",
+    "wait",
+    "probe",
+    "early probe",
+    "opened",
+    "closed again",
+    "endpoint opened",
+    "lost report",
+    "lost probe",
+    "uncertain replay",
+    "reload",
+    "affinity followed",
+    "affinity unusable",
+    "key dead",
+    "missing",
+    "mid stream",
+    "stop CallerAtFault",
+    "stop TooLong",
+    "stop AttemptsSpent",
+    "stop DeadlinePassed",
+    "stop RetriesRefused",
+    "stop AllCooling",
+    "stop AllDead",
+    "stop NoneEligible",
+    "stop Busy",
+];
+
+struct World {
+    dice: Dice,
+    router: Router,
+    catalog: Arc<Catalog>,
+    now: Instant,
+    /// What each deployment does now; `None` = answers.
+    moods: Vec<Option<FaultKind>>,
+    exchanges: Vec<Exchange>,
+    /// Attempts nobody will report: where, whether a probe, until when they count.
+    lost: Vec<(usize, bool, Instant)>,
+    before: Vec<DeploymentHealth>,
+    /// Open periods in which a probe was let through.
+    probed: BTreeSet<(usize, Instant)>,
+    is_calm: bool,
+    answered: u32,
+}
+
+struct Exchange {
+    plan: Plan,
+    demand: Demand,
+    due: Instant,
+    running: Option<(Attempt, Outcome)>,
+    trail: Vec<(Attempt, Option<FaultKind>)>,
+    is_over: bool,
+    steps: u32,
+}
+
+type Seen = BTreeMap<&'static str, u32>;
+
+fn note(seen: &mut Seen, name: &'static str) {
+    *seen.entry(name).or_default() += 1;
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let mut router = Router::new(Settings::default(), seed);
+        let built = build(&mut dice);
+        let moods = vec![None; built.deployments.len()];
+        let catalog = router.adopt(built);
+        Self {
+            dice,
+            router,
+            catalog,
+            now: at(1.0),
+            moods,
+            exchanges: Vec::new(),
+            lost: Vec::new(),
+            before: Vec::new(),
+            probed: BTreeSet::new(),
+            is_calm: false,
+            answered: 0,
+        }
+    }
+
+    fn run(mut self, seen: &mut Seen) {
+        let pace = Duration::from_millis([20, 200, 2000][self.dice.below(3)]);
+        for _ in 0..150 {
+            if self.dice.below(8) == 0 {
+                let which = self.dice.below(self.moods.len());
+                self.moods[which] = self.dice.fault();
+            }
+            if self.dice.below(60) == 0 {
+                note(seen, "reload");
+                self.catalog = self.router.adopt((*self.catalog).clone());
+            }
+            self.arrive();
+            let until = self.now + pace.mul_f64(2.0 * self.dice.unit());
+            self.live_until(until, seen);
+        }
+        // Faults stop: everything must come back, and nothing may stay in flight.
+        self.is_calm = true;
+        self.moods.fill(None);
+        self.live_until(self.now + Duration::from_secs(25 * 3600), seen);
+        for _ in 0..60 {
+            self.arrive();
+            self.live_until(self.now + Duration::from_secs(2), seen);
+        }
+        self.live_until(self.now + Duration::from_secs(60), seen);
+        self.answered = 0;
+        for _ in 0..20 {
+            self.arrive();
+            self.live_until(self.now + Duration::from_secs(30), seen);
+        }
+        assert_eq!(self.answered, 20, "calm, and yet not all are answered");
+        for health in self.router.health(&self.catalog, self.now) {
+            assert_eq!(health.in_flight, 0, "{health:?}");
+        }
+    }
+
+    fn arrive(&mut self) {
+        let patience = if self.is_calm { 120 } else { [1, 10, 120][self.dice.below(3)] };
+        let pick = self.dice.below(10);
+        let is_odd = !self.is_calm;
+        let demand = Demand {
+            target: if pick == 0 { Target::Model(ModelId(0)) } else { Target::Pool(PoolId(0)) },
+            needs: Capabilities {
+                vision: is_odd && self.dice.below(20) == 0,
+                ..Capabilities::NONE
+            },
+            input_tokens: if is_odd && self.dice.below(10) == 0 { 1500 } else { 100 },
+            output_tokens: 0,
+            allowed: (is_odd && self.dice.below(20) == 0)
+                .then(|| Arc::from([Target::Model(ModelId(1))])),
+            conversation: (self.dice.below(2) == 0).then(|| Conversation {
+                id: self.dice.below(20) as u64,
+                is_first_turn: self.dice.below(4) == 0,
+                is_explicit: self.dice.below(4) == 0,
+            }),
+            deadline: self.now + Duration::from_secs(patience),
+            retries_allowed: self.is_calm || self.dice.below(20) > 0,
+        };
+        let plan = self.router.plan(&self.catalog, demand.clone(), self.now);
+        let due = self.now;
+        self.exchanges.push(Exchange {
+            plan,
+            demand,
+            due,
+            running: None,
+            trail: vec![],
+            is_over: false,
+            steps: 0,
+        });
+    }
+
+    fn live_until(&mut self, until: Instant, seen: &mut Seen) {
+        loop {
+            let next = (0..self.exchanges.len()).min_by_key(|&index| self.exchanges[index].due);
+            let Some(index) = next.filter(|&index| self.exchanges[index].due <= until) else {
+                break;
+            };
+            self.now = self.exchanges[index].due;
+            self.before = self.router.health(&self.catalog, self.now);
+            let mut exchange = self.exchanges.swap_remove(index);
+            self.step(&mut exchange, seen);
+            self.check_health(&exchange, seen);
+            if !exchange.is_over {
+                self.exchanges.push(exchange);
+            }
+        }
+        self.now = until;
+    }
+
+    fn step(&mut self, exchange: &mut Exchange, seen: &mut Seen) {
+        exchange.steps += 1;
+        assert!(exchange.steps < 2000, "a plan does not end");
+        if let Some((attempt, outcome)) = exchange.running.take() {
+            return self.finish(exchange, attempt, outcome, seen);
+        }
+        match exchange.plan.next(&mut self.router, self.now) {
+            Step::Attempt(attempt) => self.start(exchange, attempt, seen),
+            Step::Wait(look) => {
+                note(seen, "wait");
+                assert!(
+                    look > self.now && look < exchange.demand.deadline,
+                    "waits past the deadline, or not at all"
+                );
+                exchange.due = look;
+            }
+            Step::Stop(stop) => {
+                note(seen, name(stop.reason));
+                assert!(
+                    stop.retry_at.is_none_or(|retry_at| retry_at > self.now),
+                    "{stop:?} at {:?}",
+                    self.now
+                );
+                assert_eq!(exchange.plan.next(&mut self.router, self.now), Step::Stop(stop));
+                exchange.is_over = true;
+            }
+        }
+    }
+
+    fn start(&mut self, exchange: &mut Exchange, attempt: Attempt, seen: &mut Seen) {
+        self.check_attempt(exchange, &attempt, seen);
+        let which = attempt.deployment.0 as usize;
+        exchange.trail.push((attempt, None));
+        if !self.is_calm && self.dice.below(60) == 0 {
+            note(seen, "lost report");
+            if attempt.is_probe {
+                note(seen, "lost probe");
+            }
+            self.lost.push((
+                which,
+                attempt.is_probe,
+                exchange.demand.deadline + Duration::from_secs(60),
+            ));
+            exchange.is_over = true;
+            return;
+        }
+        let took = Duration::from_millis(self.dice.below(3000) as u64);
+        exchange.due = self.now + took;
+        let outcome = match self.moods[which] {
+            Some(kind) => Outcome::Failure(Fault {
+                kind,
+                retry_after: (self.dice.below(3) == 0)
+                    .then(|| Duration::from_millis(self.dice.below(5000) as u64)),
+                same_target_forbidden: self.dice.below(10) == 0,
+            }),
+            None if !self.is_calm && self.dice.below(30) == 0 => Outcome::Abandoned,
+            None if !self.is_calm && self.dice.below(30) == 0 => Outcome::MidStream,
+            None => success(),
+        };
+        exchange.running = Some((attempt, outcome));
+    }
+
+    fn finish(
+        &mut self,
+        exchange: &mut Exchange,
+        attempt: Attempt,
+        outcome: Outcome,
+        seen: &mut Seen,
+    ) {
+        let is_content = matches!(outcome, Outcome::Success { .. } | Outcome::MidStream);
+        if is_content {
+            self.router.commit(&attempt, Duration::from_millis(500), self.now);
+        }
+        exchange.plan.report(&mut self.router, &attempt, &outcome, self.now);
+        // A second report and a late commit change nothing.
+        let is_checked = self.dice.below(4) == 0;
+        let once = is_checked.then(|| self.router.health(&self.catalog, self.now));
+        exchange.plan.report(&mut self.router, &attempt, &Outcome::Abandoned, self.now);
+        self.router.commit(&attempt, Duration::ZERO, self.now);
+        assert!(once.is_none_or(|once| once == self.router.health(&self.catalog, self.now)));
+        match outcome {
+            Outcome::Failure(fault) => {
+                exchange.trail.last_mut().unwrap().1 = Some(fault.kind);
+                return;
+            }
+            Outcome::Success { .. } => self.answered += 1,
+            Outcome::MidStream => note(seen, "mid stream"),
+            Outcome::Abandoned => {}
+        }
+        let after = exchange.plan.next(&mut self.router, self.now);
+        assert!(
+            matches!(after, Step::Stop(_)),
+            "an attempt after content or without a caller: {after:?}"
+        );
+        exchange.is_over = true;
+    }
+
+    fn check_attempt(&mut self, exchange: &Exchange, attempt: &Attempt, seen: &mut Seen) {
+        let trail = &exchange.trail;
+        assert!(trail.len() < 3 && attempt.number as usize == trail.len() + 1, "{trail:?}");
+        assert!(self.now < exchange.demand.deadline, "begun after the deadline");
+        let retries =
+            trail.iter().filter(|(attempt, _)| attempt.kind == AttemptKind::Retry).count();
+        let was_there = trail.iter().any(|(earlier, _)| earlier.deployment == attempt.deployment);
+        match attempt.kind {
+            AttemptKind::First => assert!(trail.is_empty()),
+            AttemptKind::Retry => assert!(was_there && retries == 0, "{trail:?}"),
+            AttemptKind::Fallback => {
+                assert!(!was_there && !trail.is_empty(), "drawn twice: {trail:?}")
+            }
+        }
+        let uncertain =
+            trail.iter().filter(|(_, fault)| fault.is_some_and(FaultKind::is_uncertain)).count();
+        assert!(uncertain <= 1, "work that may be done is asked for a third time");
+        let slow = [Some(FaultKind::Reset), Some(FaultKind::FirstContentTimeout)];
+        let again = trail
+            .iter()
+            .any(|(a, fault)| a.deployment == attempt.deployment && slow.contains(fault));
+        assert!(!again, "a silent deployment is asked again");
+
+        let which = attempt.deployment.0 as usize;
+        let health = &self.before[which];
+        assert!(health.cooldown_until.is_none() && health.dead_until.is_none(), "{health:?}");
+        assert!(health.in_flight < health.concurrency_limit, "{health:?}");
+        if health.breaker == BreakerState::HalfOpen {
+            assert!(attempt.is_probe && !self.is_probed(which), "two probes at once");
+        }
+        if let Some(until) = health.open_until {
+            assert!(
+                attempt.is_probe && self.probed.insert((which, until)),
+                "two probes in one open period"
+            );
+            note(seen, "early probe");
+        }
+        let names = [
+            (attempt.kind == AttemptKind::Retry, "retry"),
+            (attempt.kind == AttemptKind::Fallback, "fallback"),
+            (attempt.is_probe, "probe"),
+            (uncertain == 1, "uncertain replay"),
+            (
+                exchange.plan.decision().candidates.iter().any(|candidate| candidate.stage > 0),
+                "second stage",
+            ),
+            (
+                matches!(exchange.plan.decision().affinity, AffinityUse::Followed(_)),
+                "affinity followed",
+            ),
+            (
+                matches!(exchange.plan.decision().affinity, AffinityUse::Unusable(..)),
+                "affinity unusable",
+            ),
+        ];
+        names.iter().filter(|(is_so, _)| *is_so).for_each(|(_, name)| note(seen, name));
+    }
+
+    fn is_probed(&self, which: usize) -> bool {
+        let running = self.exchanges.iter().filter_map(|exchange| exchange.running.as_ref());
+        let mut probes = running
+            .filter(|(attempt, _)| attempt.is_probe && attempt.deployment.0 as usize == which);
+        probes.next().is_some()
+            || self
+                .lost
+                .iter()
+                .any(|&(at, is_probe, end)| at == which && is_probe && end > self.now)
+    }
+
+    fn check_health(&mut self, current: &Exchange, seen: &mut Seen) {
+        let after = self.router.health(&self.catalog, self.now);
+        let now = self.now;
+        for (index, (before, after)) in self.before.iter().zip(&after).enumerate() {
+            let is_later = |one: Option<Instant>, other: Option<Instant>| {
+                one.is_none_or(|one| other >= Some(one))
+            };
+            assert!(is_later(before.cooldown_until, after.cooldown_until), "{before:?} {after:?}");
+            assert!(
+                is_later(before.dead_until.map(|d| d.0), after.dead_until.map(|d| d.0)),
+                "{before:?} {after:?}"
+            );
+            let running = self
+                .exchanges
+                .iter()
+                .chain([current])
+                .filter_map(|exchange| exchange.running.as_ref());
+            let running =
+                running.filter(|(attempt, _)| attempt.deployment.0 as usize == index).count();
+            let lost =
+                self.lost.iter().filter(|&&(which, _, end)| which == index && end > now).count();
+            assert_eq!(after.in_flight as usize, running + lost, "{after:?}");
+            assert!(after.effective_weight >= 0.0 && after.concurrency_limit >= 1);
+            let names = [
+                (
+                    before.breaker == BreakerState::Closed && after.breaker == BreakerState::Open,
+                    "opened",
+                ),
+                (
+                    before.breaker == BreakerState::HalfOpen
+                        && after.breaker == BreakerState::Closed,
+                    "closed again",
+                ),
+                (after.endpoint_breaker == BreakerState::Open, "endpoint opened"),
+                (
+                    after.dead_until.is_some_and(|dead| dead.1 == DeadReason::KeyRejected),
+                    "key dead",
+                ),
+                (after.dead_until.is_some_and(|dead| dead.1 == DeadReason::Missing), "missing"),
+            ];
+            names.iter().filter(|(is_so, _)| *is_so).for_each(|(_, name)| note(seen, name));
+        }
+    }
+}
+
+fn name(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::CallerAtFault => "stop CallerAtFault",
+        StopReason::TooLong => "stop TooLong",
+        StopReason::AttemptsSpent => "stop AttemptsSpent",
+        StopReason::DeadlinePassed => "stop DeadlinePassed",
+        StopReason::RetriesRefused => "stop RetriesRefused",
+        StopReason::AllCooling => "stop AllCooling",
+        StopReason::AllDead => "stop AllDead",
+        StopReason::NoneEligible => "stop NoneEligible",
+        StopReason::Busy => "stop Busy",
+    }
+}
+
+/// One to four models of one or two deployments; keys and endpoints are sometimes shared; a pool of some, the rest its fallbacks.
+fn build(dice: &mut Dice) -> Catalog {
+    let count = 1 + u32::try_from(dice.below(4)).unwrap();
+    let models = count.max(2);
+    let (mut deployments, mut listed) = (Vec::new(), Vec::new());
+    for index in 0..models {
+        let first = u32::try_from(deployments.len()).unwrap();
+        let ids: Vec<u32> = (first..=first + u32::try_from(dice.below(2)).unwrap()).collect();
+        for &id in &ids {
+            let mut built = deployment(id, index);
+            let shared = u32::try_from(dice.below(2)).unwrap() * id;
+            built.endpoint_name = format!("endpoint-{shared}").into();
+            built.endpoint.0 = shared;
+            built.weight = 0.1 + dice.unit();
+            built.concurrency_max = [1, 3, 256][dice.below(3)];
+            deployments.push(built);
+        }
+        let mut built = model(index, &ids);
+        built.capabilities.vision = dice.below(3) > 0;
+        built.strategy = dice.strategy();
+        listed.push(built);
+    }
+    let members = 1 + dice.below(models as usize);
+    let weights: Vec<f64> = (0..members).map(|_| 0.1 + dice.unit()).collect();
+    let fallback = (u32::try_from(members).unwrap()..models)
+        .map(|index| Target::Model(ModelId(index)))
+        .collect();
+    let pool = pool(&weights, dice.strategy(), fallback);
+    assert!(pool.members.iter().all(|Member { weight, .. }| *weight > 0.0));
+    Catalog::new(deployments, listed, vec![pool]).unwrap()
+}
+
+/// splitmix64, apart from the router's own dice.
+struct Dice(u64);
+
+impl Dice {
+    fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^ (word >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.word() % u64::try_from(end).unwrap()).unwrap()
+    }
+
+    fn unit(&mut self) -> f64 {
+        f64::from(u32::try_from(self.word() >> 32).unwrap()) / f64::from(u32::MAX)
+    }
+
+    fn strategy(&mut self) -> Strategy {
+        [Strategy::Weighted, Strategy::RoundRobin, Strategy::Priority][self.below(3)]
+    }
+
+    fn fault(&mut self) -> Option<FaultKind> {
+        use FaultKind::*;
+        let kinds = [
+            CallerBad,
+            CallerTooLong,
+            ContentPolicy,
+            KeyRejected,
+            KeyEmpty,
+            QuotaWindow,
+            RateLimited,
+            Ramp,
+            Overloaded,
+            ServerError { at_endpoint: false },
+            ServerError { at_endpoint: true },
+            NotReady { missing: true },
+            NotReady { missing: false },
+            ConnectFailed { reused_connection: true },
+            ConnectFailed { reused_connection: false },
+            FirstContentTimeout,
+            Reset,
+            Empty,
+        ];
+        (self.below(3) > 0).then(|| kinds[self.below(kinds.len())])
+    }
+}

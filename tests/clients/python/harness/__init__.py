@@ -1,0 +1,1 @@
+"""Starts the real binary and talks to it the way applications do."""
