@@ -47,7 +47,7 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Seconds of each measurement.
+    /// Seconds of each measurement; below two the start of the streams weighs in.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
     /// Keep-alive connections of the load.

@@ -178,23 +178,31 @@ impl Process {
         Ok(output)
     }
 
-    /// Asks the process to end and waits; after `limit` it is killed with its children.
+    /// Asks the process to end and waits; what is left of its tree then, or after `limit`, is killed.
     pub(super) fn end(&mut self, signal: &str, limit: Duration) {
-        let tree = self.tree();
         if matches!(self.child.try_wait(), Ok(Some(_))) {
             return;
         }
+        let tree = self.tree();
         send_signal(signal, &[self.id()]);
         let asked = Instant::now();
-        while asked.elapsed() < limit {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
+        let mut ended = false;
+        while !ended && asked.elapsed() < limit {
+            ended = matches!(self.child.try_wait(), Ok(Some(_)));
             clock::sleep(Duration::from_millis(5));
         }
-        send_signal("KILL", &tree);
-        // It was killed: this waits for the kernel only.
-        drop(self.child.wait());
+        let root = self.id();
+        let left: Vec<u32> = tree
+            .into_iter()
+            .filter(|id| Stat::read(*id).is_some() && !(ended && *id == root))
+            .collect();
+        if !left.is_empty() {
+            send_signal("KILL", &left);
+        }
+        if !ended {
+            // It was killed: this waits for the kernel only.
+            drop(self.child.wait());
+        }
     }
 }
 
@@ -248,7 +256,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_holds_its_children_and_ends_with_them() {
+    fn children_that_outlive_their_parent_are_ended_too() {
+        // The shell ends at TERM and leaves its child behind.
         let child = Command::new("sh").args(["-c", "sleep 30 & wait"]).spawn().unwrap();
         let mut process = Process::of(child);
         let asked = Instant::now();
@@ -257,10 +266,13 @@ mod tests {
         }
         let tree = process.tree();
         assert_eq!(tree.len(), 2);
-        send_signal("KILL", &tree);
         process.end("TERM", Duration::from_secs(5));
-        assert!(
-            tree.iter().all(|id| Stat::read(*id).is_none_or(|stat| stat.parent != process.id()))
-        );
+        let lives = |id: u32| {
+            fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        while tree.iter().any(|id| lives(*id)) {
+            assert!(asked.elapsed() < Duration::from_secs(10), "a child is still there");
+            std::thread::yield_now();
+        }
     }
 }

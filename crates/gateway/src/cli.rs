@@ -1,6 +1,7 @@
 //! What a person types, and what they are told.
 
 mod check;
+mod demo;
 mod rehearse;
 mod serve;
 mod version;
@@ -46,6 +47,8 @@ enum Command {
     Serve(serve::Serve),
     /// Check the configuration and say what to write instead.
     Check,
+    /// Show the main job live; nothing to configure.
+    Demo(demo::Demo),
     /// Run the rehearsal provider: a model server that misbehaves on request.
     Rehearse(rehearse::Rehearse),
     /// Print the version.
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
     let ran = match cli.command {
         Command::Serve(serve) => serve.run(common),
         Command::Check => check::run(common),
+        Command::Demo(demo) => demo.run(common),
         Command::Rehearse(rehearse) => rehearse.run(common),
         Command::Version => version::run(common),
     };

@@ -189,6 +189,7 @@ mod tests {
         check(midnight("2026-11-23T03:00:00Z"), "2026-11-23T08:00:00Z");
         check(midnight("2026-11-23T08:00:00Z"), "2026-11-24T08:00:00Z");
         check(midnight("2026-07-01T12:00:00Z"), "2026-07-02T07:00:00Z");
+        check(midnight("2026-03-03T12:00:00Z"), "2026-03-04T08:00:00Z");
         // The days of the two clock changes.
         check(midnight("2026-03-08T09:00:00Z"), "2026-03-09T07:00:00Z");
         check(midnight("2026-11-01T08:30:00Z"), "2026-11-02T08:00:00Z");

@@ -85,8 +85,9 @@ pub fn input_tokens(tokenizer: Tokenizer, size: &Size, messages: u32) -> u64 {
 const MESSAGE_TOKENS: u64 = 8;
 /// What a template adds once: start marks, a default system line, the answer's opening.
 const REQUEST_TOKENS: u64 = 64;
-/// OpenAI's dearest tiling of one image at high detail (1,105 for 4o; 1,536 patches for 4.1-mini and later).
-const IMAGE_TOKENS: u64 = 1_600;
+/// 1,536 patches times 2.46, the most a patch-counting model charges (OpenAI's vision guide); tile-counting ones
+/// charge up to 1,445. `gpt-4o-mini` alone inflates its count to tens of thousands and is not covered.
+const IMAGE_TOKENS: u64 = 4_000;
 /// Ten audio tokens a second (OpenAI) against 8 kB/s of base64 MP3 at 48 kbit/s.
 const AUDIO_BYTES_PER_TOKEN: u64 = 400;
 /// A page of a PDF is sent as its text and an image; 20 encoded bytes a token covers text-only files.

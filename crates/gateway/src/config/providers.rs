@@ -46,8 +46,9 @@ pub enum Protocol {
 }
 
 impl Provider {
-    /// The largest allowed `concurrency_max`, and the default: the upper end of the adaptive limit.
-    const CONCURRENCY_MAX: u32 = 256;
+    /// The largest allowed `concurrency_max`, and the default: so many that only an upstream's own rate limit, which
+    /// the router adapts to, holds calls back.
+    const CONCURRENCY_MAX: u32 = 10_000;
 
     /// The timers of a model here: what the model wrote, then what the provider wrote, then the defaults.
     pub(super) fn timeouts_for(&self, model: &TimeoutsWritten, is_reasoning: bool) -> Timeouts {

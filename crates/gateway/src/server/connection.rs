@@ -73,7 +73,8 @@ pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, mut stop: watc
     }
     // Hyper holds half a head and would say nothing: take the socket back and say why it is closed.
     let mut socket = connection.into_parts().io.into_inner().socket;
-    let farewell = socket.write_all(&refusal::message(&Refusal::HeadSlow));
+    let message = refusal::message(&Refusal::HeadSlow);
+    let farewell = socket.write_all(&message);
     // A caller who does not read is not waited for.
     let _ = tokio::time::timeout(GLANCE, farewell).await;
 }

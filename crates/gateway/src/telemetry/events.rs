@@ -10,7 +10,13 @@ use tracing::{error, info, warn};
 use super::text::clean;
 
 /// Callers and operators are served from now on.
-pub fn started(version: &str, listen: SocketAddr, admin: SocketAddr, deployments: usize, after: Duration) {
+pub fn started(
+    version: &str,
+    listen: SocketAddr,
+    admin: SocketAddr,
+    deployments: usize,
+    after: Duration,
+) {
     let after_ms = milliseconds(after);
     info!(version, %listen, %admin, deployments, after_ms, "gateway started");
 }

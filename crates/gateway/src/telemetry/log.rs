@@ -7,10 +7,11 @@ use tracing_subscriber::{
     Layer, Registry,
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
+    reload,
 };
 
-pub use self::{redactor::Redactor, sink::LogGuard};
-use self::sink::Sink;
+pub use self::redactor::Redactor;
+use self::sink::{LastLines, Sink};
 use crate::config::{Log, LogFormat, LogLevel};
 
 mod redactor;
@@ -39,9 +40,35 @@ pub fn subscriber<W: Write + Send + 'static>(
     out: W,
     redactor: &Redactor,
 ) -> Result<(impl Subscriber + Send + Sync + use<W>, LogGuard), LogFault> {
-    let (sink, guard) = Sink::start(out, redactor.clone()).map_err(LogFault::NoThread)?;
-    let layer = if is_json(log.format) { json_layer(sink).boxed() } else { text_layer(sink).boxed() };
-    Ok((tracing_subscriber::registry().with(layer.with_filter(filter(log.level))), guard))
+    let (sink, last_lines) = Sink::start(out, redactor.clone()).map_err(LogFault::NoThread)?;
+    let layer =
+        if is_json(log.format) { json_layer(sink).boxed() } else { text_layer(sink).boxed() };
+    let (filter, level) = reload::Layer::new(filter(log.level));
+    Ok((
+        tracing_subscriber::registry().with(layer.with_filter(filter)),
+        LogGuard { last_lines, level },
+    ))
+}
+
+/// Holds the log open; when it is dropped, what is still queued is written, for at most 2 s.
+#[derive(Debug)]
+#[must_use = "dropping this ends the log"]
+pub struct LogGuard {
+    last_lines: LastLines,
+    level: reload::Handle<LevelFilter, Registry>,
+}
+
+impl LogGuard {
+    /// Changes the least serious event that is logged, as a reload may ask.
+    pub fn set_level(&self, level: LogLevel) {
+        // It fails only when the log is gone, and then there is nothing to change.
+        let _ = self.level.reload(filter(level));
+    }
+
+    /// How many lines were lost because they came faster than they were read, since the start.
+    pub fn dropped(&self) -> u64 {
+        self.last_lines.dropped()
+    }
 }
 
 fn is_json(format: LogFormat) -> bool {
@@ -74,7 +101,12 @@ fn json_layer<W>(writer: W) -> impl Layer<Registry> + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(writer)
+    fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_writer(writer)
 }
 
 fn filter(level: LogLevel) -> LevelFilter {

@@ -1,15 +1,13 @@
 //! Counters of the hot path: plain atomics behind one short look-up an event, encoded only when somebody scrapes.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::Ordering::Relaxed,
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use self::{
-    series::{AttemptCount, AttemptTiming, DeploymentSeries, ExchangeCount, ExchangeTiming, ModelSeries, Series},
+use self::series::{
+    AttemptCount, AttemptTiming, DeploymentSeries, ExchangeCount, ExchangeTiming, ModelSeries,
+    Series,
 };
 pub use self::{
     exposition::{DeploymentView, RenderInputs},
@@ -85,8 +83,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The `content-type` of [`Metrics::render`]: OpenMetrics 1.0 text.
-    pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    /// The `content-type` of [`Metrics::render`]: `OpenMetrics` 1.0 text.
+    pub const CONTENT_TYPE: &'static str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
     /// Counters at zero.
     pub fn new() -> Self {
@@ -119,7 +118,9 @@ impl Metrics {
 
     /// An attempt was answered or failed.
     pub fn attempt_ended(&self, ended: &AttemptEnded<'_>) {
-        self.series.deployment(ended.deployment, ended.provider, |deployment| count_attempt(deployment, ended));
+        self.series.deployment(ended.deployment, ended.provider, |deployment| {
+            count_attempt(deployment, ended);
+        });
     }
 
     /// An exchange moved on to another deployment; `reason` is the name of a failure's class.
@@ -127,7 +128,7 @@ impl Metrics {
         self.series.fallbacks.with(reason, |count| count.fetch_add(1, Relaxed));
     }
 
-    /// Everything counted so far, and the gauges given, as OpenMetrics text ([`Metrics::CONTENT_TYPE`]).
+    /// Everything counted so far, and the gauges given, as `OpenMetrics` text ([`Metrics::CONTENT_TYPE`]).
     pub fn render(&self, inputs: RenderInputs) -> String {
         exposition::render(Arc::clone(&self.series), inputs)
     }
@@ -151,7 +152,8 @@ impl Drop for InFlight {
 }
 
 fn count_exchange(model: &ModelSeries, ended: &ExchangeEnded<'_>) {
-    let count = ExchangeCount { outcome: ended.outcome, status: ended.status, stream: ended.stream };
+    let count =
+        ExchangeCount { outcome: ended.outcome, status: ended.status, stream: ended.stream };
     model.exchanges.with(count, |count| count.fetch_add(1, Relaxed));
     let timing = ExchangeTiming { outcome: ended.outcome, stream: ended.stream };
     model.durations.with(timing, |histogram| histogram.observe(ended.duration));

@@ -340,6 +340,7 @@ mod tests {
         check("-", false);
         check("nul", false);
         check("\"\t\"", false);
+        check("\"long before it \t long after it\"", false);
         check(r#""\x""#, false);
         check(r#""\u12g4""#, false);
         check("1 2", false);

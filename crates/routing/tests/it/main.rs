@@ -1,4 +1,5 @@
 //! What routing promises.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so at once")]
 
 mod rotation;
 mod scenarios;

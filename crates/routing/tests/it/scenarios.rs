@@ -6,7 +6,8 @@ use std::time::Duration;
 use roundelay_routing::FaultKind::{self, *};
 use roundelay_routing::{
     AffinityUse, AttemptKind, BreakerState, Capabilities, Catalog, CatalogFault, Conversation,
-    DeadReason, Exclusion, Fault, ModelId, Outcome, PoolId, Step, StopReason, Strategy, Target,
+    DeadReason, Ending, Exclusion, Fault, ModelId, MovedOn, Outcome, PoolId, Step, StopReason,
+    Strategy, Target,
 };
 
 use crate::world::{
@@ -338,4 +339,54 @@ fn a_catalog_names_its_faults() {
         build(&|c| c.models[0].name = name()),
         Err(CatalogFault::DuplicateName { name: name() })
     );
+}
+
+#[test]
+fn an_outage_of_a_minute_is_not_noticed_and_is_over_soon_after_its_end() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[0.6, 0.4], Strategy::Weighted, 2));
+    let (mut asked_while_down, mut back_after) = (0, None);
+    for call in 0..60 {
+        let began = 4.0 * f64::from(call);
+        let is_down = (20.0..80.0).contains(&began);
+        let (attempts, end) =
+            run(&mut router, &catalog, demand(at(began)), &mut at(began), |attempt| {
+                if is_down && attempt.deployment.0 == 0 { failure(Reset) } else { success() }
+            });
+        assert!(matches!(end, Step::Attempt(_)), "unanswered at {began} s: {end:?}");
+        let asked = attempts.iter().filter(|attempt| attempt.deployment.0 == 0).count();
+        asked_while_down += if is_down { asked } else { 0 };
+        if began >= 80.0 && asked > 0 {
+            back_after = back_after.or(Some(began - 80.0));
+        }
+    }
+    assert!(asked_while_down <= 9, "five to open, then probes: {asked_while_down}");
+    assert!(back_after.is_some_and(|seconds| seconds <= 30.0), "back after {back_after:?} s");
+}
+
+#[test]
+fn the_decision_record_tells_why_it_moved_on() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Weighted, 2));
+    let mut plan = router.plan(&catalog, demand(at(1.0)), at(1.0));
+    let first = attempt(plan.next(&mut router, at(1.0)));
+    plan.report(&mut router, &first, &failure(RateLimited), at(1.0));
+    let second = attempt(plan.next(&mut router, at(1.0)));
+    plan.report(&mut router, &second, &success(), at(2.0));
+    let decision = plan.into_decision();
+    let told: Vec<_> = decision
+        .attempts
+        .iter()
+        .map(|attempt| (attempt.kind, attempt.ending, attempt.moved_on))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (AttemptKind::First, Some(Ending::Failure(RateLimited)), Some(MovedOn::Next)),
+            (AttemptKind::Fallback, Some(Ending::Success), None),
+        ]
+    );
+    let stages: Vec<_> =
+        decision.candidates.iter().map(|line| (line.stage, line.exclusion)).collect();
+    assert_eq!(stages, [(0, Some(Exclusion::Tried)), (1, None)]);
 }

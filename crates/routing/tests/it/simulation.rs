@@ -329,7 +329,7 @@ impl World {
             AttemptKind::First => assert!(trail.is_empty()),
             AttemptKind::Retry => assert!(was_there && retries == 0, "{trail:?}"),
             AttemptKind::Fallback => {
-                assert!(!was_there && !trail.is_empty(), "drawn twice: {trail:?}")
+                assert!(!was_there && !trail.is_empty(), "drawn twice: {trail:?}");
             }
         }
         let uncertain =

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::common::secret::Secret;
+use crate::{common::secret::Secret, telemetry::text::plain};
 
 /// What a secret becomes.
 const MASK: &str = "***";
@@ -70,7 +70,7 @@ impl Redactor {
         let text = String::from_utf8_lossy(line);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut clean = known.mask(&super::super::text::plain(text));
+        let mut clean = known.mask(&plain(text));
         drop(known);
         if clean.len() > LINE_BYTES_MAX {
             clean.truncate(clean.floor_char_boundary(LINE_BYTES_MAX));
@@ -111,7 +111,8 @@ impl Known {
         let mut rest = line;
         let mut before = ' ';
         while let Some(next) = rest.chars().next() {
-            let secret = self.known_len(rest).or_else(|| if is_key(before) { None } else { key_len(rest) });
+            let secret =
+                self.known_len(rest).or_else(|| if is_key(before) { None } else { key_len(rest) });
             if let Some(length) = secret {
                 masked.push_str(MASK);
                 rest = &rest[length..];
@@ -137,8 +138,11 @@ fn key_len(text: &str) -> Option<usize> {
     let prefix = KEY_PREFIXES.iter().find(|prefix| text.starts_with(**prefix))?.len();
     let rest = &text[prefix..];
     let rest = &rest[..rest.find(|c| !is_key(c)).unwrap_or(rest.len())];
-    let shortest =
-        if rest.bytes().any(|byte| byte.is_ascii_digit()) { KEY_REST_MIN } else { KEY_REST_WITHOUT_DIGIT_MIN };
+    let shortest = if rest.bytes().any(|byte| byte.is_ascii_digit()) {
+        KEY_REST_MIN
+    } else {
+        KEY_REST_WITHOUT_DIGIT_MIN
+    };
     (rest.len() >= shortest).then_some(prefix + rest.len())
 }
 

@@ -4,6 +4,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     io::{self, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -29,8 +30,7 @@ pub(super) struct Sink(Arc<Shared>);
 
 /// Writes the lines that are still queued when it is dropped, for at most 2 s.
 #[derive(Debug)]
-#[must_use = "dropping this ends the log"]
-pub struct LogGuard(Arc<Shared>);
+pub(super) struct LastLines(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -39,8 +39,9 @@ struct Shared {
     dropped: AtomicU64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
+    /// As they came, secrets and all.
     lines: VecDeque<Vec<u8>>,
     /// No more lines are taken.
     is_closed: bool,
@@ -48,24 +49,34 @@ struct Queue {
     is_done: bool,
 }
 
-impl Sink {
-    /// Starts the thread that writes to `out`.
-    pub(super) fn start(out: impl Write + Send + 'static, redactor: Redactor) -> io::Result<(Self, LogGuard)> {
-        let shared = Arc::<Shared>::default();
-        let writer = Arc::clone(&shared);
-        thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_all_to(out, &redactor))?;
-        Ok((Self(Arc::clone(&shared)), LogGuard(shared)))
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("lines", &self.lines.len()).finish_non_exhaustive()
     }
 }
 
-impl LogGuard {
-    /// How many lines were lost because they came faster than they were read.
-    pub fn dropped(&self) -> u64 {
+impl Sink {
+    /// Starts the thread that writes to `out`.
+    pub(super) fn start(
+        out: impl Write + Send + 'static,
+        redactor: Redactor,
+    ) -> io::Result<(Self, LastLines)> {
+        let shared = Arc::<Shared>::default();
+        let writer = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || writer.write_all_to(out, &redactor))?;
+        Ok((Self(Arc::clone(&shared)), LastLines(shared)))
+    }
+}
+
+impl LastLines {
+    pub(super) fn dropped(&self) -> u64 {
         self.0.dropped.load(Relaxed)
     }
 }
 
-impl Drop for LogGuard {
+impl Drop for LastLines {
     fn drop(&mut self) {
         let mut queue = self.0.lock();
         queue.is_closed = true;
@@ -106,7 +117,8 @@ impl Shared {
     /// Waits for lines; `None` after the last.
     fn next_lines(&self) -> Option<VecDeque<Vec<u8>>> {
         let is_idle = |queue: &mut Queue| queue.lines.is_empty() && !queue.is_closed;
-        let mut queue = self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        let mut queue =
+            self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
         let lines = std::mem::take(&mut queue.lines);
         (!lines.is_empty()).then_some(lines)
     }

@@ -50,7 +50,13 @@ impl<K: Eq + Hash, V> Table<K, V> {
 
 impl<V: Default> Table<Arc<str>, V> {
     /// As [`Table::with`]; a new name beyond `limit` is counted under `instead`.
-    pub(super) fn with_limit(&self, name: &Arc<str>, limit: usize, instead: &str, count: impl FnOnce(&V)) {
+    pub(super) fn with_limit(
+        &self,
+        name: &Arc<str>,
+        limit: usize,
+        instead: &str,
+        count: impl FnOnce(&V),
+    ) {
         let map = self.read();
         if let Some(value) = map.get(&**name) {
             return count(value);
@@ -76,8 +82,12 @@ mod tests {
             });
         }
         let mut counts = Vec::new();
-        let each = |name: &Arc<str>, count: &AtomicU64| Ok::<_, ()>(counts.push((name.to_string(), count.load(Relaxed))));
-        table.for_each(each).unwrap();
+        table
+            .for_each(|name, count| {
+                counts.push((name.to_string(), count.load(Relaxed)));
+                Ok::<_, ()>(())
+            })
+            .unwrap();
         assert_eq!(counts, [("a".to_owned(), 2), ("b".to_owned(), 1), ("other".to_owned(), 2)]);
     }
 }

@@ -75,7 +75,7 @@ impl Request {
         let mut model = Vec::with_capacity(upstream_model.len() + 2);
         push_string(&mut model, upstream_model);
         let model = (self.model_span.clone(), &*model);
-        if !(self.stream && ask_usage && !self.include_usage) {
+        if !(self.stream && ask_usage) {
             return spliced(body, &[model]);
         }
         let usage = self.usage_splice.splice();
