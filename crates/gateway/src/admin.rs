@@ -1,10 +1,34 @@
 //! The operator's side: health, metrics, and the acts on keys, accounts and exchanges that commands and scripts call.
+//!
+//! Two doors lead to the same routes. Over TCP everything but health and metrics asks for the admin token; over the
+//! socket in the data folder nothing does, since only the folder's owner can open it.
+
+pub mod accounts;
+mod desk;
+mod door;
+pub mod exchanges;
+mod fault;
+mod gate;
+mod health;
+pub mod keys;
+mod metrics;
+mod page;
+pub mod preview;
+mod readiness;
+mod routes;
+mod socket;
+pub mod usage;
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
-use axum::{Router, routing::get};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 
+use self::{
+    desk::Desk,
+    door::Door,
+    socket::{CommandSocket, SocketFile},
+};
+pub use self::{fault::Fault, socket::path_in as socket_path};
 use crate::{auth::admin::AdminGate, exchange::Gateway, store::Store};
 
 /// Reads the configuration again; implemented above this room, where the configuration's source is known.
@@ -22,30 +46,44 @@ pub trait Reload: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct Admin {
     listener: std::net::TcpListener,
-    address: SocketAddr,
+    socket: CommandSocket,
+    desk: Arc<Desk>,
 }
 
 impl Admin {
     /// Binds the operator's address, and the socket for commands in the data folder.
-    pub fn bind(gateway: Arc<Gateway>, _store: Store, _gate: AdminGate, _reload: Arc<dyn Reload>, _data: &Path) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(gateway.server.admin)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+    ///
+    /// # Errors
+    /// When the address is taken, the socket of another running gateway is there, or the folder's name is too long for
+    /// a socket; each says what to do.
+    pub fn bind(
+        gateway: Arc<Gateway>,
+        store: Store,
+        gate: AdminGate,
+        reload: Arc<dyn Reload>,
+        data: &Path,
+    ) -> io::Result<Self> {
+        let listener = door::listen(gateway.server.admin)?;
+        let socket = CommandSocket::bind(data)?;
+        Ok(Self { listener, socket, desk: Arc::new(Desk::new(gateway, store, gate, reload)) })
     }
 
     /// Where operators connect.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.local_addr().expect("a bound listener has an address")
     }
 
     /// Serves until the gateway stops.
-    pub async fn serve(self, mut stopped: watch::Receiver<bool>) {
-        let router = Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(|| async { "ok" }));
-        let listener = TcpListener::from_std(self.listener).expect("a runtime with a reactor runs here");
-        let stop = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        let _ = axum::serve(listener, router).with_graceful_shutdown(stop).await;
+    pub async fn serve(self, stopped: watch::Receiver<bool>) {
+        self.serve_until(stopped.clone(), stopped).await;
+    }
+
+    /// Serves until `ended` turns true. From when `draining` does, readiness is denied, so that balancers look elsewhere.
+    pub async fn serve_until(self, draining: watch::Receiver<bool>, ended: watch::Receiver<bool>) {
+        let _removed_at_the_end: SocketFile = self.socket.file;
+        self.desk.hears_of_draining(draining);
+        let network = Door::tcp(self.listener).serve(routes::behind_the_gate(&self.desk), ended.clone());
+        let commands = Door::unix(self.socket.listener).serve(routes::all(&self.desk), ended);
+        tokio::join!(network, commands);
     }
 }

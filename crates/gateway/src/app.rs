@@ -2,6 +2,7 @@
 
 mod reload;
 mod signals;
+mod watch;
 
 use std::{
     io,
@@ -12,7 +13,10 @@ use std::{
 };
 
 use roundelay_routing::Router;
-use tokio::{runtime, sync::watch};
+use tokio::{
+    runtime,
+    sync::watch::{Receiver, Sender},
+};
 
 pub use self::reload::ReloadFault;
 use self::reload::Reloader;
@@ -25,6 +29,7 @@ use crate::{
     journal::{ExchangeIds, Journal, JournalFault, Recorder},
     server::Server,
     store::{Store, StoreFault},
+    telemetry::Redactor,
 };
 
 /// A gateway whose listeners are bound: connections wait, and are served once it runs.
@@ -79,11 +84,13 @@ pub enum StartFault {
 }
 
 impl App {
-    /// Opens everything and binds every listener. Nothing is served yet.
+    /// Opens everything and binds every listener. Nothing is served yet. The providers' keys are masked by `redactor`
+    /// from now on, those of later reloads included.
     ///
     /// # Errors
     /// See [`StartFault`]; each says what to do.
-    pub fn open(mut config: Config, data: &Path) -> Result<Self, StartFault> {
+    pub fn open(mut config: Config, data: &Path, redactor: &Redactor) -> Result<Self, StartFault> {
+        redactor.learn(config.secrets());
         if config.server.workers == 0 {
             config.server.workers = thread::available_parallelism().map_or(1, usize::from);
         }
@@ -104,7 +111,7 @@ impl App {
 
         let server = Server::bind(settings.listen, settings.workers)
             .map_err(|source| StartFault::Bind { address: settings.listen, setting: "server.listen", source })?;
-        let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), source));
+        let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), source, redactor.clone()));
         let admin = Admin::bind(Arc::clone(&gateway), store, gate, reloader.clone(), data)?;
         Ok(Self { gateway, server, admin, reloader, first_admin_token })
     }
@@ -130,7 +137,7 @@ impl App {
     }
 
     /// Serves until told to stop, by a signal or by `stop`; then drains, and stores what was recorded.
-    pub fn run(self, stop: (watch::Sender<bool>, watch::Receiver<bool>)) -> io::Result<()> {
+    pub fn run(self, stop: (Sender<bool>, Receiver<bool>)) -> io::Result<()> {
         let (stopper, stopped) = stop;
         let callers = self.server.start(&self.gateway, &stopped);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -138,7 +145,8 @@ impl App {
             let signals = signals::follow(Arc::clone(&self.reloader), stopper, stopped.clone());
             let files = self.reloader.follow_file(stopped.clone());
             let admin = self.admin.serve(stopped.clone());
-            tokio::join!(signals, files, admin);
+            let watching = watch::follow(&self.gateway, stopped.clone());
+            tokio::join!(signals, files, watching, admin);
         });
         for thread in callers {
             join(thread);

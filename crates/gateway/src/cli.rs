@@ -2,8 +2,13 @@
 
 mod check;
 mod demo;
+mod expiry;
+mod keys;
+mod reach;
 mod rehearse;
+mod running;
 mod serve;
+mod table;
 mod version;
 
 use std::{
@@ -49,6 +54,7 @@ enum Command {
     Check,
     /// Show the main job live; nothing to configure.
     Demo(demo::Demo),
+    Keys(keys::KeysCommand),
     /// Run the rehearsal provider: a model server that misbehaves on request.
     Rehearse(rehearse::Rehearse),
     /// Print the version.
@@ -63,6 +69,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(common),
         Command::Check => check::run(common),
         Command::Demo(demo) => demo.run(common),
+        Command::Keys(keys) => keys.run(common),
         Command::Rehearse(rehearse) => rehearse.run(common),
         Command::Version => version::run(common),
     };

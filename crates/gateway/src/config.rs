@@ -24,6 +24,7 @@ pub use self::{
     timeouts::Timeouts,
 };
 use self::{names::Names, reader::Reading, roster::Roster};
+use crate::common::secret::Secret;
 
 mod base_url;
 mod catalogue;
@@ -81,6 +82,13 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+
+impl Config {
+    /// Every secret of it: what must appear in no log.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.providers.iter().flat_map(|provider| &provider.api_keys)
+    }
+}
 
 /// Reads and checks a configuration file.
 ///

@@ -16,6 +16,7 @@ use crate::{
     admin::Reload,
     config::{self, Complaints, Source},
     exchange::{Gateway, Snapshot, SnapshotFault},
+    telemetry::{Redactor, events},
 };
 
 /// How often the file is looked at. A look is one `stat`; it also finds the swapped links of a Kubernetes volume.
@@ -37,20 +38,22 @@ pub enum ReloadFault {
 pub(super) struct Reloader {
     gateway: Arc<Gateway>,
     source: Source,
+    redactor: Redactor,
     taken: AtomicU64,
     refused: AtomicU64,
 }
 
 impl Reloader {
-    pub(super) fn new(gateway: Arc<Gateway>, source: Source) -> Self {
-        Self { gateway, source, taken: AtomicU64::new(0), refused: AtomicU64::new(0) }
+    pub(super) fn new(gateway: Arc<Gateway>, source: Source, redactor: Redactor) -> Self {
+        Self { gateway, source, redactor, taken: AtomicU64::new(0), refused: AtomicU64::new(0) }
     }
 
     /// Reloads, and says in the log how it went.
     pub(super) fn reload_and_log(&self) {
         match self.reload_now() {
-            Ok(()) => tracing::info!("configuration reloaded"),
-            Err(fault) => tracing::error!(%fault, "the changed configuration has faults; the one before stays in force"),
+            Ok(()) => events::reloaded(self.gateway.snapshot.load().catalog.deployments.len()),
+            Err(ReloadFault::Complaints(complaints)) => events::reload_failed(&complaints),
+            Err(ReloadFault::Snapshot(fault)) => events::reload_failed([fault]),
         }
     }
 
@@ -69,11 +72,12 @@ impl Reloader {
         };
         let config = config.map_err(ReloadFault::Complaints)?;
         for warning in &config.warnings {
-            tracing::warn!(%warning, "in the configuration");
+            events::config_warning(warning);
         }
         if (config.server.listen, config.server.admin) != (self.gateway.server.listen, self.gateway.server.admin) {
-            tracing::warn!("`[server]` has changed: its settings take effect at the next start");
+            events::config_warning("`[server]` has changed: its settings take effect at the next start");
         }
+        self.redactor.learn(config.secrets());
         let snapshot = Snapshot::adopt(config, &mut self.gateway.router())?;
         self.gateway.snapshot.store(Arc::new(snapshot));
         Ok(())

@@ -23,6 +23,5 @@ pub(super) async fn follow(reloader: Arc<Reloader>, stopper: watch::Sender<bool>
             _ = stopped.wait_for(|stopped| *stopped) => break,
         }
     }
-    tracing::info!("stopping: no new connections; what runs may finish");
     stopper.send_replace(true);
 }

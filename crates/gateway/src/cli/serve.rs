@@ -1,12 +1,16 @@
 //! `roundelay serve`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Instant};
 
 use clap::Args;
 use tokio::sync::watch;
 
 use super::{Common, Failure, say};
-use crate::{app::App, config::Source, telemetry};
+use crate::{
+    app::App,
+    config::Source,
+    telemetry::{self, Redactor, events},
+};
 
 /// Run the gateway.
 #[derive(Debug, Args)]
@@ -18,17 +22,22 @@ pub(super) struct Serve {}
 
 impl Serve {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
+        let began = Instant::now();
         let config = common.load()?;
-        let redactor = telemetry::Redactor::default();
+        let redactor = Redactor::new();
         let _log = telemetry::init(&config.log, &redactor)?;
         for warning in &config.warnings {
-            tracing::warn!(%warning, "in the configuration");
+            events::config_warning(warning);
         }
         let source = config.source.clone();
-        let app = App::open(config, &common.data)?;
+        let app = App::open(config, &common.data, &redactor)?;
         greet(&app, &source, common);
+        let gateway = app.gateway().clone();
+        let deployments = gateway.snapshot.load().catalog.deployments.len();
+        let (listen, admin) = (app.callers_address(), app.admin_address());
+        events::started(env!("CARGO_PKG_VERSION"), listen, admin, deployments, began.elapsed());
         app.run(watch::channel(false))?;
-        tracing::info!("stopped");
+        events::stopped(began.elapsed(), 0);
         Ok(ExitCode::SUCCESS)
     }
 }

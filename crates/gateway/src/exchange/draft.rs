@@ -18,7 +18,7 @@ use super::{
 use crate::{
     common::clock::unix_time,
     store::{self, AttemptRecord, Record},
-    telemetry::{AttemptEnded, ExchangeEnded, Tokens},
+    telemetry::{AttemptEnded, ExchangeEnded, Tokens, events},
 };
 
 /// What is known of an exchange so far.
@@ -180,6 +180,10 @@ impl Draft {
         };
         if let Ending::Refused(refusal) | Ending::Cut(refusal) = ending {
             self.record.failure = refusal.class().map(|class| Cow::Borrowed(class.name()));
+        }
+        if let ("failed" | "cut", Some(class)) = (outcome, &self.record.failure) {
+            let attempts = u32::try_from(self.record.attempts.len()).unwrap_or(u32::MAX);
+            events::exchange_failed(self.record.id, &self.record.asked, class, attempts);
         }
         let first_content = self.first_content.map(|at| at.saturating_duration_since(self.received));
         self.record.outcome = Cow::Borrowed(outcome);

@@ -22,6 +22,7 @@ use crate::{
     config,
     exchange::Gateway,
     rehearsal::{Control, Rehearsal},
+    telemetry::Redactor,
 };
 
 /// The pool that the demo's callers ask for.
@@ -33,6 +34,10 @@ const CAST: [(&str, &str, f64, &str); 3] = [
     ("steady", "steady-pro", 0.4, r#"{"latency_ms": 140, "word_ms": 9, "words": 24}"#),
     ("spare", "spare-mini", 0.0, r#"{"latency_ms": 200, "word_ms": 12, "words": 24}"#),
 ];
+
+/// `steady` at its own pace, but for every third call.
+const RESETS: &str =
+    r#"{"scenario": "reset-before-headers", "every": 3, "latency_ms": 140, "word_ms": 9, "words": 24}"#;
 
 /// What happens to the providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,9 +113,10 @@ impl Stage {
             tasks.spawn(provider.serve(std::future::pending()));
         }
         text += &pool_section();
+        text += ROUTING;
         let config = config::parse(&text, "demo", &|_| None)?;
         let data = env::temp_dir().join(format!("roundelay-demo-{}", process::id()));
-        let app = App::open(config, &data)?;
+        let app = App::open(config, &data, &Redactor::new())?;
         let gateway = Arc::clone(app.gateway());
         let now = unix_time().as_secs().cast_signed();
         let wish =
@@ -136,7 +142,7 @@ impl Stage {
         let [swift, steady, _] = &self.controls[..] else { return Ok(()) };
         match act {
             Act::Outage => swift.set(Default, "openai:overloaded")?,
-            Act::Resets => steady.set_rule(Default, rule(r#"{"scenario": "reset-before-headers", "every": 3}"#)?)?,
+            Act::Resets => steady.set_rule(Default, rule(RESETS)?)?,
             Act::Calm | Act::Recovery | Act::Encore => {
                 swift.set_rule(Default, honest(CAST[0].3)?)?;
                 steady.set_rule(Default, honest(CAST[1].3)?)?;
@@ -192,6 +198,9 @@ fn server_section() -> String {
     let usual = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_or(0, |_| port);
     format!("[server]\nlisten = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"\n", usual(8600), usual(8601))
 }
+
+/// A minute shows what takes some in production: the defaults are 10 s, 60 s and 120 s.
+const ROUTING: &str = "[routing.breaker]\nopen = \"4s\"\nslow_start = \"10s\"\nwindow = \"12s\"\n";
 
 fn pool_section() -> String {
     let members: Vec<String> = CAST

@@ -1,0 +1,71 @@
+//! What every route of the operator's side can reach, and how it does what blocks.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::rejection::BytesRejection,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::{sync::watch, task::spawn_blocking};
+
+use super::{Fault, Reload, readiness::JournalWatch};
+use crate::{auth::admin::AdminGate, common::clock::unix_time, exchange::Gateway, store::Store};
+
+/// The state behind the routes.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) store: Store,
+    pub(super) gate: AdminGate,
+    pub(super) reload: Arc<dyn Reload>,
+    pub(super) journal: Mutex<JournalWatch>,
+    draining: OnceLock<watch::Receiver<bool>>,
+}
+
+impl Desk {
+    pub(super) fn new(gateway: Arc<Gateway>, store: Store, gate: AdminGate, reload: Arc<dyn Reload>) -> Self {
+        Self { gateway, store, gate, reload, journal: Mutex::default(), draining: OnceLock::new() }
+    }
+
+    pub(super) fn hears_of_draining(&self, draining: watch::Receiver<bool>) {
+        // A desk serves once; a second receiver would say the same as the first.
+        let _ = self.draining.set(draining);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.get().is_some_and(|draining| *draining.borrow())
+    }
+}
+
+/// What a route answers.
+pub(super) type Answer = Result<Json<Value>, Fault>;
+
+/// Does what waits for the disk where it keeps nobody else waiting. What it began goes on even if nobody waits for it.
+pub(super) async fn blocking<T, F>(work: F) -> Result<T, Fault>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Fault> + Send + 'static,
+{
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panic) => {
+            tracing::error!(fault = %panic, "an act of the operator's side ended in a panic");
+            Err(Fault::internal())
+        }
+    }
+}
+
+/// Reads a request's body as JSON; an empty one is `{}`.
+pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Fault> {
+    let body = body.map_err(|rejection| Fault::body(rejection.status(), rejection.body_text()))?;
+    let text = if body.is_empty() { b"{}" } else { &body[..] };
+    serde_json::from_slice(text).map_err(|fault| Fault::bad_request(format!("the body is not what this takes: {fault}")))
+}
+
+/// Seconds since 1970-01-01 UTC.
+pub(super) fn now() -> i64 {
+    unix_time().as_secs().cast_signed()
+}

@@ -1,0 +1,93 @@
+//! The one shape of every error of the operator's side: `{"error":{"message","code"}}`.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+use serde_json::json;
+
+use crate::{auth::KeyFault, store::StoreFault};
+
+/// Why the operator's request was not done. Its text is for people and says what to do where that is known.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Fault {
+    /// The request itself is at fault.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: "bad_request", message: message.into() }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        let message = "this needs the admin token: send it as `Authorization: Bearer rladmin-…`";
+        Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message: message.to_owned() }
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        let message = "this path does not take that method".to_owned();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, code: "method_not_allowed", message }
+    }
+
+    pub(super) fn body(status: StatusCode, message: String) -> Self {
+        let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "bad_request" };
+        Self { status, code, message }
+    }
+
+    pub(super) fn refused_configuration(message: String) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "configuration_refused", message }
+    }
+
+    pub(super) fn timeout() -> Self {
+        let message = "this took too long and was given up".to_owned();
+        Self { status: StatusCode::GATEWAY_TIMEOUT, code: "timeout", message }
+    }
+
+    pub(super) fn internal() -> Self {
+        let message = "the gateway failed at this; its log says more".to_owned();
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "internal", message }
+    }
+}
+
+impl From<StoreFault> for Fault {
+    fn from(fault: StoreFault) -> Self {
+        let (status, code) = match &fault {
+            StoreFault::Exists { .. } => (StatusCode::CONFLICT, "exists"),
+            StoreFault::Missing { .. } => (StatusCode::NOT_FOUND, "not_found"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
+        };
+        Self { status, code, message: fault.to_string() }
+    }
+}
+
+impl From<KeyFault> for Fault {
+    fn from(fault: KeyFault) -> Self {
+        match fault {
+            KeyFault::Store(fault) => fault.into(),
+            KeyFault::Random(_) => {
+                Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "no_random_bytes", message: fault.to_string() }
+            }
+        }
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "error": { "message": self.message, "code": self.code } }));
+        let mut response = (self.status, body).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

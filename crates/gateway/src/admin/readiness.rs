@@ -1,0 +1,85 @@
+//! Whether requests are welcome, and if not, why.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use roundelay_routing::Instant;
+use serde_json::{Value, json};
+
+use super::{
+    desk::{Desk, blocking},
+    health,
+};
+
+pub(super) async fn get(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Value>) {
+    let reasons = reasons(&desk).await;
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })))
+}
+
+/// Why requests are not welcome now; empty when they are.
+pub(super) async fn reasons(desk: &Arc<Desk>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if desk.is_draining() {
+        reasons.push("the gateway is stopping and takes no new requests".to_owned());
+    }
+    let (_, deployments, now) = health::look(desk);
+    if deployments.is_empty() {
+        reasons.push("no deployment is configured".to_owned());
+    } else if !deployments.iter().any(health::is_usable) {
+        let count = deployments.len();
+        reasons.push(format!("none of {count} deployments can be used now; `/admin/deployments` says why"));
+    }
+    let store = desk.store.clone();
+    if let Err(fault) = blocking(move || Ok(store.counts()?)).await {
+        reasons.push(format!("the store cannot be read: {fault}"));
+    }
+    let faults = desk.gateway.recorder.faults();
+    let mut watch = desk.journal.lock().unwrap_or_else(PoisonError::into_inner);
+    if watch.is_failing(faults.journal + faults.store + faults.dropped, now) {
+        reasons.push("records could not be written in the last half minute".to_owned());
+    }
+    reasons
+}
+
+/// Turns a count of faults since the start into whether there were any lately.
+#[derive(Debug, Default)]
+pub(super) struct JournalWatch {
+    seen: u64,
+    grew: Option<Instant>,
+}
+
+impl JournalWatch {
+    /// Hears of the count as often as somebody asks, and says whether it grew within the last 30 seconds.
+    fn is_failing(&mut self, faults: u64, now: Instant) -> bool {
+        if faults > self.seen {
+            self.seen = faults;
+            self.grew = Some(now);
+        }
+        self.grew.is_some_and(|grew| now.saturating_duration_since(grew) < LATELY)
+    }
+}
+
+/// Three looks of a monitor that asks every ten seconds.
+const LATELY: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Instant, JournalWatch};
+
+    #[test]
+    fn faults_are_forgiven_half_a_minute_after_the_last() {
+        let at = |seconds| Instant::from_start(Duration::from_secs(seconds));
+        let mut watch = JournalWatch::default();
+        assert!(!watch.is_failing(0, at(0)));
+        assert!(watch.is_failing(1, at(10)));
+        assert!(watch.is_failing(2, at(35)));
+        assert!(watch.is_failing(2, at(64)));
+        assert!(!watch.is_failing(2, at(65)));
+        assert!(watch.is_failing(3, at(500)));
+    }
+}

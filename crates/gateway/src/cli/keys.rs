@@ -1,0 +1,170 @@
+//! `roundelay keys`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{
+    Common, Failure, expiry,
+    reach::{Reach, keys, now},
+    say,
+    table::{cell, print, seconds},
+};
+use crate::admin::keys::{self as acts, NewKey};
+
+/// Make, list and revoke API keys.
+#[derive(Debug, Args)]
+pub(super) struct KeysCommand {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    Create(Create),
+    List(List),
+    Revoke(Revoke),
+}
+
+/// Make an API key. It works at once, and is shown this once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  roundelay keys create --name laptop                             may ask for every model, never expires
+  roundelay keys create --name ci --allow assistant --expires 30d
+  roundelay keys create --account team-a --json                   prints id, key, account, name, allowed, expires_at")]
+struct Create {
+    /// Who pays.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    account: String,
+    /// What people will call it.
+    #[arg(long, default_value = "")]
+    name: String,
+    /// A model or pool it may ask for; may be given more than once. Without it, all.
+    #[arg(long = "allow", value_name = "MODEL")]
+    allowed: Vec<String>,
+    /// When it ends: `30d`, `12h`, `2027-01-31` (UTC) or `2027-01-31T09:30:00Z`. Without it, never.
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+}
+
+/// List every API key, revoked ones too. The keys themselves are kept nowhere.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  roundelay keys list
+  roundelay keys list --json | jq -r '.[] | select(.state == \"active\") | .id'")]
+struct List {}
+
+/// Revoke an API key. Requests with it are refused from now on.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  roundelay keys revoke k7m2q9xd")]
+struct Revoke {
+    /// The key's id, as `keys list` shows it: the eight letters after `rl-`.
+    id: String,
+}
+
+impl KeysCommand {
+    pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
+        match self.act {
+            Act::Create(create) => create.run(common),
+            Act::List(List {}) => list(common),
+            Act::Revoke(Revoke { id }) => revoke(&id, common),
+        }
+    }
+}
+
+impl Create {
+    fn run(self, common: &Common) -> Result<ExitCode, Failure> {
+        let expires_at = self.expires.map(|text| expiry::parse(&text, now())).transpose()?;
+        let allowed = (!self.allowed.is_empty()).then_some(self.allowed);
+        let wanted = NewKey { account: Some(self.account), name: self.name, allowed, expires_at };
+        let made = match Reach::find(&common.data)? {
+            Reach::Running(gateway) => gateway.ask("POST", "/admin/keys", Some(&json!(wanted)))?,
+            Reach::Alone(store) => acts::create(&keys(store, &common.data)?, wanted, now())?,
+        };
+        if common.json {
+            say(&made);
+        } else {
+            show(&made, common);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The key, and what to paste where the official SDKs look for it.
+fn show(made: &Value, common: &Common) {
+    let key = cell(&made["key"]);
+    say(&format_args!("key      {key}"));
+    say(&format_args!("id       {}", cell(&made["id"])));
+    say(&format_args!("account  {}", cell(&made["account"])));
+    for (label, value) in [
+        ("name   ", cell(&made["name"])),
+        ("allowed", cell(&made["allowed"])),
+        ("expires", seconds(&made["expires_at"])),
+    ] {
+        if !value.is_empty() {
+            say(&format_args!("{label}  {value}"));
+        }
+    }
+    say(&"\nThe key is shown this once. To use it with OpenAI's SDKs:\n");
+    say(&format_args!("export OPENAI_BASE_URL={}", base_url(common)));
+    say(&format_args!("export OPENAI_API_KEY={key}"));
+}
+
+/// Where callers on this machine connect, as far as the configuration says.
+fn base_url(common: &Common) -> String {
+    let listen = common.load().map_or_else(|_| crate::config::Server::default().listen, |config| config.server.listen);
+    let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { listen.ip().to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    match listen.port() {
+        0 => format!("http://{host}:PORT/v1"),
+        port => format!("http://{host}:{port}/v1"),
+    }
+}
+
+fn list(common: &Common) -> Result<ExitCode, Failure> {
+    let listed = match Reach::find_existing(&common.data)? {
+        Reach::Running(gateway) => gateway.ask("GET", "/admin/keys", None)?,
+        Reach::Alone(store) => acts::list(&keys(store, &common.data)?, now())?,
+    };
+    if common.json {
+        say(&listed);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let listed = listed.as_array().map(Vec::as_slice).unwrap_or_default();
+    if listed.is_empty() {
+        say(&format_args!("no API key exists: roundelay keys create --name NAME --data {}", common.data.display()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<_> = listed
+        .iter()
+        .map(|key| {
+            let allowed = if key["allowed"].is_null() { "all".to_owned() } else { cell(&key["allowed"]) };
+            let ends = if key["revoked_at"].is_null() { &key["expires_at"] } else { &key["revoked_at"] };
+            let text = |field: &str| cell(&key[field]);
+            [text("id"), text("state"), text("account"), text("name"), allowed, seconds(&key["created_at"]), seconds(ends)]
+        })
+        .collect();
+    print(["ID", "STATE", "ACCOUNT", "NAME", "ALLOWED", "MADE", "ENDS"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
+    // A whole key pasted here must not travel on in a path that is logged, and is no id.
+    if !(1..=ID_LEN_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err("that is not a key's id: it is the eight letters after `rl-`; `roundelay keys list` shows them".into());
+    }
+    let revoked = match Reach::find_existing(&common.data)? {
+        Reach::Running(gateway) => gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?,
+        Reach::Alone(store) => acts::revoke(&keys(store, &common.data)?, id, now())?,
+    };
+    if common.json {
+        say(&revoked);
+    } else {
+        say(&format_args!("key {} is revoked", cell(&revoked["id"])));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const ID_LEN_MAX: usize = 32;
