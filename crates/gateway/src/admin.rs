@@ -82,7 +82,8 @@ impl Admin {
     pub async fn serve_until(self, draining: watch::Receiver<bool>, ended: watch::Receiver<bool>) {
         let _removed_at_the_end: SocketFile = self.socket.file;
         self.desk.hears_of_draining(draining);
-        let network = Door::tcp(self.listener).serve(routes::behind_the_gate(&self.desk), ended.clone());
+        let network =
+            Door::tcp(self.listener).serve(routes::behind_the_gate(&self.desk), ended.clone());
         let commands = Door::unix(self.socket.listener).serve(routes::all(&self.desk), ended);
         tokio::join!(network, commands);
     }

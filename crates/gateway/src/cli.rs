@@ -1,14 +1,20 @@
 //! What a person types, and what they are told.
 
+mod accounts;
 mod check;
 mod demo;
+mod duration;
+mod excluded;
 mod expiry;
+mod explain;
 mod keys;
 mod reach;
 mod rehearse;
+mod route;
 mod running;
 mod serve;
 mod table;
+mod usage;
 mod version;
 
 use std::{
@@ -55,6 +61,10 @@ enum Command {
     /// Show the main job live; nothing to configure.
     Demo(demo::Demo),
     Keys(keys::KeysCommand),
+    Accounts(accounts::AccountsCommand),
+    Usage(usage::Usage),
+    Explain(explain::Explain),
+    Route(route::Route),
     /// Run the rehearsal provider: a model server that misbehaves on request.
     Rehearse(rehearse::Rehearse),
     /// Print the version.
@@ -70,6 +80,10 @@ pub fn run() -> ExitCode {
         Command::Check => check::run(common),
         Command::Demo(demo) => demo.run(common),
         Command::Keys(keys) => keys.run(common),
+        Command::Accounts(accounts) => accounts.run(common),
+        Command::Usage(usage) => usage.run(common),
+        Command::Explain(explain) => explain.run(common),
+        Command::Route(route) => route.run(common),
         Command::Rehearse(rehearse) => rehearse.run(common),
         Command::Version => version::run(common),
     };

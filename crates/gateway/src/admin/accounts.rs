@@ -40,7 +40,9 @@ pub fn create(store: &Store, wanted: NewAccount, now: i64) -> Result<Value, Faul
     let id = AccountId::new(&wanted.id).map_err(|fault| Fault::bad_request(fault.to_string()))?;
     let name = wanted.name.unwrap_or(wanted.id);
     if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        return Err(Fault::bad_request(format!("a name has at most {NAME_CHARS_MAX} characters, all of them printable")));
+        return Err(Fault::bad_request(format!(
+            "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
+        )));
     }
     let kind = if wanted.prepaid { AccountKind::Prepaid } else { AccountKind::Postpaid };
     let account = Account { id, name, kind, created_at: now };

@@ -2,11 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use axum::{
-    Json,
-    body::Bytes,
-    extract::rejection::BytesRejection,
-};
+use axum::{Json, body::Bytes, extract::rejection::BytesRejection};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::{sync::watch, task::spawn_blocking};
@@ -26,7 +22,12 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(gateway: Arc<Gateway>, store: Store, gate: AdminGate, reload: Arc<dyn Reload>) -> Self {
+    pub(super) fn new(
+        gateway: Arc<Gateway>,
+        store: Store,
+        gate: AdminGate,
+        reload: Arc<dyn Reload>,
+    ) -> Self {
         Self { gateway, store, gate, reload, journal: Mutex::default(), draining: OnceLock::new() }
     }
 
@@ -61,8 +62,13 @@ where
 /// Reads a request's body as JSON; an empty one is `{}`.
 pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Fault> {
     let body = body.map_err(|rejection| Fault::body(rejection.status(), rejection.body_text()))?;
-    let text = if body.is_empty() { b"{}" } else { &body[..] };
-    serde_json::from_slice(text).map_err(|fault| Fault::bad_request(format!("the body is not what this takes: {fault}")))
+    let text = if body.is_empty() { b"{}" } else { body.trim_ascii_start() };
+    // A list would be read as fields in order, which nobody means.
+    if text.first() != Some(&b'{') {
+        return Err(Fault::bad_request("the body is not a JSON object"));
+    }
+    let read = serde_json::from_slice(text);
+    read.map_err(|fault| Fault::bad_request(format!("the body is not what this takes: {fault}")))
 }
 
 /// Seconds since 1970-01-01 UTC.

@@ -24,7 +24,8 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
         Ok(listener)
     });
     bound.map_err(|fault| {
-        let advice = "is another gateway running there? `server.admin` in the configuration moves it";
+        let advice =
+            "is another gateway running there? `server.admin` in the configuration moves it";
         io::Error::new(fault.kind(), format!("cannot listen on {address}: {fault}; {advice}"))
     })
 }

@@ -23,7 +23,10 @@ use crate::store::{Record, Store};
 pub fn one(store: &Store, id: &str) -> Result<Value, Fault> {
     let name = name(id)?;
     let record = store.exchange(name)?;
-    record.as_ref().map(as_json).ok_or_else(|| Fault::not_found(format!("no exchange `{name}` is recorded here")))
+    record
+        .as_ref()
+        .map(as_json)
+        .ok_or_else(|| Fault::not_found(format!("no exchange `{name}` is recorded here")))
 }
 
 /// At most `limit` (1 to 1,000) records, newest first, older than `before` where it is given.
@@ -39,7 +42,8 @@ pub fn recent(store: &Store, limit: usize, before: Option<&str>) -> Result<Value
 }
 
 fn name(id: &str) -> Result<ExchangeId, Fault> {
-    id.parse().map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))
+    id.parse()
+        .map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))
 }
 
 fn as_json(record: &Record) -> Value {

@@ -40,7 +40,8 @@ impl Fault {
     }
 
     pub(super) fn body(status: StatusCode, message: String) -> Self {
-        let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "bad_request" };
+        let code =
+            if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "bad_request" };
         Self { status, code, message }
     }
 
@@ -74,9 +75,11 @@ impl From<KeyFault> for Fault {
     fn from(fault: KeyFault) -> Self {
         match fault {
             KeyFault::Store(fault) => fault.into(),
-            KeyFault::Random(_) => {
-                Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "no_random_bytes", message: fault.to_string() }
-            }
+            KeyFault::Random(_) => Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "no_random_bytes",
+                message: fault.to_string(),
+            },
         }
     }
 }

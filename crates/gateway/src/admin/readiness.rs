@@ -32,7 +32,9 @@ pub(super) async fn reasons(desk: &Arc<Desk>) -> Vec<String> {
         reasons.push("no deployment is configured".to_owned());
     } else if !deployments.iter().any(health::is_usable) {
         let count = deployments.len();
-        reasons.push(format!("none of {count} deployments can be used now; `/admin/deployments` says why"));
+        reasons.push(format!(
+            "none of {count} deployments can be used now; `/admin/deployments` says why"
+        ));
     }
     let store = desk.store.clone();
     if let Err(fault) = blocking(move || Ok(store.counts()?)).await {

@@ -119,7 +119,10 @@ fn default_last() -> u64 {
     LAST_DEFAULT
 }
 
-pub(super) async fn get(State(desk): State<Arc<Desk>>, span: Result<Query<Span>, QueryRejection>) -> Answer {
+pub(super) async fn get(
+    State(desk): State<Arc<Desk>>,
+    span: Result<Query<Span>, QueryRejection>,
+) -> Answer {
     let Query(span) = span.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();

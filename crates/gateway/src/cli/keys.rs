@@ -114,8 +114,11 @@ fn show(made: &Value, common: &Common) {
 
 /// Where callers on this machine connect, as far as the configuration says.
 fn base_url(common: &Common) -> String {
-    let listen = common.load().map_or_else(|_| crate::config::Server::default().listen, |config| config.server.listen);
-    let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { listen.ip().to_string() };
+    let listen = common
+        .load()
+        .map_or_else(|_| crate::config::Server::default().listen, |config| config.server.listen);
+    let host =
+        if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { listen.ip().to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     match listen.port() {
         0 => format!("http://{host}:PORT/v1"),
@@ -134,16 +137,29 @@ fn list(common: &Common) -> Result<ExitCode, Failure> {
     }
     let listed = listed.as_array().map(Vec::as_slice).unwrap_or_default();
     if listed.is_empty() {
-        say(&format_args!("no API key exists: roundelay keys create --name NAME --data {}", common.data.display()));
+        say(&format_args!(
+            "no API key exists: roundelay keys create --name NAME --data {}",
+            common.data.display()
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<_> = listed
         .iter()
         .map(|key| {
-            let allowed = if key["allowed"].is_null() { "all".to_owned() } else { cell(&key["allowed"]) };
-            let ends = if key["revoked_at"].is_null() { &key["expires_at"] } else { &key["revoked_at"] };
+            let allowed =
+                if key["allowed"].is_null() { "all".to_owned() } else { cell(&key["allowed"]) };
+            let ends =
+                if key["revoked_at"].is_null() { &key["expires_at"] } else { &key["revoked_at"] };
             let text = |field: &str| cell(&key[field]);
-            [text("id"), text("state"), text("account"), text("name"), allowed, seconds(&key["created_at"]), seconds(ends)]
+            [
+                text("id"),
+                text("state"),
+                text("account"),
+                text("name"),
+                allowed,
+                seconds(&key["created_at"]),
+                seconds(ends),
+            ]
         })
         .collect();
     print(["ID", "STATE", "ACCOUNT", "NAME", "ALLOWED", "MADE", "ENDS"], &rows);
@@ -152,11 +168,14 @@ fn list(common: &Common) -> Result<ExitCode, Failure> {
 
 fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
     // A whole key pasted here must not travel on in a path that is logged, and is no id.
-    if !(1..=ID_LEN_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    if !(1..=ID_LEN_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    {
         return Err("that is not a key's id: it is the eight letters after `rl-`; `roundelay keys list` shows them".into());
     }
     let revoked = match Reach::find_existing(&common.data)? {
-        Reach::Running(gateway) => gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?,
+        Reach::Running(gateway) => {
+            gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?
+        }
         Reach::Alone(store) => acts::revoke(&keys(store, &common.data)?, id, now())?,
     };
     if common.json {

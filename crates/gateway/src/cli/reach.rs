@@ -36,10 +36,15 @@ impl Reach {
             let store = Store::open(data)?;
             match journal::catch_up(data, &store) {
                 Ok(_) => return Ok(Self::Alone(store)),
-                Err(JournalFault::InUse { .. }) if Instant::now() < deadline => thread::park_timeout(LOOK_AGAIN),
+                Err(JournalFault::InUse { .. }) if Instant::now() < deadline => {
+                    thread::park_timeout(LOOK_AGAIN);
+                }
                 Err(JournalFault::InUse { .. }) => {
                     let folder = data.display();
-                    return Err(format!("a gateway has {folder} open and does not answer: is it stopping? try again").into());
+                    return Err(format!(
+                        "a gateway has {folder} open and does not answer: is it stopping? try again"
+                    )
+                    .into());
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -51,7 +56,11 @@ impl Reach {
         if data.is_dir() {
             return Self::find(data);
         }
-        Err(format!("there is no data folder {}: name the gateway's with `--data DIR`", data.display()).into())
+        Err(format!(
+            "there is no data folder {}: name the gateway's with `--data DIR`",
+            data.display()
+        )
+        .into())
     }
 }
 

@@ -36,7 +36,12 @@ impl Running {
     }
 
     /// Makes a request, and returns the JSON answered; what the gateway refuses is an error with its own words.
-    pub(super) fn ask(mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    pub(super) fn ask(
+        mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let length = body.len();
         let head = format!(
@@ -46,7 +51,8 @@ impl Running {
         let exchanged = self.exchange(&head, &body);
         let answer = exchanged.map_err(|fault| format!("the gateway did not answer: {fault}"))?;
         let (status, body) = parse(&answer).ok_or("the gateway's answer is not whole")?;
-        let value: Value = serde_json::from_slice(body).map_err(|_| "the gateway's answer is not JSON")?;
+        let value: Value =
+            serde_json::from_slice(body).map_err(|_| "the gateway's answer is not JSON")?;
         if (200..300).contains(&status) {
             return Ok(value);
         }
@@ -69,7 +75,8 @@ fn parse(answer: &[u8]) -> Option<(u16, &[u8])> {
     let mut head = httparse::Response::new(&mut fields);
     let httparse::Status::Complete(length) = head.parse(answer).ok()? else { return None };
     let body = &answer[length..];
-    let field = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"))?;
+    let field =
+        head.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"))?;
     let promised: usize = str::from_utf8(field.value).ok()?.parse().ok()?;
     (body.len() == promised).then_some((head.code?, body))
 }

@@ -14,7 +14,7 @@ use crate::{config::Server, exchange::Refusal};
 ///
 /// # Errors
 /// When it is compressed, larger than `body_max`, slower than `body_rate_min` after `body_grace`, or cut.
-pub(super) async fn receive(settings: &Server, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Refusal> {
+pub(super) async fn receive(settings: &Server, headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, Refusal> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return Err(Refusal::Encoded);
     }
@@ -30,7 +30,7 @@ pub(super) async fn receive(settings: &Server, headers: &HeaderMap, mut body: In
         let received = if joined.is_empty() { first.len() } else { joined.len() } as u64;
         let at_least = received.checked_div(settings.body_rate_min).map_or(Duration::MAX, Duration::from_secs);
         let until = began.checked_add(settings.body_grace.saturating_add(at_least));
-        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
+        let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
         let frame = match until {
             Some(until) => timeout_at(until, frame).await.map_err(|_| Refusal::BodySlow)?,
             None => frame.await,
@@ -54,4 +54,24 @@ pub(super) async fn receive(settings: &Server, headers: &HeaderMap, mut body: In
         }
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+/// What is read of a refused body, as nginx's `lingering_close` does; whoever sends more finds a closed connection.
+const DISCARD_MAX: usize = 64 << 20;
+/// How long that may take.
+const DISCARD_WAIT: Duration = Duration::from_secs(5);
+
+/// Reads and forgets a body whose request was refused, so that its sender comes to read why.
+pub(super) async fn discard(mut body: Incoming) {
+    let mut seen = 0;
+    let rest = async {
+        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            seen += frame.data_ref().map_or(0, Bytes::len);
+            if seen > DISCARD_MAX {
+                return;
+            }
+        }
+    };
+    // A slow sender has had time enough.
+    let _ = tokio::time::timeout(DISCARD_WAIT, rest).await;
 }

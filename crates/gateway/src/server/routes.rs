@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use hyper::body::Incoming;
 use roundelay_protocol::openai::{
     Operation,
@@ -29,19 +29,28 @@ enum Route {
 
 /// Answers one request, one way or the other.
 pub(super) async fn answer(worker: &Arc<Worker>, request: Request<Incoming>) -> Answer {
-    match serve(worker, request).await {
+    let (head, mut body) = request.into_parts();
+    match serve(worker, head, &mut body).await {
         Ok(answer) => answer,
-        Err(refusal) => refusal::respond(&refusal, None),
+        Err(refusal) => {
+            // A caller who is still sending reads no answer: what is on its way is taken first.
+            worker.tasks.spawn(intake::discard(body));
+            refusal::respond(&refusal, None)
+        }
     }
 }
 
-async fn serve(worker: &Arc<Worker>, request: Request<Incoming>) -> Result<Answer, Refusal> {
+async fn serve(worker: &Arc<Worker>, head: Parts, body: &mut Incoming) -> Result<Answer, Refusal> {
     let received = Instant::now();
-    let route = route(request.uri().path()).ok_or_else(|| not_found(request.uri().path()))?;
-    let caller = authenticate(worker, request.headers())?;
-    match (route, request.method()) {
+    let path = head.uri.path();
+    let route = route(path).ok_or_else(|| not_found(path))?;
+    // Two ways to say where the body ends are how requests are smuggled past a proxy (RFC 9112 §6.3).
+    if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
+        return Err(Refusal::NotHttp);
+    }
+    let caller = authenticate(worker, &head.headers)?;
+    match (route, &head.method) {
         (Route::Exchange(operation), &Method::POST) => {
-            let (head, body) = request.into_parts();
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let inbound = Inbound { id, received, caller, operation, headers: head.headers, body };

@@ -1,0 +1,76 @@
+//! `roundelay usage`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{
+    Common, Failure,
+    reach::Reach,
+    say,
+    table::{cell, print, printable},
+};
+use crate::admin::usage::{LAST_DEFAULT, LAST_MAX, add_up};
+
+/// Add up exchanges and tokens from the records.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  roundelay usage                        the latest 10,000 exchanges
+  roundelay usage --last 500 --json")]
+pub(super) struct Usage {
+    /// How many of the latest exchanges to add up.
+    #[arg(long, value_name = "N", default_value_t = LAST_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=LAST_MAX))]
+    last: u64,
+}
+
+impl Usage {
+    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
+        let usage = match Reach::find_existing(&common.data)? {
+            Reach::Running(gateway) => {
+                gateway.ask("GET", &format!("/admin/usage?last={}", self.last), None)?
+            }
+            Reach::Alone(store) => add_up(&store, self.last)?,
+        };
+        if common.json {
+            say(&usage);
+        } else {
+            show(&usage);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(usage: &Value) {
+    let since =
+        usage["since_ms"].as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let since = since.map(|at| format!(", since {at}")).unwrap_or_default();
+    say(&format_args!(
+        "the latest {} of {} exchanges{since}\n",
+        usage["counted"], usage["exchanges"]
+    ));
+    let outcomes: Vec<_> =
+        entries(&usage["outcomes"]).map(|(name, count)| [name, cell(count)]).collect();
+    print(["OUTCOME", "EXCHANGES"], &outcomes);
+    for (title, field) in [("MODEL", "by_model"), ("KEY", "by_key"), ("ACCOUNT", "by_account")] {
+        let rows: Vec<_> = entries(&usage[field]).map(|(name, share)| row(name, share)).collect();
+        if !rows.is_empty() {
+            say(&"");
+            print(
+                [title, "EXCHANGES", "INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT", "REASONING"],
+                &rows,
+            );
+        }
+    }
+}
+
+fn entries(map: &Value) -> impl Iterator<Item = (String, &Value)> {
+    map.as_object().into_iter().flatten().map(|(name, value)| (printable(name), value))
+}
+
+fn row(name: String, share: &Value) -> [String; 7] {
+    let [exchanges, input, cache_read, cache_write, output, reasoning] =
+        ["exchanges", "input", "cache_read", "cache_write", "output", "reasoning"]
+            .map(|field| cell(&share[field]));
+    [name, exchanges, input, cache_read, cache_write, output, reasoning]
+}

@@ -1,0 +1,178 @@
+//! Commands do the same with a running gateway and without one.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use super::config;
+use crate::support::{Request, TestGateway, Upstream};
+
+fn run(data: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roundelay"));
+    command.args(args).arg("--data").arg(data).current_dir(data.parent().unwrap()).output().unwrap()
+}
+
+/// What a command prints with `--json`.
+#[track_caller]
+fn json_of(data: &Path, args: &[&str]) -> Value {
+    let output = run(data, &[args, &["--json"]].concat());
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn text_of(data: &Path, args: &[&str]) -> String {
+    let output = run(data, args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a command that fails says; it says it on standard error alone.
+#[track_caller]
+fn complaint_of(data: &Path, args: &[&str]) -> String {
+    let output = run(data, args);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{args:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn keys_made_before_the_start_and_while_it_runs_work() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let before = json_of(&data, &["keys", "create", "--name", "early"]);
+    let fields: Vec<&String> = before.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["id", "key", "account", "name", "allowed", "expires_at"]);
+
+    let gateway = TestGateway::start_in(folder, &config(&upstream));
+    let during = json_of(&data, &["keys", "create", "--allow", "first", "--expires", "2100-01-01"]);
+    assert_eq!(
+        (&during["allowed"], &during["expires_at"]),
+        (&json!(["first"]), &json!(4_102_444_800_i64))
+    );
+    for made in [&before, &during] {
+        assert_eq!(gateway.chat_with_key("first", made["key"].as_str().unwrap()).status, 200);
+    }
+    let id = during["id"].as_str().unwrap();
+    assert_eq!(json_of(&data, &["keys", "revoke", id])["state"], "revoked");
+    assert_eq!(gateway.chat_with_key("first", during["key"].as_str().unwrap()).status, 401);
+
+    let running = json_of(&data, &["keys", "list"]);
+    let folder = gateway.stop();
+    assert_eq!(json_of(&data, &["keys", "list"]), running, "the same list without a gateway");
+    drop(folder);
+}
+
+#[test]
+fn a_made_key_comes_with_what_to_paste() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let shown = text_of(&data, &["keys", "create", "--name", "laptop"]);
+    let key = shown.lines().next().unwrap().split_whitespace().nth(1).unwrap();
+    assert!(key.starts_with("rl-") && key.len() == 55, "{shown}");
+    assert!(shown.contains("export OPENAI_BASE_URL=http://127.0.0.1:8600/v1\n"), "{shown}");
+    assert!(shown.contains(&format!("export OPENAI_API_KEY={key}\n")), "{shown}");
+    let listed = text_of(&data, &["keys", "list"]);
+    assert!(listed.contains("laptop") && !listed.contains(key), "{listed}");
+}
+
+#[test]
+fn mistakes_are_answered_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for args in [&["keys", "list"][..], &["usage"], &["explain", "x_0000000000001"]] {
+        assert!(complaint_of(&data, args).contains("--data DIR"), "{args:?}");
+    }
+    assert!(!data.exists(), "a command that reads makes no folder");
+    json_of(&data, &["accounts", "create", "team-a"]);
+    assert!(complaint_of(&data, &["accounts", "create", "team-a"]).contains("exists already"));
+    assert!(
+        complaint_of(&data, &["keys", "create", "--account", "team-b"])
+            .contains("no account `team-b`")
+    );
+    assert!(complaint_of(&data, &["keys", "create", "--expires", "soon"]).contains("30d"));
+    assert!(complaint_of(&data, &["keys", "create", "--expires", "2020-01-01"]).contains("future"));
+    assert!(complaint_of(&data, &["keys", "revoke", "nosuchky"]).contains("no key `nosuchky`"));
+    assert!(complaint_of(&data, &["keys", "revoke", "a/b"]).contains("keys list"));
+    assert!(complaint_of(&data, &["explain", "7"]).contains("`x_` and 13"));
+    assert!(complaint_of(&data, &["explain", "x_0000000000001"]).contains("no exchange"));
+    let as_json = complaint_of(&data, &["keys", "revoke", "nosuchky", "--json"]);
+    assert!(serde_json::from_str::<Value>(&as_json).unwrap()["error"].is_string());
+}
+
+#[test]
+fn an_exchange_is_explained_alike_with_and_without_a_gateway() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let data = gateway.data();
+    let answer = gateway.chat("sturdy");
+    let id = answer.header("x-roundelay-exchange").unwrap().to_owned();
+    let record = json_of(&data, &["explain", &id]);
+    assert_eq!(record["id"], json!(id));
+    let story = text_of(&data, &["explain", &id]);
+    for part in [
+        "asked for   sturdy (priority)",
+        "status 503",
+        "answer of   spare/rehearsal, model second",
+        "tokens ",
+    ] {
+        assert!(story.contains(part), "{part}:\n{story}");
+    }
+    let usage = json_of(&data, &["usage"]);
+    let folder = gateway.stop();
+    assert_eq!(json_of(&data, &["explain", &id]), record);
+    assert_eq!(text_of(&data, &["explain", &id]), story);
+    assert_eq!(json_of(&data, &["usage"]), usage);
+    drop(folder);
+}
+
+#[test]
+fn a_route_is_previewed_live_or_from_the_configuration() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let (data, file) = (gateway.data(), gateway.config_file());
+    let file = file.to_str().unwrap();
+    let args = ["route", "assistant", "--input-tokens", "5000", "--config", file];
+    let live = json_of(&data, &args);
+    assert_eq!(live["candidates"][0]["share"], json!(0.6));
+    assert!(text_of(&data, &args).contains("its context window is too small"));
+    let folder = gateway.stop();
+    assert_eq!(json_of(&data, &args), live, "all is well, so health says the same");
+    assert!(complaint_of(&data, &["route", "nobody", "--config", file]).contains("nobody"));
+    drop(folder);
+}
+
+/// A gateway of its own process, killed when dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn an_exchange_survives_a_kill() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("roundelay.toml"));
+    let listeners = "server = { listen = '127.0.0.1:0', admin = '127.0.0.1:0' }\n";
+    std::fs::write(&file, format!("{listeners}{}", config(&upstream))).unwrap();
+    let key = json_of(&data, &["keys", "create"])["key"].as_str().unwrap().to_owned();
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_roundelay"));
+    serve.args(["serve", "--json", "--config"]).arg(&file).arg("--data").arg(&data);
+    let mut process = Process(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut greeting = String::new();
+    BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut greeting).unwrap();
+    let greeting: Value = serde_json::from_str(&greeting).unwrap();
+
+    let body = json!({ "model": "first", "messages": [{ "role": "user", "content": "Hello" }] });
+    let callers = greeting["callers"].as_str().unwrap().parse().unwrap();
+    let answer = Request::post("/v1/chat/completions", &body).bearer(&key).send(callers);
+    drop(process);
+    let id = answer.header("x-roundelay-exchange").unwrap();
+    assert_eq!(json_of(&data, &["explain", id])["outcome"], "answered");
+}

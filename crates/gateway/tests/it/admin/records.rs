@@ -1,0 +1,111 @@
+//! Records can be read as soon as the caller has its answer, and previews say what would be done.
+
+use serde_json::{Value, json};
+
+use super::config;
+use crate::support::{Request, TestGateway, Upstream};
+
+#[test]
+fn an_answered_exchange_is_recorded_by_the_time_the_caller_knows() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let answer = gateway.chat("sturdy");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let id = answer.header("x-roundelay-exchange").unwrap();
+    let record = gateway.operator("GET", &format!("/admin/exchanges/{id}"), None).json();
+    assert_eq!(
+        (&record["id"], &record["asked"], &record["outcome"]),
+        (&json!(id), &json!("sturdy"), &json!("answered"))
+    );
+    let attempts = record["attempts"].as_array().unwrap();
+    assert!(attempts.len() >= 2, "the broken member was tried first: {record}");
+    assert_eq!(attempts[0]["status"], 503);
+    assert_eq!(attempts[attempts.len() - 1]["outcome"], "answered");
+    assert_eq!(record["decision"]["target"], "sturdy");
+}
+
+#[test]
+fn the_list_goes_back_page_by_page() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let asked: Vec<String> = (0..5)
+        .map(|_| gateway.chat("first").header("x-roundelay-exchange").unwrap().to_owned())
+        .collect();
+    let page = |query: &str| -> Vec<String> {
+        let answer = gateway.operator("GET", &format!("/admin/exchanges{query}"), None);
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        let ids = |record: &Value| record["id"].as_str().unwrap().to_owned();
+        answer.json().as_array().unwrap().iter().map(ids).collect()
+    };
+    let newest_first: Vec<String> = asked.iter().rev().cloned().collect();
+    assert_eq!(page(""), newest_first);
+    assert_eq!(page("?limit=2"), newest_first[..2]);
+    assert_eq!(page(&format!("?limit=2&before={}", newest_first[1])), newest_first[2..4]);
+    for query in ["?limit=0", "?limit=1001", "?limit=x", "?before=y", "?befor=x"] {
+        assert_eq!(
+            gateway.operator("GET", &format!("/admin/exchanges{query}"), None).status,
+            400,
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn usage_adds_up_the_latest_exchanges() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let mut output = 0;
+    for _ in 0..3 {
+        let answer = gateway.chat("first").json();
+        output += answer["usage"]["completion_tokens"].as_u64().unwrap();
+    }
+    assert_eq!(gateway.chat("nobody").status, 404);
+    let usage = gateway.operator("GET", "/admin/usage", None).json();
+    assert_eq!((&usage["exchanges"], &usage["counted"]), (&json!(4), &json!(4)));
+    assert_eq!(usage["outcomes"], json!({ "answered": 3, "refused": 1 }));
+    assert_eq!(usage["tokens"]["output"], json!(output));
+    assert_eq!(usage["by_model"]["first"]["exchanges"], 3);
+    assert_eq!(usage["by_account"]["default"]["output"], json!(output));
+    let latest = gateway.operator("GET", "/admin/usage?last=2", None).json();
+    assert_eq!((&latest["exchanges"], &latest["counted"]), (&json!(4), &json!(2)));
+    assert_eq!(latest["outcomes"], json!({ "answered": 1, "refused": 1 }));
+    assert_eq!(gateway.operator("GET", "/admin/usage?last=0", None).status, 400);
+}
+
+#[test]
+fn a_preview_shows_shares_and_why_others_are_left_out() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let ask = |question: Value| gateway.operator("POST", "/admin/route", Some(&question)).json();
+    let preview = ask(json!({ "model": "assistant", "at": "2027-01-31T17:30:00+08:00" }));
+    let shares: Vec<_> = preview["candidates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["model"], &one["share"]))
+        .collect();
+    assert_eq!(shares[..2], [(&json!("first"), &json!(0.6)), (&json!("second"), &json!(0.4))]);
+    assert_eq!(preview["at"], "2027-01-31T09:30:00Z");
+    let long = ask(json!({ "model": "assistant", "input_tokens": 5000 }));
+    let last =
+        long["candidates"].as_array().unwrap().iter().find(|one| one["model"] == "last").unwrap();
+    assert_eq!(last["excluded"]["reason"], "window");
+    assert_eq!(upstream.control.requests(), 0, "nothing was sent");
+}
+
+#[test]
+fn a_stream_can_be_read_piece_by_piece() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let body = json!({ "model": "first", "stream": true, "messages": [{ "role": "user", "content": "Hello" }] });
+    let mut open =
+        Request::post("/v1/chat/completions", &body).bearer(&gateway.key).open(gateway.callers);
+    assert_eq!(open.status, 200);
+    assert!(
+        open.headers
+            .iter()
+            .any(|(name, value)| name == "content-type" && value.starts_with("text/event-stream"))
+    );
+    assert!(open.piece().starts_with(b"data: "));
+    assert!(open.finish().body.ends_with("data: [DONE]\n\n"));
+}

@@ -1,0 +1,9 @@
+//! A whole gateway on ports of its own, a provider for it that misbehaves on request, and a client small enough to trust.
+
+mod client;
+mod gateway;
+mod upstream;
+
+pub(crate) use client::Request;
+pub(crate) use gateway::TestGateway;
+pub(crate) use upstream::Upstream;
