@@ -66,7 +66,7 @@ enum Ending {
     CallerLeft,
 }
 
-async fn run(worker: Arc<Worker>, inbound: Inbound, reply: caller::Reply) {
+async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
     let gateway = &*worker.gateway;
     let _in_flight = gateway.metrics.exchange_began();
     let mut draft = Draft::begin(&inbound);
@@ -76,7 +76,7 @@ async fn run(worker: Arc<Worker>, inbound: Inbound, reply: caller::Reply) {
             draft.learn_call(&call);
             caller.learn_call(&call);
             let mut plan = gateway.router().plan(&call.snapshot.catalog, call.demand.clone(), gateway.clock.now());
-            let ending = pursue(&worker, &inbound, &call, &mut plan, &mut caller, &mut draft).await;
+            let ending = pursue(&worker, &mut inbound, &call, &mut plan, &mut caller, &mut draft).await;
             draft.learn_decision(&call, plan.into_decision());
             ending
         }
@@ -90,7 +90,7 @@ async fn run(worker: Arc<Worker>, inbound: Inbound, reply: caller::Reply) {
 /// Goes from candidate to candidate until one answers, or none is left.
 async fn pursue(
     worker: &Worker,
-    inbound: &Inbound,
+    inbound: &mut Inbound,
     call: &Call,
     plan: &mut Plan,
     caller: &mut CallerSide,
@@ -106,7 +106,9 @@ async fn pursue(
                 Ok(()) => continue,
                 Err(CallerLeft) => return Ending::CallerLeft,
             },
-            Step::Stop(stop) => return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock)),
+            Step::Stop(stop) => {
+                return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock));
+            }
         };
         let mut lease = Lease::new(gateway, attempt);
         let deployment = call.snapshot.deployment(attempt.deployment);
@@ -132,6 +134,8 @@ async fn pursue(
             Ok(Attempted::Opened(mut incoming)) => {
                 lease.commit(draft.elapsed_in_attempt());
                 draft.content_begins();
+                // Nothing is sent again: a stream of an hour need not hold its question.
+                inbound.forget();
                 caller.open(deployment, attempt.number);
                 let relayed = relay::relay(&mut incoming, caller, call, deployment).await;
                 draft.learn_stream(&incoming, deployment);

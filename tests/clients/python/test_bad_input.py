@@ -133,7 +133,7 @@ def test_an_expired_key_is_refused(stage: Stage):
 
 
 def test_a_key_reaches_only_its_models(stage: Stage):
-    key = stage.gateway.create_key("--models", "beta-model")
+    key = stage.gateway.create_key("--allow", "beta-model")
     assert send(stage, chat(key.secret, "beta-model")).status == 200
     reply = send(stage, chat(key.secret, "alpha-model"))
     assert reply.status in (403, 404) and reply.json()["error"]["message"]

@@ -146,7 +146,8 @@ CUT = ["cut-after-40", "reset-after-40", "end-after-40", "stall-after-40-30s", "
 
 @pytest.mark.parametrize("how", CUT)
 def test_an_answer_cut_after_content_is_an_error_and_never_a_success(stage: Stage, how: str):
-    stage.alpha.misbehave(how)
+    # At a pace, so that content is shown before the fault comes.
+    stage.alpha.misbehave(how, word_ms=5)
     answer = stage.stream().failed()
     assert 1 <= len(answer.text.split()) <= 40, "what had arrived was shown"
     assert answer.finish in (None, "error")

@@ -124,3 +124,46 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const LIFETIME: Duration = Duration::from_secs(300);
 const FAREWELL: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+        sync::watch,
+        time::Instant,
+    };
+
+    use super::{Door, Duration, HEAD_TIMEOUT, Router, listen};
+
+    /// Sends `said` and no more, and says how long the door kept the connection, in virtual time.
+    async fn kept(address: SocketAddr, said: &str) -> Duration {
+        let began = Instant::now();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        // A reset ends it as well.
+        let _ = stream.read_to_end(&mut heard).await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_keeps_a_connection_by_saying_little() {
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = watch::channel(false);
+        let clients = async {
+            for said in ["", "GET /healthz HTTP/1.1\r\n", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
+                let kept = kept(address, said).await;
+                assert!(
+                    kept <= HEAD_TIMEOUT + Duration::from_secs(1),
+                    "{said:?} kept it for {kept:?}"
+                );
+            }
+            end.send_replace(true);
+        };
+        tokio::join!(Door::tcp(listener).serve(Router::new(), ended), clients);
+    }
+}

@@ -19,7 +19,7 @@ use crate::{admin::exchanges::one, exchange::explain_stop};
 /// Tell the story of one exchange: what was asked, considered and tried, and who answered.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  roundelay explain x_0ph4zk1m8r2d0          the name is in every answer's `x-roundelay-exchange` header
+  roundelay explain x_0ph4zk1m8r2d0          every answer's `x-roundelay-exchange` is such a name
   roundelay explain x_0ph4zk1m8r2d0 --json   the whole record")]
 pub(super) struct Explain {
     /// The exchange's name: `x_` and 13 letters or digits.
@@ -65,7 +65,7 @@ fn tell_asked(record: &Value) {
     let by = format!("key {} of account {}", cell(&record["key"]), cell(&record["account"]));
     say(&format_args!(
         "asked for   {}{strategy}{form}, by {by}",
-        if asked.is_empty() { "nothing readable" } else { &asked }
+        if asked.is_empty() { "something that was refused before routing" } else { &asked }
     ));
     if let Some(story) = affinity(&record["decision"]["affinity"]) {
         say(&format_args!("affinity    {story}"));
@@ -109,6 +109,7 @@ fn tell_considered(decision: &Value) {
         };
         let verdict = match &candidate["excluded"] {
             Value::Null => format!("weight {}", cell(&candidate["weight"])),
+            why if why["reason"] == "tried" => "tried".to_owned(),
             why => format!("left out: {}", excluded::describe(why)),
         };
         say(&format_args!(

@@ -30,9 +30,9 @@ enum Act {
 /// Make an API key. It works at once, and is shown this once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  roundelay keys create --name laptop                             may ask for every model, never expires
+  roundelay keys create --name laptop              may ask for every model, never expires
   roundelay keys create --name ci --allow assistant --expires 30d
-  roundelay keys create --account team-a --json                   prints id, key, account, name, allowed, expires_at")]
+  roundelay keys create --account team-a --json    prints id, key, account and more")]
 struct Create {
     /// Who pays.
     #[arg(long, value_name = "NAME", default_value = "default")]

@@ -29,7 +29,10 @@ impl Running {
                 Ok(Some(Self { stream }))
             }
             Err(fault) => match fault.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(None),
+                // No gateway could have made a socket whose name is too long, which is `InvalidInput`.
+                io::ErrorKind::NotFound
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::InvalidInput => Ok(None),
                 _ => Err(format!("cannot reach the gateway at {}: {fault}", path.display()).into()),
             },
         }

@@ -80,39 +80,40 @@ pub(super) async fn make(
     let body = request.rewrite(&inbound.body, deployment.upstream_model(&request.model), request.stream);
     let head = request_head(inbound, deployment);
     let timers = timers(call, deployment);
-    let failed = |seen: &Seen<'_>| {
-        let failure = classify(deployment.flavour, seen, unix_time().as_secs().cast_signed());
-        Attempted::Failed(Failed { failure, status: None, reused_connection: false })
-    };
     let (head, mut answer) = match worker.upstream.dispatch(&deployment.endpoint, &head, &body, timers).await {
         Ok(answered) => answered,
-        Err(fault) => return failed_dispatch(&fault, failed),
+        Err(fault) => return Attempted::Failed(failed_dispatch(deployment, &fault)),
     };
     draft.headers_came(head.status);
     if !(200..300).contains(&head.status) {
         let body = read_failure(&mut answer, call.deadline).await;
-        return refused(deployment, &head, &body);
+        return Attempted::Failed(refused(deployment, &head, &body));
     }
     let content_type = head.header("content-type").unwrap_or_default();
     let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
     if !is_events {
-        return read_whole(deployment, &head, answer, call, content_type).await;
+        return match read_whole(deployment, &head, answer, call, content_type).await {
+            Ok(whole) => Attempted::Whole(whole),
+            Err(failed) => Attempted::Failed(failed),
+        };
     }
     let mut incoming = Box::new(Incoming::new(answer, request.choices, request.include_usage));
     let until = call.deadline.min(began + deployment.timeouts.first_content);
     while !incoming.has_content {
-        match timeout_at(until, incoming.read()).await {
-            Err(_) => return failed(&Seen::FirstContentTimeout),
-            Ok(Ok(Progress::None | Progress::Content | Progress::Ended)) => {}
-            Ok(Err(StreamFault::Error(data))) => {
-                return with_status(failed(&Seen::StreamError { data: &data, after_content: false }), head.status);
-            }
-            Ok(Err(StreamFault::Cut)) => return with_status(failed(&Seen::ResetBeforeContent), head.status),
-            Ok(Err(StreamFault::Unfinished)) => return with_status(failed(&Seen::EmptyAnswer), head.status),
-            Ok(Err(StreamFault::Garbled)) => {
-                return with_status(failed(&Seen::Unparsable { after_content: false }), head.status);
-            }
-        }
+        let seen = match timeout_at(until, incoming.read()).await {
+            Ok(Ok(Progress::None | Progress::Content | Progress::Ended)) => continue,
+            Ok(Err(fault)) => fault,
+            Err(_) => StreamFault::Silent,
+        };
+        let seen = match &seen {
+            StreamFault::Error(data) => Seen::StreamError { data, after_content: false },
+            StreamFault::Cut => Seen::ResetBeforeContent,
+            StreamFault::Unfinished => Seen::EmptyAnswer,
+            StreamFault::Garbled => Seen::Unparsable { after_content: false },
+            StreamFault::Silent => Seen::FirstContentTimeout,
+        };
+        let failed = failed(deployment, &seen, Some(head.status));
+        return Attempted::Failed(Failed { had_content: incoming.has_content, ..failed });
     }
     Attempted::Opened(incoming)
 }
@@ -145,32 +146,24 @@ fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
     DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
 }
 
-fn failed_dispatch(fault: &DispatchFault, failed: impl Fn(&Seen<'_>) -> Attempted) -> Attempted {
-    match fault {
-        DispatchFault::Connect(_) => failed(&Seen::ConnectFailed),
-        DispatchFault::ClosedIdle(_) => {
-            let Attempted::Failed(failed) = failed(&Seen::ConnectFailed) else {
-                unreachable!("a failure was asked for")
-            };
-            Attempted::Failed(Failed { reused_connection: true, ..failed })
-        }
-        DispatchFault::Reset(_) => failed(&Seen::ResetBeforeContent),
-        DispatchFault::Silent => failed(&Seen::FirstContentTimeout),
-        DispatchFault::Garbled(_) => failed(&Seen::Unparsable { after_content: false }),
-    }
+fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
+    let failure = classify(deployment.flavour, seen, unix_time().as_secs().cast_signed());
+    Failed { failure, status, reused_connection: false, had_content: false }
 }
 
-fn with_status(attempted: Attempted, status: u16) -> Attempted {
-    match attempted {
-        Attempted::Failed(failed) => Attempted::Failed(Failed { status: Some(status), ..failed }),
-        other => other,
-    }
+fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
+    let seen = match fault {
+        DispatchFault::Connect(_) | DispatchFault::ClosedIdle(_) => Seen::ConnectFailed,
+        DispatchFault::Reset(_) => Seen::ResetBeforeContent,
+        DispatchFault::Silent => Seen::FirstContentTimeout,
+        DispatchFault::Garbled(_) => Seen::Unparsable { after_content: false },
+    };
+    let reused_connection = matches!(fault, DispatchFault::ClosedIdle(_));
+    Failed { reused_connection, ..failed(deployment, &seen, None) }
 }
 
-fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Attempted {
-    let seen = Seen::Response { status: head.status, headers: head, body };
-    let failure = classify(deployment.flavour, &seen, unix_time().as_secs().cast_signed());
-    Attempted::Failed(Failed { failure, status: Some(head.status), reused_connection: false })
+fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
+    failed(deployment, &Seen::Response { status: head.status, headers: head, body }, Some(head.status))
 }
 
 /// As much of a failure's body as comes in time.
@@ -193,42 +186,39 @@ async fn read_whole(
     mut answer: upstream::Body,
     call: &Call,
     content_type: &str,
-) -> Attempted {
-    let failed = |seen: &Seen<'_>| {
-        let failure = classify(deployment.flavour, seen, unix_time().as_secs().cast_signed());
-        Attempted::Failed(Failed { failure, status: Some(head.status), reused_connection: false })
-    };
+) -> Result<Whole, Failed> {
+    let failed = |seen: &Seen<'_>| failed(deployment, seen, Some(head.status));
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     loop {
-        match timeout_at(call.deadline, answer.read()).await {
-            Err(_) => return failed(&Seen::FirstContentTimeout),
-            Ok(Ok(None)) => break,
-            Ok(Ok(Some(piece))) if first.is_empty() => first = piece,
-            Ok(Ok(Some(piece))) => {
-                if joined.is_empty() {
-                    joined.extend_from_slice(&first);
-                }
-                joined.extend_from_slice(&piece);
-                if joined.len() > ANSWER_MAX {
-                    return failed(&Seen::Unparsable { after_content: false });
-                }
-            }
-            Ok(Err(ReadFault::Cut(_))) => return failed(&Seen::ResetBeforeContent),
-            Ok(Err(ReadFault::Garbled(_))) => return failed(&Seen::Unparsable { after_content: false }),
+        let read = timeout_at(call.deadline, answer.read()).await;
+        let piece = match read.map_err(|_| failed(&Seen::FirstContentTimeout))? {
+            Ok(None) => break,
+            Ok(Some(piece)) => piece,
+            Err(ReadFault::Cut(_)) => return Err(failed(&Seen::ResetBeforeContent)),
+            Err(ReadFault::Garbled(_)) => return Err(failed(&Seen::Unparsable { after_content: false })),
+        };
+        if first.is_empty() {
+            first = piece;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.extend_from_slice(&first);
+        }
+        joined.extend_from_slice(&piece);
+        if joined.len() > ANSWER_MAX {
+            return Err(failed(&Seen::Unparsable { after_content: false }));
         }
     }
     let body = if joined.is_empty() { first } else { joined.freeze() };
     match Scanned::scan(&body) {
-        _ if body.trim_ascii().is_empty() => failed(&Seen::EmptyAnswer),
-        // A caller who asked for a stream cannot read a whole answer.
-        Ok(scanned) if scanned.is_error => refused(deployment, head, &body),
-        Ok(scanned) if scanned.is_empty() => failed(&Seen::EmptyAnswer),
-        Ok(scanned) if !call.request.stream => {
-            Attempted::Whole(Whole { content_type: content_type.to_owned(), body, scanned })
-        }
-        Ok(_) => failed(&Seen::Unparsable { after_content: false }),
+        _ if body.trim_ascii().is_empty() => Err(failed(&Seen::EmptyAnswer)),
         // A page of an edge in front of the provider tells more than that it is not JSON.
-        Err(_) => refused(deployment, head, &body),
+        Err(_) => Err(refused(deployment, head, &body)),
+        Ok(scanned) if scanned.is_error => Err(refused(deployment, head, &body)),
+        Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
+        // A caller who asked for a stream cannot read a whole answer.
+        Ok(_) if call.request.stream => Err(failed(&Seen::Unparsable { after_content: false })),
+        Ok(scanned) => Ok(Whole { content_type: content_type.to_owned(), body, scanned }),
     }
 }

@@ -37,6 +37,12 @@ pub struct Inbound {
 }
 
 impl Inbound {
+    /// Lets go of what only an attempt needs.
+    pub(super) fn forget(&mut self) {
+        self.body = Bytes::new();
+        self.headers = HeaderMap::new();
+    }
+
     /// How often the caller's SDK has tried this call before; 0 for the first time.
     ///
     /// OpenAI's and Anthropic's SDKs send `x-stainless-retry-count`.

@@ -34,6 +34,8 @@ pub(super) enum StreamFault {
     Unfinished,
     /// An event larger than any answer needs, or broken framing.
     Garbled,
+    /// Nothing that counts as progress came in time.
+    Silent,
 }
 
 /// What a piece of a stream brought.

@@ -11,6 +11,8 @@ pub(super) struct Failed {
     pub(super) status: Option<u16>,
     /// The connection had served before, and was closed without a byte of an answer.
     pub(super) reused_connection: bool,
+    /// Content had come, and went no further than this gateway: another may answer, but this one has been billed.
+    pub(super) had_content: bool,
 }
 
 impl Failed {
@@ -34,6 +36,7 @@ impl Failed {
             Class::QuotaWindow => FaultKind::QuotaWindow,
             Class::RateLimit => FaultKind::RateLimited,
             Class::RampLimit => FaultKind::Ramp,
+            Class::Overload | Class::ServerError | Class::PreContentStreamError if self.had_content => FaultKind::Reset,
             Class::Overload => FaultKind::Overloaded,
             Class::ServerError | Class::PreContentStreamError | Class::MidStreamError => {
                 FaultKind::ServerError { at_endpoint: self.failure.at_endpoint }

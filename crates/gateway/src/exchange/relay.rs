@@ -58,19 +58,25 @@ pub(super) async fn relay(
             Ok(read) => read,
             Err(CallerLeft) => return Relayed::CallerLeft,
         };
-        match read {
+        let fault = match read {
             Ok(Ok(Progress::Ended)) => return Relayed::Whole(incoming.tail()),
-            Ok(Ok(Progress::Content)) => last_content = Instant::now(),
-            // Comments and empty deltas are no progress: the timer runs on.
-            Ok(Ok(Progress::None)) => {}
-            _ if incoming.is_whole() => return Relayed::Whole(incoming.tail()),
-            Err(_) => return broke(deployment, &Seen::StalledAfterContent),
-            Ok(Err(StreamFault::Error(data))) => {
-                return broke(deployment, &Seen::StreamError { data: &data, after_content: true });
+            Ok(Ok(Progress::Content)) => {
+                last_content = Instant::now();
+                continue;
             }
-            Ok(Err(StreamFault::Cut | StreamFault::Unfinished)) => return broke(deployment, &Seen::CutAfterContent),
-            Ok(Err(StreamFault::Garbled)) => return broke(deployment, &Seen::Unparsable { after_content: true }),
-        }
+            // Comments and empty deltas are no progress: the timer runs on.
+            Ok(Ok(Progress::None)) => continue,
+            // What was missing from a whole answer was its trimmings.
+            _ if incoming.is_whole() => return Relayed::Whole(incoming.tail()),
+            Ok(Err(fault)) => fault,
+            Err(_) => StreamFault::Silent,
+        };
+        return broke(deployment, &match &fault {
+            StreamFault::Error(data) => Seen::StreamError { data, after_content: true },
+            StreamFault::Cut | StreamFault::Unfinished => Seen::CutAfterContent,
+            StreamFault::Garbled => Seen::Unparsable { after_content: true },
+            StreamFault::Silent => Seen::StalledAfterContent,
+        });
     }
 }
 

@@ -30,6 +30,8 @@ deployments = ['spare/rehearsal-last']
 context_window = 1000
 [models.broken]
 deployments = ['local/rehearsal-503']
+[models.slow]
+deployments = ['spare/rehearsal-slow-words-20ms']
 [pools.assistant]
 members = {{ first = 0.6, second = 0.4 }}
 fallback = ['last']

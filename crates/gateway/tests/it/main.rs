@@ -6,3 +6,4 @@ mod rehearsal;
 mod store;
 mod support;
 mod telemetry;
+mod tidy;

@@ -57,6 +57,20 @@ models.only = {{ deployments = ['local/rehearsal'] }}"
 }
 
 #[test]
+fn every_deployment_is_listed() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let listed = gateway.operator("GET", "/admin/deployments", None).json();
+    let names: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let snapshot = gateway.gateway.snapshot.load();
+    let known: Vec<&str> = snapshot.catalog.deployments.iter().map(|one| &*one.name).collect();
+    assert_eq!(names, known);
+    assert!(names.contains(&"local/rehearsal") && listed[0]["usable"] == true, "{listed}");
+    assert_eq!(listed[0]["breaker"], "closed");
+}
+
+#[test]
 fn metrics_count_what_was_asked() {
     let upstream = Upstream::start();
     let gateway = TestGateway::start(&config(&upstream));

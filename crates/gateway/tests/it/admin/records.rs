@@ -94,18 +94,23 @@ fn a_preview_shows_shares_and_why_others_are_left_out() {
 }
 
 #[test]
-fn a_stream_can_be_read_piece_by_piece() {
+fn a_stream_is_recorded_with_its_first_content() {
     let upstream = Upstream::start();
     let gateway = TestGateway::start(&config(&upstream));
-    let body = json!({ "model": "first", "stream": true, "messages": [{ "role": "user", "content": "Hello" }] });
-    let mut open =
-        Request::post("/v1/chat/completions", &body).bearer(&gateway.key).open(gateway.callers);
+    let body = json!({ "model": "slow", "stream": true, "messages": [{ "role": "user", "content": "Hello" }] });
+    let request = Request::post("/v1/chat/completions", &body).bearer(&gateway.key);
+    let mut open = request.open(gateway.callers);
     assert_eq!(open.status, 200);
-    assert!(
-        open.headers
-            .iter()
-            .any(|(name, value)| name == "content-type" && value.starts_with("text/event-stream"))
-    );
+    let is_stream = |(name, value): &(String, String)| {
+        name == "content-type" && value.starts_with("text/event-stream")
+    };
+    assert!(open.headers.iter().any(is_stream), "{:?}", open.headers);
     assert!(open.piece().starts_with(b"data: "));
-    assert!(open.finish().body.ends_with("data: [DONE]\n\n"));
+    let rest = open.finish().body;
+    assert!(rest.ends_with("data: [DONE]\n\n"), "{rest}");
+    let record = &gateway.operator("GET", "/admin/exchanges", None).json()[0];
+    assert_eq!((&record["stream"], &record["outcome"]), (&json!(true), &json!("answered")));
+    let (first, whole) =
+        (record["first_content_us"].as_u64().unwrap(), record["duration_us"].as_u64().unwrap());
+    assert!(whole > first + 20_000, "some words came 20 ms apart: {record}");
 }
