@@ -73,11 +73,6 @@ impl Admin {
         self.listener.local_addr().expect("a bound listener has an address")
     }
 
-    /// Serves until the gateway stops.
-    pub async fn serve(self, stopped: watch::Receiver<bool>) {
-        self.serve_until(stopped.clone(), stopped).await;
-    }
-
     /// Serves until `ended` turns true. From when `draining` does, readiness is denied, so that balancers look elsewhere.
     pub async fn serve_until(self, draining: watch::Receiver<bool>, ended: watch::Receiver<bool>) {
         let _removed_at_the_end: SocketFile = self.socket.file;

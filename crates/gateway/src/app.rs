@@ -15,7 +15,8 @@ use std::{
 use roundelay_routing::Router;
 use tokio::{
     runtime,
-    sync::watch::{Receiver, Sender},
+    sync::watch::{Receiver, Sender, channel},
+    task::spawn_blocking,
 };
 
 pub use self::reload::ReloadFault;
@@ -140,17 +141,22 @@ impl App {
     pub fn run(self, stop: (Sender<bool>, Receiver<bool>)) -> io::Result<()> {
         let (stopper, stopped) = stop;
         let callers = self.server.start(&self.gateway, &stopped);
+        let (end, ended) = channel(false);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let signals = signals::follow(Arc::clone(&self.reloader), stopper, stopped.clone());
             let files = self.reloader.follow_file(stopped.clone());
-            let admin = self.admin.serve(stopped.clone());
+            // Operators can look on while callers' last answers are written.
+            let admin = self.admin.serve_until(stopped.clone(), ended);
+            let drained = async {
+                let joined = spawn_blocking(|| callers.into_iter().for_each(join)).await;
+                end.send_replace(true);
+                joined
+            };
             let watching = watch::follow(&self.gateway, stopped.clone());
-            tokio::join!(signals, files, watching, admin);
-        });
-        for thread in callers {
-            join(thread);
-        }
+            let (.., drained) = tokio::join!(signals, files, watching, admin, drained);
+            drained
+        })?;
         self.gateway.recorder.shutdown();
         Ok(())
     }

@@ -80,7 +80,10 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
             draft.learn_decision(&call, plan.into_decision());
             ending
         }
-        Err(refusal) => Ending::Refused(refusal),
+        Err(refusal) => {
+            draft.learn_refusal(&refusal);
+            Ending::Refused(refusal)
+        }
     };
     // The record is safe before the caller can know that the exchange has ended.
     draft.record(gateway, &ending);
@@ -113,7 +116,11 @@ async fn pursue(
         let mut lease = Lease::new(gateway, attempt);
         let deployment = call.snapshot.deployment(attempt.deployment);
         draft.attempt_begins(&attempt, &deployment.name);
-        let attempted = caller.attend(attempt::make(worker, inbound, call, deployment, draft)).await;
+        let attempted = {
+            // Boxed, so that an open stream does not keep the room that an attempt takes.
+            let attempt = Box::pin(attempt::make(worker, inbound, call, deployment, draft));
+            caller.attend(attempt).await
+        };
         match attempted {
             Err(CallerLeft) => {
                 draft.attempt_ends(gateway, deployment, "abandoned");

@@ -16,10 +16,7 @@ use std::{
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpStream, runtime, sync::watch, time::timeout};
 
-use crate::{
-    common::tasks::Tasks,
-    exchange::{Gateway, Worker},
-};
+use crate::exchange::{Gateway, Worker};
 
 /// Connections that wait to be accepted by one runtime.
 const BACKLOG: i32 = 1024;
@@ -87,11 +84,10 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 fn run(worker: Arc<Worker>, listener: TcpListener, stop: watch::Receiver<bool>) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a reactor can be made");
     runtime.block_on(async move {
-        let connections = Tasks::default();
-        accept(&worker, listener, &connections, stop).await;
+        accept(&worker, listener, stop).await;
         let drain = worker.gateway.server.drain;
         let quiet = async {
-            connections.idle().await;
+            worker.gateway.connections.idle().await;
             worker.tasks.idle().await;
         };
         if timeout(drain, quiet).await.is_err() {
@@ -103,7 +99,6 @@ fn run(worker: Arc<Worker>, listener: TcpListener, stop: watch::Receiver<bool>) 
 async fn accept(
     worker: &Arc<Worker>,
     listener: TcpListener,
-    connections: &Tasks,
     mut stop: watch::Receiver<bool>,
 ) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime with a reactor runs here");
@@ -113,7 +108,7 @@ async fn accept(
             _ = stop.wait_for(|stopped| *stopped) => return,
         };
         match accepted {
-            Ok((socket, _)) => admit(worker, socket, connections, &stop),
+            Ok((socket, _)) => admit(worker, socket, &stop),
             Err(fault) => {
                 tracing::warn!(%fault, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -123,9 +118,9 @@ async fn accept(
 }
 
 /// Serves one more connection, unless there are as many as the settings allow.
-fn admit(worker: &Arc<Worker>, socket: TcpStream, connections: &Tasks, stop: &watch::Receiver<bool>) {
-    let settings = &worker.gateway.server;
-    if connections.running() >= settings.connections_max / settings.workers.max(1) {
+fn admit(worker: &Arc<Worker>, socket: TcpStream, stop: &watch::Receiver<bool>) {
+    let connections = &worker.gateway.connections;
+    if connections.running() >= worker.gateway.server.connections_max {
         worker.gateway.metrics.connection_refused();
         return;
     }

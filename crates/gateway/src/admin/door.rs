@@ -65,6 +65,8 @@ impl Door {
                 }
             }
         }
+        // Whoever comes now is refused at once, and need not wait for an answer that nobody will give.
+        drop(listener);
         // What takes longer than this ends with the process.
         let _ = timeout(FAREWELL, connections.idle()).await;
     }

@@ -27,14 +27,15 @@ fn inputs(desk: &Desk, ready: bool) -> RenderInputs {
     let (config_reloads_ok, config_reloads_failed) = desk.reload.reloads();
     RenderInputs {
         deployments: health.iter().map(|health| view(&snapshot, health, now)).collect(),
+        records_queued: desk.gateway.recorder.queued(),
         records_dropped: faults.dropped,
         journal_faults: faults.journal + faults.store,
+        connections: desk.gateway.connections.running() as u64,
         uptime_seconds: now.since_start().as_secs_f64(),
         ready,
         config_reloads_ok,
         config_reloads_failed,
         version: env!("CARGO_PKG_VERSION"),
-        ..RenderInputs::default()
     }
 }
 

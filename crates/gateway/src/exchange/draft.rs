@@ -7,7 +7,7 @@ use roundelay_routing::{Attempt, AttemptKind, Decision};
 use tokio::time::Instant;
 
 use super::{
-    Ending,
+    Ending, Refusal,
     attempt::Whole,
     call::{Call, Inbound},
     decision,
@@ -72,6 +72,13 @@ impl Draft {
         self.record.asked.clone_from(&call.request.model);
         self.record.stream = call.request.stream;
         self.label = Some(Arc::clone(call.snapshot.target_name(call.demand.target)));
+    }
+
+    /// Keeps the name that was asked for where nothing could be done with it.
+    pub(super) fn learn_refusal(&mut self, refusal: &Refusal) {
+        if let Refusal::UnknownModel(asked) | Refusal::ModelNotAllowed(asked) = refusal {
+            self.record.asked.clone_from(asked);
+        }
     }
 
     pub(super) fn attempt_begins(&mut self, attempt: &Attempt, deployment: &str) {
@@ -179,7 +186,8 @@ impl Draft {
             Ending::CallerLeft => ("abandoned", 499),
         };
         if let Ending::Refused(refusal) | Ending::Cut(refusal) = ending {
-            self.record.failure = refusal.class().map(|class| Cow::Borrowed(class.name()));
+            let code = || refusal.wire().code.map(|code| Cow::Owned(code.to_owned()));
+            self.record.failure = refusal.class().map(|class| Cow::Borrowed(class.name())).or_else(code);
         }
         if let ("failed" | "cut", Some(class)) = (outcome, &self.record.failure) {
             let attempts = u32::try_from(self.record.attempts.len()).unwrap_or(u32::MAX);

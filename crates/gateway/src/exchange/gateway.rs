@@ -37,6 +37,8 @@ pub struct Gateway {
     pub ids: ExchangeIds,
     /// What is counted.
     pub metrics: Metrics,
+    /// Callers' connections.
+    pub connections: Tasks,
     /// What time it is.
     pub clock: Clock,
     /// Keeps one tenant from guessing another's conversation.
@@ -63,6 +65,7 @@ impl Gateway {
             recorder,
             ids,
             metrics: Metrics::new(),
+            connections: Tasks::default(),
             clock: Clock::start(),
             conversation_seed: u64::from_ne_bytes(seed),
             router: Mutex::new(router),

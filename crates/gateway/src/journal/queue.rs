@@ -49,6 +49,12 @@ impl Queue {
         Self { bound, state: Mutex::default(), wake: Condvar::new(), progress: Condvar::new() }
     }
 
+    /// How many records wait for the store.
+    pub(super) fn len(&self) -> usize {
+        let state = self.state();
+        state.waiting.len() + state.fetched
+    }
+
     /// Adds a record, and says whether there was room: the oldest stay.
     pub(super) fn push(&self, record: Record, segment: Option<SegmentNumber>) -> bool {
         let mut state = self.state();

@@ -40,6 +40,11 @@ impl Recorder {
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
+    /// How many records wait for the store.
+    pub fn queued(&self) -> u64 {
+        self.shared.queue.len() as u64
+    }
+
     /// Records a finished exchange. When this returns, the record survives the end of the process.
     ///
     /// Costs one `write` of some hundred bytes, and wakes nobody. To be called before the answer's terminal goes out.

@@ -42,6 +42,7 @@ impl Store {
         let open =
             || connect(&path).map_err(|source| StoreFault::Open { path: path.clone(), source });
         let mut writer = open()?;
+        private_file(&path).map_err(|source| StoreFault::Folder { path: path.clone(), source })?;
         migrations::apply(&mut writer)?;
         let reader = open()?;
         let connections = Connections { writer: Mutex::new(writer), reader: Mutex::new(reader) };
@@ -149,6 +150,14 @@ fn private_folder(dir: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir)
+}
+
+/// A folder that was there before may be open to others; the file is not, nor are those that SQLite makes beside it,
+/// which take its mode.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
 }
 
 const FILE: &str = "roundelay.db";

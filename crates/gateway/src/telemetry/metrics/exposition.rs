@@ -32,8 +32,6 @@ pub struct RenderInputs {
     pub records_dropped: u64,
     /// Failed writes of the journal or the store, since the start.
     pub journal_faults: u64,
-    /// Log lines lost, since the start: see [`LogGuard::dropped`](crate::telemetry::LogGuard::dropped).
-    pub log_lines_dropped: u64,
     /// Callers' open connections.
     pub connections: u64,
     /// Since the process started, in seconds.
@@ -202,7 +200,6 @@ impl Scrape {
         family(encoder, &names::RECORDS_QUEUED, |to| to.gauge(&[], &inputs.records_queued))?;
         family(encoder, &names::RECORDS_DROPPED, |to| to.counter(&[], inputs.records_dropped))?;
         family(encoder, &names::JOURNAL_FAULTS, |to| to.counter(&[], inputs.journal_faults))?;
-        family(encoder, &names::LOG_LINES_DROPPED, |to| to.counter(&[], inputs.log_lines_dropped))?;
         family(encoder, &names::CONFIG_RELOADS, |to| {
             to.counter(&["ok"], inputs.config_reloads_ok)?;
             to.counter(&["failed"], inputs.config_reloads_failed)

@@ -101,8 +101,6 @@ metrics! {
     RECORDS_QUEUED = gauge("roundelay_records_queued", &[], "Records of exchanges not yet in the store.");
     RECORDS_DROPPED = counter("roundelay_records_dropped_total", &[], "Records of exchanges lost to a full queue.");
     JOURNAL_FAULTS = counter("roundelay_journal_faults_total", &[], "Writes to the journal or store that failed.");
-    LOG_LINES_DROPPED = counter(
-        "roundelay_log_lines_dropped_total", &[], "Log lines lost because nobody read them fast enough.");
     CONFIG_RELOADS = counter("roundelay_config_reloads_total", &["outcome"], "Reloads of the configuration.");
     READY = gauge("roundelay_ready", &[], "1 when requests are welcome, else 0.");
     UPTIME = gauge("roundelay_uptime_seconds", &[], "Since the process started.");

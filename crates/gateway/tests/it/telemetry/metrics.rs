@@ -69,7 +69,6 @@ fn inputs() -> RenderInputs {
         records_queued: 7,
         records_dropped: 8,
         journal_faults: 9,
-        log_lines_dropped: 10,
         connections: 11,
         uptime_seconds: 12.5,
         ready: true,
@@ -265,7 +264,6 @@ fn the_state_of_the_moment_is_exposed_as_given() {
     check(&metrics, "roundelay_records_queued 7");
     check(&metrics, "roundelay_records_dropped_total 8");
     check(&metrics, "roundelay_journal_faults_total 9");
-    check(&metrics, "roundelay_log_lines_dropped_total 10");
     check(&metrics, r#"roundelay_config_reloads_total{outcome="ok"} 2"#);
     check(&metrics, r#"roundelay_config_reloads_total{outcome="failed"} 1"#);
     check(&metrics, "roundelay_ready 1");
