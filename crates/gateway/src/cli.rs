@@ -76,7 +76,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let common = &cli.common;
     let ran = match cli.command {
-        Command::Serve(serve) => serve.run(common),
+        Command::Serve(serve::Serve) => serve::Serve::run(common),
         Command::Check => check::run(common),
         Command::Demo(demo) => demo.run(common),
         Command::Keys(keys) => keys.run(common),

@@ -1,7 +1,7 @@
 //! Roundelay: one API in front of many providers' models. The rooms, highest first; a room uses only rooms below it.
 
-pub mod app;
 pub mod cli;
+pub mod app;
 pub mod server;
 pub mod admin;
 pub mod exchange;
@@ -11,5 +11,5 @@ pub mod journal;
 pub mod rehearsal;
 pub mod store;
 pub mod telemetry;
-pub mod common;
 pub mod config;
+pub mod common;

@@ -99,8 +99,8 @@ class Rehearsal {
     this.control = `${origin}/control`;
   }
 
-  async misbehave(scenario, times = null) {
-    const reply = await fetch(this.control, { method: 'PUT', body: JSON.stringify({ scenario, times }) });
+  async misbehave(scenario, times = null, more = {}) {
+    const reply = await fetch(this.control, { method: 'PUT', body: JSON.stringify({ scenario, times, ...more }) });
     if (!reply.ok) throw new Error(`${scenario}: ${reply.status} ${await reply.text()}`);
   }
 

@@ -28,7 +28,7 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
                     say(&format_args!("warning: {warning}\n"));
                 }
                 let (providers, models, pools) = (config.providers.len(), config.models.len(), config.pools.len());
-                say(&format_args!("{source}: good; {providers} providers, {models} models, {pools} pools"));
+                say(&format_args!("{source}: good; providers: {providers}, models: {models}, pools: {pools}"));
             }
             Ok(ExitCode::SUCCESS)
         }

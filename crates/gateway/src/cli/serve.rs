@@ -18,10 +18,10 @@ use crate::{
   OPENAI_API_KEY=sk-… roundelay serve            every model of OpenAI, nothing to configure
   roundelay serve --config roundelay.toml        pools, weights, fallbacks
   kill -HUP $(pidof roundelay)                   read the changed file again (a saved file is noticed by itself)")]
-pub(super) struct Serve {}
+pub(super) struct Serve;
 
 impl Serve {
-    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
+    pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
         let began = Instant::now();
         let config = common.load()?;
         let redactor = Redactor::new();

@@ -120,11 +120,9 @@ impl CallerSide {
             }
             (Shown::Stream(pipe), Ending::Streamed(tail)) => {
                 let _ = pipe.write(&tail);
-                pipe.end();
             }
             (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
                 let _ = pipe.write(&refusal.wire().event(self.id));
-                pipe.end();
             }
             (Shown::Nothing(_) | Shown::Stream(_), _) | (Shown::Everything, _) => {}
         }

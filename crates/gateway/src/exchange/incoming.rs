@@ -116,7 +116,7 @@ impl Incoming {
 
     /// Tokens of output, as counted by the upstream or, where it did not, from the bytes of content.
     pub(super) fn output_tokens(&self) -> u64 {
-        self.usage.map_or(self.content_bytes.div_ceil(BYTES_PER_TOKEN), |usage| usage.completion())
+        self.usage.map_or_else(|| self.content_bytes.div_ceil(BYTES_PER_TOKEN), |usage| usage.completion())
     }
 
     /// Reads the answer's framing to its end, so that its connection can serve again.

@@ -36,7 +36,7 @@ pub(super) fn pipe() -> (PipeWriter, PipeReader) {
     (PipeWriter(Arc::clone(&state)), PipeReader(state))
 }
 
-/// The exchange's end. Dropped without [`PipeWriter::end`], it ends the stream all the same.
+/// The exchange's end. Dropping it ends the stream; what was written is still read.
 #[derive(Debug)]
 pub(super) struct PipeWriter(Arc<Mutex<State>>);
 
@@ -87,8 +87,6 @@ impl PipeWriter {
         .await;
     }
 
-    /// Ends the stream: what was written is still read.
-    pub(super) fn end(self) {}
 }
 
 impl Drop for PipeWriter {
@@ -162,7 +160,7 @@ mod tests {
         writer.write(b"two").unwrap();
         assert_eq!(read(&mut reader), Some(Some(b"one two".to_vec())));
         writer.write(b"three").unwrap();
-        writer.end();
+        drop(writer);
         assert_eq!(read(&mut reader), Some(Some(b"three".to_vec())));
         assert_eq!(read(&mut reader), Some(None));
     }

@@ -19,6 +19,10 @@ use crate::{
 /// Official SDKs obey a `retry-after` of up to 60 s (Node) or 120 s (Python); a longer one makes some sleep for days.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
+const NO_CREDIT: &str = "no provider behind this name has credit left: an operator must top up an account there";
+const KEY_REFUSED: &str =
+    "every provider behind this name has refused the gateway's key: an operator must replace it in the configuration";
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Refusal {
@@ -202,10 +206,16 @@ impl FailedExchange {
             1 => String::new(),
             tries => format!(" (after {tries} attempts)"),
         };
+        // About our account the provider's words would mislead: the caller would look at a key and a bill of its own.
+        let message = match failure.class {
+            Class::UpstreamAuth => KEY_REFUSED,
+            Class::UpstreamMoney => NO_CREDIT,
+            _ => &failure.message,
+        };
         let wire = Wire {
             code: failure.code.as_deref().filter(|_| keeps_code(failure.class)).or(code),
             param: failure.param.as_deref().filter(|_| keeps_code(failure.class)),
-            ..Wire::new(status, kind, format!("{}{tries}", failure.message))
+            ..Wire::new(status, kind, format!("{message}{tries}"))
         };
         if waiting_helps(failure.class) { wire.waiting(self.reopens_in) } else { wire }
     }
@@ -278,15 +288,13 @@ impl Unserved {
                 param: Some("model"),
                 ..Wire::new(403, "permission_error", "this API key may use none of the models behind this name")
             },
-            (StopReason::AllDead, Some(Exclusion::Dead { why, .. })) => match why {
-                DeadReason::KeyEmpty => Wire {
-                    code: Some("no_deployment_with_credit"),
-                    ..Wire::new(503, "upstream_error", "no provider behind this name has credit left: top up an account there")
-                },
-                DeadReason::KeyRejected => Wire {
-                    code: Some("upstream_auth"),
-                    ..Wire::new(502, "upstream_error", "every provider behind this name has refused the gateway's key: replace it in the configuration")
-                },
+            (StopReason::AllDead | StopReason::AllCooling, Some(Exclusion::Dead { why, .. })) => match why {
+                DeadReason::KeyEmpty => {
+                    Wire { code: Some("no_deployment_with_credit"), ..Wire::new(503, "upstream_error", NO_CREDIT) }
+                }
+                DeadReason::KeyRejected => {
+                    Wire { code: Some("upstream_auth"), ..Wire::new(502, "upstream_error", KEY_REFUSED) }
+                }
                 DeadReason::QuotaWindow => Wire {
                     code: Some("rate_limit_exceeded"),
                     ..Wire::new(429, "rate_limit_error", "the quota of every provider behind this name is used up")

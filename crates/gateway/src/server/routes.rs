@@ -48,6 +48,11 @@ async fn serve(worker: &Arc<Worker>, head: Parts, body: &mut Incoming) -> Result
     if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
         return Err(Refusal::NotHttp);
     }
+    // Hyper bounds what it buffers, which may be a little more than one head.
+    let head_bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if head_bytes > worker.gateway.server.header_bytes_max {
+        return Err(Refusal::HeadTooLarge);
+    }
     let caller = authenticate(worker, &head.headers)?;
     match (route, &head.method) {
         (Route::Exchange(operation), &Method::POST) => {

@@ -87,7 +87,7 @@ impl Table {
         } else {
             say(&format_args!(
                 "\n{whole} calls answered whole, {errors} errors seen by callers; {replaced} failed attempts were replaced \
-                 unseen, breakers opened {} times",
+                 unseen; breakers opened: {}",
                 self.opened
             ));
         }
@@ -123,8 +123,8 @@ impl Table {
                 "half-open" => ("half-open".to_owned(), "\x1b[33m"),
                 closed => (closed.to_owned(), "\x1b[32m"),
             };
-            let success = one.success_ratio.map_or("-".to_owned(), |ratio| format!("{:.0} %", ratio * 100.0));
-            let first = one.first_content.map_or("-".to_owned(), |first| format!("{} ms", first.as_millis()));
+            let success = one.success_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.0} %", ratio * 100.0));
+            let first = one.first_content.map_or_else(|| "-".to_owned(), |first| format!("{} ms", first.as_millis()));
             let _ = writeln!(
                 frame,
                 "{:<22} {}{} {:>5.1} %  {colour}{breaker:<10}\x1b[0m {success:>7}  {:>9}  {first:>9}",
