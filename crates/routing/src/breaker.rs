@@ -12,8 +12,8 @@
 //!            2 probes in a row succeeded        one probe at a time
 //! ```
 //!
-//! The last resort is for a request to which nothing else is left: once in each open period it may go through. If it
-//! fails, the period stays as long as it was. Outcomes of attempts that began before the breaker opened change nothing.
+//! The last resort is for a request to which nothing else is left: it may go through early, and if it fails the next
+//! may 10 s later, while the open period stays as long as it was. Outcomes of attempts that began before the breaker opened change nothing.
 
 use std::time::Duration;
 
@@ -65,7 +65,8 @@ enum Standing {
 enum Early {
     Unused,
     Running(Probe),
-    Spent,
+    /// One failed; the next may follow at that instant.
+    Rests(Instant),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -108,13 +109,13 @@ impl Breaker {
             Standing::Open { until, early } if now >= until => {
                 let probe = match early {
                     Early::Running(probe) => Some(probe),
-                    Early::Unused | Early::Spent => None,
+                    Early::Unused | Early::Rests(_) => None,
                 };
                 self.standing = Standing::HalfOpen { successes: 0, probe };
                 self.pass_time(now, settings, chance);
             }
             Standing::Open { until, early: Early::Running(probe) } if now >= probe.expires => {
-                self.standing = Standing::Open { until, early: Early::Spent };
+                self.standing = Standing::Open { until, early: Early::Rests(now + settings.open) };
             }
             Standing::HalfOpen { probe: Some(probe), .. } if now >= probe.expires => {
                 self.open(now, settings, chance);
@@ -133,13 +134,17 @@ impl Breaker {
         }
     }
 
-    /// Whether a request to which nothing else is left may pass.
-    pub(crate) fn passes_last_resort(&self) -> bool {
+    /// From when a request to which nothing else is left may pass; `None` while a probe runs.
+    ///
+    /// Once in a first open period's length, however long the present one is: whoever has a single provider must not
+    /// be shut out for minutes after it is back.
+    pub(crate) fn passes_last_resort(&self, now: Instant) -> Option<Instant> {
         match self.standing {
             Standing::Closed
             | Standing::Open { early: Early::Unused, .. }
-            | Standing::HalfOpen { probe: None, .. } => true,
-            Standing::Open { .. } | Standing::HalfOpen { .. } => false,
+            | Standing::HalfOpen { probe: None, .. } => Some(now),
+            Standing::Open { until, early: Early::Rests(at) } => Some(at.min(until).max(now)),
+            Standing::Open { early: Early::Running(_), .. } | Standing::HalfOpen { .. } => None,
         }
     }
 
@@ -218,7 +223,7 @@ impl Breaker {
                 }
             }
             Standing::Open { until, early: Early::Running(probe) } if probe.attempt == attempt => {
-                self.standing = Standing::Open { until, early: Early::Spent };
+                self.standing = Standing::Open { until, early: Early::Rests(now + settings.open) };
             }
             Standing::HalfOpen { probe: Some(probe), .. } if probe.attempt == attempt => {
                 self.open(now, settings, chance);
@@ -247,7 +252,7 @@ impl Breaker {
                 self.standing = Standing::HalfOpen { successes, probe: None };
             }
             Standing::Open { until, early: Early::Running(probe) } if probe.attempt == attempt => {
-                self.standing = Standing::Open { until, early: Early::Spent };
+                self.standing = Standing::Open { until, early: Early::Rests(until) };
             }
             Standing::Closed | Standing::Open { .. } | Standing::HalfOpen { .. } => {}
         }

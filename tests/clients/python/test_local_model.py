@@ -77,7 +77,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalMod
 @pytest.fixture
 def client(servers: tuple[LocalModel, LocalModel], tmp_path: Path) -> Iterator[openai.OpenAI]:
     one, two = servers
-    gateway = Gateway(tmp_path, CONFIGURATION.format(one=one, two=two, dead_port=free_port()))
+    # Who answered is read from the head, which on a busy machine must wait for a slow first token.
+    server = 'header_hold = "60s"'
+    gateway = Gateway(tmp_path, CONFIGURATION.format(one=one, two=two, dead_port=free_port()), server)
     try:
         gateway.start()
         # All that a user sets: the key, and a base URL of `/api` without `/v1`.

@@ -185,3 +185,167 @@ impl Incoming {
         if self.is_whole() { Ok(Progress::Ended) } else { Err(otherwise) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        task::JoinSet,
+        time::Instant,
+    };
+
+    use super::*;
+    use crate::upstream::{DispatchTimers, Endpoint, RequestHead, Upstream};
+
+    const ROLE: &str = r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#;
+    const TEXT: &str = r#"{"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}],"x-unknown": 1 }"#;
+    const STOP: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+    const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":7,"total_tokens":10}}"#;
+    const FAILED: &str = r#"{"error":{"message":"overloaded","code":503}}"#;
+    const HALF: &str = r#"{"choices":[{"index":0,"del"#;
+    const MARK: &str = "[DONE]";
+
+    /// Events with these data, a comment where a line begins with `:`.
+    fn stream(lines: &[&str]) -> String {
+        let event =
+            |line: &&str| if line.starts_with(':') { format!("{line}\n\n") } else { format!("data: {line}\n\n") };
+        lines.iter().map(event).collect()
+    }
+
+    /// How a stream ended.
+    #[derive(Debug, PartialEq)]
+    enum End {
+        Whole,
+        Error,
+        Cut,
+        Unfinished,
+        Garbled,
+    }
+
+    /// A stream as it comes from a server on loopback; with `is_cut`, its connection ends before the body does.
+    async fn incoming(sent: &str, is_cut: bool, asked_usage: bool) -> (Incoming, JoinSet<()>) {
+        let last = if is_cut { "" } else { "0\r\n\r\n" };
+        let answer =
+            format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{sent}\r\n{last}", sent.len());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Endpoint::new(false, "127.0.0.1".into(), listener.local_addr().unwrap().port());
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                socket.read_buf(&mut request).await.unwrap();
+            }
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        });
+        let timers = DispatchTimers { connect: LONG, headers: LONG, deadline: Instant::now() + LONG };
+        let (head, body) = (RequestHead::post("/", "test"), Bytes::new());
+        let (_, body) = Upstream::new().dispatch(&endpoint, &head, &body, timers).await.unwrap();
+        (Incoming::new(body, 1, asked_usage), server)
+    }
+
+    /// What of a stream is shown before its end is known, what with its end, and how it ended.
+    #[track_caller]
+    fn check(
+        (sent, is_cut, asked_usage): (&[&str], bool, bool),
+        (before, with_end, end): (&[&str], &[&str], End),
+    ) -> impl Future<Output = Incoming> {
+        let place = std::panic::Location::caller();
+        let (sent, before, with_end) = (stream(sent), stream(before), stream(with_end));
+        async move {
+            let (mut incoming, _server) = incoming(&sent, is_cut, asked_usage).await;
+            let mut shown = Vec::new();
+            let ended = loop {
+                let read = timeout(LONG, incoming.read()).await.expect("an end in time");
+                if let Some(bytes) = incoming.shown_now() {
+                    shown.extend_from_slice(&bytes);
+                }
+                match read {
+                    Ok(Progress::None | Progress::Content) => {}
+                    Ok(Progress::Ended) => break End::Whole,
+                    Err(StreamFault::Error(_)) => break End::Error,
+                    Err(StreamFault::Cut) => break End::Cut,
+                    Err(StreamFault::Unfinished) => break End::Unfinished,
+                    Err(StreamFault::Garbled | StreamFault::Silent) => break End::Garbled,
+                }
+            };
+            assert_eq!(ended, end, "{place}: {sent}");
+            assert_eq!(String::from_utf8(shown).unwrap(), before, "{place}: {sent}");
+            if end == End::Whole {
+                assert_eq!(incoming.tail(), with_end, "{place}: {sent}");
+            }
+            incoming
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn the_typed_end_is_held_back_and_makes_an_answer_whole() {
+        // All of it came in one piece: nothing is shown before the record is safe.
+        check((&[ROLE, TEXT, STOP, MARK], false, false), (&[], &[ROLE, TEXT, STOP, MARK], End::Whole)).await;
+        check((&[TEXT, STOP, USAGE, MARK], false, true), (&[], &[TEXT, STOP, USAGE, MARK], End::Whole)).await;
+    }
+
+    #[tokio::test]
+    async fn a_missing_mark_is_added_and_what_follows_it_is_not_shown() {
+        check((&[TEXT, STOP], false, false), (&[], &[TEXT, STOP, MARK], End::Whole)).await;
+        check((&[TEXT, STOP], true, false), (&[], &[TEXT, STOP, MARK], End::Whole)).await;
+        check((&[TEXT, STOP, USAGE], false, true), (&[], &[TEXT, STOP, USAGE, MARK], End::Whole)).await;
+        check((&[TEXT, STOP, MARK, TEXT], false, false), (&[], &[TEXT, STOP, MARK], End::Whole)).await;
+    }
+
+    #[tokio::test]
+    async fn usage_is_learnt_and_hidden_from_who_did_not_ask() {
+        for asked in [false, true] {
+            let shown: &[&str] = if asked { &[TEXT, STOP, USAGE, MARK] } else { &[TEXT, STOP, MARK] };
+            let incoming = check((&[TEXT, STOP, USAGE, MARK], false, asked), (&[], shown, End::Whole)).await;
+            assert_eq!(incoming.output_tokens(), 7);
+        }
+        let incoming = check((&[TEXT, STOP, MARK], false, false), (&[], &[TEXT, STOP, MARK], End::Whole)).await;
+        assert_eq!((incoming.usage, incoming.output_tokens()), (None, 1), "two letters are a token");
+    }
+
+    #[tokio::test]
+    async fn the_mark_alone_ends_nothing() {
+        check((&[TEXT, MARK], false, false), (&[TEXT], &[], End::Unfinished)).await;
+        check((&[MARK], false, false), (&[], &[], End::Unfinished)).await;
+        check((&[TEXT], false, false), (&[TEXT], &[], End::Unfinished)).await;
+        check((&[], false, false), (&[], &[], End::Unfinished)).await;
+        check((&[ROLE, TEXT], true, false), (&[ROLE, TEXT], &[], End::Cut)).await;
+    }
+
+    #[tokio::test]
+    async fn a_malformed_event_is_left_out() {
+        let incoming = check(
+            (&[TEXT, HALF, "", "7", TEXT, STOP, MARK], false, false),
+            (&[], &[TEXT, TEXT, STOP, MARK], End::Whole),
+        )
+        .await;
+        assert_eq!(incoming.skipped, 3);
+    }
+
+    #[tokio::test]
+    async fn an_error_ends_the_stream_and_is_not_shown() {
+        let broken = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"error"}]}"#;
+        for error in [FAILED, broken] {
+            check((&[TEXT, error, TEXT, STOP, MARK], false, false), (&[TEXT], &[], End::Error)).await;
+            check((&[ROLE, error], false, false), (&[], &[], End::Error)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn signs_of_life_before_content_are_held_back() {
+        check((&[": ping", ROLE, ": ping"], false, false), (&[], &[], End::Unfinished)).await;
+        // A comment before content is nobody's; the role goes with the content.
+        check((&[": ping", ROLE, TEXT, ": after"], false, false), (&[ROLE, TEXT, ": after"], &[], End::Unfinished))
+            .await;
+    }
+
+    #[tokio::test]
+    async fn an_event_without_end_is_not_waited_for() {
+        let long = "x".repeat((1 << 20) + 1);
+        check((&[TEXT, &long], false, false), (&[TEXT], &[], End::Garbled)).await;
+    }
+}

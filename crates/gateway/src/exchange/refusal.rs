@@ -380,3 +380,175 @@ impl<'a> Wire<'a> {
 fn bounded(word: &str) -> String {
     word.chars().filter(|c| !c.is_control()).take(100).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use roundelay_routing::{AffinityUse, Instant, ModelId, Strategy, Target};
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Status, type and code, and whether the caller is asked to come back.
+    type Row = (u16, &'static str, Option<&'static str>, bool);
+
+    fn seconds(seconds: u64) -> Option<Duration> {
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// The refusal of an exchange whose one attempt failed so, where something reopens in 7 s.
+    fn failed(failure: Failure, status: Option<u16>) -> Refusal {
+        let failed = Failed { failure, status, reused_connection: false, had_content: false };
+        let clock = Clock::start();
+        let decision = Decision {
+            target: Target::Model(ModelId(0)),
+            strategy: Strategy::Weighted,
+            affinity: AffinityUse::NoConversation,
+            candidates: Vec::new(),
+            attempts: Vec::new(),
+            stop: None,
+        };
+        let stop = Stop { reason: StopReason::AttemptsSpent, retry_at: Some(clock.now() + Duration::from_secs(7)) };
+        Refusal::after(Some(failed), stop, &decision, &clock)
+    }
+
+    #[track_caller]
+    fn check(refusal: &Refusal, (status, kind, code, should_retry): Row) {
+        let wire = refusal.wire();
+        assert_eq!((wire.status, wire.kind, wire.code, wire.should_retry), (status, kind, code, should_retry), "{refusal:?}");
+        assert_eq!(wire.retry_after.is_some(), should_retry, "{refusal:?}");
+        let body: Value = serde_json::from_slice(&wire.body()).unwrap();
+        let error = body["error"].as_object().unwrap();
+        assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+        assert_eq!((&error["type"], &error["code"]), (&kind.into(), &code.into()), "{body}");
+        assert!(error.contains_key("param"), "{body}");
+    }
+
+    #[test]
+    fn every_class_of_failure_has_its_status() {
+        let class = |class, status| failed(Failure::new(class, "what the provider said"), status);
+        let bad = "invalid_request_error";
+        let up = "upstream_error";
+        for (of, status, row) in [
+            (Class::CallerBad, Some(422), (422, bad, None, false)),
+            (Class::CallerBad, Some(200), (400, bad, None, false)),
+            (Class::CallerTooLong, Some(413), (400, bad, Some("context_length_exceeded"), false)),
+            (Class::ContentPolicy, Some(403), (400, bad, Some("content_filter"), false)),
+            (Class::CallerAuth, Some(401), (502, up, None, false)),
+            (Class::UpstreamAuth, Some(401), (502, up, Some("upstream_auth"), false)),
+            (Class::UpstreamMoney, Some(402), (503, up, Some("no_deployment_with_credit"), false)),
+            (Class::QuotaWindow, Some(429), (429, "rate_limit_error", Some("rate_limit_exceeded"), true)),
+            (Class::RateLimit, Some(429), (429, "rate_limit_error", Some("rate_limit_exceeded"), true)),
+            (Class::RampLimit, Some(429), (429, "rate_limit_error", Some("rate_limit_exceeded"), true)),
+            (Class::Overload, Some(529), (503, up, Some("upstream_overloaded"), true)),
+            (Class::ServerError, Some(500), (502, up, Some("upstream_failed"), true)),
+            (Class::NotReady, Some(503), (502, up, Some("upstream_not_ready"), true)),
+            (Class::NotReady, Some(404), (404, "not_found_error", Some("model_not_found"), true)),
+            (Class::ConnectFail, None, (502, up, Some("upstream_unreachable"), true)),
+            (Class::FirstByteTimeout, None, (504, up, Some("upstream_timeout"), false)),
+            (Class::UncertainReset, None, (502, up, Some("upstream_reset"), false)),
+            (Class::PreContentStreamError, Some(200), (502, up, Some("upstream_failed"), true)),
+            (Class::MidStreamError, Some(200), (502, up, Some("upstream_failed"), false)),
+            (Class::EmptyOk, Some(200), (502, up, Some("empty_response"), true)),
+            (Class::TruncatedComplete, Some(200), (502, up, None, false)),
+            (Class::ClientGone, None, (502, up, None, false)),
+            (Class::GatewayLimit, None, (502, up, None, false)),
+        ] {
+            check(&class(of, status), row);
+        }
+    }
+
+    #[test]
+    fn the_providers_words_reach_the_caller_only_where_they_are_about_the_request() {
+        let words = |class, status| {
+            let mut failure = Failure::new(class, "what the provider said");
+            failure.kind = Some("their_type".to_owned());
+            failure.code = Some("their_code".to_owned());
+            failure.param = Some("their_param".to_owned());
+            let refusal = failed(failure, status);
+            let wire = refusal.wire();
+            let [kind, code, param] = [Some(wire.kind), wire.code, wire.param].map(|w| w.is_some_and(|w| w.starts_with("their")));
+            (kind, code, param, wire.message.contains("provider said"))
+        };
+        assert_eq!(words(Class::CallerBad, Some(400)), (true, true, true, true));
+        assert_eq!(words(Class::ContentPolicy, Some(400)), (true, true, true, true));
+        assert_eq!(words(Class::CallerTooLong, Some(400)), (false, false, false, true));
+        assert_eq!(words(Class::RateLimit, Some(429)), (false, false, false, true));
+        assert_eq!(words(Class::ServerError, Some(500)), (false, false, false, true));
+        assert_eq!(words(Class::UpstreamAuth, Some(401)), (false, false, false, false));
+        assert_eq!(words(Class::UpstreamMoney, Some(429)), (false, false, false, false));
+    }
+
+    #[test]
+    fn a_wait_is_told_in_a_header_when_it_is_short_and_in_the_body_when_it_is_long() {
+        let wire = |reopens_in| Wire::new(429, "rate_limit_error", "wait").waiting(reopens_in);
+        for (wait, header) in [(0, 100), (100, 100), (1_500, 1_500), (60_000, 60_000)] {
+            let told = wire(Some(Duration::from_millis(wait)));
+            assert_eq!((told.retry_after, told.reset_at), (Some(Duration::from_millis(header)), None), "{wait} ms");
+            assert!(told.should_retry);
+        }
+        let (before, told, after) = (unix_time(), wire(seconds(3600)), unix_time());
+        assert_eq!((told.retry_after, told.should_retry), (None, false));
+        let at = told.reset_at.unwrap().cast_unsigned();
+        assert!((before.as_secs() + 3600..=after.as_secs() + 3600).contains(&at), "{at}");
+        let body: Value = serde_json::from_slice(&told.body()).unwrap();
+        assert_eq!(body["error"]["reset_at"], at);
+        let silent = wire(None);
+        assert_eq!((silent.retry_after, silent.reset_at, silent.should_retry), (None, None, false));
+    }
+
+    #[test]
+    fn a_request_that_could_not_be_sent_says_what_stood_in_the_way() {
+        let until = Instant::from_start(Duration::from_secs(7));
+        let dead = |why| Some(Exclusion::Dead { why, until });
+        let unserved = |reason, because| Refusal::Unserved(Unserved { reason, reopens_in: seconds(7), because });
+        for (reason, because, row) in [
+            (StopReason::TooLong, None, (400, "invalid_request_error", Some("context_length_exceeded"), false)),
+            (StopReason::NoneEligible, Some(Exclusion::Window), (400, "invalid_request_error", Some("context_length_exceeded"), false)),
+            (StopReason::NoneEligible, Some(Exclusion::Capability("tools")), (400, "invalid_request_error", Some("unsupported_capability"), false)),
+            (StopReason::NoneEligible, Some(Exclusion::NotAllowed), (403, "permission_error", Some("model_not_allowed"), false)),
+            (StopReason::AllDead, dead(DeadReason::KeyEmpty), (503, "upstream_error", Some("no_deployment_with_credit"), false)),
+            (StopReason::AllDead, dead(DeadReason::KeyRejected), (502, "upstream_error", Some("upstream_auth"), false)),
+            (StopReason::AllDead, dead(DeadReason::QuotaWindow), (429, "rate_limit_error", Some("rate_limit_exceeded"), true)),
+            (StopReason::AllDead, dead(DeadReason::Missing), (404, "not_found_error", Some("model_not_found"), false)),
+            (StopReason::AllCooling, Some(Exclusion::Cooling { until }), (429, "rate_limit_error", Some("rate_limit_exceeded"), true)),
+            (StopReason::AllCooling, Some(Exclusion::BreakerOpen { until }), (503, "upstream_error", Some("no_deployment_available"), true)),
+            (StopReason::Busy, Some(Exclusion::Busy), (503, "overloaded_error", Some("concurrency_limit"), true)),
+            (StopReason::DeadlinePassed, None, (504, "upstream_error", Some("deadline_passed"), false)),
+            (StopReason::NoneEligible, None, (503, "upstream_error", Some("no_deployment_available"), true)),
+        ] {
+            check(&unserved(reason, because), row);
+        }
+    }
+
+    #[test]
+    fn what_the_caller_did_wrong_has_its_own_status() {
+        let bad = "invalid_request_error";
+        for (refusal, row) in [
+            (Refusal::Unauthorized(AuthRefusal::Revoked), (401, "authentication_error", Some("invalid_api_key"), false)),
+            (Refusal::NotFound("/x".to_owned()), (404, "not_found_error", None, false)),
+            (Refusal::Method("POST"), (405, bad, None, false)),
+            (Refusal::BodyTooLarge(1024), (413, bad, Some("request_too_large"), false)),
+            (Refusal::BodySlow, (408, bad, Some("body_too_slow"), false)),
+            (Refusal::BodyCut, (400, bad, Some("body_incomplete"), false)),
+            (Refusal::Encoded, (415, bad, None, false)),
+            (Refusal::HeadTooLarge, (431, bad, None, false)),
+            (Refusal::AddressTooLong, (414, bad, None, false)),
+            (Refusal::NotHttp, (400, bad, None, false)),
+            (Refusal::HeadSlow, (408, bad, None, false)),
+            (Refusal::unknown_model("x"), (404, "not_found_error", Some("model_not_found"), false)),
+            (Refusal::model_not_allowed("x"), (403, "permission_error", Some("model_not_allowed"), false)),
+            (Refusal::Broke(Box::new(Failure::new(Class::MidStreamError, "cut"))), (502, "upstream_error", Some("stream_interrupted"), false)),
+            (Refusal::Internal, (500, "server_error", Some("internal"), false)),
+        ] {
+            check(&refusal, row);
+        }
+    }
+
+    #[test]
+    fn a_callers_word_in_a_message_is_bounded() {
+        let refusal = Refusal::unknown_model(&"\n\u{7}é".repeat(300));
+        let message = refusal.wire().message.into_owned();
+        assert_eq!(message.matches('é').count(), 100);
+        assert!(!message.contains(char::is_control), "{message:?}");
+    }
+}

@@ -44,3 +44,57 @@ pub(super) fn message(refusal: &Refusal) -> Bytes {
     message.extend_from_slice(&body);
     message.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The headers that an SDK reads, as they are sent with a refusal.
+    #[track_caller]
+    fn check(refusal: &Refusal, headers: &[(&str, Option<&str>)]) {
+        let answer = respond(refusal, None);
+        for (name, expected) in headers {
+            let value = answer.headers().get(*name).map(|value| value.to_str().unwrap());
+            assert_eq!(value, *expected, "{name} of {refusal:?}");
+        }
+        assert_eq!(answer.status().as_u16(), refusal.wire().status);
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn official_clients_are_told_whether_to_come_back_and_who_may() {
+        let no = ("x-should-retry", Some("false"));
+        let unknown = Refusal::Unauthorized(crate::auth::AuthRefusal::Unknown);
+        check(&unknown, &[no, ("www-authenticate", Some("Bearer")), ("retry-after", None), ("retry-after-ms", None)]);
+        check(&Refusal::BodySlow, &[no, ("www-authenticate", None), ("retry-after", None), ("x-request-id", None)]);
+    }
+
+    #[test]
+    fn a_refusal_names_its_exchange() {
+        let id: ExchangeId = "x_0000000000001".parse().unwrap();
+        let answer = respond(&Refusal::Internal, Some(id));
+        assert_eq!(answer.headers()["x-roundelay-exchange"], "x_0000000000001");
+        assert_eq!(answer.headers()["x-request-id"], "x_0000000000001");
+    }
+
+    #[test]
+    fn a_refusal_in_raw_bytes_is_a_whole_response() {
+        for refusal in [Refusal::HeadSlow, Refusal::NotHttp, Refusal::HeadTooLarge, Refusal::AddressTooLong] {
+            let message = message(&refusal);
+            let mut fields = [httparse::EMPTY_HEADER; 16];
+            let mut response = httparse::Response::new(&mut fields);
+            let httparse::Status::Complete(head) = response.parse(&message).unwrap() else { panic!("{message:?}") };
+            assert_eq!(response.code, Some(refusal.wire().status));
+            let field = |name: &str| {
+                response
+                    .headers
+                    .iter()
+                    .find(|field| field.name == name)
+                    .map(|field| std::str::from_utf8(field.value).unwrap())
+            };
+            assert_eq!(field("connection"), Some("close"));
+            assert_eq!(field("content-length"), Some(&*(message.len() - head).to_string()));
+            assert_eq!(message[head..], refusal.wire().body());
+        }
+    }
+}

@@ -148,3 +148,160 @@ impl Head {
         self.fields.iter().filter_map(move |(name, value)| Some((text(name)?, text(value)?)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status, framing, whether the connection may serve again, and what lies behind the head.
+    type Read<'a> = (u16, Framing, bool, &'a str);
+
+    /// Reads a head that arrives in pieces; what lies behind it is left in the buffer.
+    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<(Head, BytesMut)>, &'static str> {
+        let mut buffer = BytesMut::new();
+        let mut read = None;
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            if read.is_none() {
+                read = Head::parse(&mut buffer)?;
+            }
+        }
+        Ok(read.map(|head| (head, buffer)))
+    }
+
+    /// Reads what was sent in one piece, in two pieces cut at every place, and byte by byte.
+    #[track_caller]
+    fn check(sent: &str, expected: Result<Read<'_>, &str>) {
+        let splits = (0..=sent.len()).map(|cut| vec![&sent.as_bytes()[..cut], &sent.as_bytes()[cut..]]);
+        for pieces in splits.chain([sent.as_bytes().chunks(1).collect()]) {
+            match (read(pieces), expected) {
+                (Ok(Some((head, rest))), Ok(expected)) => {
+                    let rest = std::str::from_utf8(&rest).unwrap();
+                    assert_eq!((head.status, head.framing, head.keeps_alive, rest), expected, "{sent:?}");
+                }
+                (Err(fault), Err(expected)) => assert_eq!(fault, expected, "{sent:?}"),
+                (read, expected) => panic!("{sent:?}: {read:?} instead of {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_body_is_known_from_the_head() {
+        check("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", Ok((200, Framing::Length(5), true, "hello")));
+        check("HTTP/1.1 200 OK\r\nContent-Length:  0 \r\n\r\n", Ok((200, Framing::Length(0), true, "")));
+        check(
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 5\r\n\r\n",
+            Ok((200, Framing::Length(5), true, "")),
+        );
+        check(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            Ok((200, Framing::Chunked, true, "0\r\n\r\n")),
+        );
+        check("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked \r\n\r\n", Ok((200, Framing::Chunked, true, "")));
+        check("HTTP/1.1 200 OK\r\n\r\nto the end", Ok((200, Framing::UntilClose, false, "to the end")));
+        check("HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n", Ok((204, Framing::Length(0), true, "")));
+        check("HTTP/1.1 304 Not Modified\r\n\r\n", Ok((304, Framing::Length(0), true, "")));
+        check("HTTP/1.1 599 \r\ncontent-length: 1\r\n\r\nx", Ok((599, Framing::Length(1), true, "x")));
+        // A line break without its carriage return is read all the same (RFC 9112 §2.2).
+        check("HTTP/1.1 200 OK\ncontent-length: 2\n\nok", Ok((200, Framing::Length(2), true, "ok")));
+    }
+
+    #[test]
+    fn a_head_that_says_two_things_is_not_believed() {
+        // With both, chunks end the body, and the connection is not used again (RFC 9112 §6.3).
+        check(
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+            Ok((200, Framing::Chunked, false, "")),
+        );
+        check("HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n", Err("two lengths that differ"));
+        check("HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\n", Err("a length that is not a number"));
+        check("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n", Err("a length that is not a number"));
+        check("HTTP/1.1 200 OK\r\ncontent-length:\r\n\r\n", Err("a length that is not a number"));
+        check("HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n", Err("a length that is not a number"));
+        check("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n", Err("a transfer coding other than chunked"));
+        check(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: gzip\r\n\r\n",
+            Err("a transfer coding other than chunked"),
+        );
+    }
+
+    #[test]
+    fn a_connection_serves_again_only_when_both_sides_can_tell() {
+        let rows = [
+            ("HTTP/1.1", "", true),
+            ("HTTP/1.1", "connection: close\r\n", false),
+            ("HTTP/1.1", "Connection: Close\r\n", false),
+            ("HTTP/1.1", "connection: x, close\r\n", false),
+            ("HTTP/1.1", "connection: keep-alive\r\n", true),
+            ("HTTP/1.0", "", false),
+            ("HTTP/1.0", "connection: keep-alive\r\n", true),
+            ("HTTP/1.0", "connection: close\r\n", false),
+        ];
+        for (version, field, keeps_alive) in rows {
+            let sent = format!("{version} 200 OK\r\n{field}content-length: 0\r\n\r\n");
+            check(&sent, Ok((200, Framing::Length(0), keeps_alive, "")));
+        }
+    }
+
+    #[test]
+    fn interim_answers_are_skipped_and_what_is_no_answer_is_refused() {
+        check(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 201 Created\r\ncontent-length: 1\r\n\r\nx",
+            Ok((201, Framing::Length(1), true, "x")),
+        );
+        check("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n", Err("a status outside 200–599"));
+        check("HTTP/1.1 600 What\r\n\r\n", Err("a status outside 200–599"));
+        check("HTTP/1.1 000 What\r\n\r\n", Err("a status outside 200–599"));
+        for garbage in
+            ["\x16\x03\x01 TLS\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "<html></html>\r\n\r\n"]
+        {
+            check(garbage, Err("an answer that is not HTTP"));
+        }
+    }
+
+    #[test]
+    fn fields_are_found_by_name_whatever_their_case_and_in_order() {
+        let sent = b"HTTP/1.1 200 OK\r\nX-One: 1\r\nx-two: \xff\r\nx-ONE: 2\r\ncontent-length: 0\r\n\r\n";
+        let (head, _) = read([&sent[..]]).unwrap().unwrap();
+        assert_eq!(head.header("x-one"), Some("1"));
+        assert_eq!(head.header("x-two"), None, "what is not text is left out");
+        let fields: Vec<_> = head.fields().collect();
+        assert_eq!(fields, [("X-One", "1"), ("x-ONE", "2"), ("content-length", "0")]);
+    }
+
+    /// Reads a head of that many bytes; with `is_whole`, its last four are the empty line.
+    #[track_caller]
+    fn check_size(bytes: usize, is_whole: bool, expected: Result<bool, &str>) {
+        let mut sent = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx: ".to_vec();
+        let end = if is_whole { 4 } else { 0 };
+        sent.resize(bytes - end, b'y');
+        sent.extend_from_slice(&b"\r\n\r\n"[..end]);
+        let read = read([&sent[..]]).map(|read| {
+            read.is_some_and(|(head, _)| head.header("x").is_some_and(|value| value.len() == bytes - 4 - 39))
+        });
+        assert_eq!(read, expected, "{bytes} bytes");
+    }
+
+    #[test]
+    fn a_head_has_at_most_64_kib_and_128_fields() {
+        check_size(HEAD_MAX - 1, true, Ok(true));
+        check_size(HEAD_MAX, true, Err("a head of more than 64 KiB"));
+        check_size(HEAD_MAX - 1, false, Ok(false));
+        check_size(HEAD_MAX, false, Err("a head of more than 64 KiB"));
+        for (count, fits) in [(FIELDS_MAX, true), (FIELDS_MAX + 1, false)] {
+            let sent = format!("HTTP/1.1 204 Fine\r\n{}\r\n", "a: b\r\n".repeat(count));
+            assert_eq!(read([sent.as_bytes()]).is_ok(), fits, "{count} fields");
+        }
+    }
+
+    #[test]
+    fn a_request_is_written_once_and_completed_for_each_body() {
+        let mut head = RequestHead::post("/v1/chat/completions", "host:8000");
+        head.field("accept-encoding", b"identity").field("x", b"1");
+        let expected = "POST /v1/chat/completions HTTP/1.1\r\nhost: host:8000\r\naccept-encoding: identity\r\nx: 1\r\n";
+        for length in [0, 1234] {
+            let message = String::from_utf8(head.message(length)).unwrap();
+            assert_eq!(message, format!("{expected}content-length: {length}\r\n\r\n"));
+        }
+    }
+}

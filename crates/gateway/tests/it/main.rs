@@ -2,7 +2,10 @@
 
 mod admin;
 mod config;
+mod exchange;
 mod rehearsal;
+mod reload;
+mod server;
 mod store;
 mod support;
 mod telemetry;

@@ -1,6 +1,7 @@
 //! The rehearsal provider on real sockets: every scenario does what its documentation says.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,23 +9,23 @@ use roundelay::rehearsal::{CLAUSES, Control, PROVIDER_ERRORS, Rehearsal, Rule, T
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 /// A provider that serves until it is dropped.
 struct Provider {
     addr: SocketAddr,
     control: Control,
-    _stop: oneshot::Sender<()>,
+    _serving: JoinSet<()>,
 }
 
 impl Provider {
     fn start() -> Self {
         let rehearsal = Rehearsal::bind(([127, 0, 0, 1], 0).into()).expect(CANNOT_FAIL);
         let (addr, control) = (rehearsal.local_addr(), rehearsal.control());
-        let (stop, stopped) = oneshot::channel::<()>();
-        tokio::task::spawn(rehearsal.serve(async move { drop(stopped.await) }));
-        Self { addr, control, _stop: stop }
+        let mut serving = JoinSet::new();
+        serving.spawn(rehearsal.serve(pending()));
+        Self { addr, control, _serving: serving }
     }
 
     async fn connect(&self) -> TcpStream {

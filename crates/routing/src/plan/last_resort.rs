@@ -97,8 +97,9 @@ impl Plan {
                 Err(Exclusion::Probing) => survey.reopens(now + PROBE_POLL, is_tried),
                 Err(Exclusion::Cooling { until }) => survey.reopens(until, is_tried),
                 Err(Exclusion::BreakerOpen { until } | Exclusion::EndpointOpen { until }) => {
-                    survey.reopens(until, is_tried);
-                    if !is_tried && self.passes_last_resort(router, id) {
+                    let early = self.passes_last_resort(router, id, now);
+                    survey.reopens(early.filter(|at| *at > now).map_or(until, |at| at.min(until)), is_tried);
+                    if !is_tried && early == Some(now) {
                         survey.early =
                             Some(survey.early.map_or((until, id), |early| early.min((until, id))));
                     }
@@ -115,10 +116,11 @@ impl Plan {
         survey
     }
 
-    fn passes_last_resort(&self, router: &Router, id: DeploymentId) -> bool {
+    fn passes_last_resort(&self, router: &Router, id: DeploymentId, now: Instant) -> Option<Instant> {
         let slots = self.catalog.slots(id);
-        router.deployments.at(slots.deployment).breaker.passes_last_resort()
-            && router.endpoints.at(slots.endpoint).breaker.passes_last_resort()
+        let deployment = router.deployments.at(slots.deployment).breaker.passes_last_resort(now)?;
+        let endpoint = router.endpoints.at(slots.endpoint).breaker.passes_last_resort(now)?;
+        Some(deployment.max(endpoint))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `SEED=n` replays one seed, `SEEDS=n` runs the first n.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ struct World {
     lost: Vec<(usize, bool, Instant)>,
     before: Vec<DeploymentHealth>,
     /// Open periods in which a probe was let through.
-    probed: BTreeSet<(usize, Instant)>,
+    probed: BTreeMap<(usize, Instant), Instant>,
     is_calm: bool,
     answered: u32,
 }
@@ -127,7 +127,7 @@ impl World {
             exchanges: Vec::new(),
             lost: Vec::new(),
             before: Vec::new(),
-            probed: BTreeSet::new(),
+            probed: BTreeMap::new(),
             is_calm: false,
             answered: 0,
         }
@@ -349,10 +349,9 @@ impl World {
             assert!(attempt.is_probe && !self.is_probed(which), "two probes at once");
         }
         if let Some(until) = health.open_until {
-            assert!(
-                attempt.is_probe && self.probed.insert((which, until)),
-                "two probes in one open period"
-            );
+            let earlier = self.probed.insert((which, until), self.now);
+            let is_spaced = earlier.is_none_or(|at| self.now >= at + Settings::default().breaker.open);
+            assert!(attempt.is_probe && is_spaced, "two early probes within the first open period's length");
             note(seen, "early probe");
         }
         let names = [

@@ -127,10 +127,10 @@ impl Table {
             let first = one.first_content.map_or_else(|| "-".to_owned(), |first| format!("{} ms", first.as_millis()));
             let _ = writeln!(
                 frame,
-                "{:<22} {}{} {:>5.1} %  {colour}{breaker:<10}\x1b[0m {success:>7}  {:>9}  {first:>9}",
+                "{:<22} {}{} {:>6.1} %  {colour}{breaker:<10}\x1b[0m {success:>7}  {:>9}  {first:>9}",
                 one.name,
                 "█".repeat(filled),
-                "·".repeat(BAR + 1 - filled.min(BAR)),
+                "·".repeat(BAR - filled.min(BAR)),
                 share * 100.0,
                 one.in_flight
             );
