@@ -91,7 +91,7 @@ impl App {
     /// # Errors
     /// See [`StartFault`]; each says what to do.
     pub fn open(mut config: Config, data: &Path, redactor: &Redactor) -> Result<Self, StartFault> {
-        redactor.learn(config.secrets());
+        redactor.learn(&config.secrets());
         if config.server.workers == 0 {
             config.server.workers = thread::available_parallelism().map_or(1, usize::from);
         }

@@ -85,8 +85,8 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 impl Config {
     /// Every secret of it: what must appear in no log.
-    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.providers.iter().flat_map(|provider| &provider.api_keys)
+    pub fn secrets(&self) -> Vec<Secret> {
+        self.providers.iter().flat_map(Provider::secrets).collect()
     }
 }
 

@@ -19,12 +19,12 @@ mod snapshot;
 
 use std::sync::Arc;
 
-use roundelay_routing::{Plan, Step};
+use roundelay_routing::{AttemptKind, Plan, Step};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
 pub use self::{
-    answer::{Answer, AnswerBody, name_exchange},
+    answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     call::Inbound,
     decision::{explain_stop, write_preview},
     gateway::{Gateway, Worker},
@@ -34,9 +34,9 @@ pub use self::{
 use self::{
     attempt::Attempted,
     call::Call,
-    caller::{CallerLeft, CallerSide},
+    caller::{CallerSide, Interruption},
     draft::Draft,
-    gateway::Lease,
+    gateway::Flight,
     outcome::Failed,
 };
 
@@ -62,8 +62,8 @@ enum Ending {
     Refused(Refusal),
     /// The answer broke off after content was shown.
     Cut(Refusal),
-    /// Nobody waits any more.
-    CallerLeft,
+    /// It was not carried on from this side.
+    Interrupted(Interruption),
 }
 
 async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
@@ -86,7 +86,7 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
         }
     };
     // The record is safe before the caller can know that the exchange has ended.
-    draft.record(gateway, &ending);
+    draft.record(gateway, &ending, caller.has_begun());
     caller.conclude(ending);
 }
 
@@ -107,13 +107,16 @@ async fn pursue(
             Step::Attempt(attempt) => attempt,
             Step::Wait(until) => match caller.attend(sleep_until(gateway.clock.instant(until))).await {
                 Ok(()) => continue,
-                Err(CallerLeft) => return Ending::CallerLeft,
+                Err(why) => return Ending::Interrupted(why),
             },
             Step::Stop(stop) => {
                 return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock));
             }
         };
-        let mut lease = Lease::new(gateway, attempt);
+        if let (AttemptKind::Fallback, Some(failed)) = (attempt.kind, &last) {
+            gateway.metrics.fallback(failed.failure.class.name());
+        }
+        let mut flight = Flight::new(gateway, attempt);
         let deployment = call.snapshot.deployment(attempt.deployment);
         draft.attempt_begins(&attempt, &deployment.name);
         let attempted = {
@@ -122,33 +125,38 @@ async fn pursue(
             caller.attend(attempt).await
         };
         match attempted {
-            Err(CallerLeft) => {
+            Err(why) => {
                 draft.attempt_ends(gateway, deployment, "abandoned");
-                return Ending::CallerLeft;
+                return Ending::Interrupted(why);
             }
             Ok(Attempted::Failed(failed)) => {
                 draft.attempt_ends(gateway, deployment, failed.failure.class.name());
-                lease.fail(plan, &failed.outcome());
-                last = Some(failed);
+                flight.fail(plan, &failed.outcome());
+                last = Some(match last {
+                    Some(earlier) => earlier.or_more_telling(failed),
+                    None => failed,
+                });
             }
             Ok(Attempted::Whole(whole)) => {
                 draft.learn_whole(&whole, deployment);
                 draft.attempt_ends(gateway, deployment, "answered");
-                lease.commit(draft.elapsed_in_attempt());
-                lease.succeed(draft.elapsed_in_attempt(), whole.output_tokens());
+                flight.commit(draft.elapsed_in_attempt());
+                flight.succeed(draft.elapsed_in_attempt(), whole.output_tokens());
                 return Ending::Whole(whole.into_answer(inbound.id, deployment, attempt.number));
             }
             Ok(Attempted::Opened(mut incoming)) => {
-                lease.commit(draft.elapsed_in_attempt());
+                flight.commit(draft.elapsed_in_attempt());
                 draft.content_begins();
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
                 caller.open(deployment, attempt.number);
-                let relayed = relay::relay(&mut incoming, caller, call, deployment).await;
+                let relayed = relay::relay(&mut incoming, caller, deployment).await;
                 draft.learn_stream(&incoming, deployment);
-                let ending = lease.conclude(relayed, &incoming, draft, deployment);
-                // The connection may serve again once the answer's framing has been read to its end as well.
-                worker.tasks.spawn(incoming.read_rest());
+                let ending = flight.conclude(relayed, &incoming, draft, deployment);
+                if let Ending::Streamed(_) = ending {
+                    // The connection may serve again once the answer's framing has been read to its end as well.
+                    worker.tasks.spawn(incoming.read_rest());
+                }
                 return ending;
             }
         }

@@ -8,6 +8,7 @@ mod routes;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    pin::pin,
     sync::Arc,
     thread,
     time::Duration,
@@ -20,6 +21,8 @@ use crate::exchange::{Gateway, Worker};
 
 /// Connections that wait to be accepted by one runtime.
 const BACKLOG: i32 = 1024;
+/// How long exchanges that are told to end may take to do so.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Pause after an `accept` that failed for want of file descriptors: they come back when connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -84,14 +87,20 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 fn run(worker: Arc<Worker>, listener: TcpListener, stop: watch::Receiver<bool>) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a reactor can be made");
     runtime.block_on(async move {
-        accept(&worker, listener, stop).await;
+        tokio::select! {
+            () = accept(&worker, listener, stop) => {}
+            () = worker.upstream.sweep() => {}
+        }
         let drain = worker.gateway.server.drain;
         let quiet = async {
             worker.gateway.connections.idle().await;
             worker.tasks.idle().await;
         };
-        if timeout(drain, quiet).await.is_err() {
-            tracing::warn!(exchanges = worker.tasks.running(), "draining took too long; what still ran was ended");
+        let mut quiet = pin!(quiet);
+        if timeout(drain, &mut quiet).await.is_err() {
+            // What still runs is told to end, records itself and tells its caller.
+            worker.gateway.ending.send_replace(true);
+            let _ = timeout(LAST_WORDS, quiet).await;
         }
     });
 }

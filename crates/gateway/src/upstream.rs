@@ -49,6 +49,10 @@ pub struct DispatchTimers {
     pub deadline: Instant,
 }
 
+/// A server that has closed an idle connection says so within a round trip of the next request; one that takes longer
+/// may have begun to work.
+const CLOSED_AT_ONCE: Duration = Duration::from_millis(500);
+
 /// Connections to providers, of one runtime: a socket belongs to the reactor it was made in.
 #[derive(Debug, Default)]
 pub struct Upstream {
@@ -60,6 +64,14 @@ impl Upstream {
     /// A client without connections.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Closes connections that have been idle too long, for ever.
+    pub async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(idle::IDLE_MAX / 3).await;
+            self.idle.sweep();
+        }
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -76,16 +88,29 @@ impl Upstream {
         let (mut stream, is_reused) = self.connection(endpoint, timers).await?;
         let message = head.message(body.len());
         // From here the request may have reached the provider, and may cost money.
-        let closed = |e| if is_reused { DispatchFault::ClosedIdle(e) } else { DispatchFault::Reset(e) };
-        let until = timers.deadline.min(Instant::now() + timers.headers);
-        match timeout_at(until, stream.send(&message, body)).await {
-            Err(_) => return Err(DispatchFault::Silent),
-            // A provider may answer and close before it read the whole body (413, 401): look for its answer.
-            Ok(Err(e)) if e.kind() != io::ErrorKind::BrokenPipe => return Err(closed(e)),
-            Ok(_) => {}
-        }
+        let began = Instant::now();
+        let closed = |e| {
+            if is_reused && began.elapsed() < CLOSED_AT_ONCE {
+                // Its siblings have waited as long: the next attempt gets a fresh connection.
+                self.idle.forget(endpoint.origin());
+                DispatchFault::ClosedIdle(e)
+            } else {
+                DispatchFault::Reset(e)
+            }
+        };
+        let until = timers.deadline.min(began + timers.headers);
         let mut buffer = BytesMut::new();
-        let head = loop {
+        let is_sent = match timeout_at(until, stream.send(&message, body, &mut buffer)).await {
+            Err(_) => return Err(DispatchFault::Silent),
+            Ok(Ok(is_sent)) => is_sent,
+            // A provider may answer and close before it read the whole body (413, 401): look for its answer.
+            Ok(Err(e)) if e.kind() == io::ErrorKind::BrokenPipe => false,
+            Ok(Err(e)) => return Err(closed(e)),
+        };
+        let mut head = loop {
+            if let Some(head) = Head::parse(&mut buffer).map_err(DispatchFault::Garbled)? {
+                break head;
+            }
             match timeout_at(until, stream.read_into(&mut buffer)).await {
                 Err(_) => return Err(DispatchFault::Silent),
                 Ok(Ok(0)) if buffer.is_empty() => return Err(closed(io::ErrorKind::UnexpectedEof.into())),
@@ -94,10 +119,8 @@ impl Upstream {
                 Ok(Err(e)) => return Err(DispatchFault::Reset(e)),
                 Ok(Ok(_)) => {}
             }
-            if let Some(head) = Head::parse(&mut buffer).map_err(DispatchFault::Garbled)? {
-                break head;
-            }
         };
+        head.keeps_alive &= is_sent;
         let body = Body::new(&head, buffer, stream, endpoint.origin().clone(), Arc::clone(&self.idle));
         Ok((head, body))
     }

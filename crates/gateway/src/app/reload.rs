@@ -77,7 +77,7 @@ impl Reloader {
         if (config.server.listen, config.server.admin) != (self.gateway.server.listen, self.gateway.server.admin) {
             events::config_warning("`[server]` has changed: its settings take effect at the next start");
         }
-        self.redactor.learn(config.secrets());
+        self.redactor.learn(&config.secrets());
         let snapshot = Snapshot::adopt(config, &mut self.gateway.router())?;
         self.gateway.snapshot.store(Arc::new(snapshot));
         Ok(())

@@ -52,7 +52,7 @@ impl Demo {
             let traffic = Traffic::start(stage.tasks(), stage.callers_address(), stage.key(), self.callers);
             let ended = self.play(&stage, &traffic, common.json).await;
             traffic.stop();
-            stage.strike();
+            stage.strike().await;
             ended
         })
     }
@@ -66,6 +66,7 @@ impl Demo {
             tokio::select! {
                 _ = frames.tick() => {}
                 _ = signal::ctrl_c() => break,
+                () = stage.ended() => break,
             }
             let elapsed = began.elapsed();
             if self.seconds.is_some_and(|seconds| elapsed.as_secs() >= seconds) {

@@ -50,6 +50,12 @@ impl Provider {
     /// the router adapts to, holds calls back.
     const CONCURRENCY_MAX: u32 = 10_000;
 
+    /// Its keys, and the values of its headers, which may be keys as well. One of less than 6 bytes is no secret.
+    pub fn secrets(&self) -> impl Iterator<Item = Secret> {
+        let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).map(Secret::new);
+        self.api_keys.iter().cloned().chain(headers).filter(|secret| secret.expose().len() >= 6)
+    }
+
     /// The timers of a model here: what the model wrote, then what the provider wrote, then the defaults.
     pub(super) fn timeouts_for(&self, model: &TimeoutsWritten, is_reasoning: bool) -> Timeouts {
         let defaults = default_timeouts(&self.base_url);

@@ -1,7 +1,6 @@
 //! What an exchange gives to the server: a status, headers, and a body that is there or comes by and by.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -11,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use roundelay_ledger::ExchangeId;
 
+pub use super::pipe::BrokenOff;
 use super::pipe::PipeReader;
 
 /// An answer on its way to the caller.
@@ -63,13 +63,13 @@ pub enum AnswerBody {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream(reader) => Pin::new(reader).poll_read(cx).map(|frame| frame.map(Ok)),
+            Self::Stream(reader) => Pin::new(reader).poll_read(cx),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
-    failure::{Headers, Seen, classify},
+    failure::{Headers, Seen},
     openai::answer::Answer as Scanned,
 };
 use tokio::time::{Instant, timeout_at};
@@ -20,7 +20,6 @@ use super::{
     snapshot::Deployment,
 };
 use crate::{
-    common::clock::unix_time,
     upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead},
 };
 
@@ -100,7 +99,8 @@ pub(super) async fn make(
     let mut incoming = Box::new(Incoming::new(answer, request.choices, request.include_usage));
     let until = call.deadline.min(began + deployment.timeouts.first_content);
     while !incoming.has_content {
-        let seen = match timeout_at(until, incoming.read()).await {
+        let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
+        let seen = match timeout_at(until.min(silent), incoming.read()).await {
             Ok(Ok(Progress::None | Progress::Content | Progress::Ended)) => continue,
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
@@ -118,7 +118,8 @@ pub(super) async fn make(
     Attempted::Opened(incoming)
 }
 
-/// The head of the upstream's request: ours, and of the caller's only what is the vendor's own business.
+/// The head of the upstream's request: ours, and of the caller's only what is the vendor's own business, and agents' names for
+/// their sessions.
 ///
 /// Everything else stays here: hop-by-hop fields, credentials, cookies, what is meant for the gateway, and the
 /// OpenAI organisation and project, which name an account of the caller's.
@@ -127,7 +128,8 @@ fn request_head(inbound: &Inbound, deployment: &Deployment) -> RequestHead {
     for (name, value) in &inbound.headers {
         let name = name.as_str();
         let is_vendors = name.starts_with("openai-") || name.starts_with("anthropic-");
-        if is_vendors && !matches!(name, "openai-organization" | "openai-project") {
+        let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
+        if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
             head.field(name, value.as_bytes());
         }
     }
@@ -147,8 +149,7 @@ fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
 }
 
 fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
-    let failure = classify(deployment.flavour, seen, unix_time().as_secs().cast_signed());
-    Failed { failure, status, reused_connection: false, had_content: false }
+    Failed { failure: deployment.classify(seen), status, reused_connection: false, had_content: false }
 }
 
 fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {

@@ -26,6 +26,8 @@ pub struct Inbound {
     pub id: ExchangeId,
     /// When its head had been read.
     pub received: Instant,
+    /// When its body had been read as well.
+    pub taken: Instant,
     /// Who asks.
     pub caller: Arc<Caller>,
     /// What is asked for.

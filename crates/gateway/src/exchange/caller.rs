@@ -4,7 +4,7 @@ use std::{future::pending, pin::pin, time::Duration};
 
 use roundelay_ledger::ExchangeId;
 use tokio::{
-    sync::oneshot,
+    sync::{oneshot, watch},
     time::{Instant, sleep_until, timeout},
 };
 
@@ -20,13 +20,18 @@ use super::{
 /// Where the head of the answer goes.
 pub(super) type Reply = oneshot::Sender<Result<Answer, Refusal>>;
 
-/// The caller hung up, or has not taken what was written for longer than the settings allow.
+/// Why an exchange is not carried on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CallerLeft;
+pub(super) enum Interruption {
+    /// The caller hung up, or has not taken what was written for longer than the settings allow.
+    CallerLeft,
+    /// The gateway stops, and has waited as long as its settings allow.
+    Stopping,
+}
 
-impl From<pipe::CallerLeft> for CallerLeft {
+impl From<pipe::CallerLeft> for Interruption {
     fn from(_: pipe::CallerLeft) -> Self {
-        Self
+        Self::CallerLeft
     }
 }
 
@@ -43,6 +48,9 @@ pub(super) struct CallerSide {
     next_sign: Option<Instant>,
     keep_alive: Duration,
     stall_max: Duration,
+    ending: watch::Receiver<bool>,
+    /// The name that was asked for; known once the request was understood.
+    asked: String,
 }
 
 #[derive(Debug)]
@@ -63,11 +71,14 @@ impl CallerSide {
             next_sign: Some(inbound.received + gateway.server.header_hold),
             keep_alive: gateway.server.keep_alive_comment,
             stall_max: gateway.server.client_write_stall,
+            ending: gateway.ending.subscribe(),
+            asked: String::new(),
         }
     }
 
     /// Only a stream shows life before its content: any other answer has one status and one body.
     pub(super) fn learn_call(&mut self, call: &Call) {
+        self.asked.clone_from(&call.request.model);
         if !call.request.stream {
             self.next_sign = None;
         }
@@ -76,11 +87,13 @@ impl CallerSide {
     /// Does the work, while the caller is kept waiting; stops it when the caller leaves.
     ///
     /// Not cancel-safe where `work` is not.
-    pub(super) async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CallerLeft> {
+    pub(super) async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interruption> {
         let mut work = pin!(work);
+        let mut ending = self.ending.clone();
         loop {
+            let next_sign = self.next_sign;
             let sign = async {
-                match self.next_sign {
+                match next_sign {
                     Some(at) => sleep_until(at).await,
                     None => pending().await,
                 }
@@ -88,7 +101,8 @@ impl CallerSide {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                () = left(&mut self.shown) => return Err(CallerLeft),
+                _ = ending.wait_for(|ending| *ending) => return Err(Interruption::Stopping),
+                () = left(&mut self.shown) => return Err(Interruption::CallerLeft),
                 () = sign => self.show_life()?,
             }
         }
@@ -100,14 +114,19 @@ impl CallerSide {
     }
 
     /// Shows bytes of a stream, and waits while the caller has too many unread.
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), CallerLeft> {
-        let Shown::Stream(pipe) = &self.shown else { return Err(CallerLeft) };
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Interruption> {
+        let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
         pipe.write(bytes)?;
         self.next_sign = Some(Instant::now() + self.keep_alive);
         match timeout(self.stall_max, pipe.room()).await {
             Ok(room) => Ok(room?),
-            Err(_) => Err(CallerLeft),
+            Err(_) => Err(Interruption::CallerLeft),
         }
+    }
+
+    /// Whether a status has been shown, which is 200 then.
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(self.shown, Shown::Nothing(_))
     }
 
     /// Shows how the exchange ended.
@@ -120,17 +139,27 @@ impl CallerSide {
             }
             (Shown::Stream(pipe), Ending::Streamed(tail)) => {
                 let _ = pipe.write(&tail);
+                pipe.end();
             }
             (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
-                let _ = pipe.write(&refusal.wire().event(self.id));
+                let _ = pipe.write(&refusal.wire().event(self.id, &self.asked));
+                pipe.end();
             }
+            (Shown::Nothing(reply), Ending::Interrupted(Interruption::Stopping)) => {
+                drop(reply.send(Err(Refusal::Stopping)));
+            }
+            (Shown::Stream(pipe), Ending::Interrupted(Interruption::Stopping)) => {
+                let _ = pipe.write(&Refusal::Stopping.wire().event(self.id, &self.asked));
+                pipe.end();
+            }
+            // A stream whose caller left is broken off by the pipe's end going unsaid.
             (Shown::Nothing(_) | Shown::Stream(_), _) | (Shown::Everything, _) => {}
         }
     }
 
-    fn show_life(&mut self) -> Result<(), CallerLeft> {
+    fn show_life(&mut self) -> Result<(), Interruption> {
         self.begin_stream(None);
-        let Shown::Stream(pipe) = &self.shown else { return Err(CallerLeft) };
+        let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
         pipe.write(KEEP_ALIVE)?;
         self.next_sign = Some(Instant::now() + self.keep_alive);
         Ok(())

@@ -10,6 +10,7 @@ use super::{
     Ending, Refusal,
     attempt::Whole,
     call::{Call, Inbound},
+    caller::Interruption,
     decision,
     gateway::Gateway,
     incoming::Incoming,
@@ -25,6 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Draft {
     received: Instant,
+    taken: Instant,
     attempt_began: Instant,
     first_content: Option<Instant>,
     first_dispatch: Option<Duration>,
@@ -59,6 +61,7 @@ impl Draft {
         };
         Self {
             received: inbound.received,
+            taken: inbound.taken,
             attempt_began: inbound.received,
             first_content: None,
             first_dispatch: None,
@@ -84,7 +87,7 @@ impl Draft {
     pub(super) fn attempt_begins(&mut self, attempt: &Attempt, deployment: &str) {
         self.attempt_began = Instant::now();
         let since = self.attempt_began.saturating_duration_since(self.received);
-        self.first_dispatch.get_or_insert(since);
+        self.first_dispatch.get_or_insert(self.attempt_began.saturating_duration_since(self.taken));
         self.record.attempts.push(AttemptRecord {
             number: attempt.number,
             deployment: deployment.to_owned(),
@@ -174,7 +177,7 @@ impl Draft {
     }
 
     /// Writes the record, before the caller can know that the exchange has ended.
-    pub(super) fn record(mut self, gateway: &Gateway, ending: &Ending) {
+    pub(super) fn record(mut self, gateway: &Gateway, ending: &Ending, has_begun: bool) {
         let duration = self.received.elapsed();
         let (outcome, status) = match ending {
             Ending::Whole(answer) => ("answered", answer.status().as_u16()),
@@ -183,8 +186,11 @@ impl Draft {
             Ending::Refused(refusal) => ("refused", refusal.wire().status),
             Ending::Cut(_) => ("cut", 200),
             // Nginx's status for a caller who closed first.
-            Ending::CallerLeft => ("abandoned", 499),
+            Ending::Interrupted(Interruption::CallerLeft) => ("abandoned", 499),
+            Ending::Interrupted(Interruption::Stopping) => ("cut", Refusal::Stopping.wire().status),
         };
+        // Whoever was shown a status was shown 200; what followed was said in the stream.
+        let status = if has_begun { 200 } else { status };
         if let Ending::Refused(refusal) | Ending::Cut(refusal) = ending {
             let code = || refusal.wire().code.map(|code| Cow::Owned(code.to_owned()));
             self.record.failure = refusal.class().map(|class| Cow::Borrowed(class.name())).or_else(code);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use roundelay_routing::{Attempt, Fault, Outcome, Plan, Router};
 
+use tokio::sync::watch;
+
 use super::{
     Ending, Refusal,
     draft::Draft,
@@ -39,6 +41,8 @@ pub struct Gateway {
     pub metrics: Metrics,
     /// Callers' connections.
     pub connections: Tasks,
+    /// Turns true when exchanges must end at once.
+    pub ending: watch::Sender<bool>,
     /// What time it is.
     pub clock: Clock,
     /// Keeps one tenant from guessing another's conversation.
@@ -66,6 +70,7 @@ impl Gateway {
             ids,
             metrics: Metrics::new(),
             connections: Tasks::default(),
+            ending: watch::Sender::new(false),
             clock: Clock::start(),
             conversation_seed: u64::from_ne_bytes(seed),
             router: Mutex::new(router),
@@ -98,13 +103,13 @@ impl Worker {
 
 /// An attempt that the router counts as in flight. Dropped without a report, it is given back as abandoned.
 #[derive(Debug)]
-pub(super) struct Lease<'a> {
+pub(super) struct Flight<'a> {
     gateway: &'a Gateway,
     attempt: Attempt,
     is_open: bool,
 }
 
-impl<'a> Lease<'a> {
+impl<'a> Flight<'a> {
     pub(super) fn new(gateway: &'a Gateway, attempt: Attempt) -> Self {
         Self { gateway, attempt, is_open: true }
     }
@@ -144,10 +149,10 @@ impl<'a> Lease<'a> {
                 self.report(&Outcome::MidStream);
                 Ending::Cut(Refusal::Broke(Box::new(failure)))
             }
-            Relayed::CallerLeft => {
+            Relayed::Interrupted(why) => {
                 draft.attempt_ends(self.gateway, deployment, "abandoned");
                 self.report(&Outcome::Abandoned);
-                Ending::CallerLeft
+                Ending::Interrupted(why)
             }
         }
     }
@@ -158,7 +163,7 @@ impl<'a> Lease<'a> {
     }
 }
 
-impl Drop for Lease<'_> {
+impl Drop for Flight<'_> {
     fn drop(&mut self) {
         if self.is_open {
             self.report(&Outcome::Abandoned);

@@ -20,6 +20,8 @@ use crate::upstream::{self, ReadFault};
 const DONE: &[u8] = b"data: [DONE]\n\n";
 /// How long the framing behind an answer's last event may take before the connection is given up.
 const REST_MAX: Duration = Duration::from_millis(250);
+/// What may come before the first content, in bytes: a role and some lifecycle frames are a thousandth of it.
+const HELD_BACK_MAX: usize = 1 << 20;
 /// Bytes of content to a token, where the upstream did not count: the usual figure for English prose.
 const BYTES_PER_TOKEN: u64 = 4;
 
@@ -101,6 +103,11 @@ impl Incoming {
         self.terminal.is_whole()
     }
 
+    /// Whether nothing more will come: the answer is whole, and so are its trimmings.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// The bytes that may be shown now: all so far, or none of the typed terminal and what follows it, which
     /// [`Self::tail`] gives.
     pub(super) fn shown_now(&mut self) -> Option<Bytes> {
@@ -110,6 +117,10 @@ impl Incoming {
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
     pub(super) fn tail(&mut self) -> Bytes {
+        // A last event may have come without its blank line; another one ends nothing twice.
+        if !self.out.is_empty() && !self.out.ends_with(b"\n\n") {
+            self.out.extend_from_slice(b"\n\n");
+        }
         self.out.extend_from_slice(DONE);
         self.out.split().freeze()
     }
@@ -171,6 +182,9 @@ impl Incoming {
         self.content_bytes += chunk.content_bytes as u64;
         if !is_hidden(&chunk, self.caller_asked_usage) {
             self.out.extend_from_slice(&event.raw);
+        }
+        if !self.has_content && self.out.len() > HELD_BACK_MAX {
+            return Err(StreamFault::Garbled);
         }
         // Some servers forget `[DONE]`; behind the last choice and its usage there is nothing to wait for.
         self.is_over = chunk.usage_only && self.is_whole();

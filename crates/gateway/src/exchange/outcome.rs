@@ -16,6 +16,15 @@ pub(super) struct Failed {
 }
 
 impl Failed {
+    /// Of two failures of one exchange, the one to tell the caller: that our account at one provider is in trouble says
+    /// less than what another provider answered.
+    pub(super) fn or_more_telling(self, later: Self) -> Self {
+        let is_ours = |failed: &Self| {
+            matches!(failed.failure.class, Class::UpstreamAuth | Class::UpstreamMoney | Class::NotReady)
+        };
+        if is_ours(&later) && !is_ours(&self) { self } else { later }
+    }
+
     /// The failure as the router thinks of it.
     pub(super) fn outcome(&self) -> Fault {
         let failure = &self.failure;
@@ -36,7 +45,11 @@ impl Failed {
             Class::QuotaWindow => FaultKind::QuotaWindow,
             Class::RateLimit => FaultKind::RateLimited,
             Class::RampLimit => FaultKind::Ramp,
-            Class::Overload | Class::ServerError | Class::PreContentStreamError if self.had_content => FaultKind::Reset,
+            Class::Overload | Class::ServerError | Class::PreContentStreamError
+                if self.had_content || self.failure.uncertain =>
+            {
+                FaultKind::Reset
+            }
             Class::Overload => FaultKind::Overloaded,
             Class::ServerError | Class::PreContentStreamError | Class::MidStreamError => {
                 FaultKind::ServerError { at_endpoint: self.failure.at_endpoint }

@@ -4,6 +4,7 @@
 //! slow caller gets fewer, larger writes; and the writer waits once too much lies unread.
 
 use std::{
+    fmt,
     future::poll_fn,
     mem,
     pin::Pin,
@@ -21,6 +22,7 @@ const UNREAD_MAX: usize = 256 * 1024;
 struct State {
     unread: BytesMut,
     is_ended: bool,
+    is_broken_off: bool,
     reader_left: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -36,7 +38,21 @@ pub(super) fn pipe() -> (PipeWriter, PipeReader) {
     (PipeWriter(Arc::clone(&state)), PipeReader(state))
 }
 
-/// The exchange's end. Dropping it ends the stream; what was written is still read.
+/// What was written went no further: the writer was dropped before it said that the stream had ended.
+///
+/// A connection that ends in this way shows its reader that something is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrokenOff;
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer was broken off")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
+/// The exchange's end. Dropped without [`PipeWriter::end`], it breaks the stream off.
 #[derive(Debug)]
 pub(super) struct PipeWriter(Arc<Mutex<State>>);
 
@@ -89,10 +105,17 @@ impl PipeWriter {
 
 }
 
+impl PipeWriter {
+    /// Ends the stream; what was written is still read.
+    pub(super) fn end(self) {
+        lock(&self.0).is_ended = true;
+    }
+}
+
 impl Drop for PipeWriter {
     fn drop(&mut self) {
         let mut state = lock(&self.0);
-        state.is_ended = true;
+        state.is_broken_off = !state.is_ended;
         wake(state, |state| state.reader.take());
     }
 }
@@ -103,15 +126,18 @@ pub struct PipeReader(Arc<Mutex<State>>);
 
 impl PipeReader {
     /// The next piece; `None` is the end.
-    pub(super) fn poll_read(self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+    pub(super) fn poll_read(self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let mut state = lock(&self.0);
         if !state.unread.is_empty() {
             let piece = mem::take(&mut state.unread).freeze();
             wake(state, |state| state.writer.take());
-            return Poll::Ready(Some(Frame::data(piece)));
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         if state.is_ended {
             return Poll::Ready(None);
+        }
+        if state.is_broken_off {
+            return Poll::Ready(Some(Err(BrokenOff)));
         }
         state.reader = Some(cx.waker().clone());
         Poll::Pending

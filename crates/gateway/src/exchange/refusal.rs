@@ -19,9 +19,9 @@ use crate::{
 /// Official SDKs obey a `retry-after` of up to 60 s (Node) or 120 s (Python); a longer one makes some sleep for days.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
-const NO_CREDIT: &str = "no provider behind this name has credit left: an operator must top up an account there";
+const NO_CREDIT: &str = "the gateway's account at the provider has no credit left: an operator must top it up";
 const KEY_REFUSED: &str =
-    "every provider behind this name has refused the gateway's key: an operator must replace it in the configuration";
+    "the provider refused the gateway's key: an operator must replace it in the configuration";
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub enum Refusal {
     Broke(Box<Failure>),
     /// No attempt could be made.
     Unserved(Unserved),
+    /// The gateway stops.
+    Stopping,
     /// A fault of ours.
     Internal,
 }
@@ -120,9 +122,12 @@ impl Refusal {
     /// Why an exchange that went through its candidates has no answer.
     pub(super) fn after(last: Option<Failed>, stop: Stop, decision: &Decision, clock: &Clock) -> Self {
         let reopens_in = stop.retry_at.map(|at| at.saturating_duration_since(clock.now()));
+        let is_account = |failed: &Failed| matches!(failed.failure.class, Class::UpstreamAuth | Class::UpstreamMoney);
+        // Where others may serve again soon, that is what a caller should know, not the trouble with one account.
+        let last = last.filter(|failed| stop.reason != StopReason::AllCooling || !is_account(failed));
         let Some(Failed { failure, status, .. }) = last else {
-            let blocking = |e: &Exclusion| !matches!(e, Exclusion::NoWeight | Exclusion::Tried);
-            let because = decision.candidates.iter().filter_map(|candidate| candidate.exclusion).find(blocking);
+            let because = decision.candidates.iter().filter_map(|candidate| candidate.exclusion);
+            let because = because.filter(|exclusion| explains(stop.reason, exclusion)).min_by_key(reopening);
             return Self::Unserved(Unserved { reason: stop.reason, reopens_in, because });
         };
         let all_missing = failure.class == Class::NotReady && status == Some(404);
@@ -144,6 +149,20 @@ impl Refusal {
             Self::Failed(failed) => Some(failed.failure.class),
             Self::Broke(failure) => Some(failure.class),
             _ => None,
+        }
+    }
+
+    /// The label of a request that was refused before it became an exchange.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => "unauthorized",
+            Self::NotFound(_) => "not_found",
+            Self::Method(_) => "method",
+            Self::BodyTooLarge(_) | Self::BodySlow | Self::BodyCut | Self::Encoded => "body",
+            Self::HeadTooLarge | Self::AddressTooLong | Self::NotHttp | Self::HeadSlow => "head",
+            Self::UnknownModel(_) | Self::ModelNotAllowed(_) => "model",
+            Self::BadRequest(_) | Self::Failed(_) | Self::Broke(_) | Self::Unserved(_) => "exchange",
+            Self::Stopping | Self::Internal => "gateway",
         }
     }
 
@@ -193,6 +212,11 @@ impl Refusal {
                 ..Wire::new(502, "upstream_error", format!("the answer broke off and is not whole: {}", failure.message))
             },
             Self::Unserved(unserved) => unserved.wire(),
+            Self::Stopping => Wire {
+                code: Some("gateway_stopping"),
+                should_retry: true,
+                ..Wire::new(503, "server_error", "the gateway is being stopped and could not wait for this answer's end")
+            },
             Self::Internal => Wire { code: Some("internal"), ..Wire::new(500, "server_error", "the gateway failed at this request; its log says more") },
         }
     }
@@ -275,7 +299,7 @@ fn waiting_helps(class: Class) -> bool {
 impl Unserved {
     fn wire(&self) -> Wire<'_> {
         match (self.reason, self.because) {
-            (StopReason::TooLong, _) | (_, Some(Exclusion::Window)) => Wire {
+            (StopReason::TooLong, _) | (StopReason::NoneEligible, Some(Exclusion::Window)) => Wire {
                 code: Some("context_length_exceeded"),
                 ..Wire::new(400, "invalid_request_error", "the request does not fit the context window of any deployment it could go to")
             },
@@ -328,6 +352,31 @@ impl Unserved {
     }
 }
 
+/// Whether an exclusion is a reason of that kind to stop.
+fn explains(reason: StopReason, exclusion: &Exclusion) -> bool {
+    match exclusion {
+        Exclusion::NoWeight | Exclusion::Tried | Exclusion::Busy => false,
+        Exclusion::NotAllowed | Exclusion::Capability(_) | Exclusion::Window => reason == StopReason::NoneEligible,
+        Exclusion::Dead { why: DeadReason::QuotaWindow, .. }
+        | Exclusion::Cooling { .. }
+        | Exclusion::BreakerOpen { .. }
+        | Exclusion::EndpointOpen { .. }
+        | Exclusion::Probing => reason == StopReason::AllCooling,
+        Exclusion::Dead { .. } => reason == StopReason::AllDead,
+    }
+}
+
+/// When what stands in the way is over; what does not pass by itself comes first.
+fn reopening(exclusion: &Exclusion) -> Option<roundelay_routing::Instant> {
+    match exclusion {
+        Exclusion::Dead { until, .. }
+        | Exclusion::Cooling { until }
+        | Exclusion::BreakerOpen { until }
+        | Exclusion::EndpointOpen { until } => Some(*until),
+        _ => None,
+    }
+}
+
 impl<'a> Wire<'a> {
     fn new(status: u16, kind: &'a str, message: impl Into<Cow<'a, str>>) -> Self {
         Self {
@@ -361,8 +410,8 @@ impl<'a> Wire<'a> {
     }
 
     /// The event that ends a stream; nothing follows it.
-    pub(super) fn event(&self, id: ExchangeId) -> Bytes {
-        error::event(&self.error(), &id.to_string(), "")
+    pub(super) fn event(&self, id: ExchangeId, asked: &str) -> Bytes {
+        error::event(&self.error(), &id.to_string(), asked)
     }
 
     fn error(&self) -> error::ErrorBody<'_> {

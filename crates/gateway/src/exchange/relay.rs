@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use roundelay_protocol::failure::{Failure, Seen, classify};
+use roundelay_protocol::failure::{Failure, Seen};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    call::Call,
-    caller::{CallerLeft, CallerSide},
+    caller::{CallerSide, Interruption},
     incoming::{Incoming, Progress, StreamFault},
     snapshot::Deployment,
 };
-use crate::common::clock::unix_time;
 
 /// How long usage and `[DONE]` may follow the last choice's end: providers send them with it.
 const GRACE: Duration = Duration::from_secs(2);
@@ -26,8 +24,8 @@ pub(super) enum Relayed {
     Whole(Bytes),
     /// It broke off.
     Broke(Failure),
-    /// Nobody reads any more.
-    CallerLeft,
+    /// It was stopped from this side.
+    Interrupted(Interruption),
 }
 
 /// Relays a stream whose first content is here.
@@ -36,27 +34,30 @@ pub(super) enum Relayed {
 pub(super) async fn relay(
     incoming: &mut Incoming,
     caller: &mut CallerSide,
-    call: &Call,
     deployment: &Deployment,
 ) -> Relayed {
-    let end = call.deadline.max(Instant::now()) + deployment.timeouts.total;
+    let end = Instant::now() + deployment.timeouts.total;
     let mut last_content = Instant::now();
     let mut whole_since = None;
     loop {
         if let Some(bytes) = incoming.shown_now()
-            && caller.write(&bytes).await == Err(CallerLeft)
+            && let Err(why) = caller.write(&bytes).await
         {
-            return Relayed::CallerLeft;
+            return Relayed::Interrupted(why);
+        }
+        if incoming.is_over() {
+            return Relayed::Whole(incoming.tail());
         }
         let until = if incoming.is_whole() {
             let since = *whole_since.get_or_insert_with(Instant::now);
             since + if incoming.usage.is_some() { GRACE_WITH_USAGE } else { GRACE }
         } else {
-            end.min(last_content + deployment.timeouts.idle)
+            let silent = deployment.timeouts.transport_idle.map_or(end, |most| Instant::now() + most);
+            end.min(last_content + deployment.timeouts.idle).min(silent)
         };
         let read = match caller.attend(timeout_at(until, incoming.read())).await {
             Ok(read) => read,
-            Err(CallerLeft) => return Relayed::CallerLeft,
+            Err(why) => return Relayed::Interrupted(why),
         };
         let fault = match read {
             Ok(Ok(Progress::Ended)) => return Relayed::Whole(incoming.tail()),
@@ -71,15 +72,17 @@ pub(super) async fn relay(
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
         };
-        return broke(deployment, &match &fault {
+        // What came before the fault is content like any other.
+        if let Some(bytes) = incoming.shown_now()
+            && let Err(why) = caller.write(&bytes).await
+        {
+            return Relayed::Interrupted(why);
+        }
+        return Relayed::Broke(deployment.classify(&match &fault {
             StreamFault::Error(data) => Seen::StreamError { data, after_content: true },
             StreamFault::Cut | StreamFault::Unfinished => Seen::CutAfterContent,
             StreamFault::Garbled => Seen::Unparsable { after_content: true },
             StreamFault::Silent => Seen::StalledAfterContent,
-        });
+        }));
     }
-}
-
-fn broke(deployment: &Deployment, seen: &Seen<'_>) -> Relayed {
-    Relayed::Broke(classify(deployment.flavour, seen, unix_time().as_secs().cast_signed()))
 }

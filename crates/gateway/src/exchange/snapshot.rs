@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use roundelay_protocol::{failure::Flavour, openai::Operation};
+use roundelay_protocol::{
+    failure::{Failure, Flavour, Seen, classify},
+    openai::Operation,
+};
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
 use crate::{
+    common::{clock::unix_time, secret::Secret},
     config::{self, Config, Found, Timeouts},
     upstream::{Endpoint, RequestHead},
 };
@@ -55,6 +59,7 @@ pub struct Deployment {
     /// The timers of an attempt.
     pub timeouts: Timeouts,
     upstream_model: Option<Arc<str>>,
+    secrets: Vec<Secret>,
     chat: RequestHead,
     completions: RequestHead,
 }
@@ -66,6 +71,18 @@ impl Deployment {
             Some(name) => name,
             None => asked.split_once('/').map_or(asked, |(_, model)| model),
         }
+    }
+
+    /// Says what was seen of an attempt means. No word of it holds a secret of this provider's, whatever it looks like.
+    pub fn classify(&self, seen: &Seen<'_>) -> Failure {
+        let mut failure = classify(self.flavour, seen, unix_time().as_secs().cast_signed());
+        let Failure { message, code, kind, param, .. } = &mut failure;
+        for text in [Some(message), code.as_mut(), kind.as_mut(), param.as_mut()].into_iter().flatten() {
+            for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
+                *text = text.replace(secret.expose(), "***");
+            }
+        }
+        failure
     }
 
     /// The part of a request's head that does not depend on the request.
@@ -151,6 +168,7 @@ fn ready(config: &Config, deployment: &config::Deployment, name: &Arc<str>) -> R
         endpoint,
         timeouts: deployment.timeouts.clone(),
         upstream_model: deployment.upstream_model.clone(),
+        secrets: provider.secrets().collect(),
         chat,
         completions,
     })

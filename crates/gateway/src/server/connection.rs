@@ -24,22 +24,28 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{refusal, routes};
-use crate::exchange::{AnswerBody, Refusal, Worker};
+use super::{intake, refusal, routes};
+use crate::exchange::{AnswerBody, BrokenOff, Refusal, Worker};
 
 /// How often a connection is looked at; what is late is found at most that much later.
 const GLANCE: Duration = Duration::from_secs(1);
 /// Serves a connection to its end. Dropped, it closes it.
 pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, mut stop: watch::Receiver<bool>) {
     let settings = &worker.gateway.server;
-    let phase = Arc::new(Phase::new());
-    let socket = Socket { socket, phase: Arc::clone(&phase), instead: None };
+    let watched = Arc::new(Watched::new());
+    let socket = Socket { socket, watched: Arc::clone(&watched), instead: None };
     let service = service_fn(|request| {
-        let (worker, phase) = (Arc::clone(&worker), Arc::clone(&phase));
-        phase.set(BUSY);
+        let (worker, busy) = (Arc::clone(&worker), Busy::new(&watched));
         async move {
-            let answer = routes::answer(&worker, request).await;
-            Ok::<_, Infallible>(answer.map(|body| Served { body, phase }))
+            let (answer, unread) = routes::answer(&worker, request).await;
+            if let Some(body) = unread {
+                let busy = Busy::new(&busy.0);
+                worker.tasks.spawn(async move {
+                    intake::discard(body).await;
+                    drop(busy);
+                });
+            }
+            Ok::<_, Infallible>(answer.map(|body| Served { body, _busy: busy }))
         }
     });
     let mut connection = http1::Builder::new()
@@ -62,8 +68,11 @@ pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, mut stop: watc
                 Pin::new(&mut connection).graceful_shutdown();
             }
         }
-        match phase.lasts() {
-            (HEAD, lasted) if lasted > settings.header_timeout => break,
+        let stalled_for = watched.stalled_for();
+        match watched.lasts() {
+            // Whoever does not read is not waited for, whatever else they do.
+            _ if stalled_for.is_some_and(|stalled| stalled > settings.client_write_stall) => return,
+            (HEAD, lasted) if lasted > settings.header_timeout && stalled_for.is_none() => break,
             (IDLE, lasted) if lasted > settings.idle_timeout && !is_closing => {
                 is_closing = true;
                 Pin::new(&mut connection).graceful_shutdown();
@@ -71,6 +80,7 @@ pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, mut stop: watc
             _ => {}
         }
     }
+    worker.gateway.metrics.refused(Refusal::HeadSlow.label());
     // Hyper holds half a head and would say nothing: take the socket back and say why it is closed.
     let mut socket = connection.into_parts().io.into_inner().socket;
     let message = refusal::message(&Refusal::HeadSlow);
@@ -86,45 +96,88 @@ const IDLE: u64 = 0;
 const HEAD: u64 = 1;
 const BUSY: u64 = 2;
 
-/// What the connection waits for, and since when; one word, so that reading and writing it is free.
+/// What the connection waits for, and since when; words, so that reading and writing them is free.
 #[derive(Debug)]
-struct Phase {
+struct Watched {
     start: Instant,
-    word: AtomicU64,
+    /// The phase in the lowest two bits, above them the milliseconds at which it began.
+    phase: AtomicU64,
+    /// Answers being written, and refused bodies being discarded.
+    busy: AtomicU64,
+    /// The milliseconds, plus one, since which a write makes no progress; 0 while it does.
+    stalled: AtomicU64,
 }
 
-impl Phase {
+impl Watched {
     fn new() -> Self {
-        Self { start: Instant::now(), word: AtomicU64::new(IDLE) }
+        // A connection that says nothing is as late as one that says half of it.
+        Self { start: Instant::now(), phase: AtomicU64::new(HEAD), busy: AtomicU64::new(0), stalled: AtomicU64::new(0) }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX >> 2)
     }
 
     fn set(&self, phase: u64) {
-        let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
-        self.word.store(since << 2 | phase, Ordering::Relaxed);
+        self.phase.store(self.now_ms() << 2 | phase, Ordering::Relaxed);
     }
 
-    fn now(&self) -> u64 {
-        self.word.load(Ordering::Relaxed) & 3
+    fn is_idle(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) & 3 == IDLE
     }
 
     fn lasts(&self) -> (u64, Duration) {
-        let word = self.word.load(Ordering::Relaxed);
+        let word = self.phase.load(Ordering::Relaxed);
         (word & 3, self.start.elapsed().saturating_sub(Duration::from_millis(word >> 2)))
+    }
+
+    fn wrote<T>(&self, polled: &Poll<T>) {
+        let is_stalled = self.stalled.load(Ordering::Relaxed) != 0;
+        match polled {
+            Poll::Ready(_) if is_stalled => self.stalled.store(0, Ordering::Relaxed),
+            Poll::Pending if !is_stalled => self.stalled.store(self.now_ms() + 1, Ordering::Relaxed),
+            Poll::Ready(_) | Poll::Pending => {}
+        }
+    }
+
+    fn stalled_for(&self) -> Option<Duration> {
+        let since = self.stalled.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.start.elapsed().saturating_sub(Duration::from_millis(since)))
     }
 }
 
-/// An answer's body that tells the connection when it is over.
+/// While one lives, the connection is at work; when the last is gone, it waits for the next head.
+#[derive(Debug)]
+struct Busy(Arc<Watched>);
+
+impl Busy {
+    fn new(watched: &Arc<Watched>) -> Self {
+        watched.busy.fetch_add(1, Ordering::Relaxed);
+        watched.set(BUSY);
+        Self(Arc::clone(watched))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if self.0.busy.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.set(IDLE);
+        }
+    }
+}
+
+/// An answer's body; while it is written the connection is at work.
 #[derive(Debug)]
 struct Served {
     body: AnswerBody,
-    phase: Arc<Phase>,
+    _busy: Busy,
 }
 
 impl Body for Served {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
@@ -137,17 +190,11 @@ impl Body for Served {
     }
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.phase.set(IDLE);
-    }
-}
-
 /// The caller's socket. Notes when a head begins, and puts our own words in the place of hyper's bare refusals.
 #[derive(Debug)]
 struct Socket {
     socket: TcpStream,
-    phase: Arc<Phase>,
+    watched: Arc<Watched>,
     instead: Option<(Bytes, usize)>,
 }
 
@@ -183,8 +230,8 @@ impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(cx, buf);
-        if buf.filled().len() > before && self.phase.now() == IDLE {
-            self.phase.set(HEAD);
+        if buf.filled().len() > before && self.watched.is_idle() {
+            self.watched.set(HEAD);
         }
         polled
     }
@@ -195,7 +242,9 @@ impl AsyncWrite for Socket {
         if ready!(self.poll_instead(cx, buf))? {
             return Poll::Ready(Ok(buf.len()));
         }
-        Pin::new(&mut self.socket).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.watched.wrote(&polled);
+        polled
     }
 
     fn poll_write_vectored(
@@ -207,7 +256,9 @@ impl AsyncWrite for Socket {
         if ready!(self.poll_instead(cx, first))? {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
-        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.watched.wrote(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -57,7 +57,7 @@ pub(super) async fn receive(settings: &Server, headers: &HeaderMap, body: &mut I
 }
 
 /// What is read of a refused body, as nginx's `lingering_close` does; whoever sends more finds a closed connection.
-const DISCARD_MAX: usize = 64 << 20;
+const DISCARD_MAX: usize = 16 << 20;
 /// How long that may take.
 const DISCARD_WAIT: Duration = Duration::from_secs(5);
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use roundelay_protocol::openai::{
     Operation,
@@ -28,14 +29,16 @@ enum Route {
 }
 
 /// Answers one request, one way or the other.
-pub(super) async fn answer(worker: &Arc<Worker>, request: Request<Incoming>) -> Answer {
+///
+/// A refused request gives its body back: a caller who is still sending reads no answer, so what is on its way is to be
+/// taken first.
+pub(super) async fn answer(worker: &Arc<Worker>, request: Request<Incoming>) -> (Answer, Option<Incoming>) {
     let (head, mut body) = request.into_parts();
     match serve(worker, head, &mut body).await {
-        Ok(answer) => answer,
+        Ok(answer) => (answer, None),
         Err(refusal) => {
-            // A caller who is still sending reads no answer: what is on its way is taken first.
-            worker.tasks.spawn(intake::discard(body));
-            refusal::respond(&refusal, None)
+            worker.gateway.metrics.refused(refusal.label());
+            (refusal::respond(&refusal, None), (!body.is_end_stream()).then_some(body))
         }
     }
 }
@@ -44,10 +47,6 @@ async fn serve(worker: &Arc<Worker>, head: Parts, body: &mut Incoming) -> Result
     let received = Instant::now();
     let path = head.uri.path();
     let route = route(path).ok_or_else(|| not_found(path))?;
-    // Two ways to say where the body ends are how requests are smuggled past a proxy (RFC 9112 §6.3).
-    if head.headers.contains_key(header::TRANSFER_ENCODING) && head.headers.contains_key(header::CONTENT_LENGTH) {
-        return Err(Refusal::NotHttp);
-    }
     // Hyper bounds what it buffers, which may be a little more than one head.
     let head_bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if head_bytes > worker.gateway.server.header_bytes_max {
@@ -58,7 +57,8 @@ async fn serve(worker: &Arc<Worker>, head: Parts, body: &mut Incoming) -> Result
         (Route::Exchange(operation), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
-            let inbound = Inbound { id, received, caller, operation, headers: head.headers, body };
+            let taken = Instant::now();
+            let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, body };
             exchange::serve(worker, inbound).await.or_else(|refusal| Ok(refusal::respond(&refusal, Some(id))))
         }
         (Route::Exchange(_), _) => Err(Refusal::Method("POST")),

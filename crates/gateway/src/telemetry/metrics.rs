@@ -128,6 +128,11 @@ impl Metrics {
         self.series.fallbacks.with(reason, |count| count.fetch_add(1, Relaxed));
     }
 
+    /// A request was refused before it became an exchange; `reason` is from a closed list.
+    pub fn refused(&self, reason: &'static str) {
+        self.series.refusals.with(reason, |count| count.fetch_add(1, Relaxed));
+    }
+
     /// Everything counted so far, and the gauges given, as `OpenMetrics` text ([`Metrics::CONTENT_TYPE`]).
     pub fn render(&self, inputs: RenderInputs) -> String {
         exposition::render(Arc::clone(&self.series), inputs)

@@ -116,14 +116,19 @@ impl Head {
         let framing = if matches!(self.status, 204 | 304) {
             Framing::Length(0)
         } else if let Some(coding) = self.all("transfer-encoding").last() {
-            if !coding.trim().to_ascii_lowercase().ends_with("chunked") {
+            let last = coding.rsplit(',').next().unwrap_or_default().trim();
+            if !last.eq_ignore_ascii_case("chunked") {
                 return Err("a transfer coding other than chunked");
             }
             // Both headers together are how requests are smuggled: use the answer, not the connection.
             keeps_alive &= length.is_none();
             Framing::Chunked
         } else if let Some(length) = length {
-            Framing::Length(length.trim().parse().map_err(|_| "a length that is not a number")?)
+            let digits = length.trim();
+            if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+                return Err("a length that is not a number");
+            }
+            Framing::Length(digits.parse().map_err(|_| "a length that is not a number")?)
         } else {
             keeps_alive = false;
             Framing::UntilClose

@@ -14,7 +14,7 @@ use super::{connect::Origin, stream::Stream};
 const PER_ORIGIN_MAX: usize = 256;
 /// Servers close idle connections after 60 s (nginx, AWS ALB), some after 5 s (uvicorn); being the first to close avoids
 /// the race in which a request meets a closing connection.
-const IDLE_MAX: Duration = Duration::from_secs(30);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub(super) struct Idle {
@@ -39,11 +39,24 @@ impl Idle {
         None
     }
 
+    /// Closes what has waited too long.
+    pub(super) fn sweep(&self) {
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        origins.retain(|_, waiting| {
+            waiting.retain(|(_, since)| since.elapsed() <= IDLE_MAX);
+            !waiting.is_empty()
+        });
+    }
+
+    /// Closes all connections to one origin.
+    pub(super) fn forget(&self, origin: &Origin) {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner).remove(origin);
+    }
+
     /// Keeps a connection whose answer was read to its end.
     pub(super) fn put(&self, origin: Origin, stream: Stream) {
         let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = origins.entry(origin).or_default();
-        waiting.retain(|(_, since)| since.elapsed() <= IDLE_MAX);
         if waiting.len() < PER_ORIGIN_MAX {
             waiting.push((stream, Instant::now()));
         }

@@ -30,25 +30,44 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Writes head and body, in one system call where the socket takes both.
-    pub(super) async fn send(&mut self, head: &[u8], body: &Bytes) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => {
-                let sent = poll_fn(|cx| {
-                    Pin::new(&mut *socket).poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(body)])
-                })
-                .await?;
-                if sent < head.len() {
-                    socket.write_all(&head[sent..]).await?;
-                    return socket.write_all(body).await;
+    /// Writes head and body, in one system call where the socket takes both; `false` when an answer began to come before
+    /// all was sent, whose first bytes are in `early` then.
+    ///
+    /// Not cancel-safe: a dropped future leaves half a request behind.
+    pub(super) async fn send(&mut self, head: &[u8], body: &Bytes, early: &mut BytesMut) -> io::Result<bool> {
+        let mut sent = 0;
+        while sent < head.len() + body.len() {
+            let written = poll_fn(|cx| {
+                let parts = [IoSlice::new(head.get(sent..).unwrap_or_default()), IoSlice::new(&body[sent.saturating_sub(head.len())..])];
+                let parts = if sent < head.len() { &parts[..] } else { &parts[1..] };
+                if let Poll::Ready(written) = self.poll_write(cx, parts) {
+                    return Poll::Ready(written);
                 }
-                socket.write_all(&body[sent - head.len()..]).await
+                // A provider that has stopped reading may be telling why.
+                match ready!(self.poll_read_into(cx, early))? {
+                    0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                    _ => Poll::Ready(Ok(0)),
+                }
+            })
+            .await?;
+            if !early.is_empty() {
+                return Ok(false);
             }
-            Self::Tls(tls) => {
-                tls.write_all(head).await?;
-                tls.write_all(body).await?;
-                tls.flush().await
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
             }
+            sent += written;
+        }
+        if let Self::Tls(tls) = self {
+            tls.flush().await?;
+        }
+        Ok(true)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, parts),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, parts),
         }
     }
 

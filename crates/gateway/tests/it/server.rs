@@ -190,6 +190,24 @@ fn a_body_has_a_limit_whether_its_length_is_told_or_counted() {
 }
 
 #[test]
+fn a_caller_who_is_refused_while_it_sends_can_send_it_all_and_read_why() {
+    let house = House::start();
+    let body = " ".repeat(16 << 20);
+    let told = format!("content-length: {}\r\n", body.len());
+    for (head, status) in [
+        (house.head(&told), "413"),
+        (house.head(&told).replace("Bearer rl-", "Bearer xx-"), "401"),
+        (house.head(&told).replace("/chat/", "/what/"), "404"),
+        (house.head(&format!("{told}content-encoding: gzip\r\n")), "415"),
+    ] {
+        let mut caller = house.connect();
+        let sent = caller.reader.get_mut().write_all(format!("{head}\r\n{body}").as_bytes());
+        assert!(sent.is_ok(), "{status}: {sent:?}");
+        assert_eq!(caller.answer().unwrap().status(), status);
+    }
+}
+
+#[test]
 fn a_head_has_limits() {
     let house = House::start();
     let end = "content-length: 0\r\n\r\n";

@@ -12,7 +12,7 @@ use std::{
 
 use roundelay_ledger::AccountId;
 use roundelay_routing::DeploymentHealth;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     app::App,
@@ -174,11 +174,18 @@ impl Stage {
         (self.gateway.router().health(&snapshot.catalog, now), now)
     }
 
+    /// Waits until the gateway was told to stop, by a signal to the process.
+    pub(super) async fn ended(&self) {
+        // The sender lives as long as the stage.
+        let _ = self.stop.subscribe().wait_for(|stopped| *stopped).await;
+    }
+
     /// Ends everything and leaves nothing behind.
-    pub(super) fn strike(self) {
+    pub(super) async fn strike(self) {
         self.stop.send_replace(true);
-        // A gateway that panicked has said so.
-        let _ = self.thread.join();
+        let thread = self.thread;
+        // Providers and callers run on while the gateway drains. One that panicked has said so.
+        let _ = spawn_blocking(|| thread.join()).await;
         drop(self.gateway);
         // A temporary folder that cannot be removed is the system's to clean up.
         let _ = fs::remove_dir_all(&self.data);

@@ -164,6 +164,9 @@ impl Scrape {
         })?;
         family(encoder, &names::FALLBACKS, |to| {
             self.series.fallbacks.for_each(|reason, count| to.count(&[reason], count))
+        })?;
+        family(encoder, &names::REFUSALS, |to| {
+            self.series.refusals.for_each(|reason, count| to.count(&[reason], count))
         })
     }
 

@@ -80,6 +80,8 @@ metrics! {
         "From a dispatch to its first content.");
     FALLBACKS = counter(
         "roundelay_fallbacks_total", &["reason"], "Moves to another deployment, by the class of the failure before.");
+    REFUSALS = counter(
+        "roundelay_refusals_total", &["reason"], "Requests refused before they became exchanges.");
     BREAKER = gauge(
         "roundelay_deployment_breaker", &["deployment", "provider"], "Breaker: 0 closed, 1 half-open, 2 open.");
     COOLING = gauge(

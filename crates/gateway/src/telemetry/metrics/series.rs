@@ -21,6 +21,7 @@ pub(super) struct Series {
     pub(super) in_flight: AtomicI64,
     pub(super) overhead: Histogram,
     pub(super) fallbacks: Table<&'static str, AtomicU64>,
+    pub(super) refusals: Table<&'static str, AtomicU64>,
     pub(super) models: Table<Arc<str>, ModelSeries>,
     pub(super) deployments: Table<Arc<str>, DeploymentSeries>,
 }
@@ -32,6 +33,7 @@ impl Default for Series {
             in_flight: AtomicI64::default(),
             overhead: Histogram::new(&OVERHEAD_BOUNDS),
             fallbacks: Table::default(),
+            refusals: Table::default(),
             models: Table::default(),
             deployments: Table::default(),
         }

@@ -158,3 +158,15 @@ fn a_caller_who_leaves_takes_the_providers_work_along() {
     check_leaving("bad", "stall-after-3", true, true);
     check_leaving("bad", "comments", true, false);
 }
+
+#[test]
+fn a_caller_who_stops_reading_is_not_waited_for() {
+    let (bad, good) = (Upstream::start(), Upstream::start());
+    let stall = "server.client_write_stall = '100ms'";
+    let gateway = TestGateway::start(&config(&bad, &good, "words-100000", stall));
+    let mut open = ask(&gateway, &question("bad", true)).open(gateway.callers);
+    assert!(open.piece().starts_with(b"data: "));
+    until("the record is there", || record(&gateway)["outcome"] == "abandoned");
+    check(&gateway, ("abandoned", 499, None, &["abandoned"]));
+    until("the provider is let go", || bad.control.counts().in_flight == 0);
+}

@@ -104,3 +104,33 @@ fn a_request_that_every_provider_would_refuse_is_sent_once() {
     assert_eq!((answer.status, good.control.requests()), (400, 0), "{}", answer.body);
     assert_eq!(answer.header("x-should-retry"), Some("false"));
 }
+
+#[test]
+fn a_caller_who_may_come_back_is_told_when() {
+    let (bad, good) = (Upstream::start(), Upstream::start());
+    for (scenario, seconds) in
+        [("429-retry-after-7", Some(7)), ("429-retry-after-60", Some(60)), ("429-retry-after-600", None)]
+    {
+        let gateway = TestGateway::start(&config(&bad, &good, scenario, ""));
+        // The second is refused without being sent.
+        for sent in ["once", "not again"] {
+            let answer = ask(&gateway, &question("bad", false)).send(gateway.callers);
+            let number = |name: &str| answer.header(name).map(|value| value.parse::<u64>().unwrap());
+            assert_eq!(
+                (answer.status, number("retry-after")),
+                (429, seconds),
+                "{scenario}, {sent}: {:?}",
+                answer.headers
+            );
+            assert_eq!(number("retry-after-ms").map(|ms| ms.div_ceil(1000)), seconds, "{scenario}, {sent}");
+            assert_eq!(answer.header("x-should-retry"), Some(if seconds.is_some() { "true" } else { "false" }));
+            assert_eq!(
+                answer.json()["error"]["reset_at"].is_i64(),
+                seconds.is_none(),
+                "{scenario}, {sent}: {}",
+                answer.body
+            );
+        }
+    }
+    assert_eq!(bad.control.requests(), 3);
+}

@@ -88,6 +88,7 @@ fn eventful() -> Metrics {
     metrics.exchange_ended(&exchange(&model));
     metrics.attempt_ended(&attempt(&deployment, &provider));
     metrics.fallback("overload");
+    metrics.refused("unauthorized");
     metrics
 }
 
@@ -246,6 +247,7 @@ fn attempts_that_failed_are_timed_apart() {
     );
     check(&metrics, &format!(r#"roundelay_attempt_first_content_seconds_count{{{of}}} 1"#));
     check(&metrics, r#"roundelay_fallbacks_total{reason="overload"} 1"#);
+    check(&metrics, r#"roundelay_refusals_total{reason="unauthorized"} 1"#);
 }
 
 #[test]
