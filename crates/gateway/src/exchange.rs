@@ -19,7 +19,7 @@ mod snapshot;
 
 use std::sync::Arc;
 
-use roundelay_routing::{AttemptKind, Plan, Step};
+use roundelay_routing::{AttemptKind, Outcome, Plan, Step};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
@@ -38,6 +38,7 @@ use self::{
     draft::Draft,
     gateway::Flight,
     outcome::Failed,
+    relay::Relayed,
 };
 
 /// Serves one authenticated request whose body has been received.
@@ -127,11 +128,12 @@ async fn pursue(
         match attempted {
             Err(why) => {
                 draft.attempt_ends(gateway, deployment, "abandoned");
+                flight.land(plan, &Outcome::Abandoned);
                 return Ending::Interrupted(why);
             }
             Ok(Attempted::Failed(failed)) => {
                 draft.attempt_ends(gateway, deployment, failed.failure.class.name());
-                flight.fail(plan, &failed.outcome());
+                flight.land(plan, &Outcome::Failure(failed.fault()));
                 last = Some(match last {
                     Some(earlier) => earlier.or_more_telling(failed),
                     None => failed,
@@ -141,7 +143,8 @@ async fn pursue(
                 draft.learn_whole(&whole, deployment);
                 draft.attempt_ends(gateway, deployment, "answered");
                 flight.commit(draft.elapsed_in_attempt());
-                flight.succeed(draft.elapsed_in_attempt(), whole.output_tokens());
+                let (total, output_tokens) = (draft.elapsed_in_attempt(), whole.output_tokens());
+                flight.land(plan, &Outcome::Success { total, output_tokens });
                 return Ending::Whole(whole.into_answer(inbound.id, deployment, attempt.number));
             }
             Ok(Attempted::Opened(mut incoming)) => {
@@ -152,12 +155,24 @@ async fn pursue(
                 caller.open(deployment, attempt.number);
                 let relayed = relay::relay(&mut incoming, caller, deployment).await;
                 draft.learn_stream(&incoming, deployment);
-                let ending = flight.conclude(relayed, &incoming, draft, deployment);
-                if let Ending::Streamed(_) = ending {
-                    // The connection may serve again once the answer's framing has been read to its end as well.
-                    worker.tasks.spawn(incoming.read_rest());
-                }
-                return ending;
+                draft.attempt_ends(gateway, deployment, relayed.name());
+                let (total, output_tokens) = (draft.elapsed_in_attempt(), incoming.output_tokens());
+                return match relayed {
+                    Relayed::Whole(tail) => {
+                        flight.land(plan, &Outcome::Success { total, output_tokens });
+                        // The connection may serve again once the answer's framing has been read to its end as well.
+                        worker.tasks.spawn(incoming.read_rest());
+                        Ending::Streamed(tail)
+                    }
+                    Relayed::Broke(failure) => {
+                        flight.land(plan, &Outcome::MidStream);
+                        Ending::Cut(Refusal::Broke(Box::new(failure)))
+                    }
+                    Relayed::Interrupted(why) => {
+                        flight.land(plan, &Outcome::Abandoned);
+                        Ending::Interrupted(why)
+                    }
+                };
             }
         }
     }

@@ -189,8 +189,9 @@ impl Draft {
             Ending::Interrupted(Interruption::CallerLeft) => ("abandoned", 499),
             Ending::Interrupted(Interruption::Stopping) => ("cut", Refusal::Stopping.wire().status),
         };
-        // Whoever was shown a status was shown 200; what followed was said in the stream.
-        let status = if has_begun { 200 } else { status };
+        // Whoever was shown a status was shown 200, and read the refusal in the stream.
+        let was_told = !matches!(ending, Ending::Interrupted(Interruption::CallerLeft));
+        let status = if has_begun && was_told { 200 } else { status };
         if let Ending::Refused(refusal) | Ending::Cut(refusal) = ending {
             let code = || refusal.wire().code.map(|code| Cow::Owned(code.to_owned()));
             self.record.failure = refusal.class().map(|class| Cow::Borrowed(class.name())).or_else(code);

@@ -4,17 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use roundelay_routing::{Attempt, Fault, Outcome, Plan, Router};
+use roundelay_routing::{Attempt, Outcome, Plan, Router};
 
 use tokio::sync::watch;
 
-use super::{
-    Ending, Refusal,
-    draft::Draft,
-    incoming::Incoming,
-    relay::Relayed,
-    snapshot::{Deployment, Snapshot},
-};
+use super::snapshot::Snapshot;
 use crate::{
     auth::Keys,
     common::{clock::Clock, tasks::Tasks},
@@ -119,54 +113,17 @@ impl<'a> Flight<'a> {
         self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
     }
 
-    /// Ends a failed attempt; the plan learns where to go next.
-    pub(super) fn fail(&mut self, plan: &mut Plan, fault: &Fault) {
+    /// Ends an attempt; the plan learns how, and where to go next.
+    pub(super) fn land(&mut self, plan: &mut Plan, outcome: &Outcome) {
         self.is_open = false;
-        let outcome = Outcome::Failure(fault.clone());
-        plan.report(&mut self.gateway.router(), &self.attempt, &outcome, self.gateway.clock.now());
-    }
-
-    pub(super) fn succeed(&mut self, total: Duration, output_tokens: u64) {
-        self.report(&Outcome::Success { total, output_tokens });
-    }
-
-    /// Ends an attempt whose content was shown.
-    pub(super) fn conclude(
-        &mut self,
-        relayed: Relayed,
-        incoming: &Incoming,
-        draft: &mut Draft,
-        deployment: &Deployment,
-    ) -> Ending {
-        match relayed {
-            Relayed::Whole(tail) => {
-                draft.attempt_ends(self.gateway, deployment, "answered");
-                self.succeed(draft.elapsed_in_attempt(), incoming.output_tokens());
-                Ending::Streamed(tail)
-            }
-            Relayed::Broke(failure) => {
-                draft.attempt_ends(self.gateway, deployment, failure.class.name());
-                self.report(&Outcome::MidStream);
-                Ending::Cut(Refusal::Broke(Box::new(failure)))
-            }
-            Relayed::Interrupted(why) => {
-                draft.attempt_ends(self.gateway, deployment, "abandoned");
-                self.report(&Outcome::Abandoned);
-                Ending::Interrupted(why)
-            }
-        }
-    }
-
-    fn report(&mut self, outcome: &Outcome) {
-        self.is_open = false;
-        self.gateway.router().report(&self.attempt, outcome, self.gateway.clock.now());
+        plan.report(&mut self.gateway.router(), &self.attempt, outcome, self.gateway.clock.now());
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            self.report(&Outcome::Abandoned);
+            self.gateway.router().report(&self.attempt, &Outcome::Abandoned, self.gateway.clock.now());
         }
     }
 }

@@ -26,7 +26,7 @@ impl Failed {
     }
 
     /// The failure as the router thinks of it.
-    pub(super) fn outcome(&self) -> Fault {
+    pub(super) fn fault(&self) -> Fault {
         let failure = &self.failure;
         Fault {
             kind: self.kind(),

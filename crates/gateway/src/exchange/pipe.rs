@@ -171,10 +171,10 @@ mod tests {
 
     use super::*;
 
-    fn read(reader: &mut PipeReader) -> Option<Option<Vec<u8>>> {
+    fn read(reader: &mut PipeReader) -> Option<Option<Result<Vec<u8>, BrokenOff>>> {
         match Pin::new(reader).poll_read(&Context::from_waker(Waker::noop())) {
             Poll::Pending => None,
-            Poll::Ready(piece) => Some(piece.map(|p| p.into_data().expect("only data is piped").to_vec())),
+            Poll::Ready(piece) => Some(piece.map(|p| Ok(p?.into_data().expect("only data is piped").to_vec()))),
         }
     }
 
@@ -184,11 +184,20 @@ mod tests {
         assert_eq!(read(&mut reader), None);
         writer.write(b"one ").unwrap();
         writer.write(b"two").unwrap();
-        assert_eq!(read(&mut reader), Some(Some(b"one two".to_vec())));
+        assert_eq!(read(&mut reader), Some(Some(Ok(b"one two".to_vec()))));
         writer.write(b"three").unwrap();
-        drop(writer);
-        assert_eq!(read(&mut reader), Some(Some(b"three".to_vec())));
+        writer.end();
+        assert_eq!(read(&mut reader), Some(Some(Ok(b"three".to_vec()))));
         assert_eq!(read(&mut reader), Some(None));
+    }
+
+    #[test]
+    fn a_stream_whose_end_was_not_said_is_broken_off() {
+        let (writer, mut reader) = pipe();
+        writer.write(b"half").unwrap();
+        drop(writer);
+        assert_eq!(read(&mut reader), Some(Some(Ok(b"half".to_vec()))));
+        assert_eq!(read(&mut reader), Some(Some(Err(BrokenOff))));
     }
 
     #[tokio::test]

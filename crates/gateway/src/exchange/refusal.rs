@@ -510,9 +510,8 @@ mod tests {
     fn the_providers_words_reach_the_caller_only_where_they_are_about_the_request() {
         let words = |class, status| {
             let mut failure = Failure::new(class, "what the provider said");
-            failure.kind = Some("their_type".to_owned());
-            failure.code = Some("their_code".to_owned());
-            failure.param = Some("their_param".to_owned());
+            let theirs = |word: &str| Some(format!("their_{word}"));
+            (failure.kind, failure.code, failure.param) = (theirs("type"), theirs("code"), theirs("param"));
             let refusal = failed(failure, status);
             let wire = refusal.wire();
             let [kind, code, param] = [Some(wire.kind), wire.code, wire.param].map(|w| w.is_some_and(|w| w.starts_with("their")));

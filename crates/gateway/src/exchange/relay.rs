@@ -28,6 +28,17 @@ pub(super) enum Relayed {
     Interrupted(Interruption),
 }
 
+impl Relayed {
+    /// The attempt's outcome, as records and metrics call it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Whole(_) => "answered",
+            Self::Broke(failure) => failure.class.name(),
+            Self::Interrupted(_) => "abandoned",
+        }
+    }
+}
+
 /// Relays a stream whose first content is here.
 ///
 /// Not cancel-safe: what was read and not written would be lost.

@@ -368,9 +368,9 @@ fn a_caller_who_waits_to_be_told_is_told_to_go_on() {
 }
 
 #[test]
-fn an_idle_connection_is_closed_without_a_word() {
+fn a_connection_that_says_nothing_is_closed() {
     let house = House::start();
-    assert!(house.connect().answer().is_none());
+    assert_eq!(house.connect().answer().unwrap().status(), "408");
     assert!(house.connect().hang_up().answer().is_none());
 }
 
