@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use roundelay_routing::Router;
@@ -20,7 +21,7 @@ use tokio::{
 };
 
 pub use self::reload::ReloadFault;
-use self::reload::Reloader;
+use self::reload::{Reloader, Reloading};
 use crate::{
     admin::Admin,
     auth::{KeyFault, Keys, Pepper, PepperFault, admin::AdminGate},
@@ -30,7 +31,7 @@ use crate::{
     journal::{ExchangeIds, Journal, JournalFault, Recorder},
     server::Server,
     store::{Store, StoreFault},
-    telemetry::Redactor,
+    telemetry::{LogGuard, Redactor},
 };
 
 /// A gateway whose listeners are bound: connections wait, and are served once it runs.
@@ -92,29 +93,33 @@ impl App {
     /// See [`StartFault`]; each says what to do.
     pub fn open(mut config: Config, data: &Path, redactor: &Redactor) -> Result<Self, StartFault> {
         redactor.learn(&config.secrets());
-        if config.server.workers == 0 {
-            config.server.workers = thread::available_parallelism().map_or(1, usize::from);
-        }
+        count_workers(&mut config);
         let store = Store::open(data)?;
         let pepper = Pepper::open(data)?;
         let keys = Keys::load(store.clone(), pepper.clone())?;
         let (gate, first_admin_token) = AdminGate::open(&store, pepper)?;
-        let ids = ExchangeIds::new(store.newest_exchange()?);
-        let recorder = Recorder::start(store.clone(), Journal::open(data)?)?;
+        let journal = Journal::open(data)?;
+        let ids = ExchangeIds::new(store.newest_exchange()?.max(journal.newest_exchange()?));
+        let recorder = Recorder::start(store.clone(), journal)?;
 
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let mut router = Router::new(config.routing.clone(), u64::from_ne_bytes(seed));
         let settings = config.server.clone();
-        let source = config.source.clone();
+        let reloading = Reloading::of(&config, redactor);
         let snapshot = Snapshot::adopt(config, &mut router)?;
         let gateway = Arc::new(Gateway::new(settings.clone(), snapshot, router, keys, recorder, ids));
 
         let server = Server::bind(settings.listen, settings.workers)
             .map_err(|source| StartFault::Bind { address: settings.listen, setting: "server.listen", source })?;
-        let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), source, redactor.clone()));
+        let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), reloading));
         let admin = Admin::bind(Arc::clone(&gateway), store, gate, reloader.clone(), data)?;
         Ok(Self { gateway, server, admin, reloader, first_admin_token })
+    }
+
+    /// Lets reloads change the level of this log.
+    pub fn follow_log(&self, log: &LogGuard) {
+        self.reloader.follow_log(log.level_switch());
     }
 
     /// What all exchanges share.
@@ -158,7 +163,16 @@ impl App {
             drained
         })?;
         self.gateway.recorder.shutdown();
+        // A file or a store that hangs keeps nobody from leaving.
+        runtime.shutdown_timeout(LAST_WAIT);
         Ok(())
+    }
+}
+
+/// Makes 0 workers as many as there are cores.
+fn count_workers(config: &mut Config) {
+    if config.server.workers == 0 {
+        config.server.workers = thread::available_parallelism().map_or(1, usize::from);
     }
 }
 
@@ -167,3 +181,6 @@ fn join(thread: JoinHandle<()>) {
         tracing::error!("a thread that served callers ended in a panic");
     }
 }
+
+/// How long what still blocks at the end is waited for.
+const LAST_WAIT: Duration = Duration::from_secs(5);

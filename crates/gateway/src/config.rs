@@ -21,6 +21,7 @@ pub use self::{
     price::Price,
     providers::{Protocol, Provider},
     server::Server,
+    stamp::Stamp,
     timeouts::Timeouts,
 };
 use self::{names::Names, reader::Reading, roster::Roster};
@@ -43,6 +44,7 @@ mod reader;
 mod roster;
 mod routing_settings;
 mod server;
+mod stamp;
 mod timeouts;
 
 /// One whole configuration: checked, resolved, and free of references to the text it came from.
@@ -65,6 +67,8 @@ pub struct Config {
     pub warnings: Vec<Complaint>,
     /// Where all this came from.
     pub source: Source,
+    /// What its file was like just before it was read; `None` when it is not of a file.
+    pub stamp: Option<Stamp>,
     names: Names,
 }
 
@@ -97,6 +101,7 @@ impl Config {
 /// All faults found, in the order of the file. None of them holds a value that came from outside the file.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, Complaints> {
     let file = path.display().to_string();
+    let stamp = Stamp::of(path);
     let text = read_file(path).map_err(|fault| {
         let instead = match fault.kind() {
             io::ErrorKind::NotFound => {
@@ -110,6 +115,7 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, Complai
     })?;
     let mut config = parse(&text, &file, environment)?;
     config.source = Source::File(path.to_owned());
+    config.stamp = stamp;
     Ok(config)
 }
 
@@ -148,6 +154,7 @@ pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complain
         log: Log::default(),
         warnings: Vec::new(),
         source: Source::Environment(source),
+        stamp: None,
     })
 }
 
@@ -202,5 +209,6 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         log,
         warnings: Vec::new(),
         source: Source::File(PathBuf::new()),
+        stamp: None,
     })
 }

@@ -6,7 +6,7 @@ mod metrics;
 mod text;
 
 pub use self::{
-    log::{LogFault, LogGuard, Redactor, init, subscriber},
+    log::{LevelSwitch, LogFault, LogGuard, Redactor, init, subscriber},
     metrics::{
         AttemptEnded, DeploymentView, ExchangeEnded, InFlight, Kind, METRICS, Metric, Metrics,
         RenderInputs, Tokens,

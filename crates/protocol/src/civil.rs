@@ -1,5 +1,7 @@
 //! Calendar dates as Unix seconds, for the few forms in which providers write a reset.
 
+use std::ops::Range;
+
 const DAY: i64 = 86_400;
 
 /// A moment of the proleptic Gregorian calendar.
@@ -76,24 +78,33 @@ fn pacific_offset(now: i64) -> i64 {
     if summer.contains(&now) { -7 * 3600 } else { -8 * 3600 }
 }
 
-/// Finds the first `YYYY-MM-DD`, with ` HH:MM[:SS]` or `THH:MM:SS` after it, and an offset where one follows.
-/// Without an offset the clock is `default_offset` seconds ahead of UTC.
+/// The first of [`find_all`].
 pub(crate) fn find(text: &str, default_offset: i64) -> Option<i64> {
-    let bytes = text.as_bytes();
-    let start = bytes.windows(10).position(is_date)?;
-    let number = |at: usize, digits: usize| -> Option<i64> {
-        let part = bytes.get(start + at..start + at + digits)?;
-        std::str::from_utf8(part)
-            .ok()
-            .filter(|p| p.bytes().all(|b| b.is_ascii_digit()))?
-            .parse()
-            .ok()
-    };
-    let date = Date { year: number(0, 4)?, month: number(5, 2)?, day: number(8, 2)? };
+    find_all(text, default_offset).next()
+}
+
+/// Finds every `YYYY-MM-DD`, with ` HH:MM[:SS]` or `THH:MM:SS` after it, and an offset where one follows.
+/// Without an offset the clock is `default_offset` seconds ahead of UTC.
+pub(crate) fn find_all(text: &str, default_offset: i64) -> impl Iterator<Item = i64> {
+    let windows = text.as_bytes().windows(10).enumerate();
+    windows
+        .filter(|(_, window)| is_date(window))
+        .filter_map(move |(start, _)| moment(text.get(start..)?, default_offset))
+}
+
+/// Whether a text begins with `YYYY-MM-DD`.
+pub(crate) fn begins_with_date(text: &str) -> bool {
+    text.as_bytes().get(..10).is_some_and(is_date)
+}
+
+/// The moment that a text begins with.
+fn moment(text: &str, default_offset: i64) -> Option<i64> {
+    let number = |digits: Range<usize>| -> Option<i64> { text.get(digits)?.parse().ok() };
+    let date = Date { year: number(0..4)?, month: number(5..7)?, day: number(8..10)? };
     if !(1..=12).contains(&date.month) || !(1..=31).contains(&date.day) {
         return None;
     }
-    let rest = &text[start + 10..];
+    let rest = text.get(10..)?;
     let clock = rest.trim_start_matches(['T', 't', ' ']);
     let clock = clock.strip_prefix("at ").unwrap_or(clock);
     let (seconds, zone) = clock_time(clock).unwrap_or((0, clock));
@@ -102,10 +113,7 @@ pub(crate) fn find(text: &str, default_offset: i64) -> Option<i64> {
 }
 
 fn is_date(window: &[u8]) -> bool {
-    window
-        .iter()
-        .enumerate()
-        .all(|(i, b)| if i == 4 || i == 7 { *b == b'-' } else { b.is_ascii_digit() })
+    window.iter().enumerate().all(|(i, b)| if i == 4 || i == 7 { *b == b'-' } else { b.is_ascii_digit() })
 }
 
 /// `HH:MM` or `HH:MM:SS[.fraction]`, and what follows it.
@@ -117,17 +125,15 @@ fn clock_time(text: &str) -> Option<(i64, &str)> {
     }
     let minutes = two(0)? * 60 + two(3)?;
     if !is_colon(5) {
-        return Some((minutes * 60, &text[5..]));
+        return Some((minutes * 60, text.get(5..)?));
     }
-    let rest = text[8..].trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let rest = text.get(8..)?.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
     Some((minutes * 60 + two(6)?, rest))
 }
 
 fn zone_offset(text: &str) -> Option<i64> {
     let text = text.trim_start();
-    if text.starts_with(['Z', 'z'])
-        || text.get(..3).is_some_and(|zone| zone.eq_ignore_ascii_case("utc"))
-    {
+    if text.starts_with(['Z', 'z']) || text.get(..3).is_some_and(|zone| zone.eq_ignore_ascii_case("utc")) {
         return Some(0);
     }
     let sign = match text.as_bytes().first()? {
@@ -136,17 +142,14 @@ fn zone_offset(text: &str) -> Option<i64> {
         _ => return None,
     };
     let hours: i64 = text.get(1..3)?.parse().ok()?;
-    let minutes: i64 = text
-        .get(3..)
-        .map(|rest| rest.trim_start_matches(':'))
-        .and_then(|rest| rest.get(..2)?.parse().ok())?;
+    let minutes: i64 =
+        text.get(3..).map(|rest| rest.trim_start_matches(':')).and_then(|rest| rest.get(..2)?.parse().ok())?;
     Some(sign * (hours * 3600 + minutes * 60))
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form RFC 9110 lets servers send.
 pub(crate) fn http_date(text: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
     let [_, day, month, year, clock, "GMT"] = words[..] else { return None };
     let month = MONTHS.iter().position(|name| *name == month)? as i64 + 1;
@@ -177,6 +180,9 @@ mod tests {
         check(find("将在 2026-11-24 08:00:00 重置", 8 * 3600), "2026-11-24T00:00:00Z");
         check(find("2026-11-24T08:00:00.123+08:00", 0), "2026-11-24T00:00:00Z");
         check(find("2024-02-29 00:00:00", 0), "2024-02-29T00:00:00Z");
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:3 GMT"), None);
+        check(find("2026-12-01 08:00:1é", 0), "2026-12-01T00:00:00Z");
+        check(find("from 2026-13-01 to 2026-12-01", 0), "2026-12-01T00:00:00Z");
         assert_eq!(find("2026-13-01", 0), None);
         assert_eq!(find("no date 12-34", 0), None);
     }

@@ -26,10 +26,7 @@ impl Tokenizer {
             || name.starts_with("gpt-4") && !starts(&["gpt-4o", "gpt-4."])
         {
             Self::Narrow
-        } else if starts(&[
-            "gpt-", "o1", "o3", "o4", "chatgpt", "gemini", "gemma", "qwen", "deepseek", "glm",
-            "kimi",
-        ]) {
+        } else if starts(&["gpt-", "o1", "o3", "o4", "chatgpt", "gemini", "gemma", "qwen", "deepseek", "glm", "kimi"]) {
             Self::Wide
         } else {
             Self::Unknown
@@ -117,10 +114,7 @@ mod tests {
     #[test]
     fn every_part_of_a_prompt_counts_and_nothing_overflows() {
         let size = Size { images: 2, tokens: 7, ..Size::default() };
-        assert_eq!(
-            input_tokens(Tokenizer::Wide, &size, 3),
-            2 * IMAGE_TOKENS + 7 + 24 + REQUEST_TOKENS
-        );
+        assert_eq!(input_tokens(Tokenizer::Wide, &size, 3), 2 * IMAGE_TOKENS + 7 + 24 + REQUEST_TOKENS);
         let huge = Size { text_bytes: u64::MAX, images: u64::MAX, ..Size::default() };
         assert!(input_tokens(Tokenizer::Unknown, &huge, u32::MAX) > u64::MAX / 100);
     }

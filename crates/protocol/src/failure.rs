@@ -58,10 +58,7 @@ impl Failure {
             kind: None,
             param: None,
             at_endpoint: class == Class::ConnectFail,
-            uncertain: matches!(
-                class,
-                Class::FirstByteTimeout | Class::UncertainReset | Class::MidStreamError
-            ),
+            uncertain: matches!(class, Class::FirstByteTimeout | Class::UncertainReset | Class::MidStreamError),
         }
     }
 }
@@ -71,54 +68,34 @@ impl Failure {
 /// `unix_seconds` is now; stated reset dates become waits against it.
 pub fn classify(flavour: Flavour, seen: &Seen<'_>, unix_seconds: i64) -> Failure {
     match seen {
-        Seen::ConnectFailed => {
-            Failure::new(Class::ConnectFail, "the upstream could not be reached")
+        Seen::ConnectFailed => Failure::new(Class::ConnectFail, "the upstream could not be reached"),
+        Seen::ResetBeforeContent => {
+            Failure::new(Class::UncertainReset, "the upstream closed the connection before it answered")
         }
-        Seen::ResetBeforeContent => Failure::new(
-            Class::UncertainReset,
-            "the upstream closed the connection before it answered",
-        ),
-        Seen::FirstContentTimeout => {
-            Failure::new(Class::FirstByteTimeout, "the upstream did not answer in time")
-        }
+        Seen::FirstContentTimeout => Failure::new(Class::FirstByteTimeout, "the upstream did not answer in time"),
         Seen::EmptyAnswer => Failure::new(Class::EmptyOk, "the upstream sent an empty answer"),
-        Seen::CutAfterContent => {
-            Failure::new(Class::MidStreamError, "the upstream's answer ended before it was whole")
-        }
-        Seen::StalledAfterContent => {
-            Failure::new(Class::MidStreamError, "the upstream stopped sending its answer")
-        }
+        Seen::CutAfterContent => Failure::new(Class::MidStreamError, "the upstream's answer ended before it was whole"),
+        Seen::StalledAfterContent => Failure::new(Class::MidStreamError, "the upstream stopped sending its answer"),
         Seen::Unparsable { after_content } => {
             let class = if *after_content { Class::MidStreamError } else { Class::ServerError };
             Failure::new(class, "the upstream sent an answer that cannot be read")
         }
-        Seen::LengthReached => {
-            Failure::new(Class::TruncatedComplete, "the answer reached its length limit")
-        }
+        Seen::LengthReached => Failure::new(Class::TruncatedComplete, "the answer reached its length limit"),
         Seen::CallerLeft => Failure::new(Class::ClientGone, "the caller closed the connection"),
-        Seen::Response { status, headers, body } => {
-            response(flavour, *status, *headers, body, unix_seconds)
-        }
+        Seen::Response { status, headers, body } => response(flavour, *status, *headers, body, unix_seconds),
         Seen::StreamError { data, after_content } => {
             let told = Told::read(data, &());
             let cause = rules::in_band(flavour, &told).unwrap_or(Class::PreContentStreamError);
             let class = if *after_content { Class::MidStreamError } else { cause };
             let retry_after = wait::retry_after(flavour, cause, &(), &told, unix_seconds);
-            let mut failure =
-                told.into_failure(class, "the upstream sent an error inside its answer");
+            let mut failure = told.into_failure(class, "the upstream sent an error inside its answer");
             failure.retry_after = retry_after;
             failure
         }
     }
 }
 
-fn response(
-    flavour: Flavour,
-    status: u16,
-    headers: &dyn Headers,
-    body: &[u8],
-    now: i64,
-) -> Failure {
+fn response(flavour: Flavour, status: u16, headers: &dyn Headers, body: &[u8], now: i64) -> Failure {
     let told = Told::read(body, headers);
     let class = match status {
         200..=299 => success_without_answer(flavour, &told),
@@ -126,16 +103,14 @@ fn response(
     };
     let retry_after = wait::retry_after(flavour, class, headers, &told, now);
     let is_html = told.is_html;
-    let mut failure =
-        told.into_failure(class, &format!("the upstream answered with status {status}"));
+    let mut failure = told.into_failure(class, &format!("the upstream answered with status {status}"));
     failure.retry_after = retry_after;
     failure.should_retry = match headers.header("x-should-retry") {
         Some("true") => Some(true),
         Some("false") => Some(false),
         _ => None,
     };
-    failure.at_endpoint =
-        class == Class::ServerError && (is_html || matches!(status, 520..=527 | 530));
+    failure.at_endpoint = class == Class::ServerError && (is_html || matches!(status, 520..=527 | 530));
     // An edge that gave up waiting says nothing of what its origin went on to bill.
     failure.uncertain |= matches!(status, 408 | 504 | 520 | 524);
     failure

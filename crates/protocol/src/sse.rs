@@ -88,10 +88,7 @@ impl Reader {
     }
 
     /// The next whole event; `None` when more bytes are needed. After a fault it stays at that fault.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an empty reader is not at its end: more may be pushed"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "an empty reader is not at its end: more may be pushed")]
     pub fn next(&mut self) -> Option<Result<Event, SseFault>> {
         if let Some(fault) = self.fault {
             return Some(Err(fault));

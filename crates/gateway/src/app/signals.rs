@@ -15,13 +15,17 @@ pub(super) async fn follow(reloader: Arc<Reloader>, stopper: watch::Sender<bool>
     let mut terminate = listen(SignalKind::terminate());
     let mut interrupt = listen(SignalKind::interrupt());
     let mut hang_up = listen(SignalKind::hangup());
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reloader.reload_and_log(),
-            _ = stopped.wait_for(|stopped| *stopped) => break,
+    // Beside the others, so that a reload that hangs does not keep the gateway from stopping.
+    let reloading = async {
+        while hang_up.recv().await.is_some() {
+            reloader.reload_aside().await;
         }
+    };
+    tokio::select! {
+        () = reloading => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
     }
     stopper.send_replace(true);
 }

@@ -35,7 +35,8 @@ impl Config {
     ///
     /// A deployment is named `provider/upstream_model`, with `#2` for the provider's second key and so on, so that
     /// its health is found again after a reload; where two models mean the same, the later one's is
-    /// `provider/upstream_model@model`. The keys of one provider share the weight written for it.
+    /// `provider/upstream_model@model`. The keys of one provider share the weight written for it. The health of a key
+    /// and of an address follows the key and the address themselves: one that is replaced begins anew.
     ///
     /// # Errors
     ///
@@ -88,9 +89,9 @@ impl Config {
             name: format!("{}/{upstream_model}{}", provider.name, key.suffix()).into(),
             model: routing::ModelId(model as u32),
             key: key.id,
-            key_name: format!("{}{}", provider.name, key.suffix()).into(),
+            key_name: provider.key_identity(key.index).into(),
             endpoint: routing::EndpointId(place.provider as u32),
-            endpoint_name: Arc::clone(&provider.name),
+            endpoint_name: provider.endpoint_identity().into(),
             weight: place.weight / provider.api_keys.len().max(1) as f64,
             concurrency_max: provider.concurrency_max,
         }

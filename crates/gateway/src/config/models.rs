@@ -7,7 +7,7 @@ use roundelay_routing as routing;
 use super::{
     catalogue::{self, KnownModel},
     price::{self, Price},
-    reader::{At, Place, Section},
+    reader::{At, Place, Section, Text},
     roster::Roster,
     timeouts::{Timeouts, TimeoutsWritten},
 };
@@ -242,22 +242,22 @@ fn read_deployments(
 
 /// `provider` or `provider/upstream_model`.
 fn read_reference(
-    reference: &str,
+    reference: &Text,
     name: &str,
     known: Option<&KnownModel>,
     place: &Place,
     section: &Section<'_>,
     roster: &Roster<'_>,
 ) -> Option<(usize, Arc<str>)> {
-    let (provider, upstream_model) = match reference.split_once('/') {
+    let (provider, upstream_model) = match reference.text.split_once('/') {
         Some((provider, upstream_model)) => (provider, Some(upstream_model)),
-        None => (reference, None),
+        None => (&*reference.text, None),
     };
     if upstream_model == Some("") {
         section.reading().complain(place, "nothing stands after the `/`", Some(FORM.to_owned()));
         return None;
     }
-    let index = roster.provider_or_complain(provider, place, section.reading())?;
+    let index = roster.provider_or_complain(provider, reference, place, section.reading())?;
     let upstream_model = upstream_model
         .or_else(|| known.and_then(|known| known.at.get(provider)).map(String::as_str))
         .unwrap_or(name);

@@ -122,7 +122,7 @@ fn read_members(
     let mut members: Vec<(usize, f64)> = Vec::new();
     for At { value: (name, weight), place } in written {
         let reading = section.reading();
-        if ids.contains_key(&name) && !roster.has_written_model(&name) {
+        if ids.contains_key(&name.text) && !roster.has_written_model(&name.text) {
             complain_of_pool(&name, &place, reading);
             continue;
         }
@@ -131,7 +131,7 @@ fn read_members(
         };
         if members.iter().any(|&(other, _)| other == model) {
             let instead = "write each member once; a weight gives it a larger share".to_owned();
-            reading.complain(&place, format!("`{name}` is here twice"), Some(instead));
+            reading.complain(&place, format!("`{}` is here twice", name.shown()), Some(instead));
             continue;
         }
         members.push((model, weight));
@@ -139,8 +139,8 @@ fn read_members(
     members
 }
 
-fn complain_of_pool(name: &str, place: &Place, reading: &Reading<'_>) {
-    let (message, instead) = match known_model(name) {
+fn complain_of_pool(name: &Text, place: &Place, reading: &Reading<'_>) {
+    let (message, instead) = match known_model(&name.text) {
         Some(_) => {
             ("is both a pool here and a model of the catalogue", "give the pool another name")
         }
@@ -149,7 +149,7 @@ fn complain_of_pool(name: &str, place: &Place, reading: &Reading<'_>) {
             "write its models as members, or put the pool into `fallback`",
         ),
     };
-    reading.complain(place, format!("`{name}` {message}"), Some(instead.to_owned()));
+    reading.complain(place, format!("`{}` {message}", name.shown()), Some(instead.to_owned()));
 }
 
 fn read_fallback(
@@ -158,10 +158,8 @@ fn read_fallback(
     roster: &mut Roster<'_>,
 ) -> Vec<routing::Target> {
     let mut fallback = Vec::new();
-    for At { value: Text { text: name, .. }, place } in
-        section.texts("fallback").unwrap_or_default()
-    {
-        let target = match ids.get(&name) {
+    for At { value: name, place } in section.texts("fallback").unwrap_or_default() {
+        let target = match ids.get(&name.text) {
             Some(&pool) => Some(routing::Target::Pool(routing::PoolId(pool))),
             None => roster
                 .model_or_complain(&name, &place, section.reading())

@@ -56,6 +56,25 @@ impl Provider {
         self.api_keys.iter().cloned().chain(headers).filter(|secret| secret.expose().len() >= 6)
     }
 
+    /// What its address is known by from one configuration to the next; never shown.
+    pub(super) fn endpoint_identity(&self) -> String {
+        let BaseUrl { https, host, port, .. } = &self.base_url;
+        identity(&self.name, &[https.to_string().as_bytes(), host.to_string().as_bytes(), &port.to_be_bytes()])
+    }
+
+    /// What the key of that index is known by from one configuration to the next, whatever its place; never shown.
+    /// `None` is the way without a key. A key is another one at another address, and so it is with other headers, which
+    /// may hold what is really asked for: what was refused there says nothing of what is sent here.
+    pub(super) fn key_identity(&self, index: Option<usize>) -> String {
+        let endpoint = self.endpoint_identity();
+        let mut parts = vec![endpoint.as_bytes()];
+        parts.extend(index.map(|index| self.api_keys[index].expose().as_bytes()));
+        for (name, value) in &self.headers {
+            parts.extend([name.as_str().as_bytes(), value.as_bytes()]);
+        }
+        identity(&self.name, &parts)
+    }
+
     /// The timers of a model here: what the model wrote, then what the provider wrote, then the defaults.
     pub(super) fn timeouts_for(&self, model: &TimeoutsWritten, is_reasoning: bool) -> Timeouts {
         let defaults = default_timeouts(&self.base_url);
@@ -81,6 +100,17 @@ impl Provider {
             timeouts_written: TimeoutsWritten::default(),
         }
     }
+}
+
+/// A provider's name, and 24 bits of a hash of `parts`: too few to tell anything of a key, enough to tell a provider's
+/// few keys apart.
+fn identity(provider: &str, parts: &[&[u8]]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("roundelay 2026 identity of a provider's key or address");
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    format!("{provider}:{}", &hasher.finalize().to_hex()[..6])
 }
 
 /// A server of one's own may have to load the model first.

@@ -155,15 +155,18 @@ impl Place {
 }
 
 impl Text {
-    fn written(digits: &str) -> Self {
-        Self { text: digits.to_owned(), written: digits.to_owned(), is_foreign: false }
+    /// A text without variables: a number, or a key of a table.
+    fn written(text: &str) -> Self {
+        Self { text: text.to_owned(), written: text.to_owned(), is_foreign: false }
     }
 
     /// What of it may stand in a complaint: as it was written, unless that is long or looks like a credential.
     pub(super) fn shown(&self) -> &str {
         let is_short = self.written.chars().count() <= 40;
+        // What stands after `:-` is what would be put in.
+        let mut parts = self.written.split(":-");
         let looks_secret =
-            SECRET_BEGINNINGS.iter().any(|beginning| self.written.starts_with(beginning));
+            parts.any(|part| SECRET_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)));
         if is_short && !looks_secret { &self.written } else { "…" }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     complaint::nearest,
     models::{self, Model},
     providers::Provider,
-    reader::{Place, Reading, Section},
+    reader::{Place, Reading, Section, Text},
 };
 
 /// What names may refer to.
@@ -86,16 +86,19 @@ impl<'a> Roster<'a> {
             .collect()
     }
 
-    /// The provider of that name; complains when nothing of that name was written.
+    /// The provider of that name, which is a part of `reference`; complains when nothing of that name was written.
     pub(super) fn provider_or_complain(
         &self,
         name: &str,
+        reference: &Text,
         place: &Place,
         reading: &Reading<'_>,
     ) -> Option<usize> {
         let index = self.provider(name);
         if index.is_none() && !self.was_written(name) {
             let names = || self.written_providers.iter().map(String::as_str);
+            // A reference that may be shown as it is may be shown in part.
+            let name = if reference.shown() == reference.text { name } else { reference.shown() };
             let instead = match nearest(name, names()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("configured: {}; or add `[providers.{name}]`", list(names())),
@@ -108,10 +111,11 @@ impl<'a> Roster<'a> {
     /// The model a pool means by `name`: written, known to the catalogue, or `provider/upstream_model`.
     pub(super) fn model_or_complain(
         &mut self,
-        name: &str,
+        asked: &Text,
         place: &Place,
         reading: &Reading<'_>,
     ) -> Option<usize> {
+        let name = asked.text.as_str();
         if let Some(&index) = self.model_index.get(name) {
             return Some(index);
         }
@@ -120,33 +124,34 @@ impl<'a> Roster<'a> {
             return None;
         }
         if let Some(known) = catalogue::known_model(name) {
-            return self.known_or_complain(name, known, place, reading);
+            return self.known_or_complain(asked, known, place, reading);
         }
         if let Some((provider, upstream_model)) = name.split_once('/')
             && !upstream_model.is_empty()
         {
-            let provider = self.provider_or_complain(provider, place, reading)?;
+            let provider = self.provider_or_complain(provider, asked, place, reading)?;
             let places = vec![(provider, Some(Arc::from(upstream_model)))];
             return Some(self.add(Model::unwritten(name, None, places, self)));
         }
-        self.complain_of_model(name, place, reading);
+        self.complain_of_model(asked, place, reading);
         None
     }
 
     fn known_or_complain(
         &mut self,
-        name: &str,
+        asked: &Text,
         known: &KnownModel,
         place: &Place,
         reading: &Reading<'_>,
     ) -> Option<usize> {
         let places = self.places_of(known);
+        let shown = asked.shown();
         if places.is_empty() {
             if !known.at.keys().any(|provider| self.was_written(provider)) {
                 let providers = list(known.at.keys().map(String::as_str));
-                let message = format!("no provider here serves `{name}`");
+                let message = format!("no provider here serves `{shown}`");
                 let instead = format!(
-                    "configure one of {providers}, or write `[models.\"{name}\"]` with `deployments`"
+                    "configure one of {providers}, or write `[models.\"{shown}\"]` with `deployments`"
                 );
                 reading.complain(place, message, Some(instead));
             }
@@ -154,25 +159,26 @@ impl<'a> Roster<'a> {
         }
         if let Some(date) = &known.retired {
             let message = format!(
-                "the vendor of `{name}` retired it on {date}, as far as the catalogue knows"
+                "the vendor of `{shown}` retired it on {date}, as far as the catalogue knows"
             );
             reading.warn(place, message, None);
         }
-        Some(self.add_known(name, known, places))
+        Some(self.add_known(&asked.text, known, places))
     }
 
-    fn complain_of_model(&self, name: &str, place: &Place, reading: &Reading<'_>) {
+    fn complain_of_model(&self, asked: &Text, place: &Place, reading: &Reading<'_>) {
         let served =
             catalogue::known_models().filter(|(_, known)| !self.places_of(known).is_empty());
         let names =
             served.map(|(name, _)| name).chain(self.written_models.iter().map(String::as_str));
         let provider = self.written_providers.iter().next().map_or("provider", String::as_str);
-        let any = format!("`{provider}/{name}` asks a provider for it without an entry");
-        let instead = match nearest(name, names) {
+        let shown = asked.shown();
+        let any = format!("`{provider}/{shown}` asks a provider for it without an entry");
+        let instead = match nearest(&asked.text, names) {
             Some(meant) => format!("did you mean `{meant}`? Or {any}"),
-            None => format!("write `[models.\"{name}\"]` with `deployments`, or {any}"),
+            None => format!("write `[models.\"{shown}\"]` with `deployments`, or {any}"),
         };
-        reading.complain(place, format!("there is no model `{name}`"), Some(instead));
+        reading.complain(place, format!("there is no model `{shown}`"), Some(instead));
     }
 
     fn add_known(

@@ -191,8 +191,11 @@ async fn read_whole(
     let failed = |seen: &Seen<'_>| failed(deployment, seen, Some(head.status));
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
+    let timeouts = &deployment.timeouts;
+    let end = call.deadline.min(Instant::now() + timeouts.total);
     loop {
-        let read = timeout_at(call.deadline, answer.read()).await;
+        // Once its head is here an answer is being sent, and a silence in it is a stall.
+        let read = timeout_at(end.min(Instant::now() + timeouts.idle), answer.read()).await;
         let piece = match read.map_err(|_| failed(&Seen::FirstContentTimeout))? {
             Ok(None) => break,
             Ok(Some(piece)) => piece,

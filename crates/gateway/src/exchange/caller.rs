@@ -135,7 +135,7 @@ impl CallerSide {
             // A caller who left in this very moment is not told.
             (Shown::Nothing(reply), Ending::Whole(answer)) => drop(reply.send(Ok(answer))),
             (Shown::Nothing(reply), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
-                drop(reply.send(Err(refusal.for_exchange(self.id))));
+                drop(reply.send(Err(refusal)));
             }
             (Shown::Stream(pipe), Ending::Streamed(tail)) => {
                 let _ = pipe.write(&tail);

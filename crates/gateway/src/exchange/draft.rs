@@ -87,7 +87,8 @@ impl Draft {
     pub(super) fn attempt_begins(&mut self, attempt: &Attempt, deployment: &str) {
         self.attempt_began = Instant::now();
         let since = self.attempt_began.saturating_duration_since(self.received);
-        self.first_dispatch.get_or_insert(self.attempt_began.saturating_duration_since(self.taken));
+        let own_time = self.attempt_began.saturating_duration_since(self.taken);
+        self.first_dispatch.get_or_insert(own_time);
         self.record.attempts.push(AttemptRecord {
             number: attempt.number,
             deployment: deployment.to_owned(),

@@ -69,7 +69,6 @@ pub enum Refusal {
 /// The last failure of an exchange that has no answer.
 #[derive(Debug)]
 pub struct FailedExchange {
-    id: Option<ExchangeId>,
     failure: Failure,
     status: Option<u16>,
     /// From now until something may serve again.
@@ -132,15 +131,7 @@ impl Refusal {
         };
         let all_missing = failure.class == Class::NotReady && status == Some(404);
         let attempts = decision.attempts.len();
-        Self::Failed(Box::new(FailedExchange { id: None, failure, status, reopens_in, attempts, all_missing }))
-    }
-
-    /// Lets the message name the exchange, so that its reader can ask `explain`.
-    pub(super) fn for_exchange(mut self, id: ExchangeId) -> Self {
-        if let Self::Failed(failed) = &mut self {
-            failed.id = Some(id);
-        }
-        self
+        Self::Failed(Box::new(FailedExchange { failure, status, reopens_in, attempts, all_missing }))
     }
 
     /// The failure class for the record; `None` when no attempt failed.

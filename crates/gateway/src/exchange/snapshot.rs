@@ -25,6 +25,14 @@ pub struct Snapshot {
     deployments: Vec<Deployment>,
 }
 
+/// A snapshot that lacks only the router's word: what takes time has been done.
+#[derive(Debug)]
+pub struct Prepared {
+    config: Config,
+    catalog: Catalog,
+    deployments: Vec<Deployment>,
+}
+
 /// Why a configuration cannot be put in force.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotFault {
@@ -100,6 +108,14 @@ impl Snapshot {
     /// # Errors
     /// See [`SnapshotFault`]; then nothing was adopted.
     pub fn adopt(config: Config, router: &mut Router) -> Result<Self, SnapshotFault> {
+        Ok(Self::prepare(config)?.adopt(router))
+    }
+
+    /// Derives everything, so that the router is held for the adoption alone.
+    ///
+    /// # Errors
+    /// See [`SnapshotFault`].
+    pub fn prepare(config: Config) -> Result<Prepared, SnapshotFault> {
         let layout = config.layout()?;
         let deployments = layout
             .deployments
@@ -107,8 +123,7 @@ impl Snapshot {
             .zip(&layout.catalog.deployments)
             .map(|(deployment, routed)| ready(&config, deployment, &routed.name))
             .collect::<Result<_, _>>()?;
-        let catalog = router.adopt(layout.catalog);
-        Ok(Self { config, catalog, deployments })
+        Ok(Prepared { config, catalog: layout.catalog, deployments })
     }
 
     /// What an id of this snapshot's catalog stands for.
@@ -130,6 +145,19 @@ impl Snapshot {
             Target::Pool(pool) => &self.catalog.pools[pool.0 as usize].name,
             Target::Model(model) => &self.catalog.models[model.0 as usize].name,
         }
+    }
+}
+
+impl Prepared {
+    /// The configuration it was made of.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Hands the catalog to the router, which keeps the health it knows by name.
+    pub fn adopt(self, router: &mut Router) -> Snapshot {
+        let Self { config, catalog, deployments } = self;
+        Snapshot { config, catalog: router.adopt(catalog), deployments }
     }
 }
 

@@ -46,7 +46,7 @@ pub fn subscriber<W: Write + Send + 'static>(
     let (filter, level) = reload::Layer::new(filter(log.level));
     Ok((
         tracing_subscriber::registry().with(layer.with_filter(filter)),
-        LogGuard { last_lines, level },
+        LogGuard { last_lines, level: LevelSwitch(level) },
     ))
 }
 
@@ -55,14 +55,30 @@ pub fn subscriber<W: Write + Send + 'static>(
 #[must_use = "dropping this ends the log"]
 pub struct LogGuard {
     last_lines: LastLines,
-    level: reload::Handle<LevelFilter, Registry>,
+    level: LevelSwitch,
+}
+
+/// Changes how much a log takes while it runs. Clones turn the same log.
+#[derive(Debug, Clone)]
+pub struct LevelSwitch(reload::Handle<LevelFilter, Registry>);
+
+impl LevelSwitch {
+    /// Changes the least serious event that is logged.
+    pub fn set(&self, level: LogLevel) {
+        // It fails only when the log is gone, and then there is nothing to change.
+        let _ = self.0.reload(filter(level));
+    }
 }
 
 impl LogGuard {
-    /// Changes the least serious event that is logged, as a reload may ask.
+    /// Changes the least serious event that is logged.
     pub fn set_level(&self, level: LogLevel) {
-        // It fails only when the log is gone, and then there is nothing to change.
-        let _ = self.level.reload(filter(level));
+        self.level.set(level);
+    }
+
+    /// For whoever changes the level and does not keep the guard.
+    pub fn level_switch(&self) -> LevelSwitch {
+        self.level.clone()
     }
 
     /// How many lines were lost because they came faster than they were read, since the start.

@@ -85,7 +85,9 @@ impl Body {
             if !piece.is_empty() {
                 return Ok(Some(piece));
             }
-            let Some(connection) = &mut self.connection else { return Ok(None) };
+            let Some(connection) = &mut self.connection else {
+                return Err(ReadFault::Cut(io::ErrorKind::NotConnected.into()));
+            };
             let count = connection.stream.read_into(&mut self.buffer).await.map_err(ReadFault::Cut)?;
             if count == 0 {
                 self.connection = None;

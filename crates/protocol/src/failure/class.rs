@@ -15,7 +15,7 @@ pub enum Class {
     ContentPolicy,
     /// The gateway's own check of the caller's key failed.
     CallerAuth,
-    /// The upstream does not accept our key or its permissions: the key is dead until someone acts.
+    /// The upstream does not accept our key or the account behind it: the key is dead until someone acts.
     UpstreamAuth,
     /// The upstream account has no money or reached its spending limit: the key is empty until its reset.
     UpstreamMoney,
@@ -29,7 +29,7 @@ pub enum Class {
     Overload,
     /// The upstream broke: once more on the same deployment, then another.
     ServerError,
-    /// The model is not there (404-like) or still loading.
+    /// The model is not there for this key (404, a 403 about one model), or still loading; a wait tells loading from absent.
     NotReady,
     /// Nothing was dispatched: name lookup, refused, TLS, connect timeout. Replaying is safe.
     ConnectFail,

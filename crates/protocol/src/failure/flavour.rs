@@ -54,9 +54,6 @@ impl Flavour {
 
     /// The stable label for configuration, metrics and records.
     pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(flavour, _)| *flavour == self)
-            .map_or("generic", |(_, names)| names[0])
+        Self::ALL.iter().find(|(flavour, _)| *flavour == self).map_or("generic", |(_, names)| names[0])
     }
 }

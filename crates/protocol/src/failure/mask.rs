@@ -1,23 +1,14 @@
 //! Hides what looks like a key: upstreams repeat ours in their complaints.
 
 /// Beginnings of keys as their issuers write them.
-const KEY_PREFIXES: [&str; 17] = [
-    "sk-", "sk_", "rk-", "pk-", "aiza", "gsk_", "xai-", "pplx-", "hf_", "akia", "asia", "ghp_",
-    "r8_", "nvapi-", "eyj", "ya29.", "rdl-",
+const KEY_PREFIXES: [&str; 18] = [
+    "sk-", "sk_", "rk-", "pk-", "aiza", "gsk_", "xai-", "pplx-", "hf_", "akia", "asia", "ghp_", "r8_", "nvapi-", "eyj",
+    "ya29.", "rl-", "rladmin-",
 ];
 
 /// Words after which a secret stands, as in `Bearer …`, `key=…`, `api_key: …`.
-const ANNOUNCING: [&str; 9] = [
-    "bearer",
-    "basic",
-    "key",
-    "api_key",
-    "api-key",
-    "apikey",
-    "x-api-key",
-    "token",
-    "access_token",
-];
+const ANNOUNCING: [&str; 9] =
+    ["bearer", "basic", "key", "api_key", "api-key", "apikey", "x-api-key", "token", "access_token"];
 
 /// Replaces every word that looks like a key, or stands where one stands, with `***`.
 pub fn mask(text: &str) -> String {
@@ -64,12 +55,8 @@ impl Announced {
     fn hides(self, word: &str) -> bool {
         match self {
             Self::No => false,
-            Self::Loosely => {
-                word.len() >= 16 || word.len() >= 6 && word.bytes().any(|b| b.is_ascii_digit())
-            }
-            Self::ByAssignment => {
-                word.len() >= 6 && !ANNOUNCING.contains(&word.to_ascii_lowercase().as_str())
-            }
+            Self::Loosely => word.len() >= 16 || word.len() >= 6 && word.bytes().any(|b| b.is_ascii_digit()),
+            Self::ByAssignment => word.len() >= 6 && !ANNOUNCING.contains(&word.to_ascii_lowercase().as_str()),
         }
     }
 }
@@ -86,9 +73,8 @@ fn looks_like_key(word: &str) -> bool {
     }
     // Keys without a prefix are one long run of letters and digits; names have hyphens or dots.
     let runs = word.split(|c: char| !c.is_ascii_alphanumeric());
-    runs.filter(|run| run.len() >= 32).any(|run| {
-        run.bytes().any(|b| b.is_ascii_digit()) && run.bytes().any(|b| b.is_ascii_alphabetic())
-    })
+    runs.filter(|run| run.len() >= 32)
+        .any(|run| run.bytes().any(|b| b.is_ascii_digit()) && run.bytes().any(|b| b.is_ascii_alphabetic()))
 }
 
 /// Whether a key with this prefix begins somewhere in the word, as in a path; `task-…` holds no `sk-…`.
@@ -113,14 +99,8 @@ mod tests {
 
     #[test]
     fn keys_are_hidden_and_words_are_not() {
-        check(
-            "Incorrect API key provided: sk-proj-abc123def456.",
-            "Incorrect API key provided: ***",
-        );
-        check(
-            "Incorrect API key provided: sk-ab***********wxyz. See",
-            "Incorrect API key provided: *** See",
-        );
+        check("Incorrect API key provided: sk-proj-abc123def456.", "Incorrect API key provided: ***");
+        check("Incorrect API key provided: sk-ab***********wxyz. See", "Incorrect API key provided: *** See");
         check("API key AIzaSyD-1234567890abcdefg not valid", "API key *** not valid");
         check("GET /v1?key=abcdef123&alt=sse", "GET /v1?key=***&alt=sse");
         check(r#"{"api_key": "hunter22"}"#, r#"{"api_key": "***"}"#);
@@ -135,6 +115,10 @@ mod tests {
         check("missing bearer authentication in header", "missing bearer authentication in header");
         check("密钥 sk-1234567890abcdef 无效", "密钥 *** 无效");
         check("https://api.example.com/v1/sk-1234567890/models", "https:***");
+        check("key rl-0a1b2c3d4e5f is bad", "key *** is bad");
+        check("key rladmin-0a1b2c3d4e5f is bad", "key *** is bad");
+        check("rdl-nobody-writes-this", "rdl-nobody-writes-this");
+        check("a curl-based-client", "a curl-based-client");
         check("a long task-management-model", "a long task-management-model");
         check("unknown key: temperature", "unknown key: temperature");
         check("", "");

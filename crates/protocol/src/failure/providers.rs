@@ -40,10 +40,7 @@ const fn texts(texts: &'static [&'static str], class: Class) -> Rule {
 
 const ANTHROPIC: &[Rule] = &[
     // Money comes as 400, 402 and 429.
-    texts(
-        &["you have reached your specified api usage limits", "credit balance is too low"],
-        UpstreamMoney,
-    ),
+    texts(&["you have reached your specified api usage limits", "credit balance is too low"], UpstreamMoney),
     words(&["enforced_spend_limit_reached", "billing_error"], UpstreamMoney),
 ];
 
@@ -56,33 +53,27 @@ const GEMINI: &[Rule] = &[
     words(&["resource_exhausted", "payment_required"], UpstreamMoney).on(&[402]),
     words(&["quota_exceeded"], QuotaWindow),
     texts(&["perday", "per day"], QuotaWindow).on(&[429]),
-    words(
-        &[
-            "generaterequestsperdayperprojectpermodel-freetier",
-            "generaterequestsperdayperprojectpermodel",
-            "generatecontentinputtokensperdayperproject",
-        ],
-        QuotaWindow,
-    ),
+    // The names of quotas vary by model and tier.
+    Rule::word_parts(&["perday"], QuotaWindow),
     words(&["resource_exhausted"], RateLimit),
     words(&["internal", "cancelled"], ServerError).on(&[499]),
-    words(
-        &["prompt_blocked", "safety", "prohibited_content", "blocklist", "spii", "recitation"],
-        ContentPolicy,
-    ),
+    words(&["prompt_blocked", "safety", "prohibited_content", "blocklist", "spii", "recitation"], ContentPolicy),
     words(&["malformed_function_call", "unexpected_tool_call"], EmptyOk),
 ];
 
 const AZURE: &[Rule] = &[
     words(&["content_filter", "responsibleaipolicyviolation"], ContentPolicy),
     // The limit itself was lowered for hours; asking at the old rate keeps it low.
-    texts(&["temporarily reduced", "temporary reduction", "temporarily reducing"], RampLimit)
-        .on(&[429]),
+    texts(&["temporarily reduced", "temporary reduction", "temporarily reducing"], RampLimit).on(&[429]),
     texts(&["high demand"], Overload).on(&[429]),
     words(&["deploymentnotfound"], NotReady),
+    // Networks and roles are of the resource, which has one key.
+    Rule::status(&[403], UpstreamAuth),
 ];
 
 const BEDROCK: &[Rule] = &[
+    // Access is granted model by model.
+    words(&["accessdenied"], NotReady).saying(&["model"]),
     words(
         &[
             "accessdenied",
@@ -110,8 +101,8 @@ const GROQ: &[Rule] = &[
     words(&["tool_use_failed", "json_validate_failed"], ServerError).on(&[400]),
     texts(&["failed_generation"], ServerError).on(&[400]),
     texts(&["hallucinat"], ServerError).on(&[422]),
-    // Larger than this account's tokens a minute; another account's may do.
-    words(&["rate_limit_exceeded", "tokens"], RateLimit).on(&[413]),
+    // Larger than this account's tokens a minute: no wait makes it fit, and the deployment is well.
+    words(&["rate_limit_exceeded", "tokens"], CallerTooLong).on(&[413]),
 ];
 
 const OPENROUTER: &[Rule] = &[
@@ -141,14 +132,13 @@ const MOONSHOT: &[Rule] = &[
     texts(&["usage limit for this billing cycle"], QuotaWindow),
     words(&["exceeded_current_quota_error"], UpstreamMoney),
     words(&["engine_overloaded_error"], Overload),
+    // The coding plan ended, or does not admit this client.
+    words(&["access_terminated_error"], UpstreamAuth),
 ];
 
 const ZHIPU: &[Rule] = &[
     // 1000–1004 key, 1110–1112 and 1120 account state, 1220 permission.
-    words(
-        &["1000", "1001", "1002", "1003", "1004", "1110", "1111", "1112", "1120", "1220"],
-        UpstreamAuth,
-    ),
+    words(&["1000", "1001", "1002", "1003", "1004", "1110", "1111", "1112", "1120", "1220"], UpstreamAuth),
     // 1113 account unpaid, 1309 plan expired.
     words(&["1113", "1309"], UpstreamMoney),
     // 1302 concurrency, 1303 rate, 1305 traffic.
@@ -177,5 +167,4 @@ const OLLAMA: &[Rule] = &[
     texts(&["loading model", "llm server loading"], NotReady),
 ];
 
-const LLAMA_CPP: &[Rule] =
-    &[texts(&["loading model"], NotReady), words(&["exceed_context_size_error"], CallerTooLong)];
+const LLAMA_CPP: &[Rule] = &[texts(&["loading model"], NotReady), words(&["exceed_context_size_error"], CallerTooLong)];

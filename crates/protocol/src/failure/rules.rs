@@ -8,6 +8,8 @@ pub(super) struct Rule {
     class: Class,
     /// Any of these codes, types or reasons; lowercase, without a trailing `exception`.
     words: &'static [&'static str],
+    /// Any of these inside a code, type or reason; lowercase.
+    word_parts: &'static [&'static str],
     /// Any of these in the message; lowercase.
     texts: &'static [&'static str],
     /// Any of these statuses; also an error in band that names no status.
@@ -17,11 +19,15 @@ pub(super) struct Rule {
 
 impl Rule {
     const fn new(class: Class) -> Self {
-        Self { class, words: &[], texts: &[], statuses: &[], has_retry_after: false }
+        Self { class, words: &[], word_parts: &[], texts: &[], statuses: &[], has_retry_after: false }
     }
 
     pub(super) const fn words(words: &'static [&'static str], class: Class) -> Self {
         Self { words, ..Self::new(class) }
+    }
+
+    pub(super) const fn word_parts(word_parts: &'static [&'static str], class: Class) -> Self {
+        Self { word_parts, ..Self::new(class) }
     }
 
     pub(super) const fn texts(texts: &'static [&'static str], class: Class) -> Self {
@@ -36,6 +42,10 @@ impl Rule {
         Self { statuses, ..self }
     }
 
+    pub(super) const fn saying(self, texts: &'static [&'static str]) -> Self {
+        Self { texts, ..self }
+    }
+
     pub(super) const fn with_retry_after(self) -> Self {
         Self { has_retry_after: true, ..self }
     }
@@ -46,8 +56,9 @@ impl Rule {
             None => self.statuses.is_empty() || !self.words.is_empty() || !self.texts.is_empty(),
         };
         is_status
-            && (self.words.is_empty()
-                || told.words.iter().any(|word| self.words.contains(&word.as_str())))
+            && (self.words.is_empty() || told.words.iter().any(|word| self.words.contains(&word.as_str())))
+            && (self.word_parts.is_empty()
+                || told.words.iter().any(|word| self.word_parts.iter().any(|part| word.contains(part))))
             && (self.texts.is_empty() || self.texts.iter().any(|text| told.text.contains(text)))
             && (!self.has_retry_after || headers.header("retry-after").is_some())
     }
@@ -58,29 +69,25 @@ pub(super) fn judge(flavour: Flavour, status: u16, headers: &dyn Headers, told: 
     if told.is_html && !matches!(status, 401 | 404 | 407 | 413 | 414 | 429 | 431) {
         return Class::ServerError;
     }
-    by_words(flavour, Some(status), headers, told).unwrap_or_else(|| by_status(status))
+    by_words(flavour, Some(status), headers, told).unwrap_or_else(|| by_status(status, told))
 }
 
 /// The class of an error inside a 200; `None` when it names no cause.
 pub(super) fn in_band(flavour: Flavour, told: &Told) -> Option<Class> {
+    let by_status = |status| by_status(status, told);
     by_words(flavour, told.status, &(), told).or_else(|| told.status.map(by_status))
 }
 
-fn by_words(
-    flavour: Flavour,
-    status: Option<u16>,
-    headers: &dyn Headers,
-    told: &Told,
-) -> Option<Class> {
-    let first = |rules: &[Rule]| {
-        rules.iter().find(|rule| rule.matches(status, headers, told)).map(|rule| rule.class)
-    };
+fn by_words(flavour: Flavour, status: Option<u16>, headers: &dyn Headers, told: &Told) -> Option<Class> {
+    let first = |rules: &[Rule]| rules.iter().find(|rule| rule.matches(status, headers, told)).map(|rule| rule.class);
     let may_be_too_long = matches!(status, None | Some(400 | 404 | 413 | 422 | 424 | 500));
     first(providers::rules(flavour))
-        .or_else(|| {
-            (may_be_too_long && text::says_too_long(&told.text)).then_some(Class::CallerTooLong)
-        })
+        .or_else(|| (may_be_too_long && text::says_too_long(&told.text)).then_some(Class::CallerTooLong))
         .or_else(|| first(GENERIC))
+        .or_else(|| {
+            let lacks_permission = told.words.iter().any(|word| is_permission(word));
+            (status != Some(401) && lacks_permission).then(|| forbidden(told))
+        })
 }
 
 /// What words mean where the provider has no rule of its own. Causes first, categories last: OpenAI's
@@ -129,8 +136,6 @@ const GENERIC: &[Rule] = &[
             "authentication_error",
             "invalid_authentication_error",
             "account_deactivated",
-            "permission_error",
-            "permission_denied",
             "unauthenticated",
             "unauthorized",
             "unsupported_country_region_territory",
@@ -140,44 +145,20 @@ const GENERIC: &[Rule] = &[
     Rule::words(&["slow_down"], Class::RampLimit),
     Rule::words(&["quota_exceeded"], Class::QuotaWindow),
     Rule::words(
-        &[
-            "overloaded_error",
-            "overloaded",
-            "server_is_overloaded",
-            "engine_overloaded_error",
-            "capacity_exhausted",
-        ],
+        &["overloaded_error", "overloaded", "server_is_overloaded", "engine_overloaded_error", "capacity_exhausted"],
         Class::Overload,
     ),
     Rule::words(
-        &[
-            "rate_limit_exceeded",
-            "rate_limit_error",
-            "rate_limit_reached_error",
-            "too_many_requests",
-            "throttling",
-        ],
+        &["rate_limit_exceeded", "rate_limit_error", "rate_limit_reached_error", "too_many_requests", "throttling"],
         Class::RateLimit,
     ),
+    Rule::words(&["service_unavailable_error", "temporarily_unavailable", "unavailable"], Class::Overload),
     Rule::words(
-        &["service_unavailable_error", "temporarily_unavailable", "unavailable"],
-        Class::Overload,
-    ),
-    Rule::words(
-        &[
-            "model_not_found",
-            "modelnotfound",
-            "deploymentnotfound",
-            "not_found_error",
-            "resource_not_found_error",
-        ],
+        &["model_not_found", "modelnotfound", "deploymentnotfound", "not_found_error", "resource_not_found_error"],
         Class::NotReady,
     ),
     Rule::words(&["request_too_large"], Class::CallerBad),
-    Rule::words(
-        &["timeout_error", "gateway_timeout", "deadline_exceeded"],
-        Class::FirstByteTimeout,
-    ),
+    Rule::words(&["timeout_error", "gateway_timeout", "deadline_exceeded"], Class::FirstByteTimeout),
     Rule::words(
         &[
             "server_error",
@@ -192,22 +173,64 @@ const GENERIC: &[Rule] = &[
     Rule::words(&["insufficient_system_resource"], Class::Overload),
     Rule::words(&["length", "max_tokens"], Class::TruncatedComplete).on(&[200]),
     Rule::words(
-        &[
-            "invalid_request_error",
-            "invalid_request",
-            "invalid_argument",
-            "badrequesterror",
-            "unsupported_parameter",
-        ],
+        &["invalid_request_error", "invalid_request", "invalid_argument", "badrequesterror", "unsupported_parameter"],
         Class::CallerBad,
     )
     .on(&[400, 413, 422]),
 ];
 
-/// What a status alone means: total.
-fn by_status(status: u16) -> Class {
+/// Whom a missing permission sets aside: the key where the key or its account is named, else the deployment alone.
+///
+/// One key serves many models, and most accounts may not use all of them.
+fn forbidden(told: &Told) -> Class {
+    let names = |subjects: &[&str]| {
+        let words = || told.words.iter().map(|word| word.replace('_', " "));
+        subjects.iter().any(|subject| told.text.contains(subject) || words().any(|word| word.contains(subject)))
+    };
+    if !names(&["model"]) && names(&KEY_OR_ACCOUNT) { Class::UpstreamAuth } else { Class::NotReady }
+}
+
+fn is_permission(word: &str) -> bool {
+    matches!(word, "permission_error" | "permission_denied" | "permission_denied_error" | "forbidden")
+}
+
+/// What a refusal names when it is about the key as a whole.
+const KEY_OR_ACCOUNT: [&str; 28] = [
+    "api key",
+    "api-key",
+    "apikey",
+    "your key",
+    "this key",
+    "access token",
+    "credential",
+    "signature",
+    "organization",
+    "organisation",
+    "account",
+    "billing",
+    "payment",
+    "subscription",
+    "project",
+    "workspace",
+    "region",
+    "country",
+    "territory",
+    "location",
+    "ip address",
+    "firewall",
+    "virtual network",
+    "suspended",
+    "deactivated",
+    "revoked",
+    "terminated",
+    "consumer",
+];
+
+/// What a status means where no word says more: total.
+fn by_status(status: u16, told: &Told) -> Class {
     match status {
-        401 | 403 | 407 => Class::UpstreamAuth,
+        401 | 407 => Class::UpstreamAuth,
+        403 => forbidden(told),
         402 => Class::UpstreamMoney,
         404 | 410 => Class::NotReady,
         // The upstream itself gave up waiting for its model: as if our own limit had passed.

@@ -30,8 +30,7 @@ pub(super) fn says_too_long(lowercase: &str) -> bool {
     if lowercase.contains("string too long") || lowercase.contains("string_above_max_length") {
         return false;
     }
-    let is_length_and_limit =
-        lowercase.contains("current length is") && lowercase.contains("while limit is");
+    let is_length_and_limit = lowercase.contains("current length is") && lowercase.contains("while limit is");
     is_length_and_limit || TOO_LONG.iter().any(|pattern| lowercase.contains(pattern))
 }
 

@@ -42,8 +42,7 @@ impl Told {
         let body = &body[..body.len().min(BODY_MAX)];
         let trimmed = body.trim_ascii();
         told.is_blank = trimmed.is_empty();
-        let is_html_type =
-            headers.header("content-type").is_some_and(|kind| kind.contains("text/html"));
+        let is_html_type = headers.header("content-type").is_some_and(|kind| kind.contains("text/html"));
         match serde_json::from_slice::<Value>(trimmed) {
             Ok(value) => told.read_json(&value),
             Err(_) if trimmed.starts_with(b"<") || is_html_type && !told.is_blank => {
@@ -58,13 +57,9 @@ impl Told {
 
     pub(super) fn into_failure(self, class: Class, otherwise: &str) -> Failure {
         let message = text::clean(&self.message);
-        let mut failure =
-            Failure::new(class, if message.is_empty() { otherwise } else { &message });
-        let field = |value: Option<String>| {
-            value.map(|v| text::clean_to(&v, FIELD_MAX)).filter(|v| !v.is_empty())
-        };
-        (failure.code, failure.kind, failure.param) =
-            (field(self.code), field(self.kind), field(self.param));
+        let mut failure = Failure::new(class, if message.is_empty() { otherwise } else { &message });
+        let field = |value: Option<String>| value.map(|v| text::clean_to(&v, FIELD_MAX)).filter(|v| !v.is_empty());
+        (failure.code, failure.kind, failure.param) = (field(self.code), field(self.kind), field(self.param));
         failure
     }
 
@@ -113,15 +108,9 @@ impl Told {
         self.code = scalar(&error["code"]);
         self.kind = scalar(&error["type"]);
         self.param = scalar(&error["param"]);
-        let status = [
-            &error["code"],
-            &error["status"],
-            &error["originalStatusCode"],
-            &error["raw_status_code"],
-        ];
+        let status = [&error["code"], &error["status"], &error["originalStatusCode"], &error["raw_status_code"]];
         self.status = status.into_iter().find_map(http_status);
-        for word in [&error["code"], &error["type"], &error["status"], &error["innererror"]["code"]]
-        {
+        for word in [&error["code"], &error["type"], &error["status"], &error["innererror"]["code"]] {
             self.value_word(word);
         }
         self.read_details(&error["details"]);
@@ -158,8 +147,7 @@ impl Told {
     fn read_choice(&mut self, choice: &Value) {
         if let Some(reason) = choice["finish_reason"].as_str() {
             self.word(reason);
-            self.is_error |=
-                matches!(reason, "error" | "network_error" | "insufficient_system_resource");
+            self.is_error |= matches!(reason, "error" | "network_error" | "insufficient_system_resource");
         }
     }
 
@@ -204,8 +192,7 @@ fn validation_message(detail: &Value) -> String {
     match detail {
         Value::String(message) => message.clone(),
         Value::Array(faults) => {
-            let messages: Vec<_> =
-                faults.iter().filter_map(|fault| fault["msg"].as_str()).collect();
+            let messages: Vec<_> = faults.iter().filter_map(|fault| fault["msg"].as_str()).collect();
             messages.join("; ")
         }
         other => other["message"].as_str().unwrap_or_default().to_owned(),

@@ -26,13 +26,22 @@ pub(super) fn retry_after(
     if !may_wait {
         return None;
     }
-    in_headers(headers, now)
-        .or(told.retry_delay)
-        .or_else(|| until(moment(told.resets_at.as_deref()?, 0)?, now))
-        .or_else(|| limits_reset(headers, now))
-        .or_else(|| in_text(flavour, class, told, now))
-        .or_else(|| in_calendar(flavour, class, told, now))
-        .filter(|wait| *wait <= WAIT_MAX)
+    let stated = in_headers(headers, now)
+        .or_else(|| told.retry_delay.filter(is_told))
+        // When a limit is whole again says nothing of when a model is there.
+        .or_else(|| (class != Class::NotReady).then(|| resets(headers, told, now)).flatten())
+        .or_else(|| in_text(flavour, class, told, now));
+    let wait = match (flavour, class) {
+        // Its delay is that of the minute's limit, also when the day's is used up.
+        (Flavour::Gemini, Class::QuotaWindow) => stated.max(in_calendar(flavour, class, told, now)),
+        _ => stated.or_else(|| in_calendar(flavour, class, told, now)),
+    };
+    wait.filter(|wait| *wait <= WAIT_MAX)
+}
+
+/// Zero is what upstreams say that do not know.
+fn is_told(wait: &Duration) -> bool {
+    !wait.is_zero()
 }
 
 /// A longer wait is a misread date.
@@ -40,10 +49,17 @@ const WAIT_MAX: Duration = Duration::from_secs(400 * 86_400);
 
 fn in_headers(headers: &dyn Headers, now: i64) -> Option<Duration> {
     let milliseconds = headers.header("retry-after-ms").and_then(|value| seconds(value, 1e-3));
-    milliseconds.or_else(|| {
+    milliseconds.filter(is_told).or_else(|| {
         let value = headers.header("retry-after")?.trim();
-        seconds(value, 1.0).or_else(|| until(civil::http_date(value)?, now))
+        let wait = seconds(value, 1.0).or_else(|| until(civil::http_date(value)?, now));
+        wait.filter(is_told)
     })
+}
+
+/// When a limit is whole again: the one the body names, else the headers'.
+fn resets(headers: &dyn Headers, told: &Told, now: i64) -> Option<Duration> {
+    let named = told.resets_at.as_deref().and_then(|at| until(moment(at, 0)?, now));
+    named.filter(is_told).or_else(|| limits_reset(headers, now)).filter(is_told)
 }
 
 /// The latest reset among the limits that have nothing remaining.
@@ -57,9 +73,7 @@ fn limits_reset(headers: &dyn Headers, now: i64) -> Option<Duration> {
         ("anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"),
         ("anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"),
     ];
-    let exhausted = LIMITS
-        .iter()
-        .filter(|(remaining, _)| headers.header(remaining).map(str::trim) == Some("0"));
+    let exhausted = LIMITS.iter().filter(|(remaining, _)| headers.header(remaining).map(str::trim) == Some("0"));
     exhausted.filter_map(|(_, reset)| reset_value(headers.header(reset)?.trim(), now)).max()
 }
 
@@ -81,18 +95,17 @@ fn moment(value: &str, default_offset: i64) -> Option<i64> {
 }
 
 fn in_text(flavour: Flavour, class: Class, told: &Told, now: i64) -> Option<Duration> {
-    let announced = ["try again in ", "retry in ", "retry after ", "reset in ", "resets in "]
-        .iter()
-        .find_map(|mark| {
-            let start = told.text.find(mark)? + mark.len();
-            spoken_duration(&told.text[start..])
-        });
+    let announced = ["try again in ", "retry in ", "retry after ", "reset in ", "resets in "].iter().find_map(|mark| {
+        let start = told.text.find(mark)? + mark.len();
+        spoken_duration(&told.text[start..]).filter(is_told)
+    });
     // Dates stand in many texts; only those of a window say when it opens.
     let is_window = matches!(class, Class::UpstreamMoney | Class::QuotaWindow | Class::RateLimit);
     // Zhipu, Moonshot and DashScope write Beijing time without saying so.
     let beijing = matches!(flavour, Flavour::Zhipu | Flavour::Moonshot | Flavour::DashScope);
     let offset = if beijing { 8 * 3600 } else { 0 };
-    announced.or_else(|| until(is_window.then(|| civil::find(&told.text, offset)).flatten()?, now))
+    let first_to_come = || civil::find_all(&told.text, offset).filter_map(|at| until(at, now)).find(is_told);
+    announced.or_else(|| is_window.then(first_to_come).flatten())
 }
 
 /// What a provider documents but does not say.
@@ -100,8 +113,8 @@ fn in_calendar(flavour: Flavour, class: Class, told: &Told, now: i64) -> Option<
     match (flavour, class) {
         // Anthropic's spending limits reset with the calendar month, UTC; an empty purse does not.
         (Flavour::Anthropic, Class::UpstreamMoney) if !told.text.contains("credit balance") => {
-            let is_limit = told.text.contains("usage limits")
-                || told.words.iter().any(|w| w == "enforced_spend_limit_reached");
+            let is_limit =
+                told.text.contains("usage limits") || told.words.iter().any(|w| w == "enforced_spend_limit_reached");
             is_limit.then(|| until(civil::next_month(now), now)).flatten()
         }
         (Flavour::Gemini, Class::QuotaWindow) => until(civil::next_pacific_midnight(now), now),
@@ -119,12 +132,14 @@ fn is_loading(told: &Told) -> bool {
 }
 
 /// A number with a unit word or letter: `30.6s`, `2 minutes`, `1h5m`, `20ms`; seconds when there is none.
+/// A date or a time of day is not a duration.
 fn spoken_duration(text: &str) -> Option<Duration> {
-    let compact: String = text
-        .chars()
-        .take(32)
-        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ' '))
-        .collect();
+    let after_digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    if civil::begins_with_date(text) || after_digits.starts_with(':') {
+        return None;
+    }
+    let compact: String =
+        text.chars().take(32).take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ' ')).collect();
     let first = compact.split(' ').next().unwrap_or_default().trim_end_matches('.');
     if let Some(wait) = go_duration(first) {
         return Some(wait);

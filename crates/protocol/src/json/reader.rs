@@ -124,11 +124,7 @@ impl<'a> Reader<'a> {
     /// Checks that nothing follows.
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         self.skip_space();
-        if self.at == self.text.len() {
-            Ok(())
-        } else {
-            Err(self.fault("unexpected text after the value"))
-        }
+        if self.at == self.text.len() { Ok(()) } else { Err(self.fault("unexpected text after the value")) }
     }
 
     fn skip_value(&mut self) -> Result<(), Malformed> {
@@ -265,8 +261,7 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_digits(&mut self) -> Result<(), Malformed> {
-        let digits =
-            self.text.as_bytes()[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = self.text.as_bytes()[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
         self.at += digits;
         if digits == 0 { Err(self.fault("expected a digit")) } else { Ok(()) }
     }

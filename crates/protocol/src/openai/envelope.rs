@@ -29,18 +29,12 @@ impl Envelope {
         reader.object(|reader, key| envelope.member(reader, key, &mut outer))?;
         reader.end()?;
         // DashScope's own shape and Mistral's name no `error` member.
-        envelope.is_error |=
-            outer.is_error_object || outer.has_code && outer.has_message && !outer.has_choices;
+        envelope.is_error |= outer.is_error_object || outer.has_code && outer.has_message && !outer.has_choices;
         envelope.usage = envelope.usage.or(outer.groq_usage);
         Ok(envelope)
     }
 
-    fn member(
-        &mut self,
-        reader: &mut Reader<'_>,
-        key: &str,
-        outer: &mut Outer,
-    ) -> Result<(), Malformed> {
+    fn member(&mut self, reader: &mut Reader<'_>, key: &str, outer: &mut Outer) -> Result<(), Malformed> {
         match key {
             "choices" if reader.kind()? == Kind::Array => {
                 outer.has_choices = true;

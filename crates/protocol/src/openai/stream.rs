@@ -68,22 +68,16 @@ mod tests {
 
     #[test]
     fn only_a_finish_reason_for_every_choice_makes_an_answer_whole() {
-        const TEXT: &str =
-            r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}"#;
+        const TEXT: &str = r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}"#;
         const STOP: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
         const STOP_1: &str = r#"{"choices":[{"index":1,"delta":{},"finish_reason":"length"}]}"#;
-        const BROKEN: &str =
-            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"error"}],"error":{"code":502}}"#;
+        const BROKEN: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"error"}],"error":{"code":502}}"#;
         check(1, &[], false);
         check(1, &[TEXT], false);
         check(1, &[TEXT, "[DONE]"], false);
         check(1, &[TEXT, STOP], true);
         check(1, &[TEXT, STOP, "[DONE]"], true);
-        check(
-            1,
-            &[TEXT, r#"{"choices":[{"index":0,"delta":{},"finish_reason":""}]}"#, "[DONE]"],
-            false,
-        );
+        check(1, &[TEXT, r#"{"choices":[{"index":0,"delta":{},"finish_reason":""}]}"#, "[DONE]"], false);
         check(1, &[TEXT, BROKEN, "[DONE]"], false);
         check(2, &[TEXT, STOP], false);
         check(2, &[TEXT, STOP, STOP_1], true);
@@ -93,13 +87,10 @@ mod tests {
 
     #[test]
     fn the_usage_chunk_is_hidden_only_from_who_did_not_ask() {
-        let extra =
-            Chunk::scan(br#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#)
-                .unwrap();
+        let extra = Chunk::scan(br#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#).unwrap();
         assert!(is_hidden(&extra, false));
         assert!(!is_hidden(&extra, true));
-        let last =
-            br#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#;
+        let last = br#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#;
         assert!(!is_hidden(&Chunk::scan(last).unwrap(), false));
     }
 }

@@ -123,9 +123,8 @@ fn details(
 /// A count as some servers write it: `12`, `12.0`; anything else is unknown.
 fn count(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
     let raw = reader.raw()?;
-    let whole = raw
-        .split_once('.')
-        .map_or(raw, |(whole, rest)| if rest.bytes().all(|b| b == b'0') { whole } else { raw });
+    let whole =
+        raw.split_once('.').map_or(raw, |(whole, rest)| if rest.bytes().all(|b| b == b'0') { whole } else { raw });
     Ok(whole.parse().ok().filter(|count| *count <= TOKENS_MAX))
 }
 
@@ -169,22 +168,19 @@ mod tests {
                 image: 3,
             }),
         );
-        let deepseek =
-            Usage { input: 175, cache_read: 320, output: 144, reasoning: 118, ..Usage::default() };
+        let deepseek = Usage { input: 175, cache_read: 320, output: 144, reasoning: 118, ..Usage::default() };
         check(
             r#"{"prompt_tokens":495,"completion_tokens":144,"total_tokens":639,"prompt_tokens_details":{"cached_tokens":320},
                 "completion_tokens_details":{"reasoning_tokens":118},"prompt_cache_hit_tokens":320,"prompt_cache_miss_tokens":175}"#,
             Some(deepseek),
         );
-        let moonshot =
-            Usage { input: 10, cache_read: 10, output: 30, reasoning: 22, ..Usage::default() };
+        let moonshot = Usage { input: 10, cache_read: 10, output: 30, reasoning: 22, ..Usage::default() };
         check(
             r#"{"prompt_tokens":20,"completion_tokens":30,"total_tokens":50,"cached_tokens":10,
                 "completion_tokens_details":{"reasoning_tokens":22}}"#,
             Some(moonshot),
         );
-        let xai =
-            Usage { input: 10, cache_read: 2, output: 229, reasoning: 228, ..Usage::default() };
+        let xai = Usage { input: 10, cache_read: 2, output: 229, reasoning: 228, ..Usage::default() };
         check(
             r#"{"prompt_tokens":12,"completion_tokens":1,"total_tokens":241,"prompt_tokens_details":{"cached_tokens":2},
                 "completion_tokens_details":{"reasoning_tokens":228}}"#,

@@ -16,8 +16,7 @@ use serde_json::Value;
 fn fixtures() -> Vec<PathBuf> {
     let Some(root) = std::env::var_os("ROUNDELAY_TEST_DATA") else {
         let mut stderr = std::io::stderr();
-        let _ =
-            std::io::Write::write_all(&mut stderr, b"skipped: ROUNDELAY_TEST_DATA is not set\n");
+        let _ = std::io::Write::write_all(&mut stderr, b"skipped: ROUNDELAY_TEST_DATA is not set\n");
         return Vec::new();
     };
     let mut files = Vec::new();
@@ -67,8 +66,7 @@ fn every_recorded_chat_stream_ends_with_its_typed_terminal() {
         let is_stream = path.extension().is_some_and(|ext| ext == "txt" || ext == "sse");
         let stream = as_stream(&path, &text);
         let data = data_of(&stream, 16 * 1024);
-        let Some(first) = data.first().and_then(|data| serde_json::from_slice::<Value>(data).ok())
-        else {
+        let Some(first) = data.first().and_then(|data| serde_json::from_slice::<Value>(data).ok()) else {
             continue;
         };
         if !is_stream || !is_chat_chunk(&first) {
@@ -97,10 +95,7 @@ fn every_recorded_chat_stream_ends_with_its_typed_terminal() {
             assert!(usage.completion() > 0 && usage.prompt() > 0, "{name}: {usage:?}");
         }
     }
-    assert!(
-        seen >= 15 || std::env::var_os("ROUNDELAY_TEST_DATA").is_none(),
-        "only {seen} chat streams"
-    );
+    assert!(seen >= 15 || std::env::var_os("ROUNDELAY_TEST_DATA").is_none(), "only {seen} chat streams");
 }
 
 #[test]
@@ -115,17 +110,11 @@ fn every_recorded_chat_answer_is_whole_and_its_usage_adds_up() {
         seen += 1;
         let name = path.display();
         let answer = Answer::scan(text.as_bytes()).unwrap();
-        assert!(
-            !answer.is_error && answer.has_content() && answer.finish.is_some(),
-            "{name}: {answer:?}"
-        );
+        assert!(!answer.is_error && answer.has_content() && answer.finish.is_some(), "{name}: {answer:?}");
         let usage = answer.usage.unwrap_or_else(|| panic!("{name}: its usage was not read"));
         assert_eq!(usage.prompt(), json["usage"]["prompt_tokens"].as_u64().unwrap(), "{name}");
         let total = json["usage"]["total_tokens"].as_u64().unwrap();
         assert_eq!(usage.prompt() + usage.completion(), total, "{name}: {usage:?}");
     }
-    assert!(
-        seen >= 10 || std::env::var_os("ROUNDELAY_TEST_DATA").is_none(),
-        "only {seen} chat answers"
-    );
+    assert!(seen >= 10 || std::env::var_os("ROUNDELAY_TEST_DATA").is_none(), "only {seen} chat answers");
 }

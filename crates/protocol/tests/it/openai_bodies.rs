@@ -10,13 +10,8 @@ use roundelay_protocol::{
 };
 use serde_json::{Value, json};
 
-const ERROR: ErrorBody<'_> = ErrorBody {
-    message: "no \"way\"\n",
-    kind: "server_error",
-    code: Some("cut"),
-    param: None,
-    reset_at: None,
-};
+const ERROR: ErrorBody<'_> =
+    ErrorBody { message: "no \"way\"\n", kind: "server_error", code: Some("cut"), param: None, reset_at: None };
 
 #[track_caller]
 fn check(written: &[u8], expected: &Value) {
@@ -25,8 +20,7 @@ fn check(written: &[u8], expected: &Value) {
 
 #[test]
 fn an_error_body_has_all_four_members() {
-    let error =
-        json!({"message": "no \"way\"\n", "type": "server_error", "param": null, "code": "cut"});
+    let error = json!({"message": "no \"way\"\n", "type": "server_error", "param": null, "code": "cut"});
     check(&error::body(&ERROR), &json!({ "error": error }));
     let later = ErrorBody { reset_at: Some(1_800_000_000), param: Some("n"), ..ERROR };
     let body: Value = serde_json::from_slice(&error::body(&later)).unwrap();
@@ -49,12 +43,7 @@ fn an_error_event_is_one_event_that_both_kinds_of_client_notice() {
 
 #[test]
 fn one_models_shape_serves_both_clients() {
-    let pool = Entry {
-        id: "assistant",
-        created: 1_795_405_665,
-        owned_by: "roundelay",
-        ..Entry::default()
-    };
+    let pool = Entry { id: "assistant", created: 1_795_405_665, owned_by: "roundelay", ..Entry::default() };
     let model = Entry {
         id: "gpt",
         display_name: Some("GPT"),

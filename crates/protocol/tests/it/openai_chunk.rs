@@ -40,16 +40,11 @@ fn content_is_what_a_caller_would_see() {
     content(r#"{"function_call":{"name":"f"}}"#, Content::ToolCall);
     content(r#"{"audio":{"data":"AA"}}"#, Content::Audio);
     content(r#"{"images":[{"image_url":{"url":"data:"}}]}"#, Content::Image);
-    content(
-        r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}"#,
-        Content::Reasoning,
-    );
+    content(r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}"#, Content::Reasoning);
     content(r#"{"content":[{"type":"text","text":"a"}]}"#, Content::Text);
     content(r#"{"content":[{"type":"text","text":""}]}"#, Content::None);
     content(r#"{"new_field":{"content":"a"}}"#, Content::None);
-    let legacy =
-        Chunk::scan(br#"{"object":"text_completion","choices":[{"text":"ab","index":0}]}"#)
-            .unwrap();
+    let legacy = Chunk::scan(br#"{"object":"text_completion","choices":[{"text":"ab","index":0}]}"#).unwrap();
     assert_eq!((legacy.content, legacy.content_bytes), (Content::Text, 2));
 }
 
@@ -57,10 +52,7 @@ fn content_is_what_a_caller_would_see() {
 fn an_error_is_seen_in_every_dialect() {
     is_error(r#"{"error":{"message":"x"}}"#, true);
     is_error(r#"{"error":"server busy"}"#, true);
-    is_error(
-        r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}],"error":{"code":502}}"#,
-        true,
-    );
+    is_error(r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}],"error":{"code":502}}"#, true);
     is_error(r#"{"choices":[{"finish_reason":"error"}]}"#, true);
     is_error(r#"{"choices":[{"error":{"code":502},"message":{"content":""}}]}"#, true);
     is_error(r#"{"choices":[{"delta":{},"finish_reason":"insufficient_system_resource"}]}"#, true);
@@ -83,8 +75,7 @@ fn a_typed_end_is_a_reason_that_says_something() {
     finish("\"content_filter\"", Some(Finish::ContentFilter));
     finish("\"sensitive\"", Some(Finish::ContentFilter));
     finish("\"something_new\"", Some(Finish::Other));
-    let third =
-        Chunk::scan(br#"{"choices":[{"index":2,"delta":{},"finish_reason":"stop"}]}"#).unwrap();
+    let third = Chunk::scan(br#"{"choices":[{"index":2,"delta":{},"finish_reason":"stop"}]}"#).unwrap();
     assert_eq!(third.finished, 0b100);
     let wild = br#"{"choices":[{"index":99999999999999999999,"finish_reason":"stop"},{"index":-1,"delta":{}}]}"#;
     assert_eq!(Chunk::scan(wild).unwrap().finished, 1);
@@ -93,14 +84,9 @@ fn a_typed_end_is_a_reason_that_says_something() {
 #[test]
 fn lifecycle_and_usage_chunks_are_told_apart() {
     let scan = |json: &str| Chunk::scan(json.as_bytes()).unwrap();
-    assert!(
-        scan(r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#)
-            .role_only
-    );
+    assert!(scan(r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#).role_only);
     assert!(!scan(r#"{"choices":[{"delta":{"role":"assistant","content":"a"}}]}"#).role_only);
-    assert!(
-        !scan(r#"{"choices":[{"delta":{"role":"assistant"},"finish_reason":"stop"}]}"#).role_only
-    );
+    assert!(!scan(r#"{"choices":[{"delta":{"role":"assistant"},"finish_reason":"stop"}]}"#).role_only);
     assert!(scan(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#).usage_only);
     assert!(!scan(r#"{"choices":[],"usage":null}"#).usage_only);
     assert!(!scan(r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#).usage_only);
@@ -113,16 +99,9 @@ fn lifecycle_and_usage_chunks_are_told_apart() {
 
 #[test]
 fn what_is_not_json_is_malformed() {
-    for json in [
-        "",
-        "[DONE]",
-        "{",
-        "null",
-        "[1]",
-        r#"{"choices":[{"delta":{"content":"a"}]}"#,
-        "{\"a\":\"\u{1}\"}",
-        "{} {}",
-    ] {
+    for json in
+        ["", "[DONE]", "{", "null", "[1]", r#"{"choices":[{"delta":{"content":"a"}]}"#, "{\"a\":\"\u{1}\"}", "{} {}"]
+    {
         assert!(Chunk::scan(json.as_bytes()).is_err(), "{json}");
     }
     assert!(Chunk::scan(b"{\"a\":\"\xff\"}").is_err());
@@ -130,21 +109,11 @@ fn what_is_not_json_is_malformed() {
 
 #[test]
 fn an_answer_may_follow_blank_lines_and_be_empty() {
-    let answer = Answer::scan(
-        b"\n\n\r\n{\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}",
-    )
-    .unwrap();
+    let answer =
+        Answer::scan(b"\n\n\r\n{\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}").unwrap();
     assert!(answer.has_content() && !answer.is_empty());
     assert_eq!(answer.choices, 1);
     assert!(Answer::scan(br#"{"choices":[]}"#).unwrap().is_empty());
-    assert!(
-        Answer::scan(br#"{"choices":[{"message":{"content":""},"finish_reason":null}]}"#)
-            .unwrap()
-            .is_empty()
-    );
-    assert!(
-        !Answer::scan(br#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}"#)
-            .unwrap()
-            .is_empty()
-    );
+    assert!(Answer::scan(br#"{"choices":[{"message":{"content":""},"finish_reason":null}]}"#).unwrap().is_empty());
+    assert!(!Answer::scan(br#"{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}"#).unwrap().is_empty());
 }

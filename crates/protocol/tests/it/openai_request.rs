@@ -13,11 +13,7 @@ fn chat_with(members: &str) -> Request {
 }
 
 fn completion(prompt: &str) -> Request {
-    Request::scan(
-        Operation::Completions,
-        format!(r#"{{"model":"m","prompt":{prompt}}}"#).as_bytes(),
-    )
-    .unwrap()
+    Request::scan(Operation::Completions, format!(r#"{{"model":"m","prompt":{prompt}}}"#).as_bytes()).unwrap()
 }
 
 #[track_caller]
@@ -47,16 +43,10 @@ fn a_request_is_read_without_its_messages() {
 
 #[test]
 fn absent_and_null_members_have_their_defaults() {
-    for members in [
-        "",
-        r#","stream":null,"stream_options":null,"n":null,"max_tokens":null,"user":null,"tools":null"#,
-    ] {
+    for members in ["", r#","stream":null,"stream_options":null,"n":null,"max_tokens":null,"user":null,"tools":null"#] {
         let request = chat_with(members);
         assert!(!request.stream && !request.include_usage, "{members}");
-        assert_eq!(
-            (request.choices, request.max_output_tokens, request.user.as_deref()),
-            (1, None, None)
-        );
+        assert_eq!((request.choices, request.max_output_tokens, request.user.as_deref()), (1, None, None));
         assert_eq!(request.needs, Needs::default());
     }
 }
@@ -90,10 +80,7 @@ fn needs_are_what_a_deployment_must_be_able_to_do() {
     );
     check(r#","response_format":{"type":"json_object"}"#, Needs { json_object: true, ..none });
     check(r#","response_format":{"type":"text"}"#, none);
-    check(
-        r#","modalities":["text","audio"],"audio":{"voice":"a"}"#,
-        Needs { audio_output: true, ..none },
-    );
+    check(r#","modalities":["text","audio"],"audio":{"voice":"a"}"#, Needs { audio_output: true, ..none });
     check(r#","logprobs":true"#, Needs { logprobs: true, ..none });
     check(r#","logprobs":false,"top_logprobs":0"#, none);
     check(r#","web_search_options":{}"#, Needs { web_search: true, ..none });
@@ -103,20 +90,13 @@ fn needs_are_what_a_deployment_must_be_able_to_do() {
         let body = format!(r#"{{"model":"m","messages":[{{"content":[{part}],"role":"user"}}]}}"#);
         assert_eq!(chat(&body).needs, expected, "{part}");
     }
-    part(
-        r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#,
-        Needs { vision: true, ..none },
-    );
-    part(
-        r#"{"type":"input_audio","input_audio":{"data":"AA"}}"#,
-        Needs { audio_input: true, ..none },
-    );
+    part(r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#, Needs { vision: true, ..none });
+    part(r#"{"type":"input_audio","input_audio":{"data":"AA"}}"#, Needs { audio_input: true, ..none });
     part(r#"{"type":"file","file":{"file_data":"AA"}}"#, Needs { files: true, ..none });
     part(r#"{"type":"text","text":"image_url"}"#, none);
     part(r#""bare", 7"#, none);
-    let prefill = chat(
-        r#"{"model":"m","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#,
-    );
+    let prefill =
+        chat(r#"{"model":"m","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#);
     assert!(prefill.needs.prefill && !prefill.is_first_turn);
 }
 
@@ -148,10 +128,7 @@ fn a_conversations_head_stays_and_others_differ() {
     assert_ne!(head(&later, 2), first);
     assert_ne!(head(FIRST, 1), first);
     assert_ne!(head(&format!("{FIRST},{SYSTEM}"), 1), first);
-    assert_ne!(
-        head(&format!(r#"{SYSTEM},{{"role":"user","content":"hello there, model\u0000"}}"#), 1),
-        first
-    );
+    assert_ne!(head(&format!(r#"{SYSTEM},{{"role":"user","content":"hello there, model\u0000"}}"#), 1), first);
     assert_ne!(head(&format!(r#"{{"role":"developer","content":"be brief!"}},{FIRST}"#), 1), first);
 }
 
@@ -189,11 +166,8 @@ fn legacy_prompts_come_in_four_shapes() {
     check("[[1,2],[3]]", 2, 3, 0);
     check("[]", 1, 0, 0);
     check("null", 1, 0, 0);
-    let request = Request::scan(
-        Operation::Completions,
-        br#"{"model":"m","prompt":["a","b"],"n":2,"best_of":5}"#,
-    )
-    .unwrap();
+    let request =
+        Request::scan(Operation::Completions, br#"{"model":"m","prompt":["a","b"],"n":2,"best_of":5}"#).unwrap();
     assert_eq!((request.choices, request.generated), (4, 10));
     assert!(Request::scan(Operation::Completions, br#"{"model":"m","prompt":[{}]}"#).is_err());
     assert!(Request::scan(Operation::Completions, br#"{"model":"m"}"#).is_ok());
@@ -209,36 +183,16 @@ fn a_bad_request_is_told_where_and_what_to_write() {
     refused(r#"{"model":"m"}"#, Some("messages"), "missing_required_parameter", "messages");
     refused(&format!(r#"{{"model":"",{OK}}}"#), Some("model"), "invalid_value", "empty");
     refused(&format!(r#"{{"model":7,{OK}}}"#), Some("model"), "invalid_type", "a string (byte 9)");
-    refused(
-        &format!(r#"{{"model":"a",{OK},"\u006dodel":"b"}}"#),
-        Some("model"),
-        "duplicate_parameter",
-        "twice",
-    );
+    refused(&format!(r#"{{"model":"a",{OK},"\u006dodel":"b"}}"#), Some("model"), "duplicate_parameter", "twice");
     refused(
         &format!(r#"{{"model":"a","stream":true,{OK},"stream":false}}"#),
         Some("stream"),
         "duplicate_parameter",
         "twice",
     );
-    refused(
-        &format!(r#"{{"model":"a",{OK},{OK}}}"#),
-        Some("messages"),
-        "duplicate_parameter",
-        "twice",
-    );
-    refused(
-        &format!(r#"{{"model":"a","n":1,{OK},"n":99}}"#),
-        Some("n"),
-        "duplicate_parameter",
-        "twice",
-    );
-    refused(
-        &format!(r#"{{"model":"a",{OK},"stream":"true"}}"#),
-        Some("stream"),
-        "invalid_type",
-        "`true` or `false`",
-    );
+    refused(&format!(r#"{{"model":"a",{OK},{OK}}}"#), Some("messages"), "duplicate_parameter", "twice");
+    refused(&format!(r#"{{"model":"a","n":1,{OK},"n":99}}"#), Some("n"), "duplicate_parameter", "twice");
+    refused(&format!(r#"{{"model":"a",{OK},"stream":"true"}}"#), Some("stream"), "invalid_type", "`true` or `false`");
     refused(&format!(r#"{{"model":"a",{OK},"n":0}}"#), Some("n"), "invalid_type", "1 to 128");
     refused(&format!(r#"{{"model":"a",{OK},"n":1e3}}"#), Some("n"), "invalid_type", "1 to 128");
     refused(
@@ -248,28 +202,16 @@ fn a_bad_request_is_told_where_and_what_to_write() {
         "an object",
     );
     refused(
-        &format!(
-            r#"{{"model":"a",{OK},"stream_options":{{"include_usage":true,"include_usage":false}}}}"#
-        ),
+        &format!(r#"{{"model":"a",{OK},"stream_options":{{"include_usage":true,"include_usage":false}}}}"#),
         Some("stream_options.include_usage"),
         "duplicate_parameter",
         "twice",
     );
     refused(r#"{"model":"m","messages":{}}"#, Some("messages"), "invalid_type", "a list");
     refused(r#"{"model":"m","messages":[]}"#, Some("messages"), "invalid_value", "empty");
-    refused(
-        r#"{"model":"m","messages":[{"role":"user"},"hi"]}"#,
-        Some("messages"),
-        "invalid_type",
-        "element 1",
-    );
+    refused(r#"{"model":"m","messages":[{"role":"user"},"hi"]}"#, Some("messages"), "invalid_type", "element 1");
     refused(&format!(r#"{{"model":"a",{OK}}} x"#), None, "invalid_json", "after the value");
-    refused(
-        &format!(r#"{{"x":{},"model":"a"}}"#, "[".repeat(100_000)),
-        None,
-        "invalid_json",
-        "512 levels",
-    );
+    refused(&format!(r#"{{"x":{},"model":"a"}}"#, "[".repeat(100_000)), None, "invalid_json", "512 levels");
 }
 
 #[test]
@@ -283,10 +225,7 @@ fn a_stream_carries_a_bounded_number_of_choices() {
     let prompts = vec!["\"a\""; 65].join(",");
     let body = |stream| format!(r#"{{"model":"m","prompt":[{prompts}],"n":2,"stream":{stream}}}"#);
     assert!(Request::scan(Operation::Completions, body("true").as_bytes()).is_err());
-    assert_eq!(
-        Request::scan(Operation::Completions, body("false").as_bytes()).unwrap().choices,
-        130
-    );
+    assert_eq!(Request::scan(Operation::Completions, body("false").as_bytes()).unwrap().choices, 130);
 }
 
 proptest! {

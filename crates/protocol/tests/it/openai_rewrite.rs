@@ -5,8 +5,7 @@ use roundelay_protocol::openai::{Operation, Request};
 use serde_json::{Value, json};
 
 fn rewrite(body: &str, model: &str, ask_usage: bool) -> String {
-    let request =
-        Request::scan(Operation::Chat, body.as_bytes()).unwrap_or_else(|e| panic!("{body}: {e}"));
+    let request = Request::scan(Operation::Chat, body.as_bytes()).unwrap_or_else(|e| panic!("{body}: {e}"));
     String::from_utf8(request.rewrite(body.as_bytes(), model, ask_usage).to_vec()).unwrap()
 }
 
@@ -21,47 +20,29 @@ const MESSAGES: &str = r#""messages":[ {"role":"user", "content":"\"model\": \"x
 #[test]
 fn only_the_spliced_bytes_change() {
     let m = MESSAGES;
-    check(
-        &format!(r#" {{ "model" : "m\u0031" , {m} }} "#),
-        &format!(r#" {{ "model" : "up" , {m} }} "#),
-    );
-    check(
-        &format!(r#"{{{m},"stream":false,"model":"m"}}"#),
-        &format!(r#"{{{m},"stream":false,"model":"up"}}"#),
-    );
+    check(&format!(r#" {{ "model" : "m\u0031" , {m} }} "#), &format!(r#" {{ "model" : "up" , {m} }} "#));
+    check(&format!(r#"{{{m},"stream":false,"model":"m"}}"#), &format!(r#"{{{m},"stream":false,"model":"up"}}"#));
     check(
         &format!(r#"{{ "stream":true,{m},"model":"m","x":1E+2}}"#),
-        &format!(
-            r#"{{"stream_options":{{"include_usage":true}}, "stream":true,{m},"model":"up","x":1E+2}}"#
-        ),
+        &format!(r#"{{"stream_options":{{"include_usage":true}}, "stream":true,{m},"model":"up","x":1E+2}}"#),
     );
     check(
         &format!(r#"{{"stream":true,"stream_options": null ,"model":"m",{m}}}"#),
-        &format!(
-            r#"{{"stream":true,"stream_options": {{"include_usage":true}} ,"model":"up",{m}}}"#
-        ),
+        &format!(r#"{{"stream":true,"stream_options": {{"include_usage":true}} ,"model":"up",{m}}}"#),
     );
     check(
         &format!(r#"{{"stream":true,"model":"m",{m},"stream_options":{{ }}}}"#),
-        &format!(
-            r#"{{"stream":true,"model":"up",{m},"stream_options":{{"include_usage":true }}}}"#
-        ),
+        &format!(r#"{{"stream":true,"model":"up",{m},"stream_options":{{"include_usage":true }}}}"#),
     );
     check(
-        &format!(
-            r#"{{"stream":true,"model":"m",{m},"stream_options":{{"include_obfuscation":false}}}}"#
-        ),
+        &format!(r#"{{"stream":true,"model":"m",{m},"stream_options":{{"include_obfuscation":false}}}}"#),
         &format!(
             r#"{{"stream":true,"model":"up",{m},"stream_options":{{"include_usage":true,"include_obfuscation":false}}}}"#
         ),
     );
     check(
-        &format!(
-            r#"{{"stream_options":{{"a":1,"include_usage" : false}},"stream":true,"model":"m",{m}}}"#
-        ),
-        &format!(
-            r#"{{"stream_options":{{"a":1,"include_usage" : true}},"stream":true,"model":"up",{m}}}"#
-        ),
+        &format!(r#"{{"stream_options":{{"a":1,"include_usage" : false}},"stream":true,"model":"m",{m}}}"#),
+        &format!(r#"{{"stream_options":{{"a":1,"include_usage" : true}},"stream":true,"model":"up",{m}}}"#),
     );
     check(
         &format!(r#"{{"stream_options":{{"include_usage":null}},"stream":true,"model":"m",{m}}}"#),
@@ -71,9 +52,7 @@ fn only_the_spliced_bytes_change() {
 
 #[test]
 fn usage_is_asked_for_only_in_streams_and_only_once() {
-    let asked = format!(
-        r#"{{"model":"m","stream":true,"stream_options":{{"include_usage":true}},{MESSAGES}}}"#
-    );
+    let asked = format!(r#"{{"model":"m","stream":true,"stream_options":{{"include_usage":true}},{MESSAGES}}}"#);
     check(&asked, &asked.replacen("\"m\"", "\"up\"", 1));
     let unasked = format!(r#"{{"model":"m","stream":true,{MESSAGES}}}"#);
     assert_eq!(rewrite(&unasked, "m", false), unasked);

@@ -5,10 +5,7 @@ use proptest::prelude::*;
 use roundelay_protocol::sse::{Event, Limits, Reader, SseFault};
 
 /// Reads a stream that arrives in pieces.
-fn read<'a>(
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-    limits: Limits,
-) -> Result<Vec<Event>, SseFault> {
+fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: Limits) -> Result<Vec<Event>, SseFault> {
     let mut reader = Reader::new(limits);
     let mut events = Vec::new();
     for piece in pieces {
@@ -28,10 +25,8 @@ fn read<'a>(
 #[track_caller]
 fn check(stream: &[u8], expected: &[(Option<&str>, Option<&str>)]) {
     let whole = read([stream], Limits::default()).unwrap();
-    let seen: Vec<_> = whole
-        .iter()
-        .map(|event| (event.name.as_deref().map(text), event.data.as_deref().map(text)))
-        .collect();
+    let seen: Vec<_> =
+        whole.iter().map(|event| (event.name.as_deref().map(text), event.data.as_deref().map(text))).collect();
     assert_eq!(seen, expected);
     assert_eq!(whole.iter().flat_map(|event| event.raw.to_vec()).collect::<Vec<_>>(), stream);
     for cut in 0..=stream.len() {
@@ -57,10 +52,7 @@ fn events_are_read_whichever_way_lines_end() {
 
 #[test]
 fn fields_follow_the_standard() {
-    check(
-        b"event: error\ndata: {\"a\":1}\nid: 3\nretry: 5\n\n",
-        &[(Some("error"), Some("{\"a\":1}"))],
-    );
+    check(b"event: error\ndata: {\"a\":1}\nid: 3\nretry: 5\n\n", &[(Some("error"), Some("{\"a\":1}"))]);
     check(b"data: a\ndata:  b\ndata\n\n", &[(None, Some("a\n b\n"))]);
     check(b"data:\n\n", &[(None, Some(""))]);
     check(b": keep-alive\n\n:\ndata: x\n\n", &[(None, None), (None, Some("x"))]);

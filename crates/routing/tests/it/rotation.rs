@@ -64,6 +64,21 @@ fn each_strategy_keeps_its_order() {
 }
 
 #[test]
+fn a_replaced_catalog_spreads_its_last_requests() {
+    let mut router = router();
+    let replaced = router.adopt(pooled(&[1.0, 5.0, 1.0], Strategy::RoundRobin, 3));
+    router.adopt(pooled(&[1.0, 5.0, 1.0], Strategy::RoundRobin, 3));
+    let mut seen = [0u32; 3];
+    for _ in 0..300 {
+        let mut plan = router.plan(&replaced, demand(at(1.0)), at(1.0));
+        let attempt = attempt(plan.next(&mut router, at(1.0)));
+        seen[attempt.deployment.0 as usize] += 1;
+        plan.report(&mut router, &attempt, &success(), at(1.0));
+    }
+    assert!(seen.iter().all(|&count| (70..130).contains(&count)), "{seen:?}");
+}
+
+#[test]
 fn rotation_and_health_survive_a_reload_by_name() {
     let mut router = router();
     let mut seen = [0u32; 2];

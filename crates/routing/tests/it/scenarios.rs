@@ -66,6 +66,11 @@ fn each_kind_of_fault_moves_as_the_table_says() {
         StopReason::AttemptsSpent,
     );
     check(fault(Empty), 3, &[0, 0, 1], 0..=500, StopReason::AttemptsSpent);
+    check(told(Empty, 3), 3, &[0, 1, 2], 0..=0, StopReason::AttemptsSpent);
+    let broken = ServerError { at_endpoint: false };
+    check(told(broken, 1), 3, &[0, 0, 1], 1000..=1000, StopReason::AttemptsSpent);
+    check(told(broken, 3), 2, &[0, 1, 1], 3000..=3000, StopReason::AttemptsSpent);
+    check(told(broken, 3), 1, &[0, 0], 3000..=3000, StopReason::AttemptsSpent);
     check(
         fault(ConnectFailed { reused_connection: true }),
         2,
@@ -192,6 +197,178 @@ fn a_lone_deployment_is_back_soon_after_an_outage_however_long_it_was() {
         now = now + Duration::from_secs(4);
         assert!(now < end + Duration::from_secs(40), "shut out after the outage");
     }
+}
+
+/// Once it answers again, however slowly, a lone deployment serves everybody as soon as one answer is there.
+#[test]
+fn a_lone_deployment_serves_all_within_one_answer_time_after_an_outage() {
+    const ANSWER: u32 = 60;
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Weighted, 1));
+    let mut now = at(1.0);
+    while now < at(300.0) {
+        run(&mut router, &catalog, demand(now), &mut now, |_| failure(Reset));
+        now = now + Duration::from_secs(4);
+    }
+    let mut running = Vec::new();
+    let (mut first, mut refused_after) = (None, 0);
+    for second in 0..4 * ANSWER {
+        let now = now + Duration::from_secs(second.into());
+        running.retain_mut(|(due, plan, attempt): &mut (u32, roundelay_routing::Plan, _)| {
+            if *due == second {
+                router.commit(attempt, Duration::from_secs(ANSWER.into()), now);
+                plan.report(&mut router, attempt, &success(), now);
+            }
+            *due > second
+        });
+        let mut plan = router.plan(&catalog, demand(now), now);
+        if let Step::Attempt(attempt) = plan.next(&mut router, now) {
+            first = first.or(Some(second));
+            running.push((second + ANSWER, plan, attempt));
+        } else if first.is_some_and(|first| second > first + ANSWER) {
+            refused_after += 1;
+        }
+    }
+    assert!(first.is_some_and(|first| first <= 20), "first asked after {first:?} s");
+    assert_eq!(refused_after, 0, "refused though an answer had come");
+}
+
+#[test]
+fn a_deployment_with_alternatives_still_needs_two_probes() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0, 1.0], Strategy::Weighted, 2));
+    let mut now = at(1.0);
+    while router.health(&catalog, now)[0].breaker == BreakerState::Closed {
+        run(&mut router, &catalog, demand(now), &mut now, |attempt| {
+            if attempt.deployment.0 == 0 { failure(Overloaded) } else { success() }
+        });
+    }
+    let mut until = router.health(&catalog, now)[0].open_until.unwrap();
+    run(&mut router, &catalog, demand(until), &mut until, |_| success());
+    assert_eq!(router.health(&catalog, until)[0].breaker, BreakerState::HalfOpen);
+}
+
+#[test]
+fn an_abandoned_early_probe_leaves_its_place_to_the_next_request() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Weighted, 1));
+    let mut now = at(1.0);
+    while router.health(&catalog, now)[0].breaker == BreakerState::Closed {
+        run(&mut router, &catalog, demand(now), &mut now, |_| failure(Overloaded));
+    }
+    for _ in 0..3 {
+        let mut plan = router.plan(&catalog, demand(now), now);
+        let probe = attempt(plan.next(&mut router, now));
+        plan.report(&mut router, &probe, &Outcome::Abandoned, now);
+    }
+    let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, |_| success());
+    assert_eq!(attempts.len(), 1);
+}
+
+#[test]
+fn a_missing_deployment_is_left_alone_five_seconds_and_twice_as_long_each_time() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0, 1.0], Strategy::Priority, 2));
+    let gone = |attempt: &roundelay_routing::Attempt| {
+        if attempt.deployment.0 == 0 { failure(NotReady { missing: true }) } else { success() }
+    };
+    let mut now = at(1.0);
+    for length in [5, 10, 20, 40, 80, 160, 320, 600, 600] {
+        let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, gone);
+        assert_eq!(attempts.len(), 2, "asked again after its rest");
+        let until = now + Duration::from_secs(length);
+        let health = router.health(&catalog, now);
+        assert_eq!(health[0].dead_until, Some((until, DeadReason::Missing)));
+        let mut later = now + Duration::from_secs(length - 1);
+        let (attempts, _) = run(&mut router, &catalog, demand(later), &mut later, gone);
+        assert_eq!(attempts.len(), 1, "asked while it rests");
+        now = until;
+    }
+    run(&mut router, &catalog, demand(now), &mut now, |_| success());
+    run(&mut router, &catalog, demand(now), &mut now, gone);
+    let again = Some((now + Duration::from_secs(5), DeadReason::Missing));
+    assert_eq!(router.health(&catalog, now)[0].dead_until, again, "an answer makes it new");
+}
+
+#[test]
+fn a_missing_deployment_is_asked_when_nothing_else_is_left() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Weighted, 1));
+    let mut now = at(1.0);
+    let gone = || failure(NotReady { missing: true });
+    for _ in 0..3 {
+        let (attempts, end) = run(&mut router, &catalog, demand(now), &mut now, |_| gone());
+        assert_eq!(attempts.len(), 1);
+        assert!(matches!(end, Step::Stop(stop) if stop.reason == StopReason::AllDead));
+    }
+    assert!(router.health(&catalog, now)[0].dead_until.is_some());
+    let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, |_| success());
+    assert!(attempts[0].is_probe);
+    assert_eq!(router.health(&catalog, now)[0].dead_until, None, "it is there");
+}
+
+#[test]
+fn whatever_an_endpoint_says_proves_that_it_can_be_reached() {
+    #[track_caller]
+    fn check(kind: FaultKind, expected: BreakerState) {
+        let mut router = router();
+        let mut deployments: Vec<_> = (0..6).map(|index| deployment(index, index)).collect();
+        for deployment in &mut deployments {
+            deployment.endpoint_name = Arc::from("shared");
+            deployment.endpoint.0 = 0;
+        }
+        let models = (0..6).map(|index| model(index, &[index])).collect();
+        let catalog = router.adopt(Catalog::new(deployments, models, vec![]).unwrap());
+        let unreachable = ConnectFailed { reused_connection: false };
+        for (index, kind) in (0..).zip([unreachable, unreachable, kind, unreachable]) {
+            let target = Target::Model(ModelId(index));
+            let wants = roundelay_routing::Demand { target, retries_allowed: false, ..demand(at(1.0)) };
+            run(&mut router, &catalog, wants, &mut at(1.0), |_| failure(kind));
+        }
+        let health = router.health(&catalog, at(1.0));
+        assert_eq!(health[0].endpoint_breaker, expected, "{kind:?}");
+    }
+    for kind in [
+        CallerBad,
+        CallerTooLong,
+        ContentPolicy,
+        KeyRejected,
+        KeyEmpty,
+        QuotaWindow,
+        RateLimited,
+        Ramp,
+        Overloaded,
+        ServerError { at_endpoint: false },
+        NotReady { missing: true },
+        NotReady { missing: false },
+        Reset,
+        Empty,
+    ] {
+        check(kind, BreakerState::Closed);
+    }
+    for kind in [
+        ConnectFailed { reused_connection: true },
+        ConnectFailed { reused_connection: false },
+        ServerError { at_endpoint: true },
+        FirstContentTimeout,
+    ] {
+        check(kind, BreakerState::Open);
+    }
+}
+
+#[test]
+fn an_answer_longer_than_the_deadline_stays_in_flight_and_its_end_counts() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Weighted, 1));
+    let mut plan = router.plan(&catalog, demand(at(1.0)), at(1.0));
+    let stream = attempt(plan.next(&mut router, at(1.0)));
+    router.commit(&stream, Duration::from_secs(1), at(2.0));
+    let late = at(1000.0);
+    run(&mut router, &catalog, demand(late), &mut at(1000.0), |_| success());
+    assert_eq!(router.health(&catalog, late)[0].in_flight, 1);
+    plan.report(&mut router, &stream, &Outcome::MidStream, late);
+    let health = &router.health(&catalog, late)[0];
+    assert_eq!((health.in_flight, health.mid_stream_ratio), (0, Some(0.5)));
 }
 
 #[test]
@@ -356,6 +533,10 @@ fn a_catalog_names_its_faults() {
     assert_eq!(
         build(&|c| c.models[0].name = name()),
         Err(CatalogFault::DuplicateName { name: name() })
+    );
+    assert_eq!(
+        build(&|c| c.deployments.push(c.deployments[0].clone())),
+        Err(CatalogFault::DuplicateName { name: Arc::from("deployment-0") })
     );
 }
 

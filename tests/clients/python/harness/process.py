@@ -8,10 +8,20 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on; it is not reserved, so use it soon."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port that nobody listens on.
+
+    It lies below the ports that outgoing connections take, and in a range of this test process alone, so that nobody
+    takes it before its server does.
+    """
+    for port in _ports:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("this test process has used up its ports")
+
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = iter(range(20_000 + 1_500 * _WORKER, 21_500 + 1_500 * _WORKER))
 
 
 class Process:

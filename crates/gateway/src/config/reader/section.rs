@@ -160,18 +160,18 @@ impl<'a> Section<'a> {
     }
 
     /// Names with weights: `{ a = 0.6, b = 0.4 }`, or `["a", "b"]` for equal ones. In the order of the file.
-    pub(in super::super) fn weights(&self, key: &'static str) -> Option<Vec<At<(String, f64)>>> {
+    pub(in super::super) fn weights(&self, key: &'static str) -> Option<Vec<At<(Text, f64)>>> {
         let (_, value) = self.ask(key)?;
         if let DeValue::Array(_) = value.get_ref() {
             let texts = self.texts(key)?.into_iter();
             return Some(
-                texts.map(|At { value, place }| At { value: (value.text, 1.0), place }).collect(),
+                texts.map(|At { value, place }| At { value: (value, 1.0), place }).collect(),
             );
         }
         let mut weights = Vec::new();
         for (name, place, value) in self.named(key, "a table of weights or a list of names") {
             match self.weight_of(&place, value) {
-                Some(weight) => weights.push(At { value: (name, weight), place }),
+                Some(weight) => weights.push(At { value: (Text::written(&name), weight), place }),
                 None => self.reading.complain(
                     &place,
                     "this is not a weight",

@@ -383,17 +383,63 @@ fn broken_text_is_told_with_its_line() {
     assert_eq!(unclosed.iter().next().map(|complaint| complaint.line), Some(2), "{unclosed}");
 }
 
+/// `text` is refused with at least so many complaints, and none of them holds the canary.
+#[track_caller]
+fn check_secret(text: &str, at_least: usize) {
+    let canary = "sk-canary-openai";
+    let complaints = refuse(text);
+    assert!(complaints.len() >= at_least, "{text}\n{complaints}");
+    assert!(!complaints.to_string().contains(canary), "{text}\n{complaints}");
+    assert!(!format!("{complaints:?}").contains(canary), "{text}\n{complaints}");
+}
+
 #[test]
 fn secrets_are_in_no_complaint_and_no_debug() {
     let canary = "sk-canary-openai";
-    let everywhere = "[server]\nlisten = '${OPENAI_API_KEY}'\nworkers = '${OPENAI_API_KEY}'\n\
+    check_secret(
+        "[server]\nlisten = '${OPENAI_API_KEY}'\nworkers = '${OPENAI_API_KEY}'\n\
         [log]\nlevel = '${OPENAI_API_KEY}'\n[providers.openai]\nbase_url = 'http://${OPENAI_API_KEY}@h'\n\
         api_keys = ['${OPENAI_API_KEY}', '${OPENAI_API_KEY}', '${OPENAI_API_KEY} ']\n\
-        [providers.b]\nbase_url = '${OPENAI_API_KEY}'\n[pools.a]\nstrategy = 'sk-canary-openai'\n";
-    let complaints = refuse(everywhere);
-    assert!(complaints.len() >= 8, "{complaints}");
-    assert!(!complaints.to_string().contains(canary), "{complaints}");
-    assert!(!format!("{complaints:?}").contains(canary));
+        [providers.b]\nbase_url = '${OPENAI_API_KEY}'\n[pools.a]\nstrategy = 'sk-canary-openai'\n",
+        8,
+    );
+    // As a whole name, as a provider, as a provider's model, as a default, and in the file itself.
+    for name in [
+        "${OPENAI_API_KEY}",
+        "${OPENAI_API_KEY}/x",
+        "x/${OPENAI_API_KEY}",
+        "${NOT_SET:-sk-canary-openai}",
+        "sk-canary-openai",
+        "sk-canary-openai/x",
+    ] {
+        for section in [
+            format!("[models.m]\ndeployments = ['{name}']"),
+            format!("[pools.a]\nmembers = ['{name}']"),
+            format!("[pools.a]\nmembers = ['gpt-4o']\nfallback = ['{name}']"),
+        ] {
+            check_secret(&format!("{PROVIDERS}{section}"), 1);
+        }
+    }
+    // The canary is a name that is known: then all is well but for how it is used.
+    for section in [
+        "[pools.a]\nmembers = ['${OPENAI_API_KEY}', '${OPENAI_API_KEY}']\n[models.sk-canary-openai]\ndeployments = ['local']",
+        "[pools.a]\nmembers = ['${OPENAI_API_KEY}']\n[pools.b]\nmembers = ['local/${OPENAI_API_KEY}', 'local/${OPENAI_API_KEY}']",
+    ] {
+        check_secret(&format!("{PROVIDERS}{section}"), 1);
+    }
+    // Every other value of the configuration.
+    let keys = config::known_keys();
+    for key in &keys {
+        let Some((section, last)) = key.rsplit_once('.') else { continue };
+        let section = section.replace('*', "openai");
+        if last == "*" || keys.iter().any(|other| other.starts_with(&format!("{key}."))) {
+            continue;
+        }
+        for value in ["'${OPENAI_API_KEY}'", "['${OPENAI_API_KEY}', '${OPENAI_API_KEY}']"] {
+            let text = format!("[{section}]\n{last} = {value}\n[providers.x]\nunknown = 1\n");
+            check_secret(&text, 1);
+        }
+    }
     let config = read(
         "[providers.openai]\napi_keys = ['${OPENAI_API_KEY}']\nheaders = { x-team = '${OPENAI_API_KEY}' }",
     );

@@ -83,18 +83,18 @@ fn each_model_provider_and_key_is_one_deployment() {
         .catalog
         .deployments
         .iter()
-        .map(|d| (&*d.name, &*d.key_name, &*d.endpoint_name, d.key.0, d.weight))
+        .map(|d| (&*d.name, d.key.0, d.weight))
         .collect();
     assert_eq!(
         listed,
         [
-            ("p/x", "p", "p", 0, 0.5),
-            ("p/x#2", "p#2", "p", 1, 0.5),
-            ("q/m", "q", "q", 2, 1.0),
-            ("q/m@alias", "q", "q", 2, 1.0),
-            ("p/*", "p", "p", 0, 0.5),
-            ("p/*#2", "p#2", "p", 1, 0.5),
-            ("q/*", "q", "q", 2, 1.0),
+            ("p/x", 0, 0.5),
+            ("p/x#2", 1, 0.5),
+            ("q/m", 2, 1.0),
+            ("q/m@alias", 2, 1.0),
+            ("p/*", 0, 0.5),
+            ("p/*#2", 1, 0.5),
+            ("q/*", 2, 1.0),
         ]
     );
     let keys: Vec<_> = layout.deployments.iter().map(|d| (d.provider, d.key, d.model)).collect();
@@ -102,6 +102,42 @@ fn each_model_provider_and_key_is_one_deployment() {
     assert_eq!(layout.deployments[1].upstream_model.as_deref(), Some("x"));
     assert_eq!(layout.deployments[4].upstream_model, None);
     assert_eq!(layout.catalog.models[0].deployments.len(), 3);
+}
+
+/// What the router knows the keys and the addresses by, of the first model's deployments.
+fn identities(provider: &str) -> Vec<(String, String)> {
+    let config = read(&format!("providers.p = {{ {provider} }}\n[models.m]\ndeployments = ['p/x']"));
+    let catalog = config.layout().expect("a catalog").catalog;
+    let first = catalog.models[0].deployments.iter().map(|id| &catalog.deployments[id.0 as usize]);
+    first.map(|d| (d.key_name.to_string(), d.endpoint_name.to_string())).collect()
+}
+
+#[test]
+fn health_follows_the_key_and_the_address_and_not_their_place() {
+    let url = "base_url = 'https://h.example/v1'";
+    let of = |keys: &str| identities(&format!("{url}, api_keys = [{keys}]"));
+    let before = of("'canary-a', 'canary-b'");
+    let [a, b] = &*before else { panic!("two deployments") };
+    assert_ne!(a.0, b.0);
+    assert_eq!(a.1, b.1);
+    assert_eq!(of("'canary-b', 'canary-a'"), [b.clone(), a.clone()], "places changed");
+    assert_eq!(of("'canary-b'"), [b.clone()]);
+    let replaced = of("'canary-c', 'canary-b'");
+    assert!(replaced[0].0 != a.0 && replaced[1] == *b, "{replaced:?}");
+    assert_eq!(replaced[0].1, a.1, "the address is what it was");
+
+    for (other, is_same_address) in [
+        ("base_url = 'https://h.example/v2'", true),
+        ("base_url = 'https://h.example:8443/v1'", false),
+        ("base_url = 'http://h.example/v1'", false),
+        ("base_url = 'https://other.example/v1'", false),
+    ] {
+        let there = identities(&format!("{other}, api_keys = ['canary-a']"));
+        assert_eq!((there[0].1 == a.1, there[0].0 == a.0), (is_same_address, is_same_address), "{other}");
+    }
+    let headers = |value: &str| identities(&format!("{url}, headers = {{ x-key = '{value}' }}"));
+    assert_ne!(headers("canary-a")[0].0, headers("canary-b")[0].0, "a header may hold the key");
+    assert!(!format!("{before:?}").contains("canary"), "{before:?}");
 }
 
 #[test]

@@ -17,8 +17,7 @@ pub struct BadRequest {
 impl BadRequest {
     pub(super) fn json(fault: Malformed, body: &[u8]) -> Self {
         let (line, column) = fault.line_and_column(body);
-        let message =
-            format!("the body is not valid JSON: {} at line {line}, column {column}", fault.reason);
+        let message = format!("the body is not valid JSON: {} at line {line}, column {column}", fault.reason);
         Self { message, param: None, code: "invalid_json" }
     }
 
@@ -37,9 +36,7 @@ impl BadRequest {
     }
 
     pub(super) fn duplicate(param: &'static str, offset: usize) -> Self {
-        let message = format!(
-            "`{param}` is written twice, the second time at byte {offset}: keep one of them"
-        );
+        let message = format!("`{param}` is written twice, the second time at byte {offset}: keep one of them");
         Self { message, param: Some(param), code: "duplicate_parameter" }
     }
 }

@@ -43,8 +43,7 @@ fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
 
 /// Folds the two halves of a full product, as wyhash does: each bit of the input reaches each of the output.
 fn mix(hash: u64, word: u64) -> u64 {
-    let product =
-        u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * u128::from(word ^ 0xd1b5_4a32_d192_ed03);
+    let product = u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * u128::from(word ^ 0xd1b5_4a32_d192_ed03);
     let (low, high) = (product as u64, (product >> 64) as u64);
     (low ^ high).wrapping_add(hash.rotate_left(23))
 }

@@ -9,11 +9,7 @@ use super::{
 use crate::json::{Kind, Malformed, Reader};
 
 impl Request {
-    pub(super) fn read_messages(
-        &mut self,
-        reader: &mut Reader<'_>,
-        body: &[u8],
-    ) -> Result<(), Fault> {
+    pub(super) fn read_messages(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<(), Fault> {
         let offset = reader.offset();
         if reader.kind()? != Kind::Array {
             return Err(BadRequest::wrong_type("messages", "a list of messages", offset).into());
@@ -56,11 +52,7 @@ impl Request {
     }
 
     /// A string, a list of parts, or null.
-    fn read_content(
-        &mut self,
-        reader: &mut Reader<'_>,
-        body: &[u8],
-    ) -> Result<Range<usize>, Malformed> {
+    fn read_content(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<Range<usize>, Malformed> {
         let start = reader.offset();
         match reader.kind()? {
             Kind::Array => reader.array(|reader| self.read_part(reader, body))?,

@@ -7,11 +7,7 @@ use super::{
 use crate::json::{Kind, Reader};
 
 impl Request {
-    pub(super) fn read_prompt(
-        &mut self,
-        reader: &mut Reader<'_>,
-        body: &[u8],
-    ) -> Result<(), Fault> {
+    pub(super) fn read_prompt(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<(), Fault> {
         let start = reader.offset();
         match reader.kind()? {
             Kind::Null => reader.pass()?,

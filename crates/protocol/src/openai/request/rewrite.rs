@@ -39,13 +39,8 @@ impl UsageSplice {
         reader.object(|reader, key| {
             is_only = false;
             let (kind, value) = (reader.kind()?, reader.skip()?);
-            if key == "include_usage"
-                && include_usage.replace((kind == Kind::True, value.clone())).is_some()
-            {
-                return Err(Fault::from(BadRequest::duplicate(
-                    "stream_options.include_usage",
-                    value.start,
-                )));
+            if key == "include_usage" && include_usage.replace((kind == Kind::True, value.clone())).is_some() {
+                return Err(Fault::from(BadRequest::duplicate("stream_options.include_usage", value.start)));
             }
             Ok(())
         })?;

@@ -132,9 +132,7 @@ impl Scan<'_> {
     }
 
     fn has(&self, key: &str) -> bool {
-        ONCE.iter()
-            .position(|known| *known == key)
-            .is_some_and(|index| self.members.seen >> index & 1 == 1)
+        ONCE.iter().position(|known| *known == key).is_some_and(|index| self.members.seen >> index & 1 == 1)
     }
 
     fn model(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
@@ -191,9 +189,7 @@ impl Scan<'_> {
         request.choices = n.saturating_mul(prompts);
         request.generated = n.max(members.best_of.unwrap_or(1)).saturating_mul(prompts);
         if request.stream && request.choices > STREAM_CHOICES_MAX {
-            let message = format!(
-                "a stream carries at most {STREAM_CHOICES_MAX} choices: ask for fewer at once"
-            );
+            let message = format!("a stream carries at most {STREAM_CHOICES_MAX} choices: ask for fewer at once");
             return Err(BadRequest::value("n", message).into());
         }
         Ok(request)
