@@ -10,6 +10,7 @@ pub mod exchanges;
 mod fault;
 mod gate;
 mod health;
+mod host;
 pub mod keys;
 mod metrics;
 mod page;
@@ -17,6 +18,7 @@ pub mod preview;
 mod readiness;
 mod routes;
 mod socket;
+pub mod token;
 pub mod usage;
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
@@ -75,10 +77,10 @@ impl Admin {
 
     /// Serves until `ended` turns true. From when `draining` does, readiness is denied, so that balancers look elsewhere.
     pub async fn serve_until(self, draining: watch::Receiver<bool>, ended: watch::Receiver<bool>) {
+        let known = routes::behind_the_gate(&self.desk, self.address());
         let _removed_at_the_end: SocketFile = self.socket.file;
         self.desk.hears_of_draining(draining);
-        let network =
-            Door::tcp(self.listener).serve(routes::behind_the_gate(&self.desk), ended.clone());
+        let network = Door::tcp(self.listener).serve(known, ended.clone());
         let commands = Door::unix(self.socket.listener).serve(routes::all(&self.desk), ended);
         tokio::join!(network, commands);
     }

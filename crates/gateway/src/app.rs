@@ -63,7 +63,9 @@ pub enum StartFault {
     #[error(transparent)]
     Snapshot(#[from] SnapshotFault),
     /// An address.
-    #[error("cannot listen on {address}: {source}; is another gateway running there? `{setting}` in the configuration moves it")]
+    #[error(
+        "cannot listen on {address}: {source}; is another gateway running there? `{setting}` in the configuration moves it"
+    )]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -110,11 +112,23 @@ impl App {
         let snapshot = Snapshot::adopt(config, &mut router)?;
         let gateway = Arc::new(Gateway::new(settings.clone(), snapshot, router, keys, recorder, ids));
 
-        let server = Server::bind(settings.listen, settings.workers)
-            .map_err(|source| StartFault::Bind { address: settings.listen, setting: "server.listen", source })?;
+        let server = Server::bind(settings.listen, settings.workers).map_err(|source| StartFault::Bind {
+            address: settings.listen,
+            setting: "server.listen",
+            source,
+        })?;
         let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), reloading));
         let admin = Admin::bind(Arc::clone(&gateway), store, gate, reloader.clone(), data)?;
         Ok(Self { gateway, server, admin, reloader, first_admin_token })
+    }
+
+    /// Reads the configuration again from where it came from, and says in the log how that went. Blocks for as long as
+    /// the file takes.
+    ///
+    /// # Errors
+    /// See [`ReloadFault`]; then the configuration before stays in force.
+    pub fn reload(&self) -> Result<(), ReloadFault> {
+        self.reloader.reload_and_log()
     }
 
     /// Lets reloads change the level of this log.

@@ -28,7 +28,7 @@ pub use self::{
     call::Inbound,
     decision::{explain_stop, write_preview},
     gateway::{Gateway, Worker},
-    refusal::{Refusal, Wire},
+    refusal::{FailedExchange, Refusal, Unserved, Wire},
     snapshot::{Snapshot, SnapshotFault},
 };
 use self::{
@@ -133,7 +133,7 @@ async fn pursue(
             }
             Ok(Attempted::Failed(failed)) => {
                 draft.attempt_ends(gateway, deployment, failed.failure.class.name());
-                flight.land(plan, &Outcome::Failure(failed.fault()));
+                flight.land(plan, &Outcome::Failure(failed.fault(deployment.is_open())));
                 last = Some(match last {
                     Some(earlier) => earlier.or_more_telling(failed),
                     None => failed,

@@ -7,4 +7,4 @@ mod record;
 mod sqlite;
 
 pub use record::{AttemptRecord, Label, Record, Usage};
-pub use sqlite::{Counts, KeyRow, Store, StoreFault};
+pub use sqlite::{Counts, Inserted, KeyRow, Store, StoreFault, UsageSum};

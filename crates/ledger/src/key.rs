@@ -59,11 +59,6 @@ impl ApiKey {
             _ => Ok(()),
         }
     }
-
-    /// Whether the key may ask for the model or pool `name`.
-    pub fn may_ask_for(&self, name: &str) -> bool {
-        self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|one| one == name))
-    }
 }
 
 /// Why a known key does not work.

@@ -23,23 +23,12 @@ struct Binding {
 
 impl Bindings {
     /// The deployment slot of a conversation that was active lately.
-    pub(crate) fn find(
-        &self,
-        conversation: u64,
-        now: Instant,
-        settings: &AffinitySettings,
-    ) -> Option<u32> {
+    pub(crate) fn find(&self, conversation: u64, now: Instant, settings: &AffinitySettings) -> Option<u32> {
         let binding = self.young.get(&conversation).or_else(|| self.old.get(&conversation))?;
         (now.saturating_duration_since(binding.used) < settings.idle).then_some(binding.slot)
     }
 
-    pub(crate) fn bind(
-        &mut self,
-        conversation: u64,
-        slot: u32,
-        now: Instant,
-        settings: &AffinitySettings,
-    ) {
+    pub(crate) fn bind(&mut self, conversation: u64, slot: u32, now: Instant, settings: &AffinitySettings) {
         let half = settings.bindings_max / 2;
         if half == 0 {
             return;

@@ -13,7 +13,9 @@
 //! ```
 //!
 //! The last resort is for a request to which nothing else is left: it may go through early, and if it fails the next
-//! may 10 s later, while the open period stays as long as it was. Outcomes of attempts that began before the breaker opened change nothing.
+//! may 10 s later, while the open period stays as long as it was. One good probe of such a request closes the breaker:
+//! nobody has an alternative in which to wait for the second. Outcomes of attempts that began before the breaker opened
+//! change nothing.
 
 use std::time::Duration;
 
@@ -73,6 +75,15 @@ enum Early {
 struct Probe {
     attempt: u64,
     expires: Instant,
+    /// Its request had nothing else.
+    is_alone: bool,
+}
+
+impl Probe {
+    /// How many of the successes that close a breaker its own is worth.
+    fn worth(self, settings: &BreakerSettings) -> u32 {
+        if self.is_alone { settings.probes } else { 1 }
+    }
 }
 
 impl Default for Breaker {
@@ -99,12 +110,7 @@ impl Breaker {
     }
 
     /// Does what time alone does: ends an open period, and gives up a probe that nobody reported.
-    pub(crate) fn pass_time(
-        &mut self,
-        now: Instant,
-        settings: &BreakerSettings,
-        chance: &mut Chance,
-    ) {
+    pub(crate) fn pass_time(&mut self, now: Instant, settings: &BreakerSettings, chance: &mut Chance) {
         match self.standing {
             Standing::Open { until, early } if now >= until => {
                 let probe = match early {
@@ -140,17 +146,17 @@ impl Breaker {
     /// be shut out for minutes after it is back.
     pub(crate) fn passes_last_resort(&self, now: Instant) -> Option<Instant> {
         match self.standing {
-            Standing::Closed
-            | Standing::Open { early: Early::Unused, .. }
-            | Standing::HalfOpen { probe: None, .. } => Some(now),
+            Standing::Closed | Standing::Open { early: Early::Unused, .. } | Standing::HalfOpen { probe: None, .. } => {
+                Some(now)
+            }
             Standing::Open { until, early: Early::Rests(at) } => Some(at.min(until).max(now)),
             Standing::Open { early: Early::Running(_), .. } | Standing::HalfOpen { .. } => None,
         }
     }
 
-    /// Makes an attempt the probe, unless requests pass freely.
-    pub(crate) fn begin(&mut self, attempt: u64, expires: Instant) {
-        let started = Probe { attempt, expires };
+    /// Makes an attempt the probe, unless requests pass freely. `is_alone` = its request had nothing else.
+    pub(crate) fn begin(&mut self, attempt: u64, expires: Instant, is_alone: bool) {
+        let started = Probe { attempt, expires, is_alone };
         match &mut self.standing {
             Standing::Closed => {}
             Standing::Open { early, .. } => *early = Early::Running(started),
@@ -159,21 +165,16 @@ impl Breaker {
     }
 
     /// Answers whether this success closed it.
-    pub(crate) fn succeed(
-        &mut self,
-        attempt: u64,
-        now: Instant,
-        settings: &BreakerSettings,
-    ) -> bool {
+    pub(crate) fn succeed(&mut self, attempt: u64, now: Instant, settings: &BreakerSettings) -> bool {
         let successes = match self.standing {
             Standing::Closed => {
                 self.hard_in_a_row = 0;
                 self.window.record(now, settings.window, true);
                 return false;
             }
-            Standing::Open { early: Early::Running(probe), .. } if probe.attempt == attempt => 1,
+            Standing::Open { early: Early::Running(probe), .. } if probe.attempt == attempt => probe.worth(settings),
             Standing::HalfOpen { successes, probe: Some(probe) } if probe.attempt == attempt => {
-                successes + 1
+                successes.saturating_add(probe.worth(settings))
             }
             Standing::Open { .. } | Standing::HalfOpen { .. } => return false,
         };
@@ -206,13 +207,7 @@ impl Breaker {
     }
 
     /// A failure that counts in the ratio alone. A probe fails by it all the same.
-    pub(crate) fn fail_soft(
-        &mut self,
-        attempt: u64,
-        now: Instant,
-        settings: &BreakerSettings,
-        chance: &mut Chance,
-    ) {
+    pub(crate) fn fail_soft(&mut self, attempt: u64, now: Instant, settings: &BreakerSettings, chance: &mut Chance) {
         match self.standing {
             Standing::Closed => {
                 self.window.record(now, settings.window, false);
@@ -233,13 +228,7 @@ impl Breaker {
     }
 
     /// As [`Self::fail_soft`], for a breaker without a ratio.
-    pub(crate) fn fail_probe(
-        &mut self,
-        attempt: u64,
-        now: Instant,
-        settings: &BreakerSettings,
-        chance: &mut Chance,
-    ) {
+    pub(crate) fn fail_probe(&mut self, attempt: u64, now: Instant, settings: &BreakerSettings, chance: &mut Chance) {
         if !matches!(self.standing, Standing::Closed) {
             self.fail_soft(attempt, now, settings, chance);
         }
@@ -252,7 +241,7 @@ impl Breaker {
                 self.standing = Standing::HalfOpen { successes, probe: None };
             }
             Standing::Open { until, early: Early::Running(probe) } if probe.attempt == attempt => {
-                self.standing = Standing::Open { until, early: Early::Rests(until) };
+                self.standing = Standing::Open { until, early: Early::Unused };
             }
             Standing::Closed | Standing::Open { .. } | Standing::HalfOpen { .. } => {}
         }
@@ -290,8 +279,7 @@ const BUCKETS: u32 = 12;
 impl Window {
     pub(crate) fn record(&mut self, now: Instant, length: Duration, is_good: bool) {
         let epoch = epoch(now, length);
-        let index =
-            usize::try_from(epoch % u64::from(BUCKETS)).expect("a bucket index is under 12");
+        let index = usize::try_from(epoch % u64::from(BUCKETS)).expect("a bucket index is under 12");
         let bucket = &mut self.buckets[index];
         if bucket.epoch != epoch {
             *bucket = Bucket { epoch, good: 0, bad: 0 };
@@ -368,7 +356,7 @@ mod tests {
                 now = until;
                 breaker.pass_time(now, &settings, &mut chance);
                 prop_assert_eq!(breaker.passage(now), Passage::Probe);
-                breaker.begin(100, now + Duration::from_secs(60));
+                breaker.begin(100, now + Duration::from_secs(60), false);
                 prop_assert_eq!(breaker.passage(now), Passage::Probing);
                 breaker.fail_soft(100, now, &settings, &mut chance);
             }
@@ -383,7 +371,7 @@ mod tests {
             breaker.fail_hard(attempt, settings.consecutive, at(0.0), &settings, &mut chance);
         }
         breaker.pass_time(at(13.0), &settings, &mut chance);
-        breaker.begin(9, at(20.0));
+        breaker.begin(9, at(20.0), true);
         breaker.pass_time(at(19.9), &settings, &mut chance);
         assert_eq!(breaker.passage(at(19.9)), Passage::Probing);
         breaker.pass_time(at(20.0), &settings, &mut chance);

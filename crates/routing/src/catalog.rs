@@ -133,11 +133,7 @@ impl Catalog {
     /// # Errors
     ///
     /// The first [`CatalogFault`] found.
-    pub fn new(
-        deployments: Vec<Deployment>,
-        models: Vec<Model>,
-        pools: Vec<Pool>,
-    ) -> Result<Self, CatalogFault> {
+    pub fn new(deployments: Vec<Deployment>, models: Vec<Model>, pools: Vec<Pool>) -> Result<Self, CatalogFault> {
         let catalog = Self { deployments, models, pools, slots: Vec::new(), generation: 0 };
         catalog.check_names()?;
         catalog.check_deployments()?;
@@ -190,26 +186,9 @@ impl Catalog {
     }
 
     fn check_names(&self) -> Result<(), CatalogFault> {
-        let mut deployments = BTreeSet::new();
-        let mut targets = BTreeSet::new();
-        let is_new = self.deployments.iter().all(|deployment| deployments.insert(&deployment.name));
-        let names = self
-            .models
-            .iter()
-            .map(|model| &model.name)
-            .chain(self.pools.iter().map(|pool| &pool.name));
-        for name in names {
-            if !targets.insert(name) {
-                return Err(CatalogFault::DuplicateName { name: name.clone() });
-            }
-        }
-        if is_new {
-            return Ok(());
-        }
-        let mut seen = BTreeSet::new();
-        let twice = self.deployments.iter().find(|deployment| !seen.insert(&deployment.name));
-        let twice = twice.expect("a name was refused above, so one is there twice");
-        Err(CatalogFault::DuplicateName { name: twice.name.clone() })
+        let models = self.models.iter().map(|model| &model.name);
+        check_unique(models.chain(self.pools.iter().map(|pool| &pool.name)))?;
+        check_unique(self.deployments.iter().map(|deployment| &deployment.name))
     }
 
     fn check_deployments(&self) -> Result<(), CatalogFault> {
@@ -299,9 +278,7 @@ impl Catalog {
             }
         }
         match settled.iter().position(|is_settled| !is_settled) {
-            Some(index) => {
-                Err(CatalogFault::FallbackCycle { name: self.pools[index].name.clone() })
-            }
+            Some(index) => Err(CatalogFault::FallbackCycle { name: self.pools[index].name.clone() }),
             None => Ok(()),
         }
     }
@@ -315,16 +292,20 @@ impl Catalog {
     }
 }
 
+fn check_unique<'a>(mut names: impl Iterator<Item = &'a Arc<str>>) -> Result<(), CatalogFault> {
+    let mut seen = BTreeSet::new();
+    match names.find(|name| !seen.insert(*name)) {
+        Some(name) => Err(CatalogFault::DuplicateName { name: name.clone() }),
+        None => Ok(()),
+    }
+}
+
 fn is_weight(weight: f64) -> bool {
     weight.is_finite() && weight >= 0.0
 }
 
 fn check_sum(weight: f64, name: &Arc<str>) -> Result<(), CatalogFault> {
-    if weight.is_finite() && weight > 0.0 {
-        Ok(())
-    } else {
-        Err(CatalogFault::NoWeight { name: name.clone() })
-    }
+    if weight.is_finite() && weight > 0.0 { Ok(()) } else { Err(CatalogFault::NoWeight { name: name.clone() }) }
 }
 
 fn check_attempts(attempts: u32, name: &Arc<str>) -> Result<(), CatalogFault> {

@@ -23,6 +23,12 @@ impl Chance {
         (self.word() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// One of `count` places, each as likely as the others; 0 when there is none.
+    pub(crate) fn index(&mut self, count: usize) -> usize {
+        let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
+        usize::try_from(self.word() % count).expect("less than the count, which is a usize")
+    }
+
     /// Evenly spread over 0..limit (full jitter).
     pub(crate) fn up_to(&mut self, limit: Duration) -> Duration {
         limit.mul_f64(self.unit())

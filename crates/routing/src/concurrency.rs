@@ -40,12 +40,7 @@ impl Limiter {
         clippy::cast_sign_loss,
         reason = "a share of a u32 is one, and casts saturate"
     )]
-    pub(crate) fn throttle(
-        &mut self,
-        started: Instant,
-        now: Instant,
-        settings: &ConcurrencySettings,
-    ) {
+    pub(crate) fn throttle(&mut self, started: Instant, now: Instant, settings: &ConcurrencySettings) {
         if self.lowered.is_some_and(|lowered| started <= lowered) {
             return;
         }

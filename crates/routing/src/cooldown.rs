@@ -39,6 +39,13 @@ impl Cooldown {
         self.until = self.until.max(now + length);
     }
 
+    /// What an attempt that had `started` since the last strike found proves it wrong: it is over at once.
+    pub(crate) fn refute(&mut self, started: Instant) {
+        if self.struck.is_none_or(|struck| started >= struck) {
+            *self = Self::default();
+        }
+    }
+
     /// It works again, so the next strike is the first. A deadline that stands keeps standing.
     pub(crate) fn forgive(&mut self) {
         self.strikes = 0;

@@ -108,9 +108,6 @@ pub(crate) fn of_state(
         KeyPassage::Testing => return Err(Exclusion::Probing),
         KeyPassage::Dead { why, until } => return Err(Exclusion::Dead { why, until }),
     };
-    if let Some(until) = deployment.missing.ends(now) {
-        return Err(Exclusion::Dead { why: DeadReason::Missing, until });
-    }
     if let Some(until) = deployment.cooldown.ends(now) {
         return Err(Exclusion::Cooling { until });
     }
@@ -123,10 +120,15 @@ pub(crate) fn of_state(
         Passage::Probing => return Err(Exclusion::Probing),
         Passage::Shut { until } => return Err(Exclusion::EndpointOpen { until }),
     };
-    match deployment.breaker.passage(now) {
-        Passage::Free => Ok(is_test || is_endpoint_probe),
-        Passage::Probe => Ok(true),
-        Passage::Probing => Err(Exclusion::Probing),
-        Passage::Shut { until } => Err(Exclusion::BreakerOpen { until }),
+    let is_own_probe = match deployment.breaker.passage(now) {
+        Passage::Free => false,
+        Passage::Probe => true,
+        Passage::Probing => return Err(Exclusion::Probing),
+        Passage::Shut { until } => return Err(Exclusion::BreakerOpen { until }),
+    };
+    // Last, so that nothing else stands in the way of one that is missing: it may be a last resort.
+    match deployment.missing.ends(now) {
+        Some(until) => Err(Exclusion::Dead { why: DeadReason::Missing, until }),
+        None => Ok(is_test || is_endpoint_probe || is_own_probe),
     }
 }

@@ -28,8 +28,7 @@ mod strategy;
 
 pub use breaker::BreakerState;
 pub use catalog::{
-    Catalog, CatalogFault, Deployment, DeploymentId, EndpointId, KeyId, Member, Model, ModelId,
-    Pool, PoolId, Target,
+    Catalog, CatalogFault, Deployment, DeploymentId, EndpointId, KeyId, Member, Model, ModelId, Pool, PoolId, Target,
 };
 pub use decision::{AffinityUse, AttemptRecord, Candidate, Decision, Preview, PreviewCandidate};
 pub use demand::{Capabilities, Conversation, Demand};
@@ -38,8 +37,5 @@ pub use instant::Instant;
 pub use outcome::{Ending, Fault, FaultKind, Outcome};
 pub use plan::{Attempt, AttemptKind, MovedOn, Plan, Step, Stop, StopReason};
 pub use router::{DeploymentHealth, Router};
-pub use settings::{
-    AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, RetrySettings,
-    Settings,
-};
+pub use settings::{AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, RetrySettings, Settings};
 pub use strategy::Strategy;

@@ -205,13 +205,7 @@ impl Plan {
     }
 
     /// Tells the router how an attempt ended, and learns from it what to do next.
-    pub fn report(
-        &mut self,
-        router: &mut Router,
-        attempt: &Attempt,
-        outcome: &Outcome,
-        now: Instant,
-    ) {
+    pub fn report(&mut self, router: &mut Router, attempt: &Attempt, outcome: &Outcome, now: Instant) {
         let was_committed = router.settle(attempt.id, outcome, now).unwrap_or(false);
         if self.awaited != Some(attempt.id) {
             return;
@@ -222,10 +216,7 @@ impl Plan {
         }
         match outcome {
             Outcome::Failure(fault) if !was_committed => self.learn(router, fault, now),
-            Outcome::Failure(_)
-            | Outcome::Success { .. }
-            | Outcome::Abandoned
-            | Outcome::MidStream => {
+            Outcome::Failure(_) | Outcome::Success { .. } | Outcome::Abandoned | Outcome::MidStream => {
                 self.intent = Intent::Stop(StopReason::AttemptsSpent);
             }
         }
@@ -254,17 +245,12 @@ impl Plan {
         router.judge(&self.catalog, deployment, now).is_ok()
     }
 
-    fn dispatch(
-        &mut self,
-        router: &mut Router,
-        deployment: DeploymentId,
-        kind: AttemptKind,
-        now: Instant,
-    ) -> Step {
+    fn dispatch(&mut self, router: &mut Router, deployment: DeploymentId, kind: AttemptKind, now: Instant) -> Step {
         let slots = self.catalog.slots(deployment);
         router.pass_time(slots, now);
         // A last resort passes though the judgement is no; it is a probe too.
         let is_probe = router.judge(&self.catalog, deployment, now).unwrap_or(true);
+        let is_alone = is_probe && self.is_alone(router, deployment, now);
         let budget = &mut router.endpoints.at_mut(slots.endpoint).budget;
         match kind {
             AttemptKind::First => budget.first_attempt(now, &router.settings.retry),
@@ -274,23 +260,14 @@ impl Plan {
         }
         self.retries += u32::from(kind == AttemptKind::Retry);
         let conversation = self.demand.conversation.map(|conversation| conversation.id);
-        let id = router.depart(slots, conversation, self.demand.deadline, now);
+        let id = router.depart(slots, conversation, self.demand.deadline, is_alone, now);
         let model = self.catalog.deployment(deployment).model;
-        let record = AttemptRecord {
-            id,
-            deployment,
-            model,
-            kind,
-            is_probe,
-            started: now,
-            ending: None,
-            moved_on: None,
-        };
+        let record =
+            AttemptRecord { id, deployment, model, kind, is_probe, started: now, ending: None, moved_on: None };
         self.decision.attempts.push(record);
         self.awaited = Some(id);
         self.intent = Intent::Draw;
-        let number =
-            u32::try_from(self.decision.attempts.len()).expect("attempts are counted in a u32");
+        let number = u32::try_from(self.decision.attempts.len()).expect("attempts are counted in a u32");
         Step::Attempt(Attempt { id, deployment, model, number, kind, is_probe })
     }
 

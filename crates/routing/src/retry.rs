@@ -33,9 +33,7 @@ impl RetryBudget {
 
     pub(crate) fn allows(&self, now: Instant, settings: &RetrySettings) -> bool {
         let is_well = self.missing < settings.counter_max / 2.0;
-        is_well
-            && (self.earned(now, settings) >= 1.0
-                || self.reserve_used(now, settings) < settings.reserve)
+        is_well && (self.earned(now, settings) >= 1.0 || self.reserve_used(now, settings) < settings.reserve)
     }
 
     pub(crate) fn charge(&mut self, now: Instant, settings: &RetrySettings) {

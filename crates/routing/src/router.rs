@@ -107,8 +107,7 @@ impl Router {
     pub fn adopt(&mut self, mut catalog: Catalog) -> Arc<Catalog> {
         self.generation += 1;
         catalog.generation = self.generation;
-        catalog.slots =
-            catalog.deployments.iter().map(|deployment| self.slots_for(deployment)).collect();
+        catalog.slots = catalog.deployments.iter().map(|deployment| self.slots_for(deployment)).collect();
         self.rotations = self.rotations.carry_over(&catalog);
         Arc::new(catalog)
     }
@@ -129,7 +128,8 @@ impl Router {
 
     /// Content reached the caller: the deployment is available, whatever comes after.
     ///
-    /// Success is counted here and not at the end, which may be minutes away. Calling it again changes nothing.
+    /// Success is counted here and not at the end, which may be minutes away. Calling it again changes nothing. From here on
+    /// the attempt stays in flight until it is reported, also past its deadline.
     pub fn commit(&mut self, attempt: &Attempt, first_content: Duration, now: Instant) {
         let Some(flight) = self.flights.find_mut(attempt.id) else { return };
         if flight.is_committed {
@@ -149,10 +149,7 @@ impl Router {
     /// How every deployment of a catalog is doing.
     pub fn health(&mut self, catalog: &Catalog, now: Instant) -> Vec<DeploymentHealth> {
         self.give_up_expired(now, self.flights.len());
-        (0u32..)
-            .zip(&catalog.deployments)
-            .map(|(index, _)| self.health_of(catalog, DeploymentId(index), now))
-            .collect()
+        (0u32..).zip(&catalog.deployments).map(|(index, _)| self.health_of(catalog, DeploymentId(index), now)).collect()
     }
 
     fn health_of(&mut self, catalog: &Catalog, id: DeploymentId, now: Instant) -> DeploymentHealth {
@@ -184,39 +181,20 @@ impl Router {
     /// Does what time alone does to the breakers of a deployment.
     pub(crate) fn pass_time(&mut self, slots: Slots, now: Instant) {
         let settings = &self.settings.breaker;
-        self.deployments.at_mut(slots.deployment).breaker.pass_time(
-            now,
-            settings,
-            &mut self.chance,
-        );
+        self.deployments.at_mut(slots.deployment).breaker.pass_time(now, settings, &mut self.chance);
         self.endpoints.at_mut(slots.endpoint).breaker.pass_time(now, settings, &mut self.chance);
     }
 
     /// Whether a deployment can be asked now, and whether that would be a probe.
-    pub(crate) fn judge(
-        &self,
-        catalog: &Catalog,
-        id: DeploymentId,
-        now: Instant,
-    ) -> Result<bool, Exclusion> {
+    pub(crate) fn judge(&self, catalog: &Catalog, id: DeploymentId, now: Instant) -> Result<bool, Exclusion> {
         let slots = catalog.slots(id);
         let deployment = self.deployments.at(slots.deployment);
         let (key, endpoint) = (self.keys.at(slots.key), self.endpoints.at(slots.endpoint));
-        eligibility::of_state(
-            deployment,
-            key,
-            endpoint,
-            catalog.deployment(id).concurrency_max,
-            now,
-        )
+        eligibility::of_state(deployment, key, endpoint, catalog.deployment(id).concurrency_max, now)
     }
 
     /// The rotation of a target, unless the catalog has been replaced.
-    pub(crate) fn rotation_mut(
-        &mut self,
-        catalog: &Catalog,
-        target: Target,
-    ) -> Option<&mut Rotation> {
+    pub(crate) fn rotation_mut(&mut self, catalog: &Catalog, target: Target) -> Option<&mut Rotation> {
         if catalog.generation != self.generation {
             return None;
         }
@@ -226,26 +204,21 @@ impl Router {
         })
     }
 
-    /// Counts an attempt as in flight, and as the probe where one is due.
+    /// Counts an attempt as in flight, and as the probe where one is due. `is_alone` = its request had nothing else.
     pub(crate) fn depart(
         &mut self,
         slots: Slots,
         conversation: Option<u64>,
         deadline: Instant,
+        is_alone: bool,
         now: Instant,
     ) -> u64 {
         let expires = deadline.max(now) + self.settings.breaker.report_grace;
-        let id = self.flights.add(Flight {
-            slots,
-            conversation,
-            started: now,
-            expires,
-            is_committed: false,
-        });
+        let id = self.flights.add(Flight { slots, conversation, started: now, expires, is_committed: false });
         let deployment = self.deployments.at_mut(slots.deployment);
         deployment.limiter.in_flight += 1;
-        deployment.breaker.begin(id, expires);
-        self.endpoints.at_mut(slots.endpoint).breaker.begin(id, expires);
+        deployment.breaker.begin(id, expires, is_alone);
+        self.endpoints.at_mut(slots.endpoint).breaker.begin(id, expires, is_alone);
         self.keys.at_mut(slots.key).begin(id, expires);
         id
     }
@@ -254,9 +227,7 @@ impl Router {
 impl Rotations {
     fn carry_over(&self, catalog: &Catalog) -> Self {
         let mut owed = BTreeMap::new();
-        for ((name, members), rotation) in
-            self.names.iter().zip(self.models.iter().chain(&self.pools))
-        {
+        for ((name, members), rotation) in self.names.iter().zip(self.models.iter().chain(&self.pools)) {
             for (member, &credit) in members.iter().zip(&rotation.credit) {
                 owed.insert((name.clone(), member.clone()), credit);
             }
@@ -266,15 +237,12 @@ impl Rotations {
             (model.name.clone(), members.collect::<Vec<_>>())
         });
         let pools = catalog.pools.iter().map(|pool| {
-            let members =
-                pool.members.iter().map(|member| catalog.model(member.model).name.clone());
+            let members = pool.members.iter().map(|member| catalog.model(member.model).name.clone());
             (pool.name.clone(), members.collect())
         });
         let names: Vec<_> = models.chain(pools).collect();
         let mut rotations = names.iter().map(|(name, members)| {
-            let credit = |member: &Arc<str>| {
-                owed.get(&(name.clone(), member.clone())).copied().unwrap_or(0.0)
-            };
+            let credit = |member: &Arc<str>| owed.get(&(name.clone(), member.clone())).copied().unwrap_or(0.0);
             Rotation { credit: members.iter().map(credit).collect(), next: 0 }
         });
         let models = rotations.by_ref().take(catalog.models.len()).collect();

@@ -92,7 +92,7 @@ pub struct CooldownSettings {
     pub key_empty_max: Duration,
     /// A used-up quota is tried again after: 1 h.
     pub quota_window: Duration,
-    /// A missing deployment is tried again after: 10 min.
+    /// The longest a missing deployment is left alone: 10 min. The first time as long as `rate_limited`; doubles.
     pub missing: Duration,
     /// The longest an exchange waits for something to reopen when nothing else is left: 2 s.
     pub wait_max: Duration,

@@ -53,12 +53,7 @@ impl Strategy {
     }
 
     /// Chooses among what is left after a failure; the rotation stays, so that first attempts keep to the weights.
-    pub(crate) fn replace(
-        self,
-        next: usize,
-        weights: &[f64],
-        chance: &mut Chance,
-    ) -> Option<usize> {
+    pub(crate) fn replace(self, next: usize, weights: &[f64], chance: &mut Chance) -> Option<usize> {
         match self {
             Self::Weighted => weighted::sample(weights, chance),
             Self::RoundRobin => round_robin::after(next, weights),

@@ -1,5 +1,7 @@
 //! The one shape of every error of the operator's side: `{"error":{"message","code"}}`.
 
+use std::net::SocketAddr;
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -34,14 +36,21 @@ impl Fault {
         Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message: message.to_owned() }
     }
 
+    pub(super) fn misdirected(bound: SocketAddr) -> Self {
+        let port = bound.port();
+        let message = format!(
+            "this address answers to names of this machine only: ask for `http://localhost:{port}` or `http://{bound}`"
+        );
+        Self { status: StatusCode::MISDIRECTED_REQUEST, code: "misdirected", message }
+    }
+
     pub(super) fn method_not_allowed() -> Self {
         let message = "this path does not take that method".to_owned();
         Self { status: StatusCode::METHOD_NOT_ALLOWED, code: "method_not_allowed", message }
     }
 
     pub(super) fn body(status: StatusCode, message: String) -> Self {
-        let code =
-            if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "bad_request" };
+        let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too_large" } else { "bad_request" };
         Self { status, code, message }
     }
 
@@ -75,11 +84,9 @@ impl From<KeyFault> for Fault {
     fn from(fault: KeyFault) -> Self {
         match fault {
             KeyFault::Store(fault) => fault.into(),
-            KeyFault::Random(_) => Self {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                code: "no_random_bytes",
-                message: fault.to_string(),
-            },
+            KeyFault::Random(_) => {
+                Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "no_random_bytes", message: fault.to_string() }
+            }
         }
     }
 }

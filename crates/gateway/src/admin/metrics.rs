@@ -29,7 +29,7 @@ fn inputs(desk: &Desk, ready: bool) -> RenderInputs {
         deployments: health.iter().map(|health| view(&snapshot, health, now)).collect(),
         records_queued: desk.gateway.recorder.queued(),
         records_dropped: faults.dropped,
-        journal_faults: faults.journal + faults.store,
+        journal_faults: faults.journal + faults.store + faults.refused,
         connections: desk.gateway.connections.running() as u64,
         uptime_seconds: now.since_start().as_secs_f64(),
         ready,

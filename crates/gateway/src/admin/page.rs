@@ -30,6 +30,7 @@ const PAGE: &str = r#"<!doctype html>
 <tr><td>GET /admin/usage?last=<td>exchanges and tokens, added up
 <tr><td>POST /admin/route<td>where a request would go
 <tr><td>POST /admin/reload<td>read the configuration again
+<tr><td>POST /admin/token<td>a new admin token in the place of this one
 </table>
 </html>
 "#;

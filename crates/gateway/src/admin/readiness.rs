@@ -18,7 +18,17 @@ use super::{
 pub(super) async fn get(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Value>) {
     let reasons = reasons(&desk).await;
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })))
+    let warnings: Vec<String> = no_deployment(&desk).into_iter().collect();
+    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons, "warnings": warnings })))
+}
+
+/// That no deployment can be used now, if that is so. It is no reason against requests: the next ones find out whether a
+/// deployment is back, and a gateway that gets none would never know.
+fn no_deployment(desk: &Desk) -> Option<String> {
+    let (_, deployments, _) = health::look(desk);
+    let count = deployments.len();
+    let is_any_usable = deployments.iter().any(health::is_usable);
+    (!is_any_usable).then(|| format!("none of {count} deployments can be used now; `/admin/deployments` says why"))
 }
 
 /// Why requests are not welcome now; empty when they are.
@@ -27,22 +37,14 @@ pub(super) async fn reasons(desk: &Arc<Desk>) -> Vec<String> {
     if desk.is_draining() {
         reasons.push("the gateway is stopping and takes no new requests".to_owned());
     }
-    let (_, deployments, now) = health::look(desk);
-    if deployments.is_empty() {
-        reasons.push("no deployment is configured".to_owned());
-    } else if !deployments.iter().any(health::is_usable) {
-        let count = deployments.len();
-        reasons.push(format!(
-            "none of {count} deployments can be used now; `/admin/deployments` says why"
-        ));
-    }
     let store = desk.store.clone();
     if let Err(fault) = blocking(move || Ok(store.counts()?)).await {
         reasons.push(format!("the store cannot be read: {fault}"));
     }
     let faults = desk.gateway.recorder.faults();
     let mut watch = desk.journal.lock().unwrap_or_else(PoisonError::into_inner);
-    if watch.is_failing(faults.journal + faults.store + faults.dropped, now) {
+    let count = faults.journal + faults.store + faults.dropped + faults.refused;
+    if watch.is_failing(count, desk.gateway.clock.now()) {
         reasons.push("records could not be written in the last half minute".to_owned());
     }
     reasons

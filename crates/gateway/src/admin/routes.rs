@@ -1,6 +1,6 @@
 //! The table of the operator's routes.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{
     Fault, accounts,
     desk::{Answer, Desk, blocking},
-    exchanges, gate, health, keys, metrics, page, preview, readiness, usage,
+    exchanges, gate, health, host, keys, metrics, page, preview, readiness, token, usage,
 };
 
 /// Every route, for whoever may open the socket for commands.
@@ -25,9 +25,13 @@ pub(super) fn all(desk: &Arc<Desk>) -> Router {
 }
 
 /// Every route, for whoever can reach the operator's address: most of them need the admin token.
-pub(super) fn behind_the_gate(desk: &Arc<Desk>) -> Router {
+pub(super) fn behind_the_gate(desk: &Arc<Desk>, bound: SocketAddr) -> Router {
     let gate = from_fn_with_state(Arc::clone(desk), gate::admit);
-    table().layer(gate).layer(from_fn(bounded)).with_state(Arc::clone(desk))
+    table()
+        .layer(gate)
+        .layer(from_fn_with_state(bound, host::know))
+        .layer(from_fn(bounded))
+        .with_state(Arc::clone(desk))
 }
 
 fn table() -> Router<Arc<Desk>> {
@@ -47,6 +51,7 @@ fn table() -> Router<Arc<Desk>> {
         .route("/admin/usage", get(usage::get))
         .route("/admin/route", post(preview::post))
         .route("/admin/reload", post(reload))
+        .route("/admin/token", post(token::post))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -84,10 +89,7 @@ const ALWAYS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    ),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
 ];
 /// No act takes a longer body: a list of a thousand names.
 const BODY_MAX: usize = 512 << 10;

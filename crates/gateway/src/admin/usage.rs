@@ -13,7 +13,7 @@ use super::{
     Fault,
     desk::{Answer, Desk, blocking},
 };
-use crate::store::{Record, Store};
+use crate::store::{Store, UsageSum};
 
 /// How many of the latest records are added up unless told otherwise.
 pub const LAST_DEFAULT: u64 = 10_000;
@@ -27,7 +27,7 @@ struct Usage {
     exchanges: u64,
     /// The latest of them, which are added up below.
     counted: u64,
-    /// When the oldest of those began, in milliseconds since 1970-01-01 UTC.
+    /// When the first of those began, in milliseconds since 1970-01-01 UTC.
     since_ms: Option<i64>,
     outcomes: BTreeMap<String, u64>,
     tokens: Tokens,
@@ -55,7 +55,7 @@ struct Share {
 
 /// Adds up the latest `last` (1 to [`LAST_MAX`]) records.
 ///
-/// Reads them in pages, so that its memory does not grow with them.
+/// The store adds, so that memory does not grow with them.
 ///
 /// # Errors
 /// When `last` is out of its bounds, or the store cannot be read.
@@ -64,41 +64,34 @@ pub fn add_up(store: &Store, last: u64) -> Result<Value, Fault> {
         return Err(Fault::bad_request(format!("`last` is 1 to {LAST_MAX}")));
     }
     let mut usage = Usage { exchanges: store.counts()?.exchanges, ..Usage::default() };
-    let mut before = None;
-    while usage.counted < last {
-        let page = usize::try_from(last - usage.counted).map_or(PAGE, |left| left.min(PAGE));
-        let records = store.recent_exchanges(page, before)?;
-        let Some(oldest) = records.last() else { break };
-        before = Some(oldest.id);
-        usage.since_ms = Some(oldest.started_at_ms);
-        records.iter().for_each(|record| usage.add(record));
-    }
+    store.usage(last)?.iter().for_each(|sum| usage.add(sum));
     Ok(serde_json::to_value(usage).expect("numbers and texts are JSON"))
 }
 
 impl Usage {
-    fn add(&mut self, record: &Record) {
-        self.counted += 1;
-        *self.outcomes.entry(record.outcome.to_string()).or_default() += 1;
-        self.tokens.add(record);
-        if let Some(model) = &record.model {
-            self.by_model.entry(model.clone()).or_default().add(record);
+    fn add(&mut self, sum: &UsageSum) {
+        self.counted += sum.exchanges;
+        self.since_ms = Some(self.since_ms.map_or(sum.since_ms, |since| since.min(sum.since_ms)));
+        *self.outcomes.entry(sum.outcome.clone()).or_default() += sum.exchanges;
+        self.tokens.add(sum);
+        if let Some(model) = &sum.model {
+            self.by_model.entry(model.clone()).or_default().add(sum);
         }
-        self.by_key.entry(record.key.to_string()).or_default().add(record);
-        self.by_account.entry(record.account.to_string()).or_default().add(record);
+        self.by_key.entry(sum.key.clone()).or_default().add(sum);
+        self.by_account.entry(sum.account.clone()).or_default().add(sum);
     }
 }
 
 impl Share {
-    fn add(&mut self, record: &Record) {
-        self.exchanges += 1;
-        self.tokens.add(record);
+    fn add(&mut self, sum: &UsageSum) {
+        self.exchanges += sum.exchanges;
+        self.tokens.add(sum);
     }
 }
 
 impl Tokens {
-    fn add(&mut self, record: &Record) {
-        let used = &record.usage;
+    fn add(&mut self, sum: &UsageSum) {
+        let used = &sum.usage;
         self.input = self.input.saturating_add(used.input);
         self.cache_read = self.cache_read.saturating_add(used.cache_read);
         self.cache_write = self.cache_write.saturating_add(used.cache_write);
@@ -119,10 +112,7 @@ fn default_last() -> u64 {
     LAST_DEFAULT
 }
 
-pub(super) async fn get(
-    State(desk): State<Arc<Desk>>,
-    span: Result<Query<Span>, QueryRejection>,
-) -> Answer {
+pub(super) async fn get(State(desk): State<Arc<Desk>>, span: Result<Query<Span>, QueryRejection>) -> Answer {
     let Query(span) = span.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();
@@ -131,5 +121,3 @@ pub(super) async fn get(
     .await
     .map(Json)
 }
-
-const PAGE: usize = 500;

@@ -90,7 +90,7 @@ impl Reloader {
     }
 
     /// Reloads, and says in the log how it went. One after the other, so that the last one asked for is what stays.
-    fn reload_and_log(&self) -> Result<(), ReloadFault> {
+    pub(super) fn reload_and_log(&self) -> Result<(), ReloadFault> {
         let _turn = lock(&self.turn);
         let reloaded = self.try_reload();
         match &reloaded {
@@ -105,12 +105,12 @@ impl Reloader {
 
     fn try_reload(&self) -> Result<(), ReloadFault> {
         let mut config = self.read().map_err(ReloadFault::Complaints)?;
+        self.started.redactor.learn(&config.secrets());
         count_workers(&mut config);
         let prepared = Snapshot::prepare(config)?;
         let config = prepared.config();
         config.warnings.iter().for_each(events::config_warning);
         self.warn_of_what_waits(config);
-        self.started.redactor.learn(&config.secrets());
         if let Some(level) = self.level.get() {
             level.set(config.log.level);
         }

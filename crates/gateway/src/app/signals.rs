@@ -1,6 +1,6 @@
 //! What the system tells a running gateway: stop, and read the configuration again.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -20,6 +20,7 @@ pub(super) async fn follow(reloader: Arc<Reloader>, stopper: watch::Sender<bool>
         while hang_up.recv().await.is_some() {
             reloader.reload_aside().await;
         }
+        pending::<()>().await;
     };
     tokio::select! {
         () = reloading => {}

@@ -11,9 +11,15 @@ use super::{
     say,
     table::{cell, print, seconds},
 };
-use crate::admin::keys::{self as acts, NewKey};
+use crate::{
+    admin::{
+        keys::{self as acts, NewKey},
+        token,
+    },
+    auth::{Pepper, admin::AdminGate},
+};
 
-/// Make, list and revoke API keys.
+/// Make, list and revoke API keys, and renew the admin token.
 #[derive(Debug, Args)]
 pub(super) struct KeysCommand {
     #[command(subcommand)]
@@ -25,6 +31,7 @@ enum Act {
     Create(Create),
     List(List),
     Revoke(Revoke),
+    AdminToken(AdminToken),
 }
 
 /// Make an API key. It works at once, and is shown this once.
@@ -64,12 +71,20 @@ struct Revoke {
     id: String,
 }
 
+/// Make a new admin token, for one that was lost or seen. It is shown this once; the one before ends at once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  roundelay keys admin-token
+  TOKEN=$(roundelay keys admin-token --json | jq -r .admin_token)")]
+struct AdminToken {}
+
 impl KeysCommand {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         match self.act {
             Act::Create(create) => create.run(common),
             Act::List(List {}) => list(common),
             Act::Revoke(Revoke { id }) => revoke(&id, common),
+            Act::AdminToken(AdminToken {}) => renew_admin_token(common),
         }
     }
 }
@@ -114,11 +129,8 @@ fn show(made: &Value, common: &Common) {
 
 /// Where callers on this machine connect, as far as the configuration says.
 fn base_url(common: &Common) -> String {
-    let listen = common
-        .load()
-        .map_or_else(|_| crate::config::Server::default().listen, |config| config.server.listen);
-    let host =
-        if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { listen.ip().to_string() };
+    let listen = common.load().map_or_else(|_| crate::config::Server::default().listen, |config| config.server.listen);
+    let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { listen.ip().to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     match listen.port() {
         0 => format!("http://{host}:PORT/v1"),
@@ -137,19 +149,14 @@ fn list(common: &Common) -> Result<ExitCode, Failure> {
     }
     let listed = listed.as_array().map(Vec::as_slice).unwrap_or_default();
     if listed.is_empty() {
-        say(&format_args!(
-            "no API key exists: roundelay keys create --name NAME --data {}",
-            common.data.display()
-        ));
+        say(&format_args!("no API key exists: roundelay keys create --name NAME --data {}", common.data.display()));
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<_> = listed
         .iter()
         .map(|key| {
-            let allowed =
-                if key["allowed"].is_null() { "all".to_owned() } else { cell(&key["allowed"]) };
-            let ends =
-                if key["revoked_at"].is_null() { &key["expires_at"] } else { &key["revoked_at"] };
+            let allowed = if key["allowed"].is_null() { "all".to_owned() } else { cell(&key["allowed"]) };
+            let ends = if key["revoked_at"].is_null() { &key["expires_at"] } else { &key["revoked_at"] };
             let text = |field: &str| cell(&key[field]);
             [
                 text("id"),
@@ -168,20 +175,37 @@ fn list(common: &Common) -> Result<ExitCode, Failure> {
 
 fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
     // A whole key pasted here must not travel on in a path that is logged, and is no id.
-    if !(1..=ID_LEN_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    {
-        return Err("that is not a key's id: it is the eight letters after `rl-`; `roundelay keys list` shows them".into());
+    if !(1..=ID_LEN_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(
+            "that is not a key's id: it is the eight letters after `rl-`; `roundelay keys list` shows them".into()
+        );
     }
     let revoked = match Reach::find_existing(&common.data)? {
-        Reach::Running(gateway) => {
-            gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?
-        }
+        Reach::Running(gateway) => gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?,
         Reach::Alone(store) => acts::revoke(&keys(store, &common.data)?, id, now())?,
     };
     if common.json {
         say(&revoked);
     } else {
         say(&format_args!("key {} is revoked", cell(&revoked["id"])));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn renew_admin_token(common: &Common) -> Result<ExitCode, Failure> {
+    let made = match Reach::find_existing(&common.data)? {
+        Reach::Running(gateway) => gateway.ask("POST", "/admin/token", None)?,
+        Reach::Alone(store) => match AdminGate::open(&store, Pepper::open(&common.data)?)? {
+            // No gateway has started here yet: this is the first token.
+            (_, Some(first)) => token::describe(&first),
+            (gate, None) => token::renew(&gate, &store)?,
+        },
+    };
+    if common.json {
+        say(&made);
+    } else {
+        say(&format_args!("admin token  {}", cell(&made["admin_token"])));
+        say(&"\nThe token is shown this once; the one before is refused from now on.");
     }
     Ok(ExitCode::SUCCESS)
 }

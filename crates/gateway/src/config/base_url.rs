@@ -79,9 +79,7 @@ impl BaseUrl {
         // Not `port_u16`, which takes a port that is too large for no port at all.
         let port = match authority.as_str()[authority.host().len()..].strip_prefix(':') {
             None => Self::scheme_port(https),
-            Some(digits) => {
-                digits.parse().ok().filter(|&port| port > 0).ok_or(BaseUrlFault::NotAUrl)?
-            }
+            Some(digits) => digits.parse().ok().filter(|&port| port > 0).ok_or(BaseUrlFault::NotAUrl)?,
         };
         Ok(Self { https, host: Host::parse(authority.host())?, port, path_prefix: path.into() })
     }
@@ -90,15 +88,11 @@ impl BaseUrl {
     pub fn is_local(&self) -> bool {
         match &self.host {
             // A name without a dot is resolved by the local network alone: a container, a machine next door.
-            Host::Name(name) => {
-                !name.contains('.') || name.ends_with(".local") || name.ends_with(".internal")
-            }
+            Host::Name(name) => !name.contains('.') || name.ends_with(".local") || name.ends_with(".internal"),
             Host::Address(IpAddr::V4(address)) => {
                 address.is_loopback() || address.is_private() || address.is_link_local()
             }
-            Host::Address(IpAddr::V6(address)) => {
-                address.is_loopback() || address.is_unique_local()
-            }
+            Host::Address(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
         }
     }
 
@@ -106,9 +100,7 @@ impl BaseUrl {
     pub(super) fn reaches(&self, listener: SocketAddr) -> bool {
         let is_here = match &self.host {
             Host::Name(name) => &**name == "localhost",
-            Host::Address(address) => {
-                address.is_loopback() || address.is_unspecified() || *address == listener.ip()
-            }
+            Host::Address(address) => address.is_loopback() || address.is_unspecified() || *address == listener.ip(),
         };
         is_here && self.port == listener.port()
     }
@@ -130,21 +122,16 @@ impl BaseUrl {
 impl Host {
     fn parse(text: &str) -> Result<Self, BaseUrlFault> {
         if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            return address
-                .parse()
-                .map(|v6| Self::Address(IpAddr::V6(v6)))
-                .map_err(|_| BaseUrlFault::NotAUrl);
+            return address.parse().map(|v6| Self::Address(IpAddr::V6(v6))).map_err(|_| BaseUrlFault::NotAUrl);
         }
         if let Ok(address) = text.parse() {
             return Ok(Self::Address(IpAddr::V4(address)));
         }
         let is_label = |label: &str| {
-            !label.is_empty()
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
         // A last label of digits is an address in disguise (`127.1`, `2130706433`), not a name.
-        let is_number =
-            text.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+        let is_number = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
         if is_number || !text.split('.').all(is_label) {
             return Err(BaseUrlFault::NotAUrl);
         }

@@ -74,8 +74,7 @@ const MODELS: &str = include_str!("../../../../catalogue/models.toml");
 impl From<Block> for KnownModel {
     fn from(block: Block) -> Self {
         // A chat model answers in JSON when told to, and gives log probabilities or says that it does not.
-        let mut capabilities =
-            Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
+        let mut capabilities = Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
         for capability in block.capabilities {
             match capability {
                 Capability::Tools => capabilities.tools = true,
@@ -126,13 +125,7 @@ mod tests {
         assert_eq!(window("gpt-5"), Some(400_000));
         assert_eq!(window("claude-sonnet-4-5"), Some(200_000));
         let gpt_4o = known_model("gpt-4o").expect("gpt-4o").capabilities;
-        assert!(
-            gpt_4o.tools
-                && gpt_4o.vision
-                && gpt_4o.json_schema
-                && !gpt_4o.reasoning
-                && !gpt_4o.embeddings
-        );
+        assert!(gpt_4o.tools && gpt_4o.vision && gpt_4o.json_schema && !gpt_4o.reasoning && !gpt_4o.embeddings);
         let opus = known_model("claude-opus-4-6").expect("claude-opus-4-6").capabilities;
         assert!(!opus.prefill, "Anthropic refuses prefill from Opus 4.6 on");
     }

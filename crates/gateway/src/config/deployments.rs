@@ -68,9 +68,7 @@ impl Config {
             }
             models.push(routing::Model {
                 name: Arc::clone(&model.name),
-                deployments: (first..listed.len())
-                    .map(|id| routing::DeploymentId(id as u32))
-                    .collect(),
+                deployments: (first..listed.len()).map(|id| routing::DeploymentId(id as u32)).collect(),
                 strategy: model.strategy,
                 context_window: model.context_window,
                 capabilities: model.capabilities,
@@ -99,10 +97,7 @@ impl Config {
 }
 
 fn routed_pool(pool: &Pool) -> routing::Pool {
-    let member = |&(model, weight): &(usize, f64)| routing::Member {
-        model: routing::ModelId(model as u32),
-        weight,
-    };
+    let member = |&(model, weight): &(usize, f64)| routing::Member { model: routing::ModelId(model as u32), weight };
     routing::Pool {
         name: Arc::clone(&pool.name),
         members: pool.members.iter().map(member).collect(),
@@ -139,10 +134,8 @@ impl KeyIds {
 
     fn of_provider(&self, provider: usize) -> impl Iterator<Item = Key> {
         let (first, count) = self.ranges[provider];
-        (0..count.max(1)).map(move |index| Key {
-            id: routing::KeyId(first + index as u32),
-            index: (count > 0).then_some(index),
-        })
+        (0..count.max(1))
+            .map(move |index| Key { id: routing::KeyId(first + index as u32), index: (count > 0).then_some(index) })
     }
 }
 

@@ -20,9 +20,7 @@ pub fn process_environment(name: &str) -> Option<String> {
 }
 
 /// The providers with a key, and the variables that were used.
-pub(super) fn providers(
-    environment: Environment<'_>,
-) -> Result<(Vec<Provider>, Vec<&'static str>), Complaints> {
+pub(super) fn providers(environment: Environment<'_>) -> Result<(Vec<Provider>, Vec<&'static str>), Complaints> {
     let mut providers = Vec::new();
     let mut variables = Vec::new();
     let mut faults = Vec::new();
@@ -50,10 +48,7 @@ pub(super) fn providers(
     if faults.is_empty() { Ok((providers, variables)) } else { Err(Complaints::new(faults)) }
 }
 
-fn first_key(
-    known: &KnownProvider,
-    environment: Environment<'_>,
-) -> Option<(&'static str, String)> {
+fn first_key(known: &KnownProvider, environment: Environment<'_>) -> Option<(&'static str, String)> {
     known.key_variables.iter().find_map(|&variable| {
         let key = environment(variable)?.trim().to_owned();
         (!key.is_empty()).then_some((variable, key))
@@ -63,18 +58,13 @@ fn first_key(
 fn base_url(known: &KnownProvider, environment: Environment<'_>) -> Result<BaseUrl, Complaint> {
     let variable = known.base_url_variable;
     let complaint = |message: String, instead: &str| {
-        Complaint::of_whole(
-            ENVIRONMENT,
-            format!("`{variable}`: {message}"),
-            Some(instead.to_owned()),
-        )
+        Complaint::of_whole(ENVIRONMENT, format!("`{variable}`: {message}"), Some(instead.to_owned()))
     };
     let Some(text) = environment(variable).filter(|text| !text.trim().is_empty()) else {
         return Ok(BaseUrl::parse(known.base_url).expect("a test parses every known address"));
     };
-    let mut base_url = BaseUrl::parse(text.trim()).map_err(|fault| {
-        complaint(fault.to_string(), "write what comes before `/chat/completions`, or unset it")
-    })?;
+    let mut base_url = BaseUrl::parse(text.trim())
+        .map_err(|fault| complaint(fault.to_string(), "write what comes before `/chat/completions`, or unset it"))?;
     if known.name == "anthropic" && base_url.path_prefix.is_empty() {
         // Anthropic's own clients put `/v1` behind this variable themselves.
         base_url.path_prefix = "/v1".into();

@@ -34,8 +34,7 @@ impl InterpolationFault {
         match self {
             Self::Unset(name) => format!("set it, or give a default: `${{{name}:-…}}`"),
             Self::Unclosed | Self::BadName(_) => {
-                "write `${NAME}`, `${NAME:-default}` or `${file:/path}`, and `$$` for a dollar sign"
-                    .to_owned()
+                "write `${NAME}`, `${NAME:-default}` or `${file:/path}`, and `$$` for a dollar sign".to_owned()
             }
             Self::Unreadable { .. } => {
                 format!("name a readable text file of at most {} KiB", FILE_BYTES_MAX >> 10)
@@ -45,10 +44,7 @@ impl InterpolationFault {
 }
 
 /// Puts variables and files into `text`. A lone `$` stays what it is.
-pub(super) fn interpolate(
-    text: &str,
-    environment: Environment<'_>,
-) -> Result<Interpolated, InterpolationFault> {
+pub(super) fn interpolate(text: &str, environment: Environment<'_>) -> Result<Interpolated, InterpolationFault> {
     let mut whole = Interpolated { text: String::with_capacity(text.len()), is_foreign: false };
     let mut rest = text;
     while let Some(dollar) = rest.find('$') {
@@ -72,10 +68,8 @@ pub(super) fn interpolate(
 
 fn expand(expression: &str, environment: Environment<'_>) -> Result<String, InterpolationFault> {
     if let Some(path) = expression.strip_prefix("file:") {
-        return read(path).map_err(|fault| InterpolationFault::Unreadable {
-            path: path.to_owned(),
-            why: fault.kind().to_string(),
-        });
+        return read(path)
+            .map_err(|fault| InterpolationFault::Unreadable { path: path.to_owned(), why: fault.kind().to_string() });
     }
     let (name, default) = match expression.split_once(":-") {
         Some((name, default)) => (name, Some(default)),

@@ -78,8 +78,7 @@ impl Model {
             provider,
             upstream_model,
             weight: 1.0,
-            timeouts: roster.providers[provider]
-                .timeouts_for(&TimeoutsWritten::default(), is_reasoning),
+            timeouts: roster.providers[provider].timeouts_for(&TimeoutsWritten::default(), is_reasoning),
         };
         let mut model = Self {
             name: name.into(),
@@ -119,9 +118,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
         context_window: section
             .count("context_window", 1..TOKENS_MAX)
             .or_else(|| known.and_then(|known| known.context_window)),
-        max_output: section
-            .count("max_output", 1..TOKENS_MAX)
-            .or_else(|| known.and_then(|known| known.max_output)),
+        max_output: section.count("max_output", 1..TOKENS_MAX).or_else(|| known.and_then(|known| known.max_output)),
         capabilities,
         price: price::read(&section),
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
@@ -131,11 +128,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
     refuse_unsupported(&section, "tariffs");
     if name.is_empty() || name.contains('*') || name.chars().any(char::is_control) {
         let instead = "leave out `*` and control characters".to_owned();
-        section.reading().complain(
-            section.place(),
-            "this cannot be the name of a model",
-            Some(instead),
-        );
+        section.reading().complain(section.place(), "this cannot be the name of a model", Some(instead));
     }
     warn_of_retirement(&section, known);
     section.finish();
@@ -171,10 +164,7 @@ pub(super) fn refuse_unsupported(section: &Section<'_>, key: &'static str) {
     }
 }
 
-fn read_capabilities(
-    section: Section<'_>,
-    known: Option<&KnownModel>,
-) -> (routing::Capabilities, bool) {
+fn read_capabilities(section: Section<'_>, known: Option<&KnownModel>) -> (routing::Capabilities, bool) {
     let base = known.map_or(routing::Capabilities::ALL, |known| known.capabilities);
     let reasoning = section.boolean("reasoning");
     let read = |key, otherwise| section.boolean(key).unwrap_or(otherwise);
@@ -211,26 +201,15 @@ fn read_deployments(
     };
     if !section.is_occupied("deployments") {
         section.complain("deployments", "a model needs a deployment", Some(FORM.to_owned()));
-    } else if !written.is_empty()
-        && written.iter().all(|At { value: (_, weight), .. }| *weight <= 0.0)
-    {
-        section.complain(
-            "deployments",
-            "every weight is 0",
-            Some("give one of them a weight above 0".to_owned()),
-        );
+    } else if !written.is_empty() && written.iter().all(|At { value: (_, weight), .. }| *weight <= 0.0) {
+        section.complain("deployments", "every weight is 0", Some("give one of them a weight above 0".to_owned()));
     }
     let mut places: Vec<(usize, Arc<str>, f64)> = Vec::new();
     for At { value: (reference, weight), place } in written {
-        let Some((provider, upstream_model)) =
-            read_reference(&reference, name, known, &place, section, roster)
-        else {
+        let Some((provider, upstream_model)) = read_reference(&reference, name, known, &place, section, roster) else {
             continue;
         };
-        if places
-            .iter()
-            .any(|(other, upstream, _)| (*other, upstream) == (provider, &upstream_model))
-        {
+        if places.iter().any(|(other, upstream, _)| (*other, upstream) == (provider, &upstream_model)) {
             let instead = "write each deployment once; a weight gives it a larger share".to_owned();
             section.reading().complain(&place, "this deployment is here twice", Some(instead));
             continue;
@@ -258,9 +237,8 @@ fn read_reference(
         return None;
     }
     let index = roster.provider_or_complain(provider, reference, place, section.reading())?;
-    let upstream_model = upstream_model
-        .or_else(|| known.and_then(|known| known.at.get(provider)).map(String::as_str))
-        .unwrap_or(name);
+    let upstream_model =
+        upstream_model.or_else(|| known.and_then(|known| known.at.get(provider)).map(String::as_str)).unwrap_or(name);
     Some((index, upstream_model.into()))
 }
 
@@ -289,8 +267,7 @@ fn warn_of_retirement(section: &Section<'_>, known: Option<&KnownModel>) {
     if let Some(date) = known.and_then(|known| known.retired.as_ref())
         && !section.has("deployments")
     {
-        let message =
-            format!("its vendor retired this model on {date}, as far as the catalogue knows");
+        let message = format!("its vendor retired this model on {date}, as far as the catalogue knows");
         section.reading().warn(section.place(), message, None);
     }
 }

@@ -48,8 +48,7 @@ pub enum Handover {
 /// Reads `[pools]`, and lets the roster make what the members need.
 pub(super) fn read_all(document: &Section<'_>, roster: &mut Roster<'_>) -> Vec<Pool> {
     let sections = document.named_sections("pools");
-    let ids: HashMap<String, u32> =
-        (0..).zip(&sections).map(|(index, (name, _))| (name.clone(), index)).collect();
+    let ids: HashMap<String, u32> = (0..).zip(&sections).map(|(index, (name, _))| (name.clone(), index)).collect();
     let places: Vec<Place> = sections.iter().map(|(_, section)| section.place().clone()).collect();
     let mut pools = Vec::new();
     for (name, section) in sections {
@@ -60,16 +59,10 @@ pub(super) fn read_all(document: &Section<'_>, roster: &mut Roster<'_>) -> Vec<P
     pools
 }
 
-fn read(
-    name: &str,
-    section: Section<'_>,
-    ids: &HashMap<String, u32>,
-    roster: &mut Roster<'_>,
-) -> Pool {
+fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Pool {
     let members = read_members(&section, ids, roster);
     let fallback = read_fallback(&section, ids, roster);
-    let patience =
-        members.iter().map(|&(model, _)| roster.model(model).patience()).max().unwrap_or_default();
+    let patience = members.iter().map(|&(model, _)| roster.model(model).patience()).max().unwrap_or_default();
     let continuation = section.boolean("continuation").unwrap_or(false);
     if continuation {
         section.complain(
@@ -93,31 +86,17 @@ fn read(
     pool
 }
 
-fn read_members(
-    section: &Section<'_>,
-    ids: &HashMap<String, u32>,
-    roster: &mut Roster<'_>,
-) -> Vec<(usize, f64)> {
+fn read_members(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Vec<(usize, f64)> {
     let Some(written) = section.weights("members") else {
         if !section.has("members") {
-            section.reading().complain(
-                section.place(),
-                "a pool needs members",
-                Some(FORM.to_owned()),
-            );
+            section.reading().complain(section.place(), "a pool needs members", Some(FORM.to_owned()));
         }
         return Vec::new();
     };
     if !section.is_occupied("members") {
         section.complain("members", "a pool needs at least one member", Some(FORM.to_owned()));
-    } else if !written.is_empty()
-        && written.iter().all(|At { value: (_, weight), .. }| *weight <= 0.0)
-    {
-        section.complain(
-            "members",
-            "every weight is 0",
-            Some("give a member a weight above 0".to_owned()),
-        );
+    } else if !written.is_empty() && written.iter().all(|At { value: (_, weight), .. }| *weight <= 0.0) {
+        section.complain("members", "every weight is 0", Some("give a member a weight above 0".to_owned()));
     }
     let mut members: Vec<(usize, f64)> = Vec::new();
     for At { value: (name, weight), place } in written {
@@ -141,22 +120,13 @@ fn read_members(
 
 fn complain_of_pool(name: &Text, place: &Place, reading: &Reading<'_>) {
     let (message, instead) = match known_model(&name.text) {
-        Some(_) => {
-            ("is both a pool here and a model of the catalogue", "give the pool another name")
-        }
-        None => (
-            "is a pool, and members are models",
-            "write its models as members, or put the pool into `fallback`",
-        ),
+        Some(_) => ("is both a pool here and a model of the catalogue", "give the pool another name"),
+        None => ("is a pool, and members are models", "write its models as members, or put the pool into `fallback`"),
     };
     reading.complain(place, format!("`{}` {message}", name.shown()), Some(instead.to_owned()));
 }
 
-fn read_fallback(
-    section: &Section<'_>,
-    ids: &HashMap<String, u32>,
-    roster: &mut Roster<'_>,
-) -> Vec<routing::Target> {
+fn read_fallback(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Vec<routing::Target> {
     let mut fallback = Vec::new();
     for At { value: name, place } in section.texts("fallback").unwrap_or_default() {
         let target = match ids.get(&name.text) {
@@ -171,17 +141,12 @@ fn read_fallback(
 }
 
 fn read_handover(section: &Section<'_>) -> Handover {
-    let choices =
-        [("auto", Some(Handover::Auto)), ("full", Some(Handover::Full)), ("summary", None)];
+    let choices = [("auto", Some(Handover::Auto)), ("full", Some(Handover::Full)), ("summary", None)];
     match section.choice("handover", &choices) {
         Some(Some(handover)) => handover,
         Some(None) => {
             let instead = "write `auto` or `full`".to_owned();
-            section.complain(
-                "handover",
-                "`summary` is not supported by this version",
-                Some(instead),
-            );
+            section.complain("handover", "`summary` is not supported by this version", Some(instead));
             Handover::Auto
         }
         None => Handover::Auto,
@@ -189,12 +154,7 @@ fn read_handover(section: &Section<'_>) -> Handover {
 }
 
 /// A pool hides a model of the catalogue, but never one that is written.
-fn complain_of_names(
-    document: &Section<'_>,
-    pools: &[Pool],
-    places: &[Place],
-    roster: &Roster<'_>,
-) {
+fn complain_of_names(document: &Section<'_>, pools: &[Pool], places: &[Place], roster: &Roster<'_>) {
     for (pool, place) in pools.iter().zip(places) {
         let name = &*pool.name;
         let complain = |message: String, instead: &str| {
@@ -203,10 +163,7 @@ fn complain_of_names(
         if roster.has_written_model(name) {
             complain(format!("`{name}` is both a pool and a model"), "give the pool another name");
         } else if name.is_empty() || name.contains('*') || name.chars().any(char::is_control) {
-            complain(
-                "this cannot be the name of a pool".to_owned(),
-                "leave out `*` and control characters",
-            );
+            complain("this cannot be the name of a pool".to_owned(), "leave out `*` and control characters");
         }
     }
 }
@@ -234,4 +191,5 @@ fn complain_of_cycles(document: &Section<'_>, pools: &[Pool], places: &[Place]) 
     }
 }
 
-const FORM: &str = "write `members = { \"model-a\" = 0.6, \"model-b\" = 0.4 }`, or `[\"model-a\", \"model-b\"]` for equal shares";
+const FORM: &str =
+    "write `members = { \"model-a\" = 0.6, \"model-b\" = 0.4 }`, or `[\"model-a\", \"model-b\"]` for equal shares";

@@ -35,8 +35,7 @@ pub(super) fn read(model: &Section<'_>) -> Option<Price> {
     let is_written = model.has("price");
     for key in ["input", "output"] {
         if is_written && !section.has(key) {
-            let instead =
-                format!("write `{key} = 3.00`, in USD for a million tokens; 0 when it is free");
+            let instead = format!("write `{key} = 3.00`, in USD for a million tokens; 0 when it is free");
             section.complain(key, format!("a price needs `{key}`"), Some(instead));
         }
     }

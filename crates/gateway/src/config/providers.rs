@@ -83,11 +83,7 @@ impl Provider {
     }
 
     /// A known provider with a key, as a start without a file makes it.
-    pub(super) fn of_environment(
-        known: &KnownProvider,
-        base_url: BaseUrl,
-        api_key: Secret,
-    ) -> Self {
+    pub(super) fn of_environment(known: &KnownProvider, base_url: BaseUrl, api_key: Secret) -> Self {
         Self {
             name: known.name.into(),
             protocol: Protocol::OpenAi,

@@ -62,17 +62,9 @@ impl<'a> Reading<'a> {
     }
 
     /// The document as a section. Faults of the syntax are noted here.
-    pub(super) fn document(
-        &'a self,
-        table: &'a DeTable<'a>,
-        faults: &[toml::de::Error],
-    ) -> Section<'a> {
+    pub(super) fn document(&'a self, table: &'a DeTable<'a>, faults: &[toml::de::Error]) -> Section<'a> {
         for fault in faults {
-            let place = Place {
-                path: String::new(),
-                pattern: String::new(),
-                span: fault.span().unwrap_or(0..0),
-            };
+            let place = Place { path: String::new(), pattern: String::new(), span: fault.span().unwrap_or(0..0) };
             let (message, instead) = self.in_words(fault);
             self.complain(&place, message, instead);
         }
@@ -80,12 +72,7 @@ impl<'a> Reading<'a> {
         Section::new(self, Some(table), place)
     }
 
-    pub(super) fn complain(
-        &self,
-        place: &Place,
-        message: impl Into<String>,
-        instead: Option<String>,
-    ) {
+    pub(super) fn complain(&self, place: &Place, message: impl Into<String>, instead: Option<String>) {
         let complaint = self.complaint(place, message.into(), instead);
         self.faults.borrow_mut().push(complaint);
     }
@@ -146,11 +133,7 @@ impl Place {
         if self.path.is_empty() {
             return Self { path: quoted(key), pattern: key.to_owned(), span };
         }
-        Self {
-            path: format!("{}.{}", self.path, quoted(key)),
-            pattern: format!("{}.{key}", self.pattern),
-            span,
-        }
+        Self { path: format!("{}.{}", self.path, quoted(key)), pattern: format!("{}.{key}", self.pattern), span }
     }
 }
 
@@ -165,19 +148,16 @@ impl Text {
         let is_short = self.written.chars().count() <= 40;
         // What stands after `:-` is what would be put in.
         let mut parts = self.written.split(":-");
-        let looks_secret =
-            parts.any(|part| SECRET_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)));
+        let looks_secret = parts.any(|part| SECRET_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)));
         if is_short && !looks_secret { &self.written } else { "…" }
     }
 }
 
 /// A key as TOML writes it.
 fn quoted(key: &str) -> String {
-    let is_bare =
-        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if is_bare { key.to_owned() } else { format!("{key:?}") }
 }
 
 /// How vendors' keys begin, for keys that were written into the wrong place.
-const SECRET_BEGINNINGS: &[&str] =
-    &["sk-", "sk_", "gsk_", "xai-", "AIza", "Bearer ", "pk-", "key-", "nvapi-", "AKIA"];
+const SECRET_BEGINNINGS: &[&str] = &["sk-", "sk_", "gsk_", "xai-", "AIza", "Bearer ", "pk-", "key-", "nvapi-", "AKIA"];

@@ -79,11 +79,7 @@ impl<'a> Roster<'a> {
     /// Where the providers here serve a model of the catalogue.
     pub(super) fn places_of(&self, known: &KnownModel) -> Vec<(usize, Arc<str>)> {
         let places = self.providers.iter().enumerate();
-        places
-            .filter_map(|(index, provider)| {
-                Some((index, known.at.get(&*provider.name)?.as_str().into()))
-            })
-            .collect()
+        places.filter_map(|(index, provider)| Some((index, known.at.get(&*provider.name)?.as_str().into()))).collect()
     }
 
     /// The provider of that name, which is a part of `reference`; complains when nothing of that name was written.
@@ -109,12 +105,7 @@ impl<'a> Roster<'a> {
     }
 
     /// The model a pool means by `name`: written, known to the catalogue, or `provider/upstream_model`.
-    pub(super) fn model_or_complain(
-        &mut self,
-        asked: &Text,
-        place: &Place,
-        reading: &Reading<'_>,
-    ) -> Option<usize> {
+    pub(super) fn model_or_complain(&mut self, asked: &Text, place: &Place, reading: &Reading<'_>) -> Option<usize> {
         let name = asked.text.as_str();
         if let Some(&index) = self.model_index.get(name) {
             return Some(index);
@@ -150,27 +141,22 @@ impl<'a> Roster<'a> {
             if !known.at.keys().any(|provider| self.was_written(provider)) {
                 let providers = list(known.at.keys().map(String::as_str));
                 let message = format!("no provider here serves `{shown}`");
-                let instead = format!(
-                    "configure one of {providers}, or write `[models.\"{shown}\"]` with `deployments`"
-                );
+                let instead =
+                    format!("configure one of {providers}, or write `[models.\"{shown}\"]` with `deployments`");
                 reading.complain(place, message, Some(instead));
             }
             return None;
         }
         if let Some(date) = &known.retired {
-            let message = format!(
-                "the vendor of `{shown}` retired it on {date}, as far as the catalogue knows"
-            );
+            let message = format!("the vendor of `{shown}` retired it on {date}, as far as the catalogue knows");
             reading.warn(place, message, None);
         }
         Some(self.add_known(&asked.text, known, places))
     }
 
     fn complain_of_model(&self, asked: &Text, place: &Place, reading: &Reading<'_>) {
-        let served =
-            catalogue::known_models().filter(|(_, known)| !self.places_of(known).is_empty());
-        let names =
-            served.map(|(name, _)| name).chain(self.written_models.iter().map(String::as_str));
+        let served = catalogue::known_models().filter(|(_, known)| !self.places_of(known).is_empty());
+        let names = served.map(|(name, _)| name).chain(self.written_models.iter().map(String::as_str));
         let provider = self.written_providers.iter().next().map_or("provider", String::as_str);
         let shown = asked.shown();
         let any = format!("`{provider}/{shown}` asks a provider for it without an entry");
@@ -181,17 +167,11 @@ impl<'a> Roster<'a> {
         reading.complain(place, format!("there is no model `{shown}`"), Some(instead));
     }
 
-    fn add_known(
-        &mut self,
-        name: &str,
-        known: &KnownModel,
-        places: Vec<(usize, Arc<str>)>,
-    ) -> usize {
+    fn add_known(&mut self, name: &str, known: &KnownModel, places: Vec<(usize, Arc<str>)>) -> usize {
         if let Some(&index) = self.model_index.get(name) {
             return index;
         }
-        let places =
-            places.into_iter().map(|(provider, upstream_model)| (provider, Some(upstream_model)));
+        let places = places.into_iter().map(|(provider, upstream_model)| (provider, Some(upstream_model)));
         self.add(Model::unwritten(name, Some(known), places.collect(), self))
     }
 

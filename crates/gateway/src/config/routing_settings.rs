@@ -1,8 +1,7 @@
 //! `[routing]`: the numbers of breakers, cooldowns, retries, concurrency and affinity.
 
 use roundelay_routing::{
-    AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, RetrySettings,
-    Settings,
+    AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, RetrySettings, Settings,
 };
 
 use super::reader::Section;
@@ -60,12 +59,7 @@ fn cooldown(section: Section<'_>) -> CooldownSettings {
         missing: time("missing", default.missing),
         wait_max: time("wait_max", default.wait_max),
     };
-    ordered(
-        &section,
-        "rate_limited",
-        settings.rate_limited <= settings.rate_limited_max,
-        "rate_limited_max",
-    );
+    ordered(&section, "rate_limited", settings.rate_limited <= settings.rate_limited_max, "rate_limited_max");
     ordered(&section, "key_empty", settings.key_empty <= settings.key_empty_max, "key_empty_max");
     section.finish();
     settings
@@ -97,9 +91,7 @@ fn concurrency(section: Section<'_>) -> ConcurrencySettings {
     let settings = ConcurrencySettings {
         start: small(&section, "start", 1..257, default.start),
         decrease: section.number("decrease", 0.05, 0.95).unwrap_or(default.decrease),
-        queue_max: section
-            .count("queue_max", 0..100_001)
-            .map_or(default.queue_max, |count| count as usize),
+        queue_max: section.count("queue_max", 0..100_001).map_or(default.queue_max, |count| count as usize),
         queue_wait: section.duration("queue_wait").unwrap_or(default.queue_wait),
         queue_poll: section.duration("queue_poll").unwrap_or(default.queue_poll),
     };
@@ -110,30 +102,19 @@ fn concurrency(section: Section<'_>) -> ConcurrencySettings {
 fn affinity(section: Section<'_>) -> AffinitySettings {
     let default = AffinitySettings::default();
     let settings = AffinitySettings {
-        bindings_max: section
-            .count("bindings_max", 0..10_000_001)
-            .map_or(default.bindings_max, |count| count as usize),
+        bindings_max: section.count("bindings_max", 0..10_000_001).map_or(default.bindings_max, |count| count as usize),
         idle: section.duration("idle").unwrap_or(default.idle),
     };
     section.finish();
     settings
 }
 
-fn small(
-    section: &Section<'_>,
-    key: &'static str,
-    range: std::ops::Range<u64>,
-    otherwise: u32,
-) -> u32 {
+fn small(section: &Section<'_>, key: &'static str, range: std::ops::Range<u64>, otherwise: u32) -> u32 {
     section.count(key, range).map_or(otherwise, |count| count as u32)
 }
 
 fn ordered(section: &Section<'_>, key: &str, is_ordered: bool, most: &str) {
     if !is_ordered {
-        section.complain(
-            key,
-            format!("this is longer than `{most}`"),
-            Some(format!("raise `{most}` with it")),
-        );
+        section.complain(key, format!("this is longer than `{most}`"), Some(format!("raise `{most}` with it")));
     }
 }

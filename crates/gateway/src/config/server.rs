@@ -77,17 +77,11 @@ pub(super) fn read(section: Section<'_>) -> Server {
             .map_or(default.header_bytes_max, |bytes| bytes as usize),
         headers_max: count("headers_max", 1001).unwrap_or(default.headers_max),
         body_grace: section.duration("body_grace").unwrap_or(default.body_grace),
-        body_rate_min: section
-            .size("body_rate_min", 0..(1 << 30) + 1)
-            .unwrap_or(default.body_rate_min),
+        body_rate_min: section.size("body_rate_min", 0..(1 << 30) + 1).unwrap_or(default.body_rate_min),
         idle_timeout: section.duration("idle_timeout").unwrap_or(default.idle_timeout),
         header_hold: section.duration("header_hold").unwrap_or(default.header_hold),
-        keep_alive_comment: section
-            .duration("keep_alive_comment")
-            .unwrap_or(default.keep_alive_comment),
-        client_write_stall: section
-            .duration("client_write_stall")
-            .unwrap_or(default.client_write_stall),
+        keep_alive_comment: section.duration("keep_alive_comment").unwrap_or(default.keep_alive_comment),
+        client_write_stall: section.duration("client_write_stall").unwrap_or(default.client_write_stall),
         drain: section.duration("drain").unwrap_or(default.drain),
     };
     check_listeners(&section, &server);
@@ -101,8 +95,7 @@ fn address(section: &Section<'_>, key: &'static str) -> Option<SocketAddr> {
     let address = value.text.replace("localhost:", "127.0.0.1:").parse().ok();
     if address.is_none() {
         let message = format!("`{}` is not an address with a port", value.shown());
-        let instead =
-            "write `\"127.0.0.1:8600\"`, `\"0.0.0.0:8600\"` or `\"[::]:8600\"`".to_owned();
+        let instead = "write `\"127.0.0.1:8600\"`, `\"0.0.0.0:8600\"` or `\"[::]:8600\"`".to_owned();
         section.reading().complain(&place, message, Some(instead));
     }
     address
@@ -110,10 +103,7 @@ fn address(section: &Section<'_>, key: &'static str) -> Option<SocketAddr> {
 
 fn check_listeners(section: &Section<'_>, server: &Server) {
     if server.listen == server.admin && server.listen.port() != 0 {
-        let instead = format!(
-            "give one of them another port; by default admin is {}",
-            Server::default().admin
-        );
+        let instead = format!("give one of them another port; by default admin is {}", Server::default().admin);
         section.complain("admin", "callers and operators cannot share one address", Some(instead));
     }
     if !server.admin.ip().is_loopback() {

@@ -26,10 +26,17 @@ impl Failed {
     }
 
     /// The failure as the router thinks of it.
-    pub(super) fn fault(&self) -> Fault {
+    ///
+    /// Behind an open model (`provider/anything`) every name is the caller's own: that one of them is missing, or not
+    /// permitted, says nothing of the others.
+    pub(super) fn fault(&self, is_open_model: bool) -> Fault {
         let failure = &self.failure;
+        let kind = match self.kind() {
+            FaultKind::NotReady { missing: true } if is_open_model => FaultKind::CallerBad,
+            kind => kind,
+        };
         Fault {
-            kind: self.kind(),
+            kind,
             retry_after: failure.retry_after,
             same_target_forbidden: failure.should_retry == Some(false),
         }
@@ -54,7 +61,7 @@ impl Failed {
             Class::ServerError | Class::PreContentStreamError | Class::MidStreamError => {
                 FaultKind::ServerError { at_endpoint: self.failure.at_endpoint }
             }
-            Class::NotReady => FaultKind::NotReady { missing: self.status == Some(404) },
+            Class::NotReady => FaultKind::NotReady { missing: self.failure.retry_after.is_none() },
             Class::ConnectFail => FaultKind::ConnectFailed { reused_connection: self.reused_connection },
             Class::FirstByteTimeout => FaultKind::FirstContentTimeout,
             Class::UncertainReset | Class::ClientGone => FaultKind::Reset,

@@ -1,5 +1,8 @@
 //! Why a caller gets no answer, and how that is said: the one place that knows statuses, types and codes.
 
+mod failed;
+mod unserved;
+
 use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
@@ -8,9 +11,10 @@ use roundelay_protocol::{
     failure::{Class, Failure},
     openai::{BadRequest, error},
 };
-use roundelay_routing::{DeadReason, Decision, Exclusion, Stop, StopReason};
+use roundelay_routing::{Decision, Stop, StopReason};
 
 use super::outcome::Failed;
+pub use self::{failed::FailedExchange, unserved::Unserved};
 use crate::{
     auth::AuthRefusal,
     common::clock::{Clock, unix_time},
@@ -66,27 +70,6 @@ pub enum Refusal {
     Internal,
 }
 
-/// The last failure of an exchange that has no answer.
-#[derive(Debug)]
-pub struct FailedExchange {
-    failure: Failure,
-    status: Option<u16>,
-    /// From now until something may serve again.
-    reopens_in: Option<Duration>,
-    attempts: usize,
-    /// Every deployment asked said that it has no such model.
-    all_missing: bool,
-}
-
-/// Why no attempt could be made.
-#[derive(Debug)]
-pub struct Unserved {
-    reason: StopReason,
-    reopens_in: Option<Duration>,
-    /// What stood in the way of the first candidate that could have served.
-    because: Option<Exclusion>,
-}
-
 /// A refusal in the words of OpenAI's protocol.
 #[derive(Debug)]
 pub struct Wire<'a> {
@@ -125,11 +108,9 @@ impl Refusal {
         // Where others may serve again soon, that is what a caller should know, not the trouble with one account.
         let last = last.filter(|failed| stop.reason != StopReason::AllCooling || !is_account(failed));
         let Some(Failed { failure, status, .. }) = last else {
-            let because = decision.candidates.iter().filter_map(|candidate| candidate.exclusion);
-            let because = because.filter(|exclusion| explains(stop.reason, exclusion)).min_by_key(reopening);
-            return Self::Unserved(Unserved { reason: stop.reason, reopens_in, because });
+            return Self::Unserved(Unserved::of(stop, decision, reopens_in));
         };
-        let all_missing = failure.class == Class::NotReady && status == Some(404);
+        let all_missing = failure.class == Class::NotReady && failure.retry_after.is_none();
         let attempts = decision.attempts.len();
         Self::Failed(Box::new(FailedExchange { failure, status, reopens_in, attempts, all_missing }))
     }
@@ -213,161 +194,6 @@ impl Refusal {
     }
 }
 
-impl FailedExchange {
-    fn wire(&self) -> Wire<'_> {
-        let failure = &self.failure;
-        let (status, kind, code) = self.sort();
-        let tries = match self.attempts {
-            1 => String::new(),
-            tries => format!(" (after {tries} attempts)"),
-        };
-        // About our account the provider's words would mislead: the caller would look at a key and a bill of its own.
-        let message = match failure.class {
-            Class::UpstreamAuth => KEY_REFUSED,
-            Class::UpstreamMoney => NO_CREDIT,
-            _ => &failure.message,
-        };
-        let wire = Wire {
-            code: failure.code.as_deref().filter(|_| keeps_code(failure.class)).or(code),
-            param: failure.param.as_deref().filter(|_| keeps_code(failure.class)),
-            ..Wire::new(status, kind, format!("{message}{tries}"))
-        };
-        if waiting_helps(failure.class) { wire.waiting(self.reopens_in) } else { wire }
-    }
-
-    /// Status, type and code of the failure's class, as a caller sees it when nothing is left to try.
-    fn sort(&self) -> (u16, &str, Option<&str>) {
-        let failure = &self.failure;
-        let kind = failure.kind.as_deref();
-        let status = self.status.filter(|status| (400..500).contains(status));
-        match failure.class {
-            Class::CallerBad => (status.unwrap_or(400), kind.unwrap_or("invalid_request_error"), None),
-            Class::CallerTooLong => (400, "invalid_request_error", Some("context_length_exceeded")),
-            Class::ContentPolicy => (400, kind.unwrap_or("invalid_request_error"), Some("content_filter")),
-            Class::UpstreamAuth => (502, "upstream_error", Some("upstream_auth")),
-            Class::UpstreamMoney => (503, "upstream_error", Some("no_deployment_with_credit")),
-            Class::QuotaWindow | Class::RateLimit | Class::RampLimit => {
-                (429, "rate_limit_error", Some("rate_limit_exceeded"))
-            }
-            Class::Overload => (503, "upstream_error", Some("upstream_overloaded")),
-            Class::NotReady if self.all_missing => (404, "not_found_error", Some("model_not_found")),
-            Class::NotReady => (502, "upstream_error", Some("upstream_not_ready")),
-            Class::ConnectFail => (502, "upstream_error", Some("upstream_unreachable")),
-            Class::FirstByteTimeout => (504, "upstream_error", Some("upstream_timeout")),
-            Class::UncertainReset => (502, "upstream_error", Some("upstream_reset")),
-            Class::EmptyOk => (502, "upstream_error", Some("empty_response")),
-            Class::ServerError | Class::PreContentStreamError | Class::MidStreamError => {
-                (502, "upstream_error", Some("upstream_failed"))
-            }
-            Class::CallerAuth | Class::TruncatedComplete | Class::ClientGone | Class::GatewayLimit => {
-                (502, "upstream_error", None)
-            }
-        }
-    }
-}
-
-/// Codes that mean something to the caller; those about our account at an upstream do not.
-fn keeps_code(class: Class) -> bool {
-    matches!(class, Class::CallerBad | Class::ContentPolicy)
-}
-
-/// Whether the same request may fare better when the caller sends it again a little later.
-fn waiting_helps(class: Class) -> bool {
-    matches!(
-        class,
-        Class::QuotaWindow
-            | Class::RateLimit
-            | Class::RampLimit
-            | Class::Overload
-            | Class::ServerError
-            | Class::PreContentStreamError
-            | Class::ConnectFail
-            | Class::NotReady
-            | Class::EmptyOk
-    )
-}
-
-impl Unserved {
-    fn wire(&self) -> Wire<'_> {
-        match (self.reason, self.because) {
-            (StopReason::TooLong, _) | (StopReason::NoneEligible, Some(Exclusion::Window)) => Wire {
-                code: Some("context_length_exceeded"),
-                ..Wire::new(400, "invalid_request_error", "the request does not fit the context window of any deployment it could go to")
-            },
-            (StopReason::NoneEligible, Some(Exclusion::Capability(need))) => Wire {
-                code: Some("unsupported_capability"),
-                ..Wire::new(400, "invalid_request_error", format!("no deployment behind this name can do what the request needs: {need}"))
-            },
-            (StopReason::NoneEligible, Some(Exclusion::NotAllowed)) => Wire {
-                code: Some("model_not_allowed"),
-                param: Some("model"),
-                ..Wire::new(403, "permission_error", "this API key may use none of the models behind this name")
-            },
-            (StopReason::AllDead | StopReason::AllCooling, Some(Exclusion::Dead { why, .. })) => match why {
-                DeadReason::KeyEmpty => {
-                    Wire { code: Some("no_deployment_with_credit"), ..Wire::new(503, "upstream_error", NO_CREDIT) }
-                }
-                DeadReason::KeyRejected => {
-                    Wire { code: Some("upstream_auth"), ..Wire::new(502, "upstream_error", KEY_REFUSED) }
-                }
-                DeadReason::QuotaWindow => Wire {
-                    code: Some("rate_limit_exceeded"),
-                    ..Wire::new(429, "rate_limit_error", "the quota of every provider behind this name is used up")
-                }
-                .waiting(self.reopens_in),
-                DeadReason::Missing => Wire {
-                    code: Some("model_not_found"),
-                    ..Wire::new(404, "not_found_error", "no provider behind this name has the model it is configured for")
-                },
-            },
-            (StopReason::AllCooling, Some(Exclusion::Cooling { .. })) => Wire {
-                code: Some("rate_limit_exceeded"),
-                ..Wire::new(429, "rate_limit_error", "every provider behind this name has asked not to be called for now")
-            }
-            .waiting(self.reopens_in),
-            (StopReason::Busy, _) => Wire {
-                code: Some("concurrency_limit"),
-                ..Wire::new(503, "overloaded_error", "every deployment behind this name has as many requests in flight as it takes")
-            }
-            .waiting(Some(self.reopens_in.unwrap_or(Duration::from_secs(1)))),
-            (StopReason::DeadlinePassed, _) => Wire {
-                code: Some("deadline_passed"),
-                ..Wire::new(504, "upstream_error", "no deployment could answer within the deadline")
-            },
-            _ => Wire {
-                code: Some("no_deployment_available"),
-                ..Wire::new(503, "upstream_error", "no deployment behind this name can serve now")
-            }
-            .waiting(self.reopens_in),
-        }
-    }
-}
-
-/// Whether an exclusion is a reason of that kind to stop.
-fn explains(reason: StopReason, exclusion: &Exclusion) -> bool {
-    match exclusion {
-        Exclusion::NoWeight | Exclusion::Tried | Exclusion::Busy => false,
-        Exclusion::NotAllowed | Exclusion::Capability(_) | Exclusion::Window => reason == StopReason::NoneEligible,
-        Exclusion::Dead { why: DeadReason::QuotaWindow, .. }
-        | Exclusion::Cooling { .. }
-        | Exclusion::BreakerOpen { .. }
-        | Exclusion::EndpointOpen { .. }
-        | Exclusion::Probing => reason == StopReason::AllCooling,
-        Exclusion::Dead { .. } => reason == StopReason::AllDead,
-    }
-}
-
-/// When what stands in the way is over; what does not pass by itself comes first.
-fn reopening(exclusion: &Exclusion) -> Option<roundelay_routing::Instant> {
-    match exclusion {
-        Exclusion::Dead { until, .. }
-        | Exclusion::Cooling { until }
-        | Exclusion::BreakerOpen { until }
-        | Exclusion::EndpointOpen { until } => Some(*until),
-        _ => None,
-    }
-}
-
 impl<'a> Wire<'a> {
     fn new(status: u16, kind: &'a str, message: impl Into<Cow<'a, str>>) -> Self {
         Self {
@@ -423,7 +249,7 @@ fn bounded(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use roundelay_routing::{AffinityUse, Instant, ModelId, Strategy, Target};
+    use roundelay_routing::{AffinityUse, DeadReason, Exclusion, Instant, ModelId, Strategy, Target};
     use serde_json::Value;
 
     use super::*;
@@ -481,8 +307,7 @@ mod tests {
             (Class::RampLimit, Some(429), (429, "rate_limit_error", Some("rate_limit_exceeded"), true)),
             (Class::Overload, Some(529), (503, up, Some("upstream_overloaded"), true)),
             (Class::ServerError, Some(500), (502, up, Some("upstream_failed"), true)),
-            (Class::NotReady, Some(503), (502, up, Some("upstream_not_ready"), true)),
-            (Class::NotReady, Some(404), (404, "not_found_error", Some("model_not_found"), true)),
+            (Class::NotReady, Some(404), (404, "not_found_error", Some("model_not_found"), false)),
             (Class::ConnectFail, None, (502, up, Some("upstream_unreachable"), true)),
             (Class::FirstByteTimeout, None, (504, up, Some("upstream_timeout"), false)),
             (Class::UncertainReset, None, (502, up, Some("upstream_reset"), false)),
@@ -495,6 +320,9 @@ mod tests {
         ] {
             check(&class(of, status), row);
         }
+        // A model that is loading is there in a while.
+        let loading = Failure { retry_after: seconds(5), ..Failure::new(Class::NotReady, "loading") };
+        check(&failed(loading, Some(503)), (502, up, Some("upstream_not_ready"), true));
     }
 
     #[test]

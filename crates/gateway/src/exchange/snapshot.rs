@@ -81,6 +81,11 @@ impl Deployment {
         }
     }
 
+    /// Whether it serves `provider/anything`.
+    pub fn is_open(&self) -> bool {
+        self.upstream_model.is_none()
+    }
+
     /// Says what was seen of an attempt means. No word of it holds a secret of this provider's, whatever it looks like.
     pub fn classify(&self, seen: &Seen<'_>) -> Failure {
         let mut failure = classify(self.flavour, seen, unix_time().as_secs().cast_signed());

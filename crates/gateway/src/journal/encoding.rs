@@ -22,6 +22,24 @@ pub(super) fn write_frame(record: &Record, out: &mut Vec<u8>) {
     out[start + 4..start + HEADER].copy_from_slice(&checksum);
 }
 
+/// The first frame that begins at or behind `from`, which may be within a damaged one: where it begins.
+///
+/// Hashes at most 256 MiB in search of it: bytes that look like many beginnings are given up.
+pub(super) fn find_frame(bytes: &[u8], from: usize, frame_max: usize) -> Option<usize> {
+    let mut to_hash = SEARCH_BYTES_MAX;
+    (from..bytes.len().saturating_sub(HEADER)).find(|&start| {
+        let rest = &bytes[start..];
+        let length = u32::from_le_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
+        // One of another version would do, but anything is more likely to be mistaken for it.
+        let is_likely = length <= frame_max && rest[HEADER] == VERSION && length <= rest.len() - HEADER;
+        if !is_likely || length > to_hash {
+            return false;
+        }
+        to_hash -= length;
+        read_frame(rest).is_some()
+    })
+}
+
 /// Reads the first frame of `bytes` and how long it is; `None` when it is not whole. The record is `None` when the
 /// frame is whole and this program cannot read it.
 pub(super) fn read_frame(bytes: &[u8]) -> Option<(Option<Record>, usize)> {
@@ -190,6 +208,8 @@ impl Reader<'_> {
 /// A field added to `Record` is a new version; older ones stay readable, since a segment may outlive the program.
 const VERSION: u8 = 1;
 const HEADER: usize = 4 + 8;
+/// Some tenths of a second.
+const SEARCH_BYTES_MAX: usize = 256 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -221,14 +241,7 @@ mod tests {
             outcome: Label::Borrowed("answered"),
             failure: Some(Label::Borrowed("")),
             stream: true,
-            usage: Usage {
-                input: 1,
-                cache_read: 2,
-                cache_write: 3,
-                output: 4,
-                reasoning: 5,
-                estimated: true,
-            },
+            usage: Usage { input: 1, cache_read: 2, cache_write: 3, output: 4, reasoning: 5, estimated: true },
             cost: Some(Money::from_nano(i64::MIN)),
             attempts: vec![attempt(1, Some(429)), attempt(2, None)],
             decision: r#"{"candidates":[]}"#.to_owned(),
@@ -271,11 +284,7 @@ mod tests {
             changed[place] ^= 0x10;
             assert_eq!(read_frame(&changed), None, "changed at {place}");
         }
-        assert_eq!(
-            read_frame(&[0; 64]),
-            None,
-            "zeros, as a file system may leave after a power loss"
-        );
+        assert_eq!(read_frame(&[0; 64]), None, "zeros, as a file system may leave after a power loss");
     }
 
     #[test]

@@ -32,11 +32,9 @@ impl Recorder {
 
     /// As [`Self::start`], with room for `bound` records.
     pub fn start_bounded(store: Store, journal: Journal, bound: usize) -> io::Result<Self> {
-        let shared =
-            Arc::new(Shared { store, journal, queue: Queue::new(bound), tally: Tally::default() });
+        let shared = Arc::new(Shared { store, journal, queue: Queue::new(bound), tally: Tally::default() });
         let writer = Arc::clone(&shared);
-        let thread =
-            thread::Builder::new().name("records".to_owned()).spawn(move || writer.run())?;
+        let thread = thread::Builder::new().name("records".to_owned()).spawn(move || writer.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
@@ -72,11 +70,12 @@ impl Recorder {
     /// What went wrong since the start.
     pub fn faults(&self) -> Faults {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Tally { journal, store, dropped, torn_bytes } = &self.shared.tally;
+        let Tally { journal, store, dropped, refused, torn_bytes } = &self.shared.tally;
         Faults {
             journal: read(journal),
             store: read(store),
             dropped: read(dropped),
+            refused: read(refused),
             torn_bytes: read(torn_bytes),
         }
     }
@@ -113,6 +112,8 @@ pub struct Faults {
     pub store: u64,
     /// Records that found the queue to the store full.
     pub dropped: u64,
+    /// Records that the store will never take; they were skipped, and are lost.
+    pub refused: u64,
     /// Bytes of the journal that were no whole record: what a power loss cost.
     pub torn_bytes: u64,
 }
@@ -130,6 +131,7 @@ struct Tally {
     journal: AtomicU64,
     store: AtomicU64,
     dropped: AtomicU64,
+    refused: AtomicU64,
     torn_bytes: AtomicU64,
 }
 
@@ -167,10 +169,13 @@ impl Shared {
     fn store_all(&self, batch: &mut Vec<Queued>) {
         let mut stored = 0;
         for share in batch.chunks(BATCH) {
-            if self.store.insert_exchanges(share.iter().map(|queued| &queued.record)).is_err() {
-                count(&self.tally.store);
-                break;
-            }
+            match self.store.insert_exchanges(share.iter().map(|queued| &queued.record)) {
+                Ok(inserted) => self.tally.refused.fetch_add(inserted.refused, Ordering::Relaxed),
+                Err(_) => {
+                    count(&self.tally.store);
+                    break;
+                }
+            };
             self.journal.committed(share.iter().filter_map(|queued| queued.segment));
             self.queue.stored(share.len());
             stored += share.len();
@@ -182,6 +187,7 @@ impl Shared {
     fn replay(&self, segments: &mut Vec<PathBuf>) {
         segments.retain(|path| match replay(path, &self.store) {
             Ok(replayed) => {
+                self.tally.refused.fetch_add(replayed.refused, Ordering::Relaxed);
                 self.tally.torn_bytes.fetch_add(replayed.torn_bytes, Ordering::Relaxed);
                 false
             }

@@ -4,10 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use roundelay_ledger::ExchangeId;
+
 use super::JournalFault;
-use super::encoding::read_frame;
+use super::encoding::{find_frame, read_frame};
 use super::writer::lock;
 use crate::store::{Record, Store};
+use crate::telemetry::events;
 
 /// What was read into the store again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,7 +19,10 @@ pub struct Replayed {
     pub records: u64,
     /// Those of them that the store did not have.
     pub added: u64,
-    /// Bytes behind the last whole record, cut off.
+    /// Those that the store will never take; they are skipped.
+    pub refused: u64,
+    /// Bytes that were no whole record. Behind the last one they are cut off; for the sake of others the segment is
+    /// kept under the name `….torn`.
     pub torn_bytes: u64,
 }
 
@@ -29,27 +35,27 @@ pub fn catch_up(dir: &Path, store: &Store) -> Result<Replayed, JournalFault> {
     }
     let _locked_until_the_end = lock(&folder)?;
     let mut total = Replayed::default();
-    for (_, path) in
-        list(&folder).map_err(|source| JournalFault::Folder { path: folder.clone(), source })?
-    {
+    for (_, path) in list(&folder).map_err(|source| JournalFault::Folder { path: folder.clone(), source })? {
         let one = replay(&path, store)?;
         total.records += one.records;
         total.added += one.added;
+        total.refused += one.refused;
         total.torn_bytes += one.torn_bytes;
     }
     Ok(total)
 }
 
-/// Reads a segment into the store and deletes it. A torn tail is cut off first. Whatever fails, the segment stays, and
-/// may be replayed again. One with frames that only a newer program can read is renamed, for that program's sake.
+/// Reads a segment into the store and deletes it. A torn tail is cut off first; damage before it is passed over.
+/// Whatever fails, the segment stays, and may be replayed again. One that is damaged, or has frames that only a newer
+/// program can read, is renamed, for whoever can read more of it.
 pub(super) fn replay(path: &Path, store: &Store) -> Result<Replayed, JournalFault> {
     let fault = |source| JournalFault::Segment { path: path.to_owned(), source };
-    let bytes = read_whole_frames(path).map_err(fault)?;
-    let mut replayed = Replayed { torn_bytes: bytes.torn, ..Replayed::default() };
+    let Contents { bytes, torn, damaged } = read(path).map_err(fault)?;
+    let mut replayed = Replayed { torn_bytes: torn + damaged, ..Replayed::default() };
     let mut unreadable = false;
-    let mut records = frames(&bytes.whole).filter_map(|(record, _)| {
-        unreadable |= record.is_none();
-        record
+    let mut records = frames(&bytes).filter_map(|frame| {
+        unreadable |= frame.record.is_none();
+        frame.record
     });
     loop {
         let batch: Vec<Record> = records.by_ref().take(BATCH).collect();
@@ -57,48 +63,87 @@ pub(super) fn replay(path: &Path, store: &Store) -> Result<Replayed, JournalFaul
             break;
         }
         replayed.records += batch.len() as u64;
-        replayed.added += store.insert_exchanges(&batch)? as u64;
+        let inserted = store.insert_exchanges(&batch)?;
+        replayed.added += inserted.added;
+        replayed.refused += inserted.refused;
     }
     drop(records);
-    let done = if unreadable {
-        fs::rename(path, path.with_extension("unread"))
-    } else {
-        fs::remove_file(path)
+    let done = match (damaged > 0, unreadable) {
+        (true, _) => fs::rename(path, path.with_extension("torn")),
+        (false, true) => fs::rename(path, path.with_extension("unread")),
+        (false, false) => fs::remove_file(path),
     };
     absent_is_done(done).map_err(fault)?;
+    if replayed.torn_bytes > 0 {
+        events::journal_torn(path, torn, damaged);
+    }
     Ok(replayed)
 }
 
-struct Bytes {
-    whole: Vec<u8>,
-    torn: u64,
+/// The largest name of an exchange in a segment.
+pub(super) fn newest_exchange(path: &Path) -> Result<Option<ExchangeId>, JournalFault> {
+    let bytes = match File::open(path).and_then(|file| read_bounded(&file)) {
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|source| JournalFault::Segment { path: path.to_owned(), source })?,
+    };
+    Ok(frames(&bytes).filter_map(|frame| frame.record).map(|record| record.id).max())
 }
 
-fn read_whole_frames(path: &Path) -> io::Result<Bytes> {
-    let mut whole = Vec::new();
+struct Contents {
+    bytes: Vec<u8>,
+    /// Bytes behind the last whole frame, cut off.
+    torn: u64,
+    /// Bytes before it that are in no whole frame.
+    damaged: u64,
+}
+
+fn read(path: &Path) -> io::Result<Contents> {
     let file = match OpenOptions::new().read(true).write(true).open(path) {
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
-            return Ok(Bytes { whole, torn: 0 });
+            return Ok(Contents { bytes: Vec::new(), torn: 0, damaged: 0 });
         }
         other => other?,
     };
-    (&file).take(LEN_MAX + FRAME_MAX).read_to_end(&mut whole)?;
-    let length = frames(&whole).map(|(_, length)| length).sum();
-    whole.truncate(length);
-    let torn = file.metadata()?.len().saturating_sub(length as u64);
-    if torn > 0 {
-        file.set_len(length as u64)?;
+    let mut bytes = read_bounded(&file)?;
+    let (mut whole, mut end) = (0, 0);
+    for frame in frames(&bytes) {
+        whole += frame.length;
+        end = frame.start + frame.length;
     }
-    Ok(Bytes { whole, torn })
+    bytes.truncate(end);
+    let torn = file.metadata()?.len().saturating_sub(end as u64);
+    if torn > 0 {
+        file.set_len(end as u64)?;
+    }
+    Ok(Contents { bytes, torn, damaged: (end - whole) as u64 })
 }
 
-/// The frames up to the first that is not whole, each with its length; `None` for one that is whole and unreadable here.
-fn frames(bytes: &[u8]) -> impl Iterator<Item = (Option<Record>, usize)> {
-    let mut rest = bytes;
+fn read_bounded(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(LEN_MAX + FRAME_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+struct Frame {
+    start: usize,
+    length: usize,
+    /// `None` when the frame is whole and unreadable here.
+    record: Option<Record>,
+}
+
+/// The whole frames, whatever stands between them.
+fn frames(bytes: &[u8]) -> impl Iterator<Item = Frame> {
+    let mut next = 0;
     std::iter::from_fn(move || {
-        let (frame, length) = read_frame(rest)?;
-        rest = &rest[length..];
-        Some((frame, length))
+        let (start, (record, length)) = match read_frame(&bytes[next..]) {
+            Some(frame) => (next, frame),
+            None => {
+                let start = find_frame(bytes, next, FRAME_MAX as usize)?;
+                (start, read_frame(&bytes[start..])?)
+            }
+        };
+        next = start + length;
+        Some(Frame { start, length, record })
     })
 }
 
@@ -112,18 +157,26 @@ fn absent_is_done(result: io::Result<()>) -> io::Result<()> {
 
 /// The segments of a folder, oldest first.
 pub(super) fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut segments = Vec::new();
+    let mut segments = list_all(folder)?;
+    segments.retain(|(_, path)| path.extension().is_some_and(|extension| extension == EXTENSION));
+    Ok(segments)
+}
+
+/// The number for the next segment. Those that are kept under other names count too, so that none takes the place of
+/// another when it is kept in its turn.
+pub(super) fn next_number(folder: &Path) -> io::Result<u64> {
+    Ok(list_all(folder)?.last().map_or(1, |(number, _)| number + 1))
+}
+
+fn list_all(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut numbered = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-        if let Some(number) =
-            number.filter(|_| path.extension().is_some_and(|extension| extension == EXTENSION))
-        {
-            segments.push((number, path));
-        }
+        numbered.extend(number.map(|number| (number, path)));
     }
-    segments.sort_unstable();
-    Ok(segments)
+    numbered.sort_unstable();
+    Ok(numbered)
 }
 
 /// Makes a segment; only its owner may read who asked for what.

@@ -5,6 +5,7 @@ mod exchanges;
 mod keys;
 mod meta;
 mod migrations;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
-pub use exchanges::Counts;
+pub use exchanges::{Counts, Inserted};
 pub use keys::KeyRow;
+pub use usage::UsageSum;
 
 /// A handle on the store; clones share it.
 ///
@@ -36,11 +38,9 @@ impl Store {
     /// Another process may have it open too: a write waits up to five seconds for the other's.
     /// Errors when the folder cannot be written, the file is not a store, or a newer version has written it.
     pub fn open(dir: &Path) -> Result<Self, StoreFault> {
-        private_folder(dir)
-            .map_err(|source| StoreFault::Folder { path: dir.to_owned(), source })?;
+        private_folder(dir).map_err(|source| StoreFault::Folder { path: dir.to_owned(), source })?;
         let path = dir.join(FILE);
-        let open =
-            || connect(&path).map_err(|source| StoreFault::Open { path: path.clone(), source });
+        let open = || connect(&path).map_err(|source| StoreFault::Open { path: path.clone(), source });
         let mut writer = open()?;
         private_file(&path).map_err(|source| StoreFault::Folder { path: path.clone(), source })?;
         migrations::apply(&mut writer)?;
@@ -78,9 +78,7 @@ pub enum StoreFault {
         source: rusqlite::Error,
     },
     /// A newer version has written it.
-    #[error(
-        "the store has tables of version {found}, and this program knows version {known}: use a newer program"
-    )]
+    #[error("the store has tables of version {found}, and this program knows version {known}: use a newer program")]
     TooNew {
         /// The version of the tables.
         found: u32,

@@ -3,20 +3,14 @@
 //! No event takes a key or a prompt. What comes from outside is cleaned here, so that both forms of the log show the
 //! same text. `error` means that a person should look, `warn` that something was not as it should be and was handled.
 
-use std::{error::Error, fmt::Display, net::SocketAddr, time::Duration};
+use std::{error::Error, fmt::Display, net::SocketAddr, path::Path, time::Duration};
 
 use tracing::{error, info, warn};
 
 use super::text::clean;
 
 /// Callers and operators are served from now on.
-pub fn started(
-    version: &str,
-    listen: SocketAddr,
-    admin: SocketAddr,
-    deployments: usize,
-    after: Duration,
-) {
+pub fn started(version: &str, listen: SocketAddr, admin: SocketAddr, deployments: usize, after: Duration) {
     let after_ms = milliseconds(after);
     info!(version, %listen, %admin, deployments, after_ms, "gateway started");
 }
@@ -62,6 +56,17 @@ pub fn exchange_failed(exchange: impl Display, model: &str, class: &str, attempt
 /// The journal or the store failed at `action`; requests go on.
 pub fn store_fault(action: &str, fault: &dyn Error) {
     error!(action, fault = causes(fault), "store fault");
+}
+
+/// The store will never take the record of an exchange, which is lost.
+pub fn record_refused(exchange: impl Display, fault: &dyn Error) {
+    error!(exchange = clean(exchange), fault = causes(fault), "record refused by the store");
+}
+
+/// A segment of the journal was not whole: bytes cut off at its end, and bytes passed over before that, because of which
+/// it is kept under the name `….torn`.
+pub fn journal_torn(segment: &Path, cut_off: u64, passed_over: u64) {
+    warn!(segment = clean(segment.display()), cut_off, passed_over, "journal segment was not whole");
 }
 
 /// The process takes no new requests and waits for those under way.

@@ -41,8 +41,7 @@ pub fn subscriber<W: Write + Send + 'static>(
     redactor: &Redactor,
 ) -> Result<(impl Subscriber + Send + Sync + use<W>, LogGuard), LogFault> {
     let (sink, last_lines) = Sink::start(out, redactor.clone()).map_err(LogFault::NoThread)?;
-    let layer =
-        if is_json(log.format) { json_layer(sink).boxed() } else { text_layer(sink).boxed() };
+    let layer = if is_json(log.format) { json_layer(sink).boxed() } else { text_layer(sink).boxed() };
     let (filter, level) = reload::Layer::new(filter(log.level));
     Ok((
         tracing_subscriber::registry().with(layer.with_filter(filter)),
@@ -117,12 +116,7 @@ fn json_layer<W>(writer: W) -> impl Layer<Registry> + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_writer(writer)
+    fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(writer)
 }
 
 fn filter(level: LogLevel) -> LevelFilter {

@@ -3,10 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 use std::fs;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use roundelay::app::App;
+use roundelay::telemetry::{Redactor, subscriber};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::support::{Request, TestGateway, Upstream};
 
@@ -174,4 +179,108 @@ fn a_session_stays_where_it_was() {
     assert_eq!(reload(&gateway).0, 200);
     assert_eq!([place("a"), place("b")], before);
     assert_eq!([place("b"), place("a")], [before[1].clone(), before[0].clone()]);
+}
+
+/// What of the only deployment is dead, and what its caller hears.
+fn dead_and_status(gateway: &TestGateway) -> (Value, u16) {
+    let status = gateway.chat("only").status;
+    let deployments = gateway.operator("GET", "/admin/deployments", None).json();
+    let only = deployments.as_array().unwrap().iter().find(|one| one["model"] == "only").unwrap().clone();
+    (only["dead"]["reason"].clone(), status)
+}
+
+#[test]
+fn a_key_that_replaces_a_refused_one_is_used_at_once_and_keeps_its_health_in_another_place() {
+    let upstream = Upstream::start();
+    upstream.control.accept_keys(Some(vec!["canary-good".to_owned()]));
+    let config = |keys: &str| {
+        let url = upstream.base_url();
+        let provider = format!("[providers.local]\nbase_url = '{url}'\nflavour = 'openai'\napi_keys = [{keys}]\n");
+        format!("{provider}[models.only]\ndeployments = ['local/rehearsal']\n")
+    };
+    let gateway = TestGateway::start(&config("'canary-bad'"));
+    assert_ne!(gateway.chat("only").status, 200);
+    assert_eq!(dead_and_status(&gateway).0, "key_rejected");
+    gateway.write_config(&config("'canary-good'"));
+    assert_eq!(reload(&gateway).0, 200);
+    assert_eq!(dead_and_status(&gateway), (Value::Null, 200), "the new key is tried");
+    // The refused one comes back in the second place, and is known there.
+    gateway.write_config(&config("'canary-good', 'canary-bad'"));
+    assert_eq!(reload(&gateway).0, 200);
+    let deployments = gateway.operator("GET", "/admin/deployments", None).json();
+    let second = deployments.as_array().unwrap().iter().find(|one| one["name"] == "local/rehearsal#2").unwrap();
+    assert_eq!(second["dead"]["reason"], "key_rejected", "{second}");
+}
+
+#[test]
+fn a_file_that_changed_between_the_first_look_and_the_start_is_taken() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roundelay.toml");
+    let listeners = "server = { listen = '127.0.0.1:0', admin = '127.0.0.1:0' }\n";
+    fs::write(&file, format!("{listeners}{}", config(&upstream, 3))).unwrap();
+    let first = roundelay::config::load(&file, &|_| None).unwrap();
+    fs::write(&file, format!("{listeners}{}# changed\n", config(&upstream, 4))).unwrap();
+    let app = App::open(first, &folder.path().join("data"), &Redactor::default()).unwrap();
+    let gateway = app.gateway().clone();
+    let (stopper, stopped) = watch::channel(false);
+    let stop = (stopper.clone(), stopped);
+    let thread = thread::spawn(move || app.run(stop));
+    until("the changed file is taken", || {
+        let snapshot = gateway.snapshot.load();
+        snapshot.catalog.deployments.iter().any(|one| &*one.name == "local/rehearsal-words-4")
+    });
+    stopper.send_replace(true);
+    thread.join().unwrap().unwrap();
+}
+
+/// A log that a test reads.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reload_changes_the_level_and_says_what_waits_for_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roundelay.toml");
+    let provider = "providers.local = { base_url = 'http://127.0.0.1:9/v1' }\n";
+    let server = |more: &str| format!("server = {{ listen = '127.0.0.1:0', admin = '127.0.0.1:0'{more} }}\n{provider}");
+    let lines = Lines::default();
+    let text = || String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let write = |text: &str| fs::write(&file, text).unwrap();
+    write(&server(""));
+    let first = roundelay::config::load(&file, &|_| None).unwrap();
+    let redactor = Redactor::default();
+    let (subscriber, guard) = subscriber(&first.log, lines.clone(), &redactor).unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        let app = App::open(first, &folder.path().join("data"), &redactor).unwrap();
+        app.follow_log(&guard);
+        app.reload().unwrap();
+        write(&format!("{}[routing.breaker]\nconsecutive = 2\n[log]\nformat = 'json'\n", server(", drain = '1s'")));
+        app.reload().unwrap();
+        write(&format!("{}[log]\nlevel = 'error'\n", server("")));
+        app.reload().unwrap();
+        tracing::info!("not seen any more");
+        write("nonsense");
+        app.reload().unwrap_err();
+    });
+    drop(guard);
+    let log = text();
+    let count = |what: &str| log.matches(what).count();
+    assert_eq!(count("configuration reloaded"), 2, "the third is below the level it sets:\n{log}");
+    for section in ["`[server]` has changed", "`[routing]` has changed", "`format` of `[log]` has changed"] {
+        assert_eq!(count(section), 1, "{section}:\n{log}");
+    }
+    assert_eq!(count("at the next start"), 3, "{log}");
+    assert_eq!((count("not seen any more"), count("configuration not reloaded")), (0, 1), "{log}");
 }

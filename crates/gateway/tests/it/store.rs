@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+mod damage;
 mod journal;
 mod keys;
 mod tables;
@@ -25,14 +26,7 @@ fn record(number: u64) -> Record {
         outcome: "answered".into(),
         failure: None,
         stream: true,
-        usage: Usage {
-            input: 10,
-            cache_read: 20,
-            cache_write: 30,
-            output: 40,
-            reasoning: 5,
-            estimated: false,
-        },
+        usage: Usage { input: 10, cache_read: 20, cache_write: 30, output: 40, reasoning: 5, estimated: false },
         cost: Some(Money::from_nano(1_234)),
         attempts: vec![AttemptRecord {
             number: 1,

@@ -621,6 +621,7 @@ fn waits_are_read_wherever_they_are_stated() {
     let window = "used since 2026-11-01 00:00, resets at 2026-12-01 00:00, plan ends 2027-01-01";
     wait(Generic, 429, &[], &text(window), until_december);
     wait(Generic, 429, &[], &text("2026-99-99, then 2026-12-01"), until_december);
+    wait(Generic, 429, &[], &text("2026-11-23 03:47:45, then 2026-12-01"), until_december);
     wait(Generic, 429, &[], &text("over since 2026-11-01"), None);
     wait(
         Gemini,

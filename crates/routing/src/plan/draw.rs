@@ -43,8 +43,7 @@ impl Plan {
             self.decision.affinity = AffinityUse::FirstTurn;
             return None;
         }
-        let Some(slot) = router.bindings.find(conversation.id, now, &router.settings.affinity)
-        else {
+        let Some(slot) = router.bindings.find(conversation.id, now, &router.settings.affinity) else {
             self.decision.affinity = AffinityUse::Unbound;
             return None;
         };
@@ -55,9 +54,7 @@ impl Plan {
         for stage in 0..self.stages.len() {
             let range = self.look_at(router, stage, now);
             let candidates = &self.decision.candidates[range];
-            let is_bound = |candidate: &&Candidate| {
-                self.catalog.slots(candidate.deployment).deployment == slot
-            };
+            let is_bound = |candidate: &&Candidate| self.catalog.slots(candidate.deployment).deployment == slot;
             let Some(bound) = candidates.iter().find(is_bound) else { continue };
             match bound.exclusion {
                 None => {
@@ -75,13 +72,7 @@ impl Plan {
     fn look_at(&mut self, router: &mut Router, stage: usize, now: Instant) -> Range<usize> {
         if stage == self.begins.len() {
             self.begins.push(self.decision.candidates.len());
-            list(
-                &self.catalog,
-                &self.demand,
-                self.stages[stage],
-                stage,
-                &mut self.decision.candidates,
-            );
+            list(&self.catalog, &self.demand, self.stages[stage], stage, &mut self.decision.candidates);
         }
         let end = self.begins.get(stage + 1).copied().unwrap_or(self.decision.candidates.len());
         let range = self.begins[stage]..end;
@@ -92,10 +83,8 @@ impl Plan {
             }
             let slots = self.catalog.slots(candidate.deployment);
             router.pass_time(slots, now);
-            candidate.vigour =
-                router.deployments.at(slots.deployment).vigour(now, &router.settings.breaker);
-            let configured =
-                candidate.member_weight * self.catalog.deployment(candidate.deployment).weight;
+            candidate.vigour = router.deployments.at(slots.deployment).vigour(now, &router.settings.breaker);
+            let configured = candidate.member_weight * self.catalog.deployment(candidate.deployment).weight;
             candidate.weight = configured * candidate.vigour;
             let verdict = router.judge(&self.catalog, candidate.deployment, now);
             candidate.is_probe_due = verdict == Ok(true);
@@ -128,8 +117,7 @@ impl Plan {
             let spares = self.last_fault.is_some_and(super::FaultKind::spares_siblings);
             let catalog = self.catalog.clone();
             let is_near = |candidate: &Candidate| {
-                candidate.model == model
-                    && (spares || catalog.deployment(candidate.deployment).endpoint != endpoint)
+                candidate.model == model && (spares || catalog.deployment(candidate.deployment).endpoint != endpoint)
             };
             if let Some(index) = self.draw_deployment(router, range.clone(), &is_near) {
                 return Some(index);
@@ -161,28 +149,17 @@ impl Plan {
     }
 
     /// Chooses a member that was not tried in this exchange.
-    fn draw_member(
-        &mut self,
-        router: &mut Router,
-        stage: usize,
-        range: Range<usize>,
-    ) -> Option<ModelId> {
+    fn draw_member(&mut self, router: &mut Router, stage: usize, range: Range<usize>) -> Option<ModelId> {
         let target = self.stages[stage];
         let Target::Pool(id) = target else {
             let model = self.decision.candidates[range.start].model;
-            return self
-                .decision
-                .attempts
-                .iter()
-                .all(|attempt| attempt.model != model)
-                .then_some(model);
+            return self.decision.attempts.iter().all(|attempt| attempt.model != model).then_some(model);
         };
         let mut weights = std::mem::take(&mut router.scratch);
         weights.clear();
         weights.resize(self.catalog.pool(id).members.len(), 0.0);
         for candidate in &self.decision.candidates[range] {
-            let was_tried =
-                self.decision.attempts.iter().any(|attempt| attempt.model == candidate.model);
+            let was_tried = self.decision.attempts.iter().any(|attempt| attempt.model == candidate.model);
             if candidate.exclusion.is_none() && !was_tried {
                 // A model is as well as its best deployment.
                 let weight = &mut weights[candidate.member as usize];
@@ -218,14 +195,7 @@ impl Plan {
             if is_open(candidate) { weight } else { 0.0 }
         }));
         let strategy = self.catalog.model(model).strategy;
-        let chosen = choose(
-            &self.catalog,
-            router,
-            Target::Model(model),
-            strategy,
-            &weights,
-            self.is_first(),
-        );
+        let chosen = choose(&self.catalog, router, Target::Model(model), strategy, &weights, self.is_first());
         router.scratch = weights;
         chosen.map(|index| begin + index)
     }
@@ -242,7 +212,8 @@ fn choose(
     let next = match router.rotation_mut(catalog, target) {
         Some(rotation) if is_first => return strategy.rotate(rotation, weights),
         Some(rotation) => rotation.next,
-        None => 0,
+        // Its place was not carried over; always the first would send everybody there.
+        None => router.chance.index(weights.len()),
     };
     strategy.replace(next, weights, &mut router.chance)
 }
@@ -264,13 +235,7 @@ pub(crate) fn list(
                 model: member.model,
                 stage: u8::try_from(stage).unwrap_or(u8::MAX),
                 weight: member.weight * catalog.deployment(deployment).weight,
-                exclusion: eligibility::of_demand(
-                    catalog,
-                    demand,
-                    target,
-                    deployment,
-                    member.weight,
-                ),
+                exclusion: eligibility::of_demand(catalog, demand, target, deployment, member.weight),
                 member: u32::try_from(position).expect("a pool has fewer than 2^32 members"),
                 member_weight: member.weight,
                 vigour: 1.0,

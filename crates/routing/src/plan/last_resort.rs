@@ -6,7 +6,7 @@ use crate::catalog::DeploymentId;
 use crate::eligibility::{DeadReason, Exclusion};
 use crate::instant::Instant;
 use crate::outcome::FaultKind;
-use crate::plan::{AttemptKind, Plan, Step, StopReason};
+use crate::plan::{AttemptKind, Plan, Step, StopReason, draw};
 use crate::router::Router;
 
 /// How the candidates stand when none was drawn.
@@ -18,6 +18,8 @@ pub(super) struct Survey {
     untried: Option<Instant>,
     /// The untried one with an open breaker that reopens first and may be asked now.
     early: Option<(Instant, DeploymentId)>,
+    /// The untried one that was said not to exist and rests the shortest.
+    missing: Option<(Instant, DeploymentId)>,
     is_any_well: bool,
     is_any_busy: bool,
     is_any_soft: bool,
@@ -30,7 +32,7 @@ impl Plan {
         if let Some(look) = self.wait(router, &survey, now) {
             return Step::Wait(look);
         }
-        if let (Some((_, deployment)), false) = (survey.early, survey.is_any_busy) {
+        if let (Some((_, deployment)), false) = (survey.early.or(survey.missing), survey.is_any_busy) {
             let kind = if self.is_first() { AttemptKind::First } else { AttemptKind::Fallback };
             return self.dispatch(router, deployment, kind, now);
         }
@@ -63,11 +65,7 @@ impl Plan {
         } else if survey.is_any_busy {
             StopReason::Busy
         } else if survey.is_any_well {
-            if self.is_retry_refused {
-                StopReason::RetriesRefused
-            } else {
-                StopReason::AttemptsSpent
-            }
+            if self.is_retry_refused { StopReason::RetriesRefused } else { StopReason::AttemptsSpent }
         } else if survey.is_any_soft {
             StopReason::AllCooling
         } else if survey.is_any_dead {
@@ -93,15 +91,20 @@ impl Plan {
                 Err(Exclusion::Dead { why: DeadReason::QuotaWindow, until }) => {
                     survey.reopens(until, true);
                 }
-                Err(Exclusion::Dead { .. }) => survey.is_any_dead = true,
+                Err(Exclusion::Dead { why, until }) => {
+                    survey.is_any_dead = true;
+                    if why == DeadReason::Missing && !is_tried {
+                        let this = (until, id);
+                        survey.missing = Some(survey.missing.map_or(this, |other| other.min(this)));
+                    }
+                }
                 Err(Exclusion::Probing) => survey.reopens(now + PROBE_POLL, is_tried),
                 Err(Exclusion::Cooling { until }) => survey.reopens(until, is_tried),
                 Err(Exclusion::BreakerOpen { until } | Exclusion::EndpointOpen { until }) => {
                     let early = self.passes_last_resort(router, id, now);
                     survey.reopens(early.filter(|at| *at > now).map_or(until, |at| at.min(until)), is_tried);
                     if !is_tried && early == Some(now) {
-                        survey.early =
-                            Some(survey.early.map_or((until, id), |early| early.min((until, id))));
+                        survey.early = Some(survey.early.map_or((until, id), |early| early.min((until, id))));
                     }
                 }
                 Err(
@@ -114,6 +117,20 @@ impl Plan {
             }
         }
         survey
+    }
+
+    /// Whether no other deployment that the target leads to can be asked now.
+    pub(super) fn is_alone(&self, router: &mut Router, id: DeploymentId, now: Instant) -> bool {
+        let (catalog, target) = (&self.catalog, self.demand.target);
+        let mut stages = vec![target];
+        draw::chain(catalog, target, &mut stages);
+        let mut candidates = Vec::new();
+        for (stage, &target) in stages.iter().enumerate() {
+            draw::list(catalog, &self.demand, target, stage, &mut candidates);
+        }
+        !candidates.iter().any(|other| {
+            other.deployment != id && other.exclusion.is_none() && self.is_usable(router, other.deployment, now)
+        })
     }
 
     fn passes_last_resort(&self, router: &Router, id: DeploymentId, now: Instant) -> Option<Instant> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::breaker::doubled;
 use crate::catalog::DeploymentId;
 use crate::instant::Instant;
 use crate::outcome::{Fault, FaultKind};
@@ -10,8 +11,7 @@ use crate::router::Router;
 
 impl Plan {
     pub(super) fn learn(&mut self, router: &mut Router, fault: &Fault, now: Instant) {
-        let Some(deployment) = self.decision.attempts.last().map(|attempt| attempt.deployment)
-        else {
+        let Some(deployment) = self.decision.attempts.last().map(|attempt| attempt.deployment) else {
             return;
         };
         self.last_fault = Some(fault.kind);
@@ -31,23 +31,12 @@ impl Plan {
     }
 
     /// What the kind of fault asks for, limits aside.
-    fn intent_after(
-        &mut self,
-        router: &mut Router,
-        deployment: DeploymentId,
-        fault: &Fault,
-        now: Instant,
-    ) -> Intent {
+    fn intent_after(&mut self, router: &mut Router, deployment: DeploymentId, fault: &Fault, now: Instant) -> Intent {
         let retry = &router.settings.retry;
         match fault.kind {
-            FaultKind::CallerBad | FaultKind::ContentPolicy => {
-                Intent::Stop(StopReason::CallerAtFault)
-            }
+            FaultKind::CallerBad | FaultKind::ContentPolicy => Intent::Stop(StopReason::CallerAtFault),
             FaultKind::CallerTooLong => {
-                let model = self.catalog.deployment(deployment).model;
-                let window = self.catalog.model(model).context_window.unwrap_or(u64::MAX);
-                self.refused_window =
-                    Some(self.refused_window.map_or(window, |refused| refused.max(window)));
+                self.refused_window = self.refused_window.max(self.window_refused_by(deployment));
                 Intent::Draw
             }
             FaultKind::KeyRejected
@@ -63,17 +52,16 @@ impl Plan {
                 Intent::Draw
             }
             FaultKind::ServerError { .. } | FaultKind::Empty => {
-                let limit =
-                    crate::breaker::doubled(retry.backoff, self.retries).min(retry.backoff_max);
-                let wait = router.chance.up_to(limit);
-                Intent::Same {
-                    deployment,
-                    at: now + fault.retry_after.unwrap_or(Duration::ZERO).max(wait),
+                let limit = doubled(retry.backoff, self.retries).min(retry.backoff_max);
+                let told = fault.retry_after.unwrap_or(Duration::ZERO);
+                let at = now + told.max(router.chance.up_to(limit));
+                if told > WORTH_WAITING {
+                    Intent::DrawOrSame { deployment, at }
+                } else {
+                    Intent::Same { deployment, at }
                 }
             }
-            FaultKind::ConnectFailed { reused_connection: true } => {
-                Intent::Same { deployment, at: now }
-            }
+            FaultKind::ConnectFailed { reused_connection: true } => Intent::Same { deployment, at: now },
             FaultKind::ConnectFailed { reused_connection: false } => {
                 let wait = router.chance.up_to(retry.backoff);
                 Intent::DrawOrSame { deployment, at: now + wait }
@@ -91,14 +79,18 @@ impl Plan {
         }
     }
 
+    /// The window that a refusal as too long says is too small; `None` when it is about something else.
+    ///
+    /// Accounts may take less than the model does (tokens a minute). Estimates are rarely off by a factor of two.
+    fn window_refused_by(&self, deployment: DeploymentId) -> Option<u64> {
+        let model = self.catalog.deployment(deployment).model;
+        let window = self.catalog.model(model).context_window.unwrap_or(u64::MAX);
+        let tokens = self.demand.input_tokens.saturating_add(self.demand.output_tokens);
+        (window == u64::MAX || tokens > window / 2).then_some(window)
+    }
+
     /// Drops what the exchange, its deadline, the upstream or the retry budget do not allow.
-    fn within_limits(
-        &mut self,
-        router: &mut Router,
-        deployment: DeploymentId,
-        fault: &Fault,
-        now: Instant,
-    ) -> Intent {
+    fn within_limits(&mut self, router: &mut Router, deployment: DeploymentId, fault: &Fault, now: Instant) -> Intent {
         if !self.demand.retries_allowed {
             return Intent::Stop(StopReason::RetriesRefused);
         }
@@ -111,8 +103,7 @@ impl Plan {
         };
         // Waiting long at one place is what the other candidates are for.
         let is_soon = at <= now + router.settings.retry.backoff_max && at < self.demand.deadline;
-        let is_spent =
-            self.retries >= router.settings.retry.same_target_max || fault.same_target_forbidden;
+        let is_spent = self.retries >= router.settings.retry.same_target_max || fault.same_target_forbidden;
         if is_spent || !is_soon || !self.will_be_usable(router, deployment, at, now) {
             return Intent::Draw;
         }
@@ -124,17 +115,14 @@ impl Plan {
         self.intent
     }
 
-    fn will_be_usable(
-        &self,
-        router: &mut Router,
-        deployment: DeploymentId,
-        at: Instant,
-        now: Instant,
-    ) -> bool {
+    fn will_be_usable(&self, router: &mut Router, deployment: DeploymentId, at: Instant, now: Instant) -> bool {
         router.pass_time(self.catalog.slots(deployment), now);
         router.judge(&self.catalog, deployment, at).is_ok()
     }
 }
+
+/// A longer wait than the first backoffs take is not sat out while another deployment may answer.
+const WORTH_WAITING: Duration = Duration::from_secs(1);
 
 impl FaultKind {
     /// Whether another key at the same endpoint is likely to do better at once.

@@ -39,9 +39,7 @@ impl Router {
     /// Gives up attempts that nobody reported. Silence before content is a failure.
     pub(crate) fn give_up_expired(&mut self, now: Instant, looks: usize) {
         while let Some((attempt, flight)) = self.flights.take_expired(now, looks) {
-            if !flight.is_committed {
-                self.fail_soft(attempt, flight.slots, now);
-            }
+            self.fail_soft(attempt, flight.slots, now);
             self.release(attempt, flight.slots);
         }
     }
@@ -57,6 +55,7 @@ impl Router {
         if deployment.cooldown.ends(now).is_none() {
             deployment.cooldown.forgive();
         }
+        deployment.missing.refute(flight.started);
         if deployment.breaker.succeed(attempt, now, &settings.breaker) {
             deployment.ramp = Some(Ramp { from: now, floor: settings.breaker.slow_start_floor });
         }
@@ -70,17 +69,22 @@ impl Router {
         let told = fault.retry_after;
         let cooldown = self.settings.cooldown.clone();
         match fault.kind {
-            FaultKind::CallerBad | FaultKind::CallerTooLong | FaultKind::ContentPolicy => {}
+            FaultKind::CallerBad | FaultKind::CallerTooLong | FaultKind::ContentPolicy => {
+                self.answered(attempt, slots, now);
+            }
             FaultKind::KeyRejected => {
+                self.answered(attempt, slots, now);
                 let rest = (cooldown.key_rejected, cooldown.key_rejected);
                 // An upstream has no say in when a wrong key becomes right.
                 self.set_key_aside(DeadReason::KeyRejected, flight, now, rest, None);
             }
             FaultKind::KeyEmpty => {
+                self.answered(attempt, slots, now);
                 let rest = (cooldown.key_empty, cooldown.key_empty_max);
                 self.set_key_aside(DeadReason::KeyEmpty, flight, now, rest, told);
             }
             FaultKind::QuotaWindow => {
+                self.answered(attempt, slots, now);
                 let rest = (cooldown.quota_window, cooldown.key_empty_max);
                 self.set_key_aside(DeadReason::QuotaWindow, flight, now, rest, told);
             }
@@ -95,8 +99,7 @@ impl Router {
                 self.answered(attempt, slots, now);
                 self.cool(flight, now, (cooldown.ramp, cooldown.ramp), told);
                 let deployment = self.deployments.at_mut(slots.deployment);
-                deployment.ramp =
-                    deployment.cooldown.ends(now).map(|from| Ramp { from, floor: 0.5 });
+                deployment.ramp = deployment.cooldown.ends(now).map(|from| Ramp { from, floor: 0.5 });
             }
             FaultKind::Overloaded => {
                 self.answered(attempt, slots, now);
@@ -114,10 +117,13 @@ impl Router {
                 self.fail_hard(attempt, slots, now);
             }
             FaultKind::NotReady { missing: true } => {
+                self.answered(attempt, slots, now);
                 let missing = &mut self.deployments.at_mut(slots.deployment).missing;
-                missing.strike(flight.started, now, cooldown.missing, cooldown.missing, None);
+                let first = cooldown.rate_limited.min(cooldown.missing);
+                missing.strike(flight.started, now, first, cooldown.missing, None);
             }
             FaultKind::NotReady { missing: false } => {
+                self.answered(attempt, slots, now);
                 self.cool(flight, now, (cooldown.rate_limited, cooldown.rate_limited_max), told);
             }
             // The pooled connection was old; that says nothing about who is at the other end.
@@ -128,8 +134,9 @@ impl Router {
             }
             FaultKind::FirstContentTimeout => self.fail_soft(attempt, slots, now),
             FaultKind::Reset => {
+                // The request could be sent, so there was a connection.
+                self.answered(attempt, slots, now);
                 self.fail_hard(attempt, slots, now);
-                self.endpoints.at_mut(slots.endpoint).breaker.release(attempt);
             }
             FaultKind::Empty => {
                 self.answered(attempt, slots, now);
@@ -152,13 +159,7 @@ impl Router {
         self.keys.at_mut(flight.slots.key).set_aside(why, flight.started, now, rest, told);
     }
 
-    fn cool(
-        &mut self,
-        flight: &Flight,
-        now: Instant,
-        (default, max): (Duration, Duration),
-        told: Option<Duration>,
-    ) {
+    fn cool(&mut self, flight: &Flight, now: Instant, (default, max): (Duration, Duration), told: Option<Duration>) {
         let told = told.map(|told| told.min(self.settings.cooldown.retry_after_max));
         let cooldown = &mut self.deployments.at_mut(flight.slots.deployment).cooldown;
         cooldown.strike(flight.started, now, default, max, told);

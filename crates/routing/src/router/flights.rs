@@ -9,9 +9,15 @@ pub(crate) struct Flight {
     pub(crate) slots: Slots,
     pub(crate) conversation: Option<u64>,
     pub(crate) started: Instant,
-    /// When it is given up.
+    /// When it is given up, unless its content has reached the caller: streams may be longer than any deadline.
     pub(crate) expires: Instant,
     pub(crate) is_committed: bool,
+}
+
+impl Flight {
+    fn is_given_up(&self, now: Instant) -> bool {
+        !self.is_committed && now >= self.expires
+    }
 }
 
 /// Places are used again; an id names a place and how often it was used, so that a late report finds nothing.
@@ -60,7 +66,7 @@ impl Flights {
         for _ in 0..looks.min(self.places.len()) {
             self.hand = (self.hand + 1) % self.places.len();
             let place = &self.places[self.hand];
-            if place.flight.is_some_and(|flight| now >= flight.expires) {
+            if place.flight.is_some_and(|flight| flight.is_given_up(now)) {
                 let index = u32::try_from(self.hand).expect("a place has a 32-bit index");
                 let attempt = id(place.uses, index);
                 return Some((attempt, self.take(attempt)?));

@@ -20,12 +20,7 @@ impl Router {
             candidates.extend(self.preview_stage(catalog, demand, target, stage, now));
         }
         let bound = self.preview_bound(catalog, demand, &candidates, now);
-        Preview {
-            target: demand.target,
-            strategy: catalog.strategy(demand.target),
-            bound,
-            candidates,
-        }
+        Preview { target: demand.target, strategy: catalog.strategy(demand.target), bound, candidates }
     }
 
     fn preview_stage(
@@ -40,11 +35,8 @@ impl Router {
         draw::list(catalog, demand, target, stage, &mut listed);
         for candidate in &mut listed {
             let slots = catalog.slots(candidate.deployment);
-            candidate.vigour =
-                self.deployments.at(slots.deployment).vigour(now, &self.settings.breaker);
-            candidate.exclusion = candidate
-                .exclusion
-                .or_else(|| self.judge(catalog, candidate.deployment, now).err());
+            candidate.vigour = self.deployments.at(slots.deployment).vigour(now, &self.settings.breaker);
+            candidate.exclusion = candidate.exclusion.or_else(|| self.judge(catalog, candidate.deployment, now).err());
         }
         let mut shown: Vec<_> = listed
             .iter()
@@ -58,10 +50,7 @@ impl Router {
             .collect();
         // A stable sort: equals, and those of a priority list, keep the order given.
         shown.sort_by(|one, other| {
-            one.exclusion
-                .is_some()
-                .cmp(&other.exclusion.is_some())
-                .then(other.share.total_cmp(&one.share))
+            one.exclusion.is_some().cmp(&other.exclusion.is_some()).then(other.share.total_cmp(&one.share))
         });
         shown
     }
@@ -73,8 +62,7 @@ impl Router {
         candidates: &[PreviewCandidate],
         now: Instant,
     ) -> Option<DeploymentId> {
-        let conversation =
-            demand.conversation.filter(|turn| !turn.is_first_turn || turn.is_explicit)?;
+        let conversation = demand.conversation.filter(|turn| !turn.is_first_turn || turn.is_explicit)?;
         let slot = self.bindings.find(conversation.id, now, &self.settings.affinity)?;
         let is_bound = |candidate: &&PreviewCandidate| {
             candidate.exclusion.is_none() && catalog.slots(candidate.deployment).deployment == slot
@@ -97,20 +85,14 @@ fn share(catalog: &Catalog, target: Target, listed: &[Candidate], of: &Candidate
             _ => members.push((candidate.member, weight)),
         }
     }
-    let at = members
-        .iter()
-        .position(|&(member, _)| member == of.member)
-        .expect("an open candidate's member is open");
+    let at = members.iter().position(|&(member, _)| member == of.member).expect("an open candidate's member is open");
     let weights: Vec<f64> = members.iter().map(|&(_, weight)| weight).collect();
-    let siblings: Vec<&Candidate> =
-        open().filter(|candidate| candidate.member == of.member).collect();
+    let siblings: Vec<&Candidate> = open().filter(|candidate| candidate.member == of.member).collect();
     let own = siblings.iter().position(|candidate| candidate.deployment == of.deployment);
     let own = own.expect("an open candidate is among the open ones");
-    let weight =
-        |candidate: &&Candidate| catalog.deployment(candidate.deployment).weight * candidate.vigour;
+    let weight = |candidate: &&Candidate| catalog.deployment(candidate.deployment).weight * candidate.vigour;
     let deployments: Vec<f64> = siblings.iter().map(weight).collect();
-    part(catalog.strategy(target), &weights, at)
-        * part(catalog.model(of.model).strategy, &deployments, own)
+    part(catalog.strategy(target), &weights, at) * part(catalog.model(of.model).strategy, &deployments, own)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count of members fits a double")]

@@ -60,15 +60,13 @@ impl DeploymentState {
             return 1.0;
         }
         let prior = f64::from(settings.health_prior);
-        ((f64::from(good) + prior) / (f64::from(good) + f64::from(bad) + prior))
-            .max(settings.health_floor)
+        ((f64::from(good) + prior) / (f64::from(good) + f64::from(bad) + prior)).max(settings.health_floor)
     }
 
     pub(crate) fn record_first_content(&mut self, took: Duration) {
         // A tenth of the way each time: some twenty answers make an average.
         let took = took.as_secs_f64();
-        self.first_content =
-            Some(self.first_content.map_or(took, |average| average + (took - average) * 0.1));
+        self.first_content = Some(self.first_content.map_or(took, |average| average + (took - average) * 0.1));
     }
 }
 
@@ -84,8 +82,7 @@ impl<T: Default> Named<T> {
         if let Some(&slot) = self.slots.get(name) {
             return slot;
         }
-        let slot =
-            u32::try_from(self.states.len()).expect("fewer than 2^32 names were ever configured");
+        let slot = u32::try_from(self.states.len()).expect("fewer than 2^32 names were ever configured");
         self.states.push(T::default());
         self.slots.insert(name.clone(), slot);
         slot

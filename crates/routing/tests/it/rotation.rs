@@ -8,8 +8,7 @@ use crate::world::{at, attempt, demand, pooled, router, success};
 /// Plans `count` calls; answers how far any deployment ever was from its exact share, in slots.
 fn farthest(weights: &[f64], count: u32) -> f64 {
     let mut router = router();
-    let catalog =
-        router.adopt(pooled(weights, Strategy::Weighted, u32::try_from(weights.len()).unwrap()));
+    let catalog = router.adopt(pooled(weights, Strategy::Weighted, u32::try_from(weights.len()).unwrap()));
     let total: f64 = weights.iter().sum();
     let mut counts = vec![0u32; weights.len()];
     let mut farthest = 0f64;
@@ -93,7 +92,6 @@ fn rotation_and_health_survive_a_reload_by_name() {
     }
     assert_eq!(seen, [60, 40]);
     let catalog = router.adopt(pooled(&[0.6, 0.4], Strategy::Weighted, 2));
-    let in_flight: u32 =
-        router.health(&catalog, at(2.0)).iter().map(|health| health.in_flight).sum();
+    let in_flight: u32 = router.health(&catalog, at(2.0)).iter().map(|health| health.in_flight).sum();
     assert_eq!(in_flight, 1, "the attempt of the first catalog is still out");
 }

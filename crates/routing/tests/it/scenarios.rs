@@ -5,30 +5,20 @@ use std::time::Duration;
 
 use roundelay_routing::FaultKind::{self, *};
 use roundelay_routing::{
-    AffinityUse, AttemptKind, BreakerState, Capabilities, Catalog, CatalogFault, Conversation,
-    DeadReason, Ending, Exclusion, Fault, ModelId, MovedOn, Outcome, PoolId, Step, StopReason,
-    Strategy, Target,
+    AffinityUse, AttemptKind, BreakerState, Capabilities, Catalog, CatalogFault, Conversation, DeadReason, Ending,
+    Exclusion, Fault, ModelId, MovedOn, Outcome, PoolId, Step, StopReason, Strategy, Target,
 };
 
-use crate::world::{
-    at, attempt, demand, deployment, failure, model, pool, pooled, router, run, success,
-};
+use crate::world::{at, attempt, demand, deployment, failure, model, pool, pooled, router, run, success};
 
 /// Every attempt in a priority pool of `members` fails this way: where they went, the milliseconds it took, why it stopped.
 #[track_caller]
-fn check(
-    fault: Fault,
-    members: usize,
-    expected: &[u32],
-    took_ms: std::ops::RangeInclusive<u128>,
-    reason: StopReason,
-) {
+fn check(fault: Fault, members: usize, expected: &[u32], took_ms: std::ops::RangeInclusive<u128>, reason: StopReason) {
     let mut router = router();
     let count = u32::try_from(members).unwrap();
     let catalog = router.adopt(pooled(&vec![1.0; members], Strategy::Priority, count));
     let mut now = at(1.0);
-    let (attempts, end) =
-        run(&mut router, &catalog, demand(now), &mut now, |_| Outcome::Failure(fault.clone()));
+    let (attempts, end) = run(&mut router, &catalog, demand(now), &mut now, |_| Outcome::Failure(fault.clone()));
     let went: Vec<u32> = attempts.iter().map(|attempt| attempt.deployment.0).collect();
     assert_eq!(went, expected, "{fault:?}");
     let took = now.saturating_duration_since(at(1.0)).as_millis();
@@ -58,53 +48,26 @@ fn each_kind_of_fault_moves_as_the_table_says() {
     check(fault(Ramp), 2, &[0, 1], 0..=0, StopReason::AllCooling);
     check(fault(Overloaded), 2, &[0, 1, 1], 500..=1000, StopReason::AttemptsSpent);
     check(fault(Overloaded), 1, &[0, 0], 500..=1000, StopReason::AttemptsSpent);
-    check(
-        fault(ServerError { at_endpoint: false }),
-        3,
-        &[0, 0, 1],
-        0..=500,
-        StopReason::AttemptsSpent,
-    );
+    check(fault(ServerError { at_endpoint: false }), 3, &[0, 0, 1], 0..=500, StopReason::AttemptsSpent);
     check(fault(Empty), 3, &[0, 0, 1], 0..=500, StopReason::AttemptsSpent);
     check(told(Empty, 3), 3, &[0, 1, 2], 0..=0, StopReason::AttemptsSpent);
     let broken = ServerError { at_endpoint: false };
     check(told(broken, 1), 3, &[0, 0, 1], 1000..=1000, StopReason::AttemptsSpent);
     check(told(broken, 3), 2, &[0, 1, 1], 3000..=3000, StopReason::AttemptsSpent);
     check(told(broken, 3), 1, &[0, 0], 3000..=3000, StopReason::AttemptsSpent);
-    check(
-        fault(ConnectFailed { reused_connection: true }),
-        2,
-        &[0, 0, 1],
-        0..=0,
-        StopReason::AttemptsSpent,
-    );
-    check(
-        fault(ConnectFailed { reused_connection: false }),
-        3,
-        &[0, 1, 2],
-        0..=0,
-        StopReason::AttemptsSpent,
-    );
-    check(
-        fault(ConnectFailed { reused_connection: false }),
-        1,
-        &[0, 0],
-        0..=500,
-        StopReason::AttemptsSpent,
-    );
+    check(fault(ConnectFailed { reused_connection: true }), 2, &[0, 0, 1], 0..=0, StopReason::AttemptsSpent);
+    check(fault(ConnectFailed { reused_connection: false }), 3, &[0, 1, 2], 0..=0, StopReason::AttemptsSpent);
+    check(fault(ConnectFailed { reused_connection: false }), 1, &[0, 0], 0..=500, StopReason::AttemptsSpent);
     check(fault(FirstContentTimeout), 3, &[0, 1], 0..=0, StopReason::AttemptsSpent);
     check(fault(Reset), 3, &[0, 1], 0..=0, StopReason::AttemptsSpent);
-    let forbidden =
-        Fault { same_target_forbidden: true, ..fault(ServerError { at_endpoint: false }) };
+    let forbidden = Fault { same_target_forbidden: true, ..fault(ServerError { at_endpoint: false }) };
     check(forbidden, 2, &[0, 1], 0..=0, StopReason::AttemptsSpent);
 }
 
 #[test]
 fn a_dead_key_leaves_its_siblings_alone_and_is_tried_again_after_ten_minutes() {
     let mut router = router();
-    let catalog =
-        Catalog::new(vec![deployment(0, 0), deployment(1, 0)], vec![model(0, &[0, 1])], vec![])
-            .unwrap();
+    let catalog = Catalog::new(vec![deployment(0, 0), deployment(1, 0)], vec![model(0, &[0, 1])], vec![]).unwrap();
     let catalog = router.adopt(catalog);
     let ask = |now| roundelay_routing::Demand { target: Target::Model(ModelId(0)), ..demand(now) };
     let mut now = at(1.0);
@@ -171,8 +134,7 @@ fn a_lone_deployment_with_an_open_breaker_gets_one_request_in_each_open_period()
     let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, |_| failure(Overloaded));
     assert_eq!(attempts.len(), 1);
     assert!(attempts[0].is_probe);
-    let (attempts, end) =
-        run(&mut router, &catalog, demand(now), &mut now, |_| failure(Overloaded));
+    let (attempts, end) = run(&mut router, &catalog, demand(now), &mut now, |_| failure(Overloaded));
     assert_eq!(attempts.len(), 0);
     let Step::Stop(stop) = end else { panic!("{end:?}") };
     assert_eq!(stop.reason, StopReason::AllCooling);
@@ -233,10 +195,11 @@ fn a_lone_deployment_serves_all_within_one_answer_time_after_an_outage() {
     assert_eq!(refused_after, 0, "refused though an answer had come");
 }
 
-#[test]
-fn a_deployment_with_alternatives_still_needs_two_probes() {
+/// A pool of these weights and two models, the rest fallbacks; the first is back after its breaker opened.
+#[track_caller]
+fn check_needs_two_probes(weights: &[f64]) {
     let mut router = router();
-    let catalog = router.adopt(pooled(&[1.0, 1.0], Strategy::Weighted, 2));
+    let catalog = router.adopt(pooled(weights, Strategy::Weighted, 2));
     let mut now = at(1.0);
     while router.health(&catalog, now)[0].breaker == BreakerState::Closed {
         run(&mut router, &catalog, demand(now), &mut now, |attempt| {
@@ -244,8 +207,15 @@ fn a_deployment_with_alternatives_still_needs_two_probes() {
         });
     }
     let mut until = router.health(&catalog, now)[0].open_until.unwrap();
-    run(&mut router, &catalog, demand(until), &mut until, |_| success());
+    let (attempts, _) = run(&mut router, &catalog, demand(until), &mut until, |_| success());
+    assert_eq!((attempts.len(), attempts[0].deployment.0), (1, 0));
     assert_eq!(router.health(&catalog, until)[0].breaker, BreakerState::HalfOpen);
+}
+
+#[test]
+fn a_deployment_with_alternatives_still_needs_two_probes() {
+    check_needs_two_probes(&[1.0, 1.0]);
+    check_needs_two_probes(&[1.0]);
 }
 
 #[test]
@@ -384,10 +354,7 @@ fn an_endpoint_opens_for_all_its_deployments_after_three_failed_connections() {
     let refused = || failure(ConnectFailed { reused_connection: false });
     run(&mut router, &catalog, demand(now), &mut now, |_| refused());
     let health = router.health(&catalog, now);
-    assert_eq!(
-        (health[0].endpoint_breaker, health[1].endpoint_breaker),
-        (BreakerState::Open, BreakerState::Open)
-    );
+    assert_eq!((health[0].endpoint_breaker, health[1].endpoint_breaker), (BreakerState::Open, BreakerState::Open));
     assert_eq!(health[1].breaker, BreakerState::Closed);
 }
 
@@ -407,11 +374,7 @@ fn a_later_turn_follows_the_deployment_that_answered_unless_it_is_unwell() {
         assert_eq!(next[0].deployment, first[0].deployment);
     }
     run(&mut router, &catalog, turn(false, now), &mut now, |attempt| {
-        if attempt.deployment == first[0].deployment {
-            failure(KeyEmpty)
-        } else {
-            Outcome::Abandoned
-        }
+        if attempt.deployment == first[0].deployment { failure(KeyEmpty) } else { Outcome::Abandoned }
     });
     let mut plan = router.plan(&catalog, turn(false, now), now);
     assert_ne!(attempt(plan.next(&mut router, now)).deployment, first[0].deployment);
@@ -435,8 +398,7 @@ fn what_a_demand_rules_out_is_named() {
     wants.input_tokens = 2500;
     wants.allowed = Some(Arc::from([0, 1, 2].map(|id| Target::Model(ModelId(id)))));
     let preview = router.preview(&catalog, &wants, at(1.0));
-    let mut reasons: Vec<_> =
-        preview.candidates.iter().map(|line| (line.deployment.0, line.exclusion)).collect();
+    let mut reasons: Vec<_> = preview.candidates.iter().map(|line| (line.deployment.0, line.exclusion)).collect();
     reasons.sort_by_key(|&(id, _)| id);
     assert_eq!(
         reasons,
@@ -450,9 +412,29 @@ fn what_a_demand_rules_out_is_named() {
     let mut now = at(1.0);
     let (attempts, end) = run(&mut router, &catalog, wants, &mut now, |_| success());
     assert!(attempts.is_empty());
-    assert!(
-        matches!(end, Step::Stop(stop) if stop.reason == StopReason::NoneEligible && stop.retry_at.is_none())
-    );
+    assert!(matches!(end, Step::Stop(stop) if stop.reason == StopReason::NoneEligible && stop.retry_at.is_none()));
+}
+
+/// Where a refusal as too long leads, from a window of 1000 to one as large.
+#[track_caller]
+fn check_too_long(input_tokens: u64, expected: usize) {
+    let mut router = router();
+    let mut catalog = pooled(&[1.0, 1.0], Strategy::Priority, 2);
+    catalog.models[1].context_window = Some(1000);
+    let catalog = router.adopt(catalog);
+    let wants = roundelay_routing::Demand { input_tokens, ..demand(at(1.0)) };
+    let (attempts, end) = run(&mut router, &catalog, wants, &mut at(1.0), |_| failure(CallerTooLong));
+    assert_eq!(attempts.len(), expected, "{input_tokens} tokens");
+    assert!(matches!(end, Step::Stop(stop) if stop.reason == StopReason::TooLong));
+    assert!(router.health(&catalog, at(1.0)).iter().all(|health| health.success_ratio.is_none()));
+}
+
+#[test]
+fn a_refusal_far_below_the_window_is_about_another_limit_and_moves_on() {
+    check_too_long(900, 1);
+    check_too_long(501, 1);
+    check_too_long(500, 2);
+    check_too_long(100, 2);
 }
 
 #[test]
@@ -465,9 +447,7 @@ fn a_full_deployment_is_waited_for_and_then_given_up() {
     let out = attempt(plan.next(&mut router, at(1.0)));
     let mut now = at(1.0);
     let (attempts, end) = run(&mut router, &catalog, demand(now), &mut now, |_| success());
-    assert!(
-        attempts.is_empty() && matches!(end, Step::Stop(stop) if stop.reason == StopReason::Busy)
-    );
+    assert!(attempts.is_empty() && matches!(end, Step::Stop(stop) if stop.reason == StopReason::Busy));
     assert!(now > at(5.5) && now <= at(6.0), "waited until {now:?}");
     plan.report(&mut router, &out, &success(), now);
     router.report(&out, &success(), now);
@@ -482,11 +462,7 @@ fn a_fallback_is_not_refused_for_want_of_retries() {
     let mut now = at(1.0);
     for _ in 0..40 {
         let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, |attempt| {
-            if attempt.deployment.0 == 0 {
-                failure(ServerError { at_endpoint: false })
-            } else {
-                success()
-            }
+            if attempt.deployment.0 == 0 { failure(ServerError { at_endpoint: false }) } else { success() }
         });
         assert_eq!(attempts.last().unwrap().deployment.0, 1);
     }
@@ -513,27 +489,12 @@ fn a_catalog_names_its_faults() {
     let name = || Arc::from("pool");
     assert_eq!(build(&|_| ()), Ok(()));
     let to_itself = Target::Pool(PoolId(0));
-    assert_eq!(
-        build(&|c| c.pools[0].fallback.push(to_itself)),
-        Err(CatalogFault::FallbackCycle { name: name() })
-    );
-    assert_eq!(
-        build(&|c| c.pools[0].members[0].weight = f64::NAN),
-        Err(CatalogFault::BadWeight { name: name() })
-    );
-    assert_eq!(
-        build(&|c| c.pools[0].members[0].weight = 0.0),
-        Err(CatalogFault::NoWeight { name: name() })
-    );
+    assert_eq!(build(&|c| c.pools[0].fallback.push(to_itself)), Err(CatalogFault::FallbackCycle { name: name() }));
+    assert_eq!(build(&|c| c.pools[0].members[0].weight = f64::NAN), Err(CatalogFault::BadWeight { name: name() }));
+    assert_eq!(build(&|c| c.pools[0].members[0].weight = 0.0), Err(CatalogFault::NoWeight { name: name() }));
     assert_eq!(build(&|c| c.pools[0].members.clear()), Err(CatalogFault::Empty { name: name() }));
-    assert_eq!(
-        build(&|c| c.pools[0].members[0].model = ModelId(9)),
-        Err(CatalogFault::UnknownIndex { name: name() })
-    );
-    assert_eq!(
-        build(&|c| c.models[0].name = name()),
-        Err(CatalogFault::DuplicateName { name: name() })
-    );
+    assert_eq!(build(&|c| c.pools[0].members[0].model = ModelId(9)), Err(CatalogFault::UnknownIndex { name: name() }));
+    assert_eq!(build(&|c| c.models[0].name = name()), Err(CatalogFault::DuplicateName { name: name() }));
     assert_eq!(
         build(&|c| c.deployments.push(c.deployments[0].clone())),
         Err(CatalogFault::DuplicateName { name: Arc::from("deployment-0") })
@@ -548,10 +509,9 @@ fn an_outage_of_a_minute_is_not_noticed_and_is_over_soon_after_its_end() {
     for call in 0..60 {
         let began = 4.0 * f64::from(call);
         let is_down = (20.0..80.0).contains(&began);
-        let (attempts, end) =
-            run(&mut router, &catalog, demand(at(began)), &mut at(began), |attempt| {
-                if is_down && attempt.deployment.0 == 0 { failure(Reset) } else { success() }
-            });
+        let (attempts, end) = run(&mut router, &catalog, demand(at(began)), &mut at(began), |attempt| {
+            if is_down && attempt.deployment.0 == 0 { failure(Reset) } else { success() }
+        });
         assert!(matches!(end, Step::Attempt(_)), "unanswered at {began} s: {end:?}");
         let asked = attempts.iter().filter(|attempt| attempt.deployment.0 == 0).count();
         asked_while_down += if is_down { asked } else { 0 };
@@ -573,11 +533,8 @@ fn the_decision_record_tells_why_it_moved_on() {
     let second = attempt(plan.next(&mut router, at(1.0)));
     plan.report(&mut router, &second, &success(), at(2.0));
     let decision = plan.into_decision();
-    let told: Vec<_> = decision
-        .attempts
-        .iter()
-        .map(|attempt| (attempt.kind, attempt.ending, attempt.moved_on))
-        .collect();
+    let told: Vec<_> =
+        decision.attempts.iter().map(|attempt| (attempt.kind, attempt.ending, attempt.moved_on)).collect();
     assert_eq!(
         told,
         [
@@ -585,7 +542,6 @@ fn the_decision_record_tells_why_it_moved_on() {
             (AttemptKind::Fallback, Some(Ending::Success), None),
         ]
     );
-    let stages: Vec<_> =
-        decision.candidates.iter().map(|line| (line.stage, line.exclusion)).collect();
+    let stages: Vec<_> = decision.candidates.iter().map(|line| (line.stage, line.exclusion)).collect();
     assert_eq!(stages, [(0, Some(Exclusion::Tried)), (1, None)]);
 }

@@ -2,14 +2,14 @@
 //!
 //! `SEED=n` replays one seed, `SEEDS=n` runs the first n.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use roundelay_routing::{
-    AffinityUse, Attempt, AttemptKind, BreakerState, Capabilities, Catalog, Conversation,
-    DeadReason, Demand, DeploymentHealth, Fault, FaultKind, Instant, Member, ModelId, Outcome,
-    Plan, PoolId, Router, Settings, Step, StopReason, Strategy, Target,
+    AffinityUse, Attempt, AttemptKind, BreakerState, Capabilities, Catalog, Conversation, DeadReason, Demand,
+    DeploymentHealth, Fault, FaultKind, Instant, Member, ModelId, Outcome, Plan, PoolId, Router, Settings, Step,
+    StopReason, Strategy, Target,
 };
 
 use crate::world::{at, deployment, model, pool, success};
@@ -55,6 +55,8 @@ const SOMETIMES: &[&str] = &[
     "wait",
     "probe",
     "early probe",
+    "early probe without a verdict",
+    "missing asked as a last resort",
     "opened",
     "closed again",
     "endpoint opened",
@@ -86,11 +88,13 @@ struct World {
     /// What each deployment does now; `None` = answers.
     moods: Vec<Option<FaultKind>>,
     exchanges: Vec<Exchange>,
-    /// Attempts nobody will report: where, whether a probe, until when they count.
+    /// Attempts nobody will report: where, whether a test of its breaker, until when they count.
     lost: Vec<(usize, bool, Instant)>,
     before: Vec<DeploymentHealth>,
     /// Open periods in which a probe was let through.
     probed: BTreeMap<(usize, Instant), Instant>,
+    /// Attempts that test a breaker; others test a key, an endpoint, or whether a deployment is there.
+    breaker_probes: BTreeSet<u64>,
     is_calm: bool,
     answered: u32,
 }
@@ -128,6 +132,7 @@ impl World {
             lost: Vec::new(),
             before: Vec::new(),
             probed: BTreeMap::new(),
+            breaker_probes: BTreeSet::new(),
             is_calm: false,
             answered: 0,
         }
@@ -174,14 +179,10 @@ impl World {
         let is_odd = !self.is_calm;
         let demand = Demand {
             target: if pick == 0 { Target::Model(ModelId(0)) } else { Target::Pool(PoolId(0)) },
-            needs: Capabilities {
-                vision: is_odd && self.dice.below(20) == 0,
-                ..Capabilities::NONE
-            },
+            needs: Capabilities { vision: is_odd && self.dice.below(20) == 0, ..Capabilities::NONE },
             input_tokens: if is_odd && self.dice.below(10) == 0 { 1500 } else { 100 },
             output_tokens: 0,
-            allowed: (is_odd && self.dice.below(20) == 0)
-                .then(|| Arc::from([Target::Model(ModelId(1))])),
+            allowed: (is_odd && self.dice.below(20) == 0).then(|| Arc::from([Target::Model(ModelId(1))])),
             conversation: (self.dice.below(2) == 0).then(|| Conversation {
                 id: self.dice.below(20) as u64,
                 is_first_turn: self.dice.below(4) == 0,
@@ -192,15 +193,7 @@ impl World {
         };
         let plan = self.router.plan(&self.catalog, demand.clone(), self.now);
         let due = self.now;
-        self.exchanges.push(Exchange {
-            plan,
-            demand,
-            due,
-            running: None,
-            trail: vec![],
-            is_over: false,
-            steps: 0,
-        });
+        self.exchanges.push(Exchange { plan, demand, due, running: None, trail: vec![], is_over: false, steps: 0 });
     }
 
     fn live_until(&mut self, until: Instant, seen: &mut Seen) {
@@ -231,19 +224,12 @@ impl World {
             Step::Attempt(attempt) => self.start(exchange, attempt, seen),
             Step::Wait(look) => {
                 note(seen, "wait");
-                assert!(
-                    look > self.now && look < exchange.demand.deadline,
-                    "waits past the deadline, or not at all"
-                );
+                assert!(look > self.now && look < exchange.demand.deadline, "waits past the deadline, or not at all");
                 exchange.due = look;
             }
             Step::Stop(stop) => {
                 note(seen, name(stop.reason));
-                assert!(
-                    stop.retry_at.is_none_or(|retry_at| retry_at > self.now),
-                    "{stop:?} at {:?}",
-                    self.now
-                );
+                assert!(stop.retry_at.is_none_or(|retry_at| retry_at > self.now), "{stop:?} at {:?}", self.now);
                 assert_eq!(exchange.plan.next(&mut self.router, self.now), Step::Stop(stop));
                 exchange.is_over = true;
             }
@@ -254,16 +240,16 @@ impl World {
         self.check_attempt(exchange, &attempt, seen);
         let which = attempt.deployment.0 as usize;
         exchange.trail.push((attempt, None));
+        let tests_breaker = attempt.is_probe && self.before[which].breaker != BreakerState::Closed;
+        if tests_breaker {
+            self.breaker_probes.insert(attempt.id);
+        }
         if !self.is_calm && self.dice.below(60) == 0 {
             note(seen, "lost report");
             if attempt.is_probe {
                 note(seen, "lost probe");
             }
-            self.lost.push((
-                which,
-                attempt.is_probe,
-                exchange.demand.deadline + Duration::from_secs(60),
-            ));
+            self.lost.push((which, tests_breaker, exchange.demand.deadline + Duration::from_secs(60)));
             exchange.is_over = true;
             return;
         }
@@ -272,8 +258,7 @@ impl World {
         let outcome = match self.moods[which] {
             Some(kind) => Outcome::Failure(Fault {
                 kind,
-                retry_after: (self.dice.below(3) == 0)
-                    .then(|| Duration::from_millis(self.dice.below(5000) as u64)),
+                retry_after: (self.dice.below(3) == 0).then(|| Duration::from_millis(self.dice.below(5000) as u64)),
                 same_target_forbidden: self.dice.below(10) == 0,
             }),
             None if !self.is_calm && self.dice.below(30) == 0 => Outcome::Abandoned,
@@ -283,18 +268,19 @@ impl World {
         exchange.running = Some((attempt, outcome));
     }
 
-    fn finish(
-        &mut self,
-        exchange: &mut Exchange,
-        attempt: Attempt,
-        outcome: Outcome,
-        seen: &mut Seen,
-    ) {
+    fn finish(&mut self, exchange: &mut Exchange, attempt: Attempt, outcome: Outcome, seen: &mut Seen) {
         let is_content = matches!(outcome, Outcome::Success { .. } | Outcome::MidStream);
         if is_content {
             self.router.commit(&attempt, Duration::from_millis(500), self.now);
         }
         exchange.plan.report(&mut self.router, &attempt, &outcome, self.now);
+        if attempt.is_probe && is_no_verdict(&outcome) {
+            let probes = self.probed.len();
+            self.probed.retain(|&(which, _), _| which != attempt.deployment.0 as usize);
+            if self.probed.len() < probes {
+                note(seen, "early probe without a verdict");
+            }
+        }
         // A second report and a late commit change nothing.
         let is_checked = self.dice.below(4) == 0;
         let once = is_checked.then(|| self.router.health(&self.catalog, self.now));
@@ -311,10 +297,7 @@ impl World {
             Outcome::Abandoned => {}
         }
         let after = exchange.plan.next(&mut self.router, self.now);
-        assert!(
-            matches!(after, Step::Stop(_)),
-            "an attempt after content or without a caller: {after:?}"
-        );
+        assert!(matches!(after, Step::Stop(_)), "an attempt after content or without a caller: {after:?}");
         exchange.is_over = true;
     }
 
@@ -322,8 +305,7 @@ impl World {
         let trail = &exchange.trail;
         assert!(trail.len() < 3 && attempt.number as usize == trail.len() + 1, "{trail:?}");
         assert!(self.now < exchange.demand.deadline, "begun after the deadline");
-        let retries =
-            trail.iter().filter(|(attempt, _)| attempt.kind == AttemptKind::Retry).count();
+        let retries = trail.iter().filter(|(attempt, _)| attempt.kind == AttemptKind::Retry).count();
         let was_there = trail.iter().any(|(earlier, _)| earlier.deployment == attempt.deployment);
         match attempt.kind {
             AttemptKind::First => assert!(trail.is_empty()),
@@ -332,18 +314,19 @@ impl World {
                 assert!(!was_there && !trail.is_empty(), "drawn twice: {trail:?}");
             }
         }
-        let uncertain =
-            trail.iter().filter(|(_, fault)| fault.is_some_and(FaultKind::is_uncertain)).count();
+        let uncertain = trail.iter().filter(|(_, fault)| fault.is_some_and(FaultKind::is_uncertain)).count();
         assert!(uncertain <= 1, "work that may be done is asked for a third time");
         let slow = [Some(FaultKind::Reset), Some(FaultKind::FirstContentTimeout)];
-        let again = trail
-            .iter()
-            .any(|(a, fault)| a.deployment == attempt.deployment && slow.contains(fault));
+        let again = trail.iter().any(|(a, fault)| a.deployment == attempt.deployment && slow.contains(fault));
         assert!(!again, "a silent deployment is asked again");
 
         let which = attempt.deployment.0 as usize;
         let health = &self.before[which];
-        assert!(health.cooldown_until.is_none() && health.dead_until.is_none(), "{health:?}");
+        assert!(health.cooldown_until.is_none(), "{health:?}");
+        if let Some((_, why)) = health.dead_until {
+            assert!(why == DeadReason::Missing && attempt.is_probe, "{health:?}");
+            note(seen, "missing asked as a last resort");
+        }
         assert!(health.in_flight < health.concurrency_limit, "{health:?}");
         if health.breaker == BreakerState::HalfOpen {
             assert!(attempt.is_probe && !self.is_probed(which), "two probes at once");
@@ -359,18 +342,9 @@ impl World {
             (attempt.kind == AttemptKind::Fallback, "fallback"),
             (attempt.is_probe, "probe"),
             (uncertain == 1, "uncertain replay"),
-            (
-                exchange.plan.decision().candidates.iter().any(|candidate| candidate.stage > 0),
-                "second stage",
-            ),
-            (
-                matches!(exchange.plan.decision().affinity, AffinityUse::Followed(_)),
-                "affinity followed",
-            ),
-            (
-                matches!(exchange.plan.decision().affinity, AffinityUse::Unusable(..)),
-                "affinity unusable",
-            ),
+            (exchange.plan.decision().candidates.iter().any(|candidate| candidate.stage > 0), "second stage"),
+            (matches!(exchange.plan.decision().affinity, AffinityUse::Followed(_)), "affinity followed"),
+            (matches!(exchange.plan.decision().affinity, AffinityUse::Unusable(..)), "affinity unusable"),
         ];
         names.iter().filter(|(is_so, _)| *is_so).for_each(|(_, name)| note(seen, name));
     }
@@ -378,56 +352,55 @@ impl World {
     fn is_probed(&self, which: usize) -> bool {
         let running = self.exchanges.iter().filter_map(|exchange| exchange.running.as_ref());
         let mut probes = running
-            .filter(|(attempt, _)| attempt.is_probe && attempt.deployment.0 as usize == which);
+            .filter(|(attempt, _)| self.breaker_probes.contains(&attempt.id) && attempt.deployment.0 as usize == which);
         probes.next().is_some()
-            || self
-                .lost
-                .iter()
-                .any(|&(at, is_probe, end)| at == which && is_probe && end > self.now)
+            || self.lost.iter().any(|&(at, tests_breaker, end)| at == which && tests_breaker && end > self.now)
     }
 
     fn check_health(&mut self, current: &Exchange, seen: &mut Seen) {
         let after = self.router.health(&self.catalog, self.now);
         let now = self.now;
         for (index, (before, after)) in self.before.iter().zip(&after).enumerate() {
-            let is_later = |one: Option<Instant>, other: Option<Instant>| {
-                one.is_none_or(|one| other >= Some(one))
-            };
+            let is_later = |one: Option<Instant>, other: Option<Instant>| one.is_none_or(|one| other >= Some(one));
             assert!(is_later(before.cooldown_until, after.cooldown_until), "{before:?} {after:?}");
-            assert!(
-                is_later(before.dead_until.map(|d| d.0), after.dead_until.map(|d| d.0)),
-                "{before:?} {after:?}"
-            );
-            let running = self
-                .exchanges
-                .iter()
-                .chain([current])
-                .filter_map(|exchange| exchange.running.as_ref());
-            let running =
-                running.filter(|(attempt, _)| attempt.deployment.0 as usize == index).count();
-            let lost =
-                self.lost.iter().filter(|&&(which, _, end)| which == index && end > now).count();
+            // An answer proves that a deployment is there.
+            let dead = before.dead_until.filter(|&(_, why)| why != DeadReason::Missing);
+            assert!(is_later(dead.map(|dead| dead.0), after.dead_until.map(|dead| dead.0)), "{before:?} {after:?}");
+            let running = self.exchanges.iter().chain([current]).filter_map(|exchange| exchange.running.as_ref());
+            let running = running.filter(|(attempt, _)| attempt.deployment.0 as usize == index).count();
+            let lost = self.lost.iter().filter(|&&(which, _, end)| which == index && end > now).count();
             assert_eq!(after.in_flight as usize, running + lost, "{after:?}");
             assert!(after.effective_weight >= 0.0 && after.concurrency_limit >= 1);
             let names = [
-                (
-                    before.breaker == BreakerState::Closed && after.breaker == BreakerState::Open,
-                    "opened",
-                ),
-                (
-                    before.breaker == BreakerState::HalfOpen
-                        && after.breaker == BreakerState::Closed,
-                    "closed again",
-                ),
+                (before.breaker == BreakerState::Closed && after.breaker == BreakerState::Open, "opened"),
+                (before.breaker == BreakerState::HalfOpen && after.breaker == BreakerState::Closed, "closed again"),
                 (after.endpoint_breaker == BreakerState::Open, "endpoint opened"),
-                (
-                    after.dead_until.is_some_and(|dead| dead.1 == DeadReason::KeyRejected),
-                    "key dead",
-                ),
+                (after.dead_until.is_some_and(|dead| dead.1 == DeadReason::KeyRejected), "key dead"),
                 (after.dead_until.is_some_and(|dead| dead.1 == DeadReason::Missing), "missing"),
             ];
             names.iter().filter(|(is_so, _)| *is_so).for_each(|(_, name)| note(seen, name));
         }
+    }
+}
+
+/// Whether an end says nothing of whether a deployment works, so that its probe is given back.
+fn is_no_verdict(outcome: &Outcome) -> bool {
+    use FaultKind::*;
+    match outcome {
+        Outcome::Abandoned => true,
+        Outcome::Success { .. } | Outcome::MidStream => false,
+        Outcome::Failure(fault) => matches!(
+            fault.kind,
+            CallerBad
+                | CallerTooLong
+                | ContentPolicy
+                | KeyRejected
+                | KeyEmpty
+                | QuotaWindow
+                | Ramp
+                | NotReady { .. }
+                | ConnectFailed { reused_connection: true }
+        ),
     }
 }
 
@@ -469,9 +442,7 @@ fn build(dice: &mut Dice) -> Catalog {
     }
     let members = 1 + dice.below(models as usize);
     let weights: Vec<f64> = (0..members).map(|_| 0.1 + dice.unit()).collect();
-    let fallback = (u32::try_from(members).unwrap()..models)
-        .map(|index| Target::Model(ModelId(index)))
-        .collect();
+    let fallback = (u32::try_from(members).unwrap()..models).map(|index| Target::Model(ModelId(index))).collect();
     let pool = pool(&weights, dice.strategy(), fallback);
     assert!(pool.members.iter().all(|Member { weight, .. }| *weight > 0.0));
     Catalog::new(deployments, listed, vec![pool]).unwrap()

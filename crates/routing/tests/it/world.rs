@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roundelay_routing::{
-    Attempt, Capabilities, Catalog, Demand, Deployment, DeploymentId, EndpointId, Fault, FaultKind,
-    Instant, KeyId, Member, Model, ModelId, Outcome, Pool, PoolId, Router, Settings, Step,
-    Strategy, Target,
+    Attempt, Capabilities, Catalog, Demand, Deployment, DeploymentId, EndpointId, Fault, FaultKind, Instant, KeyId,
+    Member, Model, ModelId, Outcome, Pool, PoolId, Router, Settings, Step, Strategy, Target,
 };
 
 pub(crate) fn at(seconds: f64) -> Instant {
@@ -40,10 +39,7 @@ pub(crate) fn model(index: u32, deployments: &[u32]) -> Model {
 }
 
 pub(crate) fn pool(weights: &[f64], strategy: Strategy, fallback: Vec<Target>) -> Pool {
-    let members = (0u32..)
-        .zip(weights)
-        .map(|(index, &weight)| Member { model: ModelId(index), weight })
-        .collect();
+    let members = (0u32..).zip(weights).map(|(index, &weight)| Member { model: ModelId(index), weight }).collect();
     let name = Arc::from("pool");
     Pool { name, members, strategy, fallback, attempts: 3, deadline: Duration::from_secs(120) }
 }

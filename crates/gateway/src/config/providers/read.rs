@@ -24,21 +24,12 @@ pub(in super::super) fn read_all(document: &Section<'_>) -> Vec<Provider> {
 }
 
 /// A provider that is this gateway would be asked for ever.
-pub(in super::super) fn complain_of_own_address(
-    document: &Section<'_>,
-    providers: &[Provider],
-    listen: SocketAddr,
-) {
+pub(in super::super) fn complain_of_own_address(document: &Section<'_>, providers: &[Provider], listen: SocketAddr) {
     for (name, place) in document.names("providers") {
-        let is_own =
-            |provider: &Provider| *provider.name == *name && provider.base_url.reaches(listen);
+        let is_own = |provider: &Provider| *provider.name == *name && provider.base_url.reaches(listen);
         if providers.iter().any(is_own) {
             let instead = "write the address of another server, or move `server.listen`".to_owned();
-            document.reading().complain(
-                &place,
-                "its base_url is this gateway's own address",
-                Some(instead),
-            );
+            document.reading().complain(&place, "its base_url is this gateway's own address", Some(instead));
         }
     }
 }
@@ -57,8 +48,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let api_keys = read_api_keys(&section, known, base_url.as_ref());
     let flavour = read_flavour(&section, name);
     let headers = read_headers(&section);
-    let concurrency_max =
-        section.count("concurrency_max", 1..u64::from(Provider::CONCURRENCY_MAX) + 1);
+    let concurrency_max = section.count("concurrency_max", 1..u64::from(Provider::CONCURRENCY_MAX) + 1);
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     section.finish();
@@ -77,13 +67,8 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
 }
 
 fn read_protocol(section: &Section<'_>) -> Option<Protocol> {
-    let choices = [
-        ("openai", Some(Protocol::OpenAi)),
-        ("anthropic", None),
-        ("gemini", None),
-        ("azure", None),
-        ("bedrock", None),
-    ];
+    let choices =
+        [("openai", Some(Protocol::OpenAi)), ("anthropic", None), ("gemini", None), ("azure", None), ("bedrock", None)];
     if !section.has("protocol") {
         // Asked for all the same, so that it is known.
         section.choice("protocol", &choices);
@@ -100,11 +85,7 @@ fn read_protocol(section: &Section<'_>) -> Option<Protocol> {
     protocol
 }
 
-fn read_base_url(
-    section: &Section<'_>,
-    name: &str,
-    known: Option<&KnownProvider>,
-) -> Option<BaseUrl> {
+fn read_base_url(section: &Section<'_>, name: &str, known: Option<&KnownProvider>) -> Option<BaseUrl> {
     let Some(At { value, place }) = section.text("base_url") else {
         if section.has("base_url") {
             return None;
@@ -116,8 +97,7 @@ fn read_base_url(
                 || "write where its API is: `base_url = \"https://host/v1\"`".to_owned(),
                 |meant| format!("write `base_url = \"https://host/v1\"`, or did you mean the provider `{meant}`?"),
             );
-            let message =
-                format!("`{name}` is not a provider known by name, so it needs a `base_url`");
+            let message = format!("`{name}` is not a provider known by name, so it needs a `base_url`");
             section.reading().complain(section.place(), message, Some(instead));
             return None;
         };
@@ -126,19 +106,14 @@ fn read_base_url(
     match BaseUrl::parse(&value.text) {
         Ok(base_url) => Some(base_url),
         Err(fault) => {
-            let instead =
-                "write what comes before `/chat/completions`: `https://host/v1`".to_owned();
+            let instead = "write what comes before `/chat/completions`: `https://host/v1`".to_owned();
             section.reading().complain(&place, fault.to_string(), Some(instead));
             None
         }
     }
 }
 
-fn read_api_keys(
-    section: &Section<'_>,
-    known: Option<&KnownProvider>,
-    base_url: Option<&BaseUrl>,
-) -> Vec<Secret> {
+fn read_api_keys(section: &Section<'_>, known: Option<&KnownProvider>, base_url: Option<&BaseUrl>) -> Vec<Secret> {
     let texts = section.texts("api_keys");
     if texts.is_none() && !section.has("api_keys") {
         complain_of_no_key(section, known, base_url);
@@ -153,10 +128,7 @@ fn read_api_keys(
         } else if !is_key(&text) {
             complain("this key has characters that no key has", "look for spaces and line ends");
         } else if secrets.iter().any(|other| other.expose() == text) {
-            complain(
-                "this key is here twice",
-                "write each key once: calls already rotate over the keys",
-            );
+            complain("this key is here twice", "write each key once: calls already rotate over the keys");
         } else {
             if !is_foreign {
                 section.reading().warn(
@@ -177,11 +149,7 @@ pub(in super::super) fn is_key(text: &str) -> bool {
 }
 
 /// A vendor asks for a key; a server in one's own network, or one whose other headers identify the caller, may not.
-fn complain_of_no_key(
-    section: &Section<'_>,
-    known: Option<&KnownProvider>,
-    base_url: Option<&BaseUrl>,
-) {
+fn complain_of_no_key(section: &Section<'_>, known: Option<&KnownProvider>, base_url: Option<&BaseUrl>) {
     let needs_key = known.is_some_and(|known| !known.key_variables.is_empty());
     let is_remote = base_url.is_some_and(|base_url| !base_url.is_local());
     if !is_remote || section.has("headers") {
@@ -212,17 +180,11 @@ fn read_headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
             continue;
         };
         if OWN_HEADERS.contains(&name.as_str()) {
-            complain(
-                "the gateway writes this header itself",
-                "leave it out; keys belong into `api_keys`",
-            );
+            complain("the gateway writes this header itself", "leave it out; keys belong into `api_keys`");
             continue;
         }
         let Ok(mut value) = HeaderValue::try_from(value.text) else {
-            complain(
-                "this cannot be the value of a header",
-                "look for line ends and control characters",
-            );
+            complain("this cannot be the value of a header", "look for line ends and control characters");
             continue;
         };
         value.set_sensitive(true);
@@ -235,11 +197,7 @@ fn warn_of_clear_text(section: &Section<'_>, base_url: Option<&BaseUrl>, api_key
     let is_clear = base_url.is_some_and(|base_url| !base_url.https && !base_url.is_local());
     if is_clear && !api_keys.is_empty() {
         let place = section.place_of("base_url");
-        section.reading().warn(
-            &place,
-            "keys and prompts travel in clear text",
-            Some("use https://".to_owned()),
-        );
+        section.reading().warn(&place, "keys and prompts travel in clear text", Some("use https://".to_owned()));
     }
 }
 

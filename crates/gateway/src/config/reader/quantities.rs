@@ -45,11 +45,7 @@ impl Section<'_> {
             key,
             quantity::size,
             |size| range.contains(size),
-            || {
-                format!(
-                    "write a size from {least} to {most} bytes: `65536`, `\"64KiB\"`, `\"10MB\"`"
-                )
-            },
+            || format!("write a size from {least} to {most} bytes: `65536`, `\"64KiB\"`, `\"10MB\"`"),
         )
     }
 
@@ -82,11 +78,7 @@ impl Section<'_> {
         };
         let quantity = parse(&text.text).filter(is_allowed);
         if quantity.is_none() {
-            self.reading().complain(
-                &place,
-                format!("`{}` does not fit here", text.shown()),
-                Some(instead()),
-            );
+            self.reading().complain(&place, format!("`{}` does not fit here", text.shown()), Some(instead()));
         }
         quantity
     }

@@ -85,10 +85,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check<T: PartialEq + std::fmt::Debug>(
-        parse: fn(&str) -> Option<T>,
-        rows: &[(&str, Option<T>)],
-    ) {
+    fn check<T: PartialEq + std::fmt::Debug>(parse: fn(&str) -> Option<T>, rows: &[(&str, Option<T>)]) {
         for (text, expected) in rows {
             assert_eq!(&parse(text), expected, "{text:?}");
         }

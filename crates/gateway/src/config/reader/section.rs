@@ -25,11 +25,7 @@ pub(in super::super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn new(
-        reading: &'a Reading<'a>,
-        table: Option<&'a DeTable<'a>>,
-        place: Place,
-    ) -> Self {
+    pub(super) fn new(reading: &'a Reading<'a>, table: Option<&'a DeTable<'a>>, place: Place) -> Self {
         Self { reading, table, place, asked: RefCell::default(), is_finished: Cell::new(false) }
     }
 
@@ -49,12 +45,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(in super::super) fn complain(
-        &self,
-        key: &str,
-        message: impl Into<String>,
-        instead: Option<String>,
-    ) {
+    pub(in super::super) fn complain(&self, key: &str, message: impl Into<String>, instead: Option<String>) {
         self.reading.complain(&self.place_of(key), message, instead);
     }
 
@@ -83,11 +74,7 @@ impl<'a> Section<'a> {
     }
 
     /// One of `choices`.
-    pub(in super::super) fn choice<T: Copy>(
-        &self,
-        key: &'static str,
-        choices: &[(&'static str, T)],
-    ) -> Option<T> {
+    pub(in super::super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&'static str, T)]) -> Option<T> {
         let At { value, place } = self.text(key)?;
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value.text) {
             return Some(*choice);
@@ -164,9 +151,7 @@ impl<'a> Section<'a> {
         let (_, value) = self.ask(key)?;
         if let DeValue::Array(_) = value.get_ref() {
             let texts = self.texts(key)?.into_iter();
-            return Some(
-                texts.map(|At { value, place }| At { value: (value, 1.0), place }).collect(),
-            );
+            return Some(texts.map(|At { value, place }| At { value: (value, 1.0), place }).collect());
         }
         let mut weights = Vec::new();
         for (name, place, value) in self.named(key, "a table of weights or a list of names") {
@@ -175,7 +160,10 @@ impl<'a> Section<'a> {
                 None => self.reading.complain(
                     &place,
                     "this is not a weight",
-                    Some("write a number from 0 to 1000000, such as `0.6`; 0 keeps a member out of the rotation".to_owned()),
+                    Some(
+                        "write a number from 0 to 1000000, such as `0.6`; 0 keeps a member out of the rotation"
+                            .to_owned(),
+                    ),
                 ),
             }
         }
@@ -230,11 +218,7 @@ impl<'a> Section<'a> {
     }
 
     /// The entries of the table under `key`, in the order of the file.
-    fn named(
-        &self,
-        key: &'static str,
-        expected: &str,
-    ) -> Vec<(String, Place, &'a Spanned<DeValue<'a>>)> {
+    fn named(&self, key: &'static str, expected: &str) -> Vec<(String, Place, &'a Spanned<DeValue<'a>>)> {
         let Some((place, value)) = self.ask(key) else {
             return Vec::new();
         };
@@ -242,8 +226,7 @@ impl<'a> Section<'a> {
             self.wrong_type(&place, value, expected);
             return Vec::new();
         };
-        let in_order: BTreeMap<_, _> =
-            table.iter().map(|entry| (entry.0.span().start, entry)).collect();
+        let in_order: BTreeMap<_, _> = table.iter().map(|entry| (entry.0.span().start, entry)).collect();
         let entries = in_order.into_values().map(|(name, value)| {
             let path = format!("{}.{}", place.path, quoted(name.get_ref()));
             let pattern = format!("{}.*", place.pattern);
@@ -252,22 +235,14 @@ impl<'a> Section<'a> {
         entries.collect()
     }
 
-    pub(super) fn text_of(
-        &self,
-        place: Place,
-        value: &'a Spanned<DeValue<'a>>,
-    ) -> Option<At<Text>> {
+    pub(super) fn text_of(&self, place: Place, value: &'a Spanned<DeValue<'a>>) -> Option<At<Text>> {
         let DeValue::String(written) = value.get_ref() else {
             self.wrong_type(&place, value, "a string");
             return None;
         };
         match interpolate(written, self.reading.environment) {
             Ok(whole) => {
-                let value = Text {
-                    text: whole.text,
-                    written: written.to_string(),
-                    is_foreign: whole.is_foreign,
-                };
+                let value = Text { text: whole.text, written: written.to_string(), is_foreign: whole.is_foreign };
                 Some(At { value, place })
             }
             Err(fault) => {
@@ -279,11 +254,7 @@ impl<'a> Section<'a> {
 
     pub(super) fn wrong_type(&self, place: &Place, value: &Spanned<DeValue<'_>>, expected: &str) {
         let found = value.get_ref().type_str();
-        self.reading.complain(
-            place,
-            format!("this is of type {found}"),
-            Some(format!("write {expected}")),
-        );
+        self.reading.complain(place, format!("this is of type {found}"), Some(format!("write {expected}")));
     }
 
     pub(super) fn ask(&self, key: &'static str) -> Option<(Place, &'a Spanned<DeValue<'a>>)> {
@@ -295,10 +266,7 @@ impl<'a> Section<'a> {
         Some((self.place.of_key(key, value.span()), value))
     }
 
-    fn entry(
-        &self,
-        key: &str,
-    ) -> Option<(&'a Spanned<toml::de::DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
+    fn entry(&self, key: &str) -> Option<(&'a Spanned<toml::de::DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
         self.table?.get_key_value(key)
     }
 }

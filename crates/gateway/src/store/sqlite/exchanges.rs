@@ -1,10 +1,11 @@
 //! Records of exchanges in the store.
 
 use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
-use rusqlite::{OptionalExtension, Row, Statement, TransactionBehavior};
+use rusqlite::{ErrorCode, OptionalExtension, Row, Statement, TransactionBehavior};
 
 use super::{Store, StoreFault};
 use crate::store::{AttemptRecord, Label, Record, Usage};
+use crate::telemetry::events;
 
 /// How much there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -17,52 +18,56 @@ pub struct Counts {
     pub exchanges: u64,
 }
 
+/// What became of records that were to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inserted {
+    /// Those that were new.
+    pub added: u64,
+    /// Those that the store will never take.
+    pub refused: u64,
+}
+
 impl Store {
-    /// Adds records in one transaction, all or none, and says how many were new: one whose id is there already is
-    /// left as it was, so that adding twice is adding once.
-    pub fn insert_exchanges<'a>(
-        &self,
-        records: impl IntoIterator<Item = &'a Record>,
-    ) -> Result<usize, StoreFault> {
+    /// Adds records in one transaction, and says how many were new: one whose id is there already is left as it was,
+    /// so that adding twice is adding once. One that breaks a rule of the tables, which no second try would change, is
+    /// skipped; any other fault leaves the store as it was.
+    pub fn insert_exchanges<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> Result<Inserted, StoreFault> {
         let mut writer = self.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut added = 0;
+        let mut inserted = Inserted::default();
         {
             let mut statement = transaction.prepare_cached(INSERT)?;
             for record in records {
-                added += insert(&mut statement, record)?;
+                match insert(&mut statement, record) {
+                    Ok(added) => inserted.added += added as u64,
+                    Err(fault) if fault.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                        inserted.refused += 1;
+                        events::record_refused(record.id, &fault);
+                    }
+                    Err(fault) => return Err(fault.into()),
+                }
             }
-            let mut count = transaction
-                .prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'exchanges'")?;
-            count.execute([whole(added as u64)])?;
+            let mut count =
+                transaction.prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'exchanges'")?;
+            count.execute([whole(inserted.added)])?;
         }
         transaction.commit()?;
-        Ok(added)
+        Ok(inserted)
     }
 
     /// The record of an exchange.
     pub fn exchange(&self, id: ExchangeId) -> Result<Option<Record>, StoreFault> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
-        statement
-            .query_row([whole(id.as_u64())], Columns::read)
-            .optional()?
-            .map(Columns::record)
-            .transpose()
+        statement.query_row([whole(id.as_u64())], Columns::read).optional()?.map(Columns::record).transpose()
     }
 
     /// The latest records, newest first: at most `limit` (1,000 at most), and older than `before` where it is given.
-    pub fn recent_exchanges(
-        &self,
-        limit: usize,
-        before: Option<ExchangeId>,
-    ) -> Result<Vec<Record>, StoreFault> {
+    pub fn recent_exchanges(&self, limit: usize, before: Option<ExchangeId>) -> Result<Vec<Record>, StoreFault> {
         let reader = self.reader();
-        let mut statement =
-            reader.prepare_cached(&format!("{SELECT} WHERE id < ?1 ORDER BY id DESC LIMIT ?2"))?;
+        let mut statement = reader.prepare_cached(&format!("{SELECT} WHERE id < ?1 ORDER BY id DESC LIMIT ?2"))?;
         let before = before.map_or(i64::MAX, |id| whole(id.as_u64()));
-        let rows =
-            statement.query_map((before, whole(limit.min(PAGE_MAX) as u64)), Columns::read)?;
+        let rows = statement.query_map((before, whole(limit.min(PAGE_MAX) as u64)), Columns::read)?;
         rows.map(|row| row?.record()).collect()
     }
 
@@ -90,8 +95,7 @@ impl Store {
 
 fn insert(statement: &mut Statement<'_>, record: &Record) -> Result<usize, rusqlite::Error> {
     let usage = &record.usage;
-    let attempts =
-        serde_json::to_string(&record.attempts).expect("attempts are numbers and strings");
+    let attempts = serde_json::to_string(&record.attempts).expect("attempts are numbers and strings");
     statement.execute(rusqlite::params![
         whole(record.id.as_u64()),
         record.started_at_ms,
@@ -163,10 +167,9 @@ impl Columns {
     }
 
     fn record(self) -> Result<Record, StoreFault> {
-        let account = AccountId::new(&self.account)
-            .map_err(|_| StoreFault::Corrupt { what: "account id" })?;
-        let attempts: Vec<AttemptRecord> = serde_json::from_str(&self.attempts)
-            .map_err(|_| StoreFault::Corrupt { what: "list of attempts" })?;
+        let account = AccountId::new(&self.account).map_err(|_| StoreFault::Corrupt { what: "account id" })?;
+        let attempts: Vec<AttemptRecord> =
+            serde_json::from_str(&self.attempts).map_err(|_| StoreFault::Corrupt { what: "list of attempts" })?;
         Ok(Record { account, attempts, ..self.record })
     }
 }

@@ -48,10 +48,7 @@ fn keys_made_before_the_start_and_while_it_runs_work() {
 
     let gateway = TestGateway::start_in(folder, &config(&upstream));
     let during = json_of(&data, &["keys", "create", "--allow", "first", "--expires", "2100-01-01"]);
-    assert_eq!(
-        (&during["allowed"], &during["expires_at"]),
-        (&json!(["first"]), &json!(4_102_444_800_i64))
-    );
+    assert_eq!((&during["allowed"], &during["expires_at"]), (&json!(["first"]), &json!(4_102_444_800_i64)));
     for made in [&before, &during] {
         assert_eq!(gateway.chat_with_key("first", made["key"].as_str().unwrap()).status, 200);
     }
@@ -88,10 +85,7 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(!data.exists(), "a command that reads makes no folder");
     json_of(&data, &["accounts", "create", "team-a"]);
     assert!(complaint_of(&data, &["accounts", "create", "team-a"]).contains("exists already"));
-    assert!(
-        complaint_of(&data, &["keys", "create", "--account", "team-b"])
-            .contains("no account `team-b`")
-    );
+    assert!(complaint_of(&data, &["keys", "create", "--account", "team-b"]).contains("no account `team-b`"));
     assert!(complaint_of(&data, &["keys", "create", "--expires", "soon"]).contains("30d"));
     assert!(complaint_of(&data, &["keys", "create", "--expires", "2020-01-01"]).contains("future"));
     assert!(complaint_of(&data, &["keys", "revoke", "nosuchky"]).contains("no key `nosuchky`"));
@@ -100,6 +94,25 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(complaint_of(&data, &["explain", "x_0000000000001"]).contains("no exchange"));
     let as_json = complaint_of(&data, &["keys", "revoke", "nosuchky", "--json"]);
     assert!(serde_json::from_str::<Value>(&as_json).unwrap()["error"].is_string());
+}
+
+#[test]
+fn a_lost_admin_token_is_replaced_with_and_without_a_gateway() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert!(complaint_of(&data, &["keys", "admin-token"]).contains("--data DIR"));
+    json_of(&data, &["keys", "create"]);
+    let token = |made: Value| made["admin_token"].as_str().unwrap().to_owned();
+    let first = token(json_of(&data, &["keys", "admin-token"]));
+    let second = token(json_of(&data, &["keys", "admin-token"]));
+    let gateway = TestGateway::start_in(folder, &config(&upstream));
+    let status = |token: &str| Request::get("/admin/keys").bearer(token).send(gateway.admin).status;
+    assert_eq!([status(&first), status(&second)], [401, 200]);
+    let text = text_of(&data, &["keys", "admin-token"]);
+    let third = text.lines().next().unwrap().rsplit(' ').next().unwrap();
+    assert_eq!([status(&second), status(third)], [401, 200], "{text}");
+    assert!(text.contains("shown this once"), "{text}");
 }
 
 #[test]
@@ -112,12 +125,8 @@ fn an_exchange_is_explained_alike_with_and_without_a_gateway() {
     let record = json_of(&data, &["explain", &id]);
     assert_eq!(record["id"], json!(id));
     let story = text_of(&data, &["explain", &id]);
-    for part in [
-        "asked for   sturdy (priority)",
-        "status 503",
-        "answer of   spare/rehearsal, model second",
-        "tokens ",
-    ] {
+    for part in ["asked for   sturdy (priority)", "status 503", "answer of   spare/rehearsal, model second", "tokens "]
+    {
         assert!(story.contains(part), "{part}:\n{story}");
     }
     let usage = json_of(&data, &["usage"]);

@@ -13,14 +13,7 @@ enum For {
 }
 
 #[track_caller]
-fn check(
-    gateway: &TestGateway,
-    method: &str,
-    path: &str,
-    body: Option<&Value>,
-    whom: For,
-    expected: u16,
-) {
+fn check(gateway: &TestGateway, method: &str, path: &str, body: Option<&Value>, whom: For, expected: u16) {
     let request = Request::new(method, path, body);
     let shut = if whom == For::Everybody { expected } else { 401 };
     let wrong_token = format!("{}x", gateway.admin_token);
@@ -29,11 +22,7 @@ fn check(
         ("an empty token", request.clone().bearer("").send(gateway.admin), shut),
         ("a wrong token", request.clone().bearer(&wrong_token).send(gateway.admin), shut),
         ("a caller's key", request.clone().bearer(&gateway.key).send(gateway.admin), shut),
-        (
-            "the token elsewhere",
-            request.clone().header("x-api-key", &gateway.admin_token).send(gateway.admin),
-            shut,
-        ),
+        ("the token elsewhere", request.clone().header("x-api-key", &gateway.admin_token).send(gateway.admin), shut),
         ("the token", request.clone().bearer(&gateway.admin_token).send(gateway.admin), expected),
         ("the socket", request.send_to_socket(&gateway.socket()), expected),
     ];
@@ -77,6 +66,76 @@ fn every_route_answers_those_it_is_for_and_nobody_else() {
     check(g, "POST", "/admin/accounts", Some(&json!({ "id": "default" })), For::Operators, 409);
     check(g, "POST", "/admin/route", Some(&json!({ "model": "assistant" })), For::Operators, 200);
     check(g, "POST", "/admin/reload", None, For::Operators, 200);
+    // The last one, since it ends the token that this test has.
+    check(g, "POST", "/admin/token", None, For::Operators, 201);
+}
+
+#[test]
+fn a_new_admin_token_is_in_force_at_once_and_the_old_one_is_not() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let made = gateway.operator("POST", "/admin/token", None);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let token = made.json()["admin_token"].as_str().unwrap().to_owned();
+    assert!(token.starts_with("rladmin-") && token != gateway.admin_token);
+    assert_eq!(gateway.operator("GET", "/admin/keys", None).status, 401);
+    assert_eq!(Request::get("/admin/keys").bearer(&token).send(gateway.admin).status, 200);
+    let folder = gateway.stop();
+    let gateway = TestGateway::start_in(folder, &config(&upstream));
+    assert_eq!(Request::get("/admin/keys").bearer(&token).send(gateway.admin).status, 200, "after a restart");
+}
+
+/// Every kind of path answers a request that says this in its first lines with that status.
+#[track_caller]
+fn check_host(gateway: &TestGateway, line: impl Fn(&str) -> String, expected: Option<u16>) {
+    for (path, otherwise) in [("/", 200), ("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/admin/keys", 401)]
+    {
+        let answer = Request::raw(&line(path)).send(gateway.admin);
+        assert_eq!(answer.status, expected.unwrap_or(otherwise), "{}: {}", line(path), answer.body);
+        if answer.status == 421 {
+            assert_eq!(answer.json()["error"]["code"], "misdirected");
+            assert!(answer.body.contains(&gateway.admin.to_string()), "it says where to ask: {}", answer.body);
+        }
+    }
+}
+
+#[test]
+fn a_name_that_a_stranger_let_lead_here_opens_nothing() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let port = gateway.admin.port();
+    let named = |host: String| move |path: &str| format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n");
+    for host in
+        ["localhost".to_owned(), format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
+    {
+        check_host(&gateway, named(host), None);
+    }
+    for host in
+        ["attacker.example".to_owned(), format!("attacker.example:{port}"), "192.168.1.5".to_owned(), String::new()]
+    {
+        check_host(&gateway, named(host), Some(421));
+    }
+    let foreign = Some(421);
+    check_host(&gateway, |path| format!("GET http://attacker.example{path} HTTP/1.1\r\nhost: localhost\r\n"), foreign);
+    check_host(
+        &gateway,
+        |path| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nhost: attacker.example\r\n"),
+        foreign,
+    );
+    // No browser leaves it out; monitors of the old kind do.
+    check_host(&gateway, |path| format!("GET {path} HTTP/1.0\r\n"), None);
+    let socket = Request::raw("GET /admin/keys HTTP/1.1\r\nhost: attacker.example\r\n");
+    assert_eq!(socket.send_to_socket(&gateway.socket()).status, 200, "no browser reaches the socket");
+}
+
+#[test]
+fn an_address_that_others_reach_is_asked_for_by_any_name() {
+    let upstream = Upstream::start();
+    let server = "[server]\nlisten = '127.0.0.1:0'\nadmin = '0.0.0.0:0'\n";
+    let gateway = TestGateway::start(&format!("{server}{}", config(&upstream)));
+    let here = std::net::SocketAddr::from(([127, 0, 0, 1], gateway.admin.port()));
+    let answer = Request::raw("GET /healthz HTTP/1.1\r\nhost: gateway.example\r\n").send(here);
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
 #[test]
@@ -105,7 +164,7 @@ fn what_is_not_listed_is_closed() {
         let answer = Request::get("/admin/keys").header(header, "/healthz").send(gateway.admin);
         assert_eq!(answer.status, 401, "{header}");
     }
-    assert_eq!(Request::get("http://test/admin/keys").send(gateway.admin).status, 401);
+    assert_eq!(Request::get("http://localhost/admin/keys").send(gateway.admin).status, 401);
 }
 
 #[track_caller]

@@ -22,14 +22,11 @@ use crate::support::{Request, TestGateway, Upstream};
 fn check(readiness: &Value, reason: &str) {
     assert_eq!(readiness["ready"], false, "{readiness}");
     let reasons = readiness["reasons"].as_array().unwrap();
-    assert!(
-        reasons.iter().any(|one| one.as_str().unwrap().contains(reason)),
-        "{reason}: {readiness}"
-    );
+    assert!(reasons.iter().any(|one| one.as_str().unwrap().contains(reason)), "{reason}: {readiness}");
 }
 
 #[test]
-fn a_gateway_whose_every_deployment_is_set_aside_is_not_ready() {
+fn a_gateway_whose_every_deployment_is_set_aside_says_so_and_stays_ready() {
     let upstream = Upstream::start();
     upstream.control.accept_keys(Some(vec!["another".to_owned()]));
     let url = upstream.base_url();
@@ -38,22 +35,20 @@ fn a_gateway_whose_every_deployment_is_set_aside_is_not_ready() {
 models.only = {{ deployments = ['local/rehearsal'] }}"
     ));
     let ready = Request::get("/readyz").send(gateway.admin);
-    assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true, "reasons": [] })));
+    assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true, "reasons": [], "warnings": [] })));
 
     assert_ne!(gateway.chat("only").status, 200);
     let deployments = gateway.operator("GET", "/admin/deployments", None).json();
     let only = deployments.as_array().unwrap().iter().find(|one| one["model"] == "only").unwrap();
     assert_eq!((&only["usable"], &only["dead"]["reason"]), (&json!(false), &json!("key_rejected")));
-    let refused = Request::get("/readyz").send(gateway.admin);
-    assert_eq!(refused.status, 503);
-    check(&refused.json(), "deployments can be used now");
+    // Only requests can find out that a deployment is back.
+    let warned = Request::get("/readyz").send(gateway.admin);
+    assert_eq!((warned.status, &warned.json()["ready"]), (200, &json!(true)), "{}", warned.body);
+    assert_eq!(warned.json()["reasons"], json!([]));
+    let warning = warned.json()["warnings"][0].as_str().unwrap().to_owned();
+    assert!(warning.contains("deployments can be used now"), "{warning}");
     let metrics = Request::get("/metrics").send(gateway.admin).body;
-    assert!(metrics.contains("roundelay_ready 0\n"), "{metrics}");
-    assert_eq!(
-        Request::get("/healthz").send(gateway.admin).status,
-        200,
-        "the process is alive all the same"
-    );
+    assert!(metrics.contains("roundelay_ready 1\n"), "{metrics}");
 }
 
 #[test]
@@ -61,8 +56,7 @@ fn every_deployment_is_listed() {
     let upstream = Upstream::start();
     let gateway = TestGateway::start(&config(&upstream));
     let listed = gateway.operator("GET", "/admin/deployments", None).json();
-    let names: Vec<&str> =
-        listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     let snapshot = gateway.gateway.snapshot.load();
     let known: Vec<&str> = snapshot.catalog.deployments.iter().map(|one| &*one.name).collect();
     assert_eq!(names, known);
@@ -79,10 +73,7 @@ fn metrics_count_what_was_asked() {
     }
     let answer = Request::get("/metrics").send(gateway.admin);
     assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
-    let line = answer
-        .body
-        .lines()
-        .find(|line| line.starts_with("roundelay_exchanges_total{model=\"first\""));
+    let line = answer.body.lines().find(|line| line.starts_with("roundelay_exchanges_total{model=\"first\""));
     assert!(line.is_some_and(|line| line.ends_with(" 3")), "{line:?}");
     assert!(answer.body.contains("roundelay_ready 1\n"));
     assert!(answer.body.ends_with("# EOF\n"));
@@ -93,24 +84,14 @@ fn a_reload_is_whole_or_not_at_all() {
     let upstream = Upstream::start();
     let gateway = TestGateway::start(&config(&upstream));
     assert_eq!(gateway.chat("newcomer").status, 404);
-    gateway.write_config(&format!(
-        "{}[models.newcomer]\ndeployments = ['spare/rehearsal']\n",
-        config(&upstream)
-    ));
+    gateway.write_config(&format!("{}[models.newcomer]\ndeployments = ['spare/rehearsal']\n", config(&upstream)));
     assert_eq!(gateway.operator("POST", "/admin/reload", None).json(), json!({ "reloaded": true }));
     assert_eq!(gateway.chat("newcomer").status, 200);
 
     gateway.write_config("[models.newcomer]\ndeploymnts = ['spare/rehearsal']\n");
     let refused = gateway.operator("POST", "/admin/reload", None);
-    assert_eq!(
-        (refused.status, &refused.json()["error"]["code"]),
-        (422, &json!("configuration_refused"))
-    );
-    assert!(
-        refused.body.contains("deployments"),
-        "the nearest known key is named: {}",
-        refused.body
-    );
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (422, &json!("configuration_refused")));
+    assert!(refused.body.contains("deployments"), "the nearest known key is named: {}", refused.body);
     assert_eq!(gateway.chat("newcomer").status, 200, "the one before stays in force");
 }
 
@@ -131,8 +112,7 @@ impl Reload for Unchanged {
 #[test]
 fn a_draining_gateway_says_so_until_it_has_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let text =
-        "server.admin = '127.0.0.1:0'\nproviders.local = { base_url = 'http://127.0.0.1:9/v1' }";
+    let text = "server.admin = '127.0.0.1:0'\nproviders.local = { base_url = 'http://127.0.0.1:9/v1' }";
     let config = config::parse(text, "test.toml", &|_| None).unwrap();
     let store = Store::open(folder.path()).unwrap();
     let pepper = Pepper::open(folder.path()).unwrap();
@@ -142,8 +122,7 @@ fn a_draining_gateway_says_so_until_it_has_ended() {
     let mut router = Router::new(config.routing.clone(), 1);
     let server = config.server.clone();
     let snapshot = Snapshot::adopt(config, &mut router).unwrap();
-    let gateway =
-        Arc::new(Gateway::new(server, snapshot, router, keys, recorder, ExchangeIds::new(None)));
+    let gateway = Arc::new(Gateway::new(server, snapshot, router, keys, recorder, ExchangeIds::new(None)));
     let admin = Admin::bind(gateway, store, gate, Arc::new(Unchanged), folder.path()).unwrap();
 
     let address = admin.address();

@@ -21,12 +21,7 @@ fn check(text: &str, place: &str, path: &str, words: &[&str]) {
 
 #[test]
 fn unknown_keys_are_refused_with_the_nearest_known_one() {
-    check(
-        "[server]\nlistn = '127.0.0.1:1'",
-        "5:1",
-        "server.listn",
-        &["unknown key `listn`", "did you mean `listen`?"],
-    );
+    check("[server]\nlistn = '127.0.0.1:1'", "5:1", "server.listn", &["unknown key `listn`", "did you mean `listen`?"]);
     check("[sever]\nlisten = '127.0.0.1:1'", "4:2", "sever", &["did you mean `server`?"]);
     check(
         "[pools.a]\nmembers = ['gpt-4o']\nstartegy = 'weighted'",
@@ -46,12 +41,7 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
         "models.gpt-4o.capabilities.eyes",
         &["known here: reasoning, tools"],
     );
-    check(
-        "[routing.breaker]\nconsecutiv = 3",
-        "5:1",
-        "routing.breaker.consecutiv",
-        &["`consecutive`"],
-    );
+    check("[routing.breaker]\nconsecutiv = 3", "5:1", "routing.breaker.consecutiv", &["`consecutive`"]);
     check("[log]\nformats = 'json'", "5:1", "log.formats", &["`format`"]);
 }
 
@@ -65,71 +55,26 @@ fn values_are_refused_with_what_to_write() {
     check("[server]\nworkers = -1", "5:11", "server.workers", &["`-1`", "from 0 to 1024"]);
     check("[server]\nworkers = true", "5:11", "server.workers", &["boolean"]);
     check("[log]\nlevel = 'wran'", "5:9", "log.level", &["did you mean `warn`?"]);
-    check(
-        "[pools.a]\nmembers = ['gpt-4o']\nattempts = 0",
-        "6:12",
-        "pools.a.attempts",
-        &["from 1 to 10"],
-    );
-    check(
-        "[pools.a]\nmembers = { 'gpt-4o' = -1 }",
-        "5:13",
-        "pools.a.members.gpt-4o",
-        &["not a weight"],
-    );
-    check(
-        "[pools.a]\nmembers = { 'gpt-4o' = nan }",
-        "5:13",
-        "pools.a.members.gpt-4o",
-        &["not a weight"],
-    );
-    check(
-        "[pools.a]\nmembers = { 'gpt-4o' = 0 }",
-        "5:1",
-        "pools.a.members",
-        &["every weight is 0"],
-    );
-    check(
-        "[models.'gpt-4o']\ncontext_window = 1.5",
-        "5:18",
-        "models.gpt-4o.context_window",
-        &["`1.5`"],
-    );
+    check("[pools.a]\nmembers = ['gpt-4o']\nattempts = 0", "6:12", "pools.a.attempts", &["from 1 to 10"]);
+    check("[pools.a]\nmembers = { 'gpt-4o' = -1 }", "5:13", "pools.a.members.gpt-4o", &["not a weight"]);
+    check("[pools.a]\nmembers = { 'gpt-4o' = nan }", "5:13", "pools.a.members.gpt-4o", &["not a weight"]);
+    check("[pools.a]\nmembers = { 'gpt-4o' = 0 }", "5:1", "pools.a.members", &["every weight is 0"]);
+    check("[models.'gpt-4o']\ncontext_window = 1.5", "5:18", "models.gpt-4o.context_window", &["`1.5`"]);
     check(
         "[models.'gpt-4o']\nprice = { input = 0.0000000001, output = 1 }",
         "5:19",
         "models.gpt-4o.price.input",
         &["nine places"],
     );
-    check(
-        "[models.'gpt-4o']\nprice = { input = 1 }",
-        "5:9",
-        "models.gpt-4o.price.output",
-        &["needs `output`"],
-    );
-    check(
-        "[routing.breaker]\nsuccess_ratio = 50",
-        "5:17",
-        "routing.breaker.success_ratio",
-        &["from 0 to 1"],
-    );
-    check(
-        "[routing.breaker]\nopen = '10m'",
-        "5:1",
-        "routing.breaker.open",
-        &["longer than `open_max`"],
-    );
+    check("[models.'gpt-4o']\nprice = { input = 1 }", "5:9", "models.gpt-4o.price.output", &["needs `output`"]);
+    check("[routing.breaker]\nsuccess_ratio = 50", "5:17", "routing.breaker.success_ratio", &["from 0 to 1"]);
+    check("[routing.breaker]\nopen = '10m'", "5:1", "routing.breaker.open", &["longer than `open_max`"]);
 }
 
 #[test]
 fn providers_are_refused_with_what_to_write() {
     check("[providers.mine]\napi_keys = []", "4:12", "providers.mine", &["needs a `base_url`"]);
-    check(
-        "[providers.opneai]\napi_keys = []",
-        "4:12",
-        "providers.opneai",
-        &["did you mean the provider `openai`?"],
-    );
+    check("[providers.opneai]\napi_keys = []", "4:12", "providers.opneai", &["did you mean the provider `openai`?"]);
     check("[providers.groq]", "4:12", "providers.groq", &["no API key", "${GROQ_API_KEY}"]);
     check(
         "[providers.groq]\napi_keys = ['${GROQ_API_KEY}']",
@@ -137,36 +82,16 @@ fn providers_are_refused_with_what_to_write() {
         "providers.groq.api_keys[0]",
         &["`GROQ_API_KEY` is not set", "${GROQ_API_KEY:-"],
     );
-    check(
-        "[providers.groq]\napi_keys = [\n  '${EMPTY}',\n]",
-        "6:3",
-        "providers.groq.api_keys[0]",
-        &["is empty"],
-    );
-    check(
-        "[providers.groq]\napi_keys = ['a', 'a']",
-        "5:18",
-        "providers.groq.api_keys[1]",
-        &["twice"],
-    );
+    check("[providers.groq]\napi_keys = [\n  '${EMPTY}',\n]", "6:3", "providers.groq.api_keys[0]", &["is empty"]);
+    check("[providers.groq]\napi_keys = ['a', 'a']", "5:18", "providers.groq.api_keys[1]", &["twice"]);
     check(
         "[providers.groq]\napi_keys = ['${file:/nowhere/at/all}']",
         "5:13",
         "providers.groq.api_keys[0]",
         &["cannot read `/nowhere/at/all`"],
     );
-    check(
-        "[providers.groq]\napi_keys = ['${GROQ']",
-        "5:13",
-        "providers.groq.api_keys[0]",
-        &["without its `}`"],
-    );
-    check(
-        "[providers.groq]\napi_keys = 'a'",
-        "5:12",
-        "providers.groq.api_keys",
-        &["a list of strings"],
-    );
+    check("[providers.groq]\napi_keys = ['${GROQ']", "5:13", "providers.groq.api_keys[0]", &["without its `}`"]);
+    check("[providers.groq]\napi_keys = 'a'", "5:12", "providers.groq.api_keys", &["a list of strings"]);
     for protocol in ["anthropic", "gemini", "azure", "bedrock"] {
         check(
             &format!("[providers.x]\nbase_url = 'http://h/v1'\nprotocol = '{protocol}'"),
@@ -187,19 +112,9 @@ fn providers_are_refused_with_what_to_write() {
         ("http://h:0/v1", "not a URL"),
         ("http://h:99999/v1", "not a URL"),
     ] {
-        check(
-            &format!("[providers.x]\nbase_url = '{url}'"),
-            "5:12",
-            "providers.x.base_url",
-            &[words],
-        );
+        check(&format!("[providers.x]\nbase_url = '{url}'"), "5:12", "providers.x.base_url", &[words]);
     }
-    check(
-        "[providers.x]\nbase_url = 'http://localhost:8600/v1'",
-        "4:12",
-        "providers.x",
-        &["own address"],
-    );
+    check("[providers.x]\nbase_url = 'http://localhost:8600/v1'", "4:12", "providers.x", &["own address"]);
     check(
         "[providers.x]\nbase_url = 'http://h/v1'\nheaders = { authorization = 'x' }",
         "6:13",
@@ -216,24 +131,9 @@ fn references_are_refused_with_what_to_write() {
         "pools.a.members.gpt-4O-mini",
         &["no model `gpt-4O-mini`", "did you mean `gpt-4o-mini`?"],
     );
-    check(
-        "[pools.a]\nmembers = ['lcoal/x']",
-        "5:12",
-        "pools.a.members[0]",
-        &["no provider `lcoal`", "`local`"],
-    );
-    check(
-        "[pools.a]\nmembers = ['grok-4.6']",
-        "5:12",
-        "pools.a.members[0]",
-        &["no provider here serves", "`xai`"],
-    );
-    check(
-        "[pools.a]\nmembers = ['gpt-4o']\nfallback = ['gtp-5']",
-        "6:13",
-        "pools.a.fallback[0]",
-        &["`gpt-5`"],
-    );
+    check("[pools.a]\nmembers = ['lcoal/x']", "5:12", "pools.a.members[0]", &["no provider `lcoal`", "`local`"]);
+    check("[pools.a]\nmembers = ['grok-4.6']", "5:12", "pools.a.members[0]", &["no provider here serves", "`xai`"]);
+    check("[pools.a]\nmembers = ['gpt-4o']\nfallback = ['gtp-5']", "6:13", "pools.a.fallback[0]", &["`gpt-5`"]);
     check("[pools.a]\nmembers = ['gpt-4o', 'gpt-4o']", "5:22", "pools.a.members[1]", &["twice"]);
     check("[pools.a]\nmembers = []", "5:1", "pools.a.members", &["at least one member"]);
     check("[pools.a]\nattempts = 2", "4:8", "pools.a", &["needs members"]);
@@ -255,37 +155,12 @@ fn references_are_refused_with_what_to_write() {
         "pools.gpt-4o.members[0]",
         &["both a pool here and a model"],
     );
-    check(
-        "[pools.a]\nmembers = ['gpt-4o']\nfallback = ['a']",
-        "4:8",
-        "pools.a",
-        &["leads back to itself"],
-    );
+    check("[pools.a]\nmembers = ['gpt-4o']\nfallback = ['a']", "4:8", "pools.a", &["leads back to itself"]);
     check("[models.mine]\ncontext_window = 10", "4:9", "models.mine", &["needs `deployments`"]);
-    check(
-        "[models.'grok-4.6']\ncontext_window = 10",
-        "4:9",
-        "models.\"grok-4.6\"",
-        &["configure `xai`"],
-    );
-    check(
-        "[models.mine]\ndeployments = ['local/a', 'local/a']",
-        "5:27",
-        "models.mine.deployments[1]",
-        &["twice"],
-    );
-    check(
-        "[models.mine]\ndeployments = ['local/']",
-        "5:16",
-        "models.mine.deployments[0]",
-        &["after the `/`"],
-    );
-    check(
-        "[models.mine]\ndeployments = []",
-        "5:1",
-        "models.mine.deployments",
-        &["needs a deployment"],
-    );
+    check("[models.'grok-4.6']\ncontext_window = 10", "4:9", "models.\"grok-4.6\"", &["configure `xai`"]);
+    check("[models.mine]\ndeployments = ['local/a', 'local/a']", "5:27", "models.mine.deployments[1]", &["twice"]);
+    check("[models.mine]\ndeployments = ['local/']", "5:16", "models.mine.deployments[0]", &["after the `/`"]);
+    check("[models.mine]\ndeployments = []", "5:1", "models.mine.deployments", &["needs a deployment"]);
 }
 
 #[test]
@@ -303,9 +178,7 @@ fn a_provider_that_is_this_gateway_is_refused_however_it_is_written() {
             &["own address"],
         );
     }
-    read(
-        "[server]\nlisten = '192.168.1.5:9000'\n[providers.x]\nbase_url = 'http://192.168.1.6:9000/v1'",
-    );
+    read("[server]\nlisten = '192.168.1.5:9000'\n[providers.x]\nbase_url = 'http://192.168.1.6:9000/v1'");
 }
 
 #[test]
@@ -322,37 +195,12 @@ fn a_longer_fallback_cycle_is_told_of_each_pool_in_it() {
 fn what_a_later_version_does_is_refused_not_ignored() {
     let pool = "[pools.a]\nmembers = ['gpt-4o']\n";
     for strategy in ["fastest", "cheapest", "balanced"] {
-        check(
-            &format!("{pool}strategy = '{strategy}'"),
-            "6:1",
-            "pools.a.strategy",
-            &["not supported by this version"],
-        );
+        check(&format!("{pool}strategy = '{strategy}'"), "6:1", "pools.a.strategy", &["not supported by this version"]);
     }
-    check(
-        &format!("{pool}continuation = true"),
-        "6:1",
-        "pools.a.continuation",
-        &["not supported by this version"],
-    );
-    check(
-        &format!("{pool}handover = 'summary'"),
-        "6:1",
-        "pools.a.handover",
-        &["not supported by this version"],
-    );
-    check(
-        &format!("{pool}schedule = [{{ hours = '09:00-18:00' }}]"),
-        "6:1",
-        "pools.a.schedule",
-        &["not supported"],
-    );
-    check(
-        "[models.'gpt-4o']\ntariffs = [{ multiply = 0.5 }]",
-        "5:1",
-        "models.gpt-4o.tariffs",
-        &["not supported"],
-    );
+    check(&format!("{pool}continuation = true"), "6:1", "pools.a.continuation", &["not supported by this version"]);
+    check(&format!("{pool}handover = 'summary'"), "6:1", "pools.a.handover", &["not supported by this version"]);
+    check(&format!("{pool}schedule = [{{ hours = '09:00-18:00' }}]"), "6:1", "pools.a.schedule", &["not supported"]);
+    check("[models.'gpt-4o']\ntariffs = [{ multiply = 0.5 }]", "5:1", "models.gpt-4o.tariffs", &["not supported"]);
     read(&format!("{PROVIDERS}{pool}continuation = false\nhandover = 'full'\nschedule = []"));
 }
 
@@ -365,10 +213,7 @@ fn all_faults_are_told_at_once_in_the_order_of_the_file() {
     assert_eq!(lines, [2, 3, 5, 6, 7], "{complaints}");
     let text = complaints.to_string();
     assert_eq!(text.split("\n\n").count(), 5, "one paragraph a fault");
-    assert!(
-        text.starts_with("test.toml:2:12: pools.a.members[0]: there is no model `nothing`\n  "),
-        "{text}"
-    );
+    assert!(text.starts_with("test.toml:2:12: pools.a.members[0]: there is no model `nothing`\n  "), "{text}");
     let json = serde_json::to_value(&complaints).expect("strings and numbers");
     assert_eq!(json[1]["path"], "pools.a.strategy");
     assert_eq!(json[1]["line"], 3);
@@ -440,21 +285,16 @@ fn secrets_are_in_no_complaint_and_no_debug() {
             check_secret(&text, 1);
         }
     }
-    let config = read(
-        "[providers.openai]\napi_keys = ['${OPENAI_API_KEY}']\nheaders = { x-team = '${OPENAI_API_KEY}' }",
-    );
+    let config =
+        read("[providers.openai]\napi_keys = ['${OPENAI_API_KEY}']\nheaders = { x-team = '${OPENAI_API_KEY}' }");
     assert_eq!(config.providers[0].api_keys[0].expose(), canary);
     assert!(!format!("{config:?}").contains(canary));
 }
 
 #[test]
 fn a_missing_file_is_told_by_name() {
-    let complaints =
-        config::load(Path::new("/nowhere/roundelay.toml"), &environment).expect_err("no such file");
-    assert!(
-        complaints.to_string().starts_with("/nowhere/roundelay.toml: cannot read this file"),
-        "{complaints}"
-    );
+    let complaints = config::load(Path::new("/nowhere/roundelay.toml"), &environment).expect_err("no such file");
+    assert!(complaints.to_string().starts_with("/nowhere/roundelay.toml: cannot read this file"), "{complaints}");
 }
 
 #[test]

@@ -23,15 +23,10 @@ fn base_urls_in_the_environment_are_checked() {
     let with = |variable: &'static str, value: &'static str| {
         move |name: &str| if name == variable { Some(value.to_owned()) } else { environment(name) }
     };
-    let config = config::from_environment(&with("ANTHROPIC_BASE_URL", "https://relay.example"))
-        .expect("a URL");
+    let config = config::from_environment(&with("ANTHROPIC_BASE_URL", "https://relay.example")).expect("a URL");
     assert_eq!(config.providers[1].base_url.to_string(), "https://relay.example/v1");
-    let own = config::from_environment(&with("OPENAI_BASE_URL", "http://127.0.0.1:8600/v1"))
-        .expect_err("itself");
-    assert!(
-        own.to_string().contains("`OPENAI_BASE_URL`: this is the address of the gateway itself"),
-        "{own}"
-    );
+    let own = config::from_environment(&with("OPENAI_BASE_URL", "http://127.0.0.1:8600/v1")).expect_err("itself");
+    assert!(own.to_string().contains("`OPENAI_BASE_URL`: this is the address of the gateway itself"), "{own}");
     let none = config::from_environment(&|_| None).expect_err("nothing is set");
     assert!(none.to_string().contains("OPENAI_API_KEY, ANTHROPIC_API_KEY"), "{none}");
 }
@@ -81,8 +76,7 @@ fn every_example_loads() {
     for entry in fs::read_dir(folder).expect("the examples") {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let config = config::load(&path, &environment)
-                .unwrap_or_else(|complaints| panic!("{complaints}"));
+            let config = config::load(&path, &environment).unwrap_or_else(|complaints| panic!("{complaints}"));
             assert!(config.warnings.is_empty(), "{:?}", config.warnings);
             config.layout().expect("a catalog");
             names.insert(path.file_name().expect("a name").to_owned());
@@ -116,8 +110,7 @@ fn documented_keys(text: &str) -> BTreeSet<String> {
                 Some(name) => name.trim_matches(['[', ']']).replace("NAME", "*"),
                 None => String::new(),
             };
-            if let Some((parent, last)) = section.rsplit_once('.').filter(|(_, last)| *last == "*")
-            {
+            if let Some((parent, last)) = section.rsplit_once('.').filter(|(_, last)| *last == "*") {
                 keys.insert(parent.to_owned());
                 assert_eq!(last, "*");
             } else if !section.is_empty() {

@@ -70,11 +70,7 @@ fn timers_are_the_models_own_then_the_providers_then_the_defaults() {
     assert_eq!((timeouts(0).first_content, timeouts(0).idle), (seconds(20), seconds(7)));
     // A reasoning model thinks for minutes before its first word, unless somebody says how long it may.
     assert_eq!((timeouts(1).first_content, timeouts(1).idle), (seconds(300), seconds(9)));
-    assert_eq!(
-        config.models[1].deadline,
-        seconds(300),
-        "a deadline below the timer would make the timer a lie"
-    );
+    assert_eq!(config.models[1].deadline, seconds(300), "a deadline below the timer would make the timer a lie");
     assert_eq!(timeouts(2).first_content, seconds(10));
     assert_eq!(config.models[2].deadline, seconds(120));
 }

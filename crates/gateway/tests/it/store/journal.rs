@@ -11,13 +11,13 @@ use tempfile::tempdir;
 
 use super::record;
 
-fn start(dir: &Path) -> (Store, Recorder) {
+pub(super) fn start(dir: &Path) -> (Store, Recorder) {
     let store = Store::open(dir).unwrap();
     let recorder = Recorder::start(store.clone(), Journal::open(dir).unwrap()).unwrap();
     (store, recorder)
 }
 
-fn segments(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn segments(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(dir.join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
@@ -26,7 +26,7 @@ fn segments(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// The journal as a gateway leaves it that is ended at once after recording.
-fn journal_of(numbers: impl Iterator<Item = u64>) -> Vec<u8> {
+pub(super) fn journal_of(numbers: impl Iterator<Item = u64>) -> Vec<u8> {
     let dir = tempdir().unwrap();
     let (_store, recorder) = start(dir.path());
     numbers.for_each(|number| recorder.record(record(number)));
@@ -38,7 +38,7 @@ fn large(number: u64) -> Record {
     Record { decision: format!("\"{}\"", "x".repeat(60_000)), ..record(number) }
 }
 
-fn leave_journal(dir: &Path, bytes: &[u8]) {
+pub(super) fn leave_journal(dir: &Path, bytes: &[u8]) {
     fs::create_dir_all(dir.join("journal")).unwrap();
     fs::write(dir.join("journal/0000000001.log"), bytes).unwrap();
 }
@@ -85,7 +85,7 @@ fn replaying_what_the_store_has_changes_nothing() {
     for added in [2, 0] {
         leave_journal(dir.path(), &bytes);
         let replayed = catch_up(dir.path(), &store).unwrap();
-        assert_eq!(replayed, Replayed { records: 3, added, torn_bytes: 0 });
+        assert_eq!(replayed, Replayed { records: 3, added, ..Replayed::default() });
         assert_eq!(store.counts().unwrap().exchanges, 3);
     }
     assert_eq!(catch_up(dir.path(), &store).unwrap(), Replayed::default());
@@ -108,11 +108,7 @@ fn a_journal_cut_at_any_byte_gives_back_every_whole_record() {
             _ => (3, bytes.len()),
         };
         let replayed = catch_up(dir.path(), &store).unwrap();
-        assert_eq!(
-            (replayed.records, replayed.torn_bytes),
-            (records, (end - whole) as u64),
-            "cut at {end}"
-        );
+        assert_eq!((replayed.records, replayed.torn_bytes), (records, (end - whole) as u64), "cut at {end}");
         assert_eq!(store.counts().unwrap().exchanges, records, "cut at {end}");
     }
 }
@@ -146,8 +142,7 @@ fn a_segment_is_deleted_once_the_store_has_all_of_it() {
 fn while_the_store_is_locked_records_wait_and_what_finds_no_room_follows_from_the_journal() {
     let dir = tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let recorder =
-        Recorder::start_bounded(store.clone(), Journal::open(dir.path()).unwrap(), 4).unwrap();
+    let recorder = Recorder::start_bounded(store.clone(), Journal::open(dir.path()).unwrap(), 4).unwrap();
     assert!(recorder.flush());
     let other = Connection::open(dir.path().join("roundelay.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -167,8 +162,7 @@ fn while_the_store_is_locked_records_wait_and_what_finds_no_room_follows_from_th
 fn what_the_store_refused_is_tried_again_and_keeps_its_room() {
     let dir = tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let recorder =
-        Recorder::start_bounded(store.clone(), Journal::open(dir.path()).unwrap(), 4).unwrap();
+    let recorder = Recorder::start_bounded(store.clone(), Journal::open(dir.path()).unwrap(), 4).unwrap();
     assert!(recorder.flush());
     let other = Connection::open(dir.path().join("roundelay.db")).unwrap();
     other.execute_batch("ALTER TABLE exchanges RENAME TO elsewhere").unwrap();
@@ -187,8 +181,7 @@ fn what_the_store_refused_is_tried_again_and_keeps_its_room() {
 fn a_segment_of_which_the_store_has_only_a_part_is_not_deleted() {
     let dir = tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let recorder =
-        Recorder::start_bounded(store.clone(), Journal::open(dir.path()).unwrap(), 4).unwrap();
+    let recorder = Recorder::start_bounded(store.clone(), Journal::open(dir.path()).unwrap(), 4).unwrap();
     let other = Connection::open(dir.path().join("roundelay.db")).unwrap();
     other.execute_batch("ALTER TABLE exchanges RENAME TO elsewhere").unwrap();
     (1..=300).for_each(|number| recorder.record(large(number)));
@@ -209,10 +202,7 @@ fn a_torn_tail_is_cut_off_even_when_the_store_refuses_the_rest() {
     assert!(matches!(catch_up(dir.path(), &store), Err(JournalFault::Store(_))));
     assert_eq!(fs::read(&segments(dir.path())[0]).unwrap(), whole);
     other.execute_batch("ALTER TABLE elsewhere RENAME TO exchanges").unwrap();
-    assert_eq!(
-        catch_up(dir.path(), &store).unwrap(),
-        Replayed { records: 3, added: 3, torn_bytes: 0 }
-    );
+    assert_eq!(catch_up(dir.path(), &store).unwrap(), Replayed { records: 3, added: 3, ..Replayed::default() });
 }
 
 #[test]
@@ -242,11 +232,7 @@ fn a_journal_belongs_to_one_gateway_at_a_time() {
 fn nothing_a_caller_chooses_grows_a_record_without_end() {
     let dir = tempdir().unwrap();
     let (store, recorder) = start(dir.path());
-    recorder.record(Record {
-        asked: "é".repeat(5 << 20),
-        decision: "1".repeat(10 << 20),
-        ..record(1)
-    });
+    recorder.record(Record { asked: "é".repeat(5 << 20), decision: "1".repeat(10 << 20), ..record(1) });
     assert!(recorder.flush());
     let kept = store.exchange(ExchangeId::from_u64(1)).unwrap().unwrap();
     assert_eq!(kept.asked, "é".repeat(128));

@@ -18,12 +18,7 @@ fn open(dir: &Path) -> Keys {
 }
 
 fn wish() -> KeyWish {
-    KeyWish {
-        account: AccountId::default_account(),
-        name: "laptop".to_owned(),
-        allowed: None,
-        expires_at: None,
-    }
+    KeyWish { account: AccountId::default_account(), name: "laptop".to_owned(), allowed: None, expires_at: None }
 }
 
 /// Asks as often as a gateway would: at once, and after a restart.
@@ -43,11 +38,7 @@ fn a_key_works_until_it_is_revoked() {
     assert_eq!(keys.revoke(&key.id, NOW + 5).unwrap().revoked_at, Some(NOW + 5));
     check(dir.path(), &keys, secret.expose(), NOW, Err(AuthRefusal::Revoked));
     check(dir.path(), &keys, other.expose(), NOW, Ok(()));
-    assert_eq!(
-        keys.revoke(&key.id, NOW + 9).unwrap().revoked_at,
-        Some(NOW + 5),
-        "the first time stands"
-    );
+    assert_eq!(keys.revoke(&key.id, NOW + 9).unwrap().revoked_at, Some(NOW + 5), "the first time stands");
 }
 
 #[test]
@@ -68,9 +59,7 @@ fn what_is_no_key_is_malformed_and_a_wrong_secret_is_unknown() {
     for end in 0..secret.len() {
         check(dir.path(), &keys, &secret[..end], NOW, Err(AuthRefusal::Malformed));
     }
-    for strange in
-        [format!("{secret}0"), secret.replace("rl-", "sk-"), secret.replace(&secret[20..21], "é")]
-    {
+    for strange in [format!("{secret}0"), secret.replace("rl-", "sk-"), secret.replace(&secret[20..21], "é")] {
         check(dir.path(), &keys, &strange, NOW, Err(AuthRefusal::Malformed));
     }
     let last = if secret.ends_with('0') { "1" } else { "0" };
@@ -89,14 +78,26 @@ fn a_caller_has_what_its_key_was_given() {
     assert!(secret.expose().starts_with(&format!("rl-{}-", key.id)));
     for keys in [keys, open(dir.path())] {
         let caller = keys.authenticate(secret.expose(), NOW).unwrap();
-        assert_eq!(
-            (caller.key.clone(), caller.account.as_str(), &*caller.name),
-            (key.id.clone(), "default", "laptop")
-        );
+        assert_eq!((caller.key.clone(), caller.account.as_str(), &*caller.name), (key.id.clone(), "default", "laptop"));
         assert!(caller.may_ask_for("assistant"));
         assert!(!caller.may_ask_for("claude-sonnet-4-6"));
         assert_eq!(keys.list().unwrap(), std::slice::from_ref(&key));
     }
+}
+
+#[test]
+fn a_key_asks_for_what_it_was_made_for() {
+    let dir = tempdir().unwrap();
+    let keys = open(dir.path());
+    let asks = |allowed: Option<&[&str]>| {
+        let allowed = allowed.map(|names| names.iter().map(ToString::to_string).collect());
+        let (_, secret) = keys.create(KeyWish { allowed, ..wish() }, NOW).unwrap();
+        let caller = keys.authenticate(secret.expose(), NOW).unwrap();
+        ["assistant", "assistan", ""].map(|name| caller.may_ask_for(name))
+    };
+    assert_eq!(asks(None), [true, true, true]);
+    assert_eq!(asks(Some(&["assistant"])), [true, false, false]);
+    assert_eq!(asks(Some(&[])), [false, false, false]);
 }
 
 #[test]
@@ -105,10 +106,7 @@ fn a_key_needs_an_account_and_only_a_key_can_be_revoked() {
     let keys = open(dir.path());
     let nobody = KeyWish { account: AccountId::new("nobody").unwrap(), ..wish() };
     let fault = keys.create(nobody, NOW).unwrap_err();
-    assert!(
-        matches!(fault, KeyFault::Store(StoreFault::Missing { what: "account", .. })),
-        "{fault}"
-    );
+    assert!(matches!(fault, KeyFault::Store(StoreFault::Missing { what: "account", .. })), "{fault}");
     let fault = keys.revoke(&KeyId::new("00000000"), NOW).unwrap_err();
     assert!(matches!(fault, StoreFault::Missing { what: "key", .. }), "{fault}");
 }
@@ -117,9 +115,7 @@ fn a_key_needs_an_account_and_only_a_key_can_be_revoked() {
 fn without_the_pepper_a_copy_of_the_store_admits_nobody() {
     let (here, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
     let (_, secret) = open(here.path()).create(wish(), NOW).unwrap();
-    let stolen =
-        Keys::load(Store::open(here.path()).unwrap(), Pepper::open(elsewhere.path()).unwrap())
-            .unwrap();
+    let stolen = Keys::load(Store::open(here.path()).unwrap(), Pepper::open(elsewhere.path()).unwrap()).unwrap();
     assert_eq!(stolen.authenticate(secret.expose(), NOW), Err(AuthRefusal::Unknown));
 }
 
@@ -149,10 +145,7 @@ fn a_damaged_pepper_is_never_replaced() {
 fn programs_that_start_at_once_agree_on_the_pepper_and_show_one_admin_token() {
     let dir = tempdir().unwrap();
     let gates: Vec<_> = std::thread::scope(|scope| {
-        let start = || {
-            AdminGate::open(&Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap())
-                .unwrap()
-        };
+        let start = || AdminGate::open(&Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap()).unwrap();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -166,12 +159,15 @@ fn programs_that_start_at_once_agree_on_the_pepper_and_show_one_admin_token() {
 fn a_new_admin_token_ends_the_old_one() {
     let dir = tempdir().unwrap();
     let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
-    let (_, first) = AdminGate::open(&store, pepper.clone()).unwrap();
-    let (_, second) = AdminGate::renew(&store, pepper.clone()).unwrap();
+    let (open, first) = AdminGate::open(&store, pepper.clone()).unwrap();
+    let second = open.renew(&store).unwrap();
+    assert!(open.admits(second.expose()), "at once");
+    let first = first.unwrap();
+    assert!(!open.admits(first.expose()), "at once");
     let (gate, none) = AdminGate::open(&store, pepper).unwrap();
     assert!(none.is_none());
     assert!(gate.admits(second.expose()));
-    assert!(!gate.admits(first.unwrap().expose()));
+    assert!(!gate.admits(first.expose()));
 }
 
 #[test]
@@ -187,8 +183,7 @@ fn no_secret_is_in_any_file() {
     assert!(recorder.flush());
 
     let bytes = all_bytes(dir.path());
-    let holds =
-        |needle: &str| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+    let holds = |needle: &str| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
     assert!(holds(key.id.as_str()), "the id is there, so this test looks in the right place");
     assert!(!holds(&secret.expose()[12..]));
     assert!(!holds(&token.unwrap().expose()["rladmin-".len()..]));

@@ -34,9 +34,7 @@ fn programs_that_open_a_new_store_at_once_take_turns() {
         std::thread::scope(|scope| {
             for opener in 0..6 {
                 let path = dir.path();
-                scope.spawn(move || {
-                    Store::open(path).unwrap().insert_exchanges(&[record(opener)]).unwrap()
-                });
+                scope.spawn(move || Store::open(path).unwrap().insert_exchanges(&[record(opener)]).unwrap());
             }
         });
         assert_eq!(Store::open(dir.path()).unwrap().counts().unwrap().exchanges, 6);
@@ -56,11 +54,8 @@ fn the_store_of_a_newer_program_is_left_alone() {
 #[test]
 fn a_file_that_is_no_store_is_named_in_the_fault() {
     let dir = tempdir().unwrap();
-    std::fs::write(
-        dir.path().join("roundelay.db"),
-        "not a database, but long enough to be looked at".repeat(30),
-    )
-    .unwrap();
+    std::fs::write(dir.path().join("roundelay.db"), "not a database, but long enough to be looked at".repeat(30))
+        .unwrap();
     let fault = Store::open(dir.path()).unwrap_err().to_string();
     assert!(fault.contains("roundelay.db"), "{fault}");
 }
@@ -92,7 +87,7 @@ fn a_record_comes_back_as_it_went_in() {
     bare.failure = Some("timeout_headers".into());
     bare.attempts.clear();
     let records = [record(1), bare];
-    assert_eq!(store.insert_exchanges(&records).unwrap(), 2);
+    assert_eq!(store.insert_exchanges(&records).unwrap().added, 2);
     for record in records {
         assert_eq!(store.exchange(record.id).unwrap(), Some(record));
     }
@@ -103,10 +98,31 @@ fn a_record_comes_back_as_it_went_in() {
 fn a_record_added_twice_is_there_once_and_counted_once() {
     let dir = tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    assert_eq!(store.insert_exchanges(&[record(1), record(2)]).unwrap(), 2);
-    assert_eq!(store.insert_exchanges(&[record(2), record(3)]).unwrap(), 1);
+    assert_eq!(store.insert_exchanges(&[record(1), record(2)]).unwrap().added, 2);
+    assert_eq!(store.insert_exchanges(&[record(2), record(3)]).unwrap().added, 1);
     assert_eq!(store.counts().unwrap().exchanges, 3);
     assert_eq!(store.newest_exchange().unwrap(), Some(ExchangeId::from_u64(3)));
+}
+
+#[test]
+fn usage_is_added_up_for_what_is_alike_and_no_claim_is_too_large() {
+    let dir = tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let mut records: Vec<_> = (1..=6).map(record).collect();
+    records[0].usage.input = 1_000_000; // not among the latest five
+    records[1].started_at_ms -= 5;
+    (records[3].model, records[3].outcome) = (None, "refused".into());
+    (records[4].usage.output, records[5].usage.output) = (u64::MAX, u64::MAX);
+    store.insert_exchanges(&records).unwrap();
+    let sums = store.usage(5).unwrap();
+    let told: Vec<_> = sums
+        .iter()
+        .map(|sum| (&*sum.outcome, sum.model.as_deref(), sum.exchanges, sum.usage.input, sum.usage.output))
+        .collect();
+    let most = 1 << 40;
+    assert_eq!(told, [("answered", Some("deepseek-chat"), 4, 40, 80 + 2 * most), ("refused", None, 1, 10, 40)]);
+    assert_eq!(sums[0].since_ms, record(2).started_at_ms - 5);
+    assert_eq!((&*sums[0].key, &*sums[0].account), ("k7m2q9xd", "default"));
 }
 
 #[test]
@@ -117,12 +133,7 @@ fn records_are_paged_from_the_newest() {
     store.insert_exchanges(&records).unwrap();
     let page = |limit, before: Option<u64>| -> Vec<u64> {
         let before = before.map(ExchangeId::from_u64);
-        store
-            .recent_exchanges(limit, before)
-            .unwrap()
-            .iter()
-            .map(|record| record.id.as_u64())
-            .collect()
+        store.recent_exchanges(limit, before).unwrap().iter().map(|record| record.id.as_u64()).collect()
     };
     assert_eq!(page(2, None), [5, 4]);
     assert_eq!(page(2, Some(4)), [3, 2]);

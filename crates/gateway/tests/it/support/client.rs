@@ -34,10 +34,12 @@ pub(crate) struct Open {
 impl Request {
     pub(crate) fn new(method: &str, target: &str, body: Option<&Value>) -> Self {
         let body = body.map(Value::to_string).unwrap_or_default();
-        Self {
-            head: format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n"),
-            body,
-        }
+        Self { head: format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"), body }
+    }
+
+    /// A request whose first lines, each with its line end, are these.
+    pub(crate) fn raw(lines: &str) -> Self {
+        Self { head: format!("{lines}connection: close\r\n"), body: String::new() }
     }
 
     pub(crate) fn get(target: &str) -> Self {
@@ -81,8 +83,7 @@ impl Request {
     }
 
     fn open_on<S: Read + Write + Send + 'static>(&self, mut stream: S) -> Open {
-        let request =
-            format!("{}content-length: {}\r\n\r\n{}", self.head, self.body.len(), self.body);
+        let request = format!("{}content-length: {}\r\n\r\n{}", self.head, self.body.len(), self.body);
         // A server that refuses early may close before it has read everything; its answer says why.
         let _ = stream.write_all(request.as_bytes());
         let mut reader: BufReader<Box<dyn Read + Send>> = BufReader::new(Box::new(stream));
@@ -114,8 +115,7 @@ impl Open {
     /// The next piece as the server sent it: a chunk of a chunked body; empty at its end.
     pub(crate) fn piece(&mut self) -> Vec<u8> {
         let length = line(&mut self.reader);
-        let length =
-            usize::from_str_radix(length.trim(), 16).expect("a chunk begins with its length");
+        let length = usize::from_str_radix(length.trim(), 16).expect("a chunk begins with its length");
         let mut piece = vec![0; length];
         self.reader.read_exact(&mut piece).expect("a chunk is whole");
         line(&mut self.reader);

@@ -142,12 +142,16 @@ fn the_files_that_pages_name_are_there() {
 #[test]
 fn every_failure_and_every_code_is_explained() {
     let classes = read("crates/protocol/src/failure/class.rs");
-    let ours = read("crates/gateway/src/exchange/refusal.rs");
+    let ours: String = ["refusal", "refusal/failed", "refusal/unserved"]
+        .map(|file| read(&format!("crates/gateway/src/exchange/{file}.rs")))
+        .iter()
+        .filter_map(|text| text.split("#[cfg(test)]").next())
+        .collect();
     let bad = read("crates/protocol/src/openai/request/bad_request.rs");
     let found = classes
         .split("=> \"")
         .skip(1)
-        .chain(ours.split("#[cfg(test)]").next().unwrap_or_default().split("Some(\"").skip(1))
+        .chain(ours.split("Some(\"").skip(1))
         .chain(bad.split("code: \"").skip(1));
     let words: BTreeSet<&str> =
         found.filter_map(|rest| rest.split('"').next()).filter(|word| *word != "model").collect();
