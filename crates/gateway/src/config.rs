@@ -104,9 +104,7 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, Complai
     let stamp = Stamp::of(path);
     let text = read_file(path).map_err(|fault| {
         let instead = match fault.kind() {
-            io::ErrorKind::NotFound => {
-                Some("name a file with `--config FILE`, or start without one".to_owned())
-            }
+            io::ErrorKind::NotFound => Some("name a file with `--config FILE`, or start without one".to_owned()),
             io::ErrorKind::InvalidData => Some("save it as UTF-8 text".to_owned()),
             _ => None,
         };
@@ -186,11 +184,9 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let settings = routing_settings::read(document.section("routing"));
     let providers = providers::read_all(&document);
     providers::complain_of_own_address(&document, &providers, server.listen);
-    let written: BTreeSet<String> =
-        document.names("providers").into_iter().map(|(name, _)| name).collect();
+    let written: BTreeSet<String> = document.names("providers").into_iter().map(|(name, _)| name).collect();
     if written.is_empty() {
-        let instead =
-            "write `[providers.openai]` with `api_keys = [\"${OPENAI_API_KEY}\"]` below it";
+        let instead = "write `[providers.openai]` with `api_keys = [\"${OPENAI_API_KEY}\"]` below it";
         document.complain("providers", "no provider is configured", Some(instead.to_owned()));
     }
     let mut roster = Roster::new(&providers, written);

@@ -8,7 +8,6 @@ mod text;
 pub use self::{
     log::{LevelSwitch, LogFault, LogGuard, Redactor, init, subscriber},
     metrics::{
-        AttemptEnded, DeploymentView, ExchangeEnded, InFlight, Kind, METRICS, Metric, Metrics,
-        RenderInputs, Tokens,
+        AttemptEnded, DeploymentView, ExchangeEnded, InFlight, Kind, METRICS, Metric, Metrics, RenderInputs, Tokens,
     },
 };

@@ -28,7 +28,6 @@ pub(super) async fn admit(State(desk): State<Arc<Desk>>, request: Request, next:
 fn has_token(desk: &Desk, headers: &HeaderMap) -> bool {
     // Only the header that no browser sends by itself.
     let authorization = headers.get(http::header::AUTHORIZATION).cloned();
-    let headers: HeaderMap =
-        authorization.map(|value| (http::header::AUTHORIZATION, value)).into_iter().collect();
+    let headers: HeaderMap = authorization.map(|value| (http::header::AUTHORIZATION, value)).into_iter().collect();
     presented(&headers).is_ok_and(|token| desk.gate.admits(token))
 }

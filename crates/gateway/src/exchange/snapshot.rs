@@ -183,7 +183,8 @@ fn ready(config: &Config, deployment: &config::Deployment, name: &Arc<str>) -> R
         head.field("user-agent", concat!("roundelay/", env!("CARGO_PKG_VERSION")).as_bytes());
         if let Some(number) = deployment.key {
             let value = HeaderValue::try_from(format!("Bearer {}", provider.api_keys[number].expose()));
-            let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: number + 1 })?;
+            let value =
+                value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: number + 1 })?;
             head.field("authorization", value.as_bytes());
         }
         for (field, value) in &provider.headers {

@@ -22,8 +22,7 @@ impl ExchangeIds {
     pub fn next(&self, unix_ms: u64) -> ExchangeId {
         let first = ExchangeId::from_parts(unix_ms, self.serial(unix_ms)).as_u64();
         let after = |last: u64| first.max(last + 1);
-        let last =
-            self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
         ExchangeId::from_u64(after(last.unwrap_or_else(|last| last)))
     }
 
@@ -45,8 +44,7 @@ mod tests {
     #[test]
     fn names_grow_within_a_millisecond_and_when_the_clock_steps_back() {
         let ids = ExchangeIds::new(None);
-        let names: Vec<ExchangeId> =
-            [NOW, NOW, NOW, NOW + 1, NOW - 5_000, NOW + 1].map(|ms| ids.next(ms)).into();
+        let names: Vec<ExchangeId> = [NOW, NOW, NOW, NOW + 1, NOW - 5_000, NOW + 1].map(|ms| ids.next(ms)).into();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
         assert_eq!(names[0].unix_ms(), NOW);
     }
@@ -62,9 +60,7 @@ mod tests {
         let ids = ExchangeIds::new(None);
         let mut names: Vec<u64> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
-                .map(|_| {
-                    scope.spawn(|| (0..5_000).map(|_| ids.next(NOW).as_u64()).collect::<Vec<_>>())
-                })
+                .map(|_| scope.spawn(|| (0..5_000).map(|_| ids.next(NOW).as_u64()).collect::<Vec<_>>()))
                 .collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });

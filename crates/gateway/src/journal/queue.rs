@@ -135,8 +135,7 @@ impl Queue {
             }
             state.hurry = true;
             self.wake.notify_all();
-            state =
-                self.progress.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.progress.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }

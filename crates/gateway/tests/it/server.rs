@@ -258,7 +258,8 @@ fn a_trickle_is_no_answer_to_a_limit_of_time() {
         });
         let answer = caller.answer().unwrap();
         assert_eq!(answer.status(), "408", "{answer:?}");
-        caller.reader.get_ref().shutdown(Shutdown::Both).unwrap();
+        // The gateway may have closed it already.
+        let _ = caller.reader.get_ref().shutdown(Shutdown::Both);
         dripping.join().unwrap();
     }
 }
