@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
     reason = "processes share no other clock, and this program stands apart from the gateway"
 )]
 pub(crate) fn unix_nanoseconds() -> u64 {
-    let since =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -109,11 +109,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 impl Options {
     /// Direct comes first: it shows what the machine itself can do.
     fn kinds(&self) -> Vec<Kind> {
-        let mut kinds = if self.only.is_empty() {
-            vec![Kind::Direct, Kind::Nginx, Kind::Roundelay]
-        } else {
-            self.only.clone()
-        };
+        let mut kinds =
+            if self.only.is_empty() { vec![Kind::Direct, Kind::Nginx, Kind::Roundelay] } else { self.only.clone() };
         if self.litellm {
             kinds.push(Kind::Litellm);
         }

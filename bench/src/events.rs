@@ -70,15 +70,8 @@ mod tests {
             for part in bytes.chunks(piece) {
                 reader.feed(part, |sent| stamps.push(sent));
             }
-            assert_eq!(
-                stamps,
-                [1_700_000_000_000_000_001, 1_700_000_000_000_000_002],
-                "pieces of {piece}"
-            );
-            assert!(
-                reader.done && reader.error.is_none() && reader.stamped == 2,
-                "pieces of {piece}"
-            );
+            assert_eq!(stamps, [1_700_000_000_000_000_001, 1_700_000_000_000_000_002], "pieces of {piece}");
+            assert!(reader.done && reader.error.is_none() && reader.stamped == 2, "pieces of {piece}");
         }
     }
 

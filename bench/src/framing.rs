@@ -112,8 +112,7 @@ impl Framing {
             if header.name.eq_ignore_ascii_case("transfer-encoding") {
                 framing.chunked = value.to_ascii_lowercase().ends_with("chunked");
             } else if header.name.eq_ignore_ascii_case("content-length") {
-                framing.content_length =
-                    Some(value.parse().map_err(|_| FramingFault::ContentLength)?);
+                framing.content_length = Some(value.parse().map_err(|_| FramingFault::ContentLength)?);
             } else if header.name.eq_ignore_ascii_case("connection") {
                 framing.close = value.eq_ignore_ascii_case("close");
             }
@@ -133,8 +132,7 @@ mod tests {
         assert_eq!((head.status, head.keep_alive, head.length), (200, true, fixed.len() - 3));
         assert_eq!(head.body, BodyDecoder::fixed(3));
 
-        let chunked =
-            b"HTTP/1.1 502 Bad\r\nTransfer-Encoding: Chunked\r\nConnection: close\r\n\r\n";
+        let chunked = b"HTTP/1.1 502 Bad\r\nTransfer-Encoding: Chunked\r\nConnection: close\r\n\r\n";
         let head = parse_response(chunked).unwrap().unwrap();
         assert_eq!((head.status, head.keep_alive), (502, false));
         assert_eq!(head.body, BodyDecoder::chunked());
@@ -154,8 +152,7 @@ mod tests {
 
     #[test]
     fn request_heads_carry_target_and_length() {
-        let head =
-            parse_request(b"POST /v1/x HTTP/1.1\r\nContent-Length: 9\r\n\r\n").unwrap().unwrap();
+        let head = parse_request(b"POST /v1/x HTTP/1.1\r\nContent-Length: 9\r\n\r\n").unwrap().unwrap();
         assert_eq!((head.method.as_str(), head.target.as_str()), ("POST", "/v1/x"));
         assert_eq!(head.body, BodyDecoder::fixed(9));
         let bad = parse_request(b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n");

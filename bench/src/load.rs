@@ -127,16 +127,14 @@ mod tests {
 
     #[test]
     fn a_counted_load_sends_exactly_that_many() {
-        let report =
-            take(&Options { count: Some(37), ..options(upstream::tests::start()) }).unwrap();
+        let report = take(&Options { count: Some(37), ..options(upstream::tests::start()) }).unwrap();
         assert_eq!((report.answered, report.failed), (37, 0));
         assert_eq!(report.latency.unwrap().count, 37);
     }
 
     #[test]
     fn an_open_loop_keeps_its_rate() {
-        let report =
-            take(&Options { rate: Some(500.0), ..options(upstream::tests::start()) }).unwrap();
+        let report = take(&Options { rate: Some(500.0), ..options(upstream::tests::start()) }).unwrap();
         assert_eq!((report.answered, report.failed), (100, 0));
     }
 
@@ -145,8 +143,7 @@ mod tests {
         let target = upstream::tests::start();
         let full = take(&Options { streams: Some(2), ..options(target) }).unwrap();
         assert_eq!((full.failed, full.chunks), (0, full.answered * 50));
-        let paced = take(&Options { streams: Some(2), chunk_rate: Some(200.0), ..options(target) })
-            .unwrap();
+        let paced = take(&Options { streams: Some(2), chunk_rate: Some(200.0), ..options(target) }).unwrap();
         assert_eq!((paced.answered, paced.failed, paced.chunks), (2, 0, 40));
         assert_eq!(paced.chunk_delay.unwrap().count, 40);
     }

@@ -120,10 +120,7 @@ mod tests {
         let body = request_body("p", Some(directions));
         assert_eq!(Directions::find_in(body.as_bytes()), directions);
         assert_eq!(Directions::find_in(b"{}"), Directions { chunks: 16, every: Duration::ZERO });
-        assert_eq!(
-            Directions::find_in(b"chunks="),
-            Directions { chunks: 16, every: Duration::ZERO }
-        );
+        assert_eq!(Directions::find_in(b"chunks="), Directions { chunks: 16, every: Duration::ZERO });
     }
 
     #[test]

@@ -102,13 +102,7 @@ mod tests {
 
     #[test]
     fn spread_is_middle_lowest_highest_in_any_order() {
-        assert_eq!(
-            Spread::of(&[3.0, 1.0, 2.0]),
-            Some(Spread { median: 2.0, lowest: 1.0, highest: 3.0 })
-        );
-        assert_eq!(
-            Spread::of(&[4.0, 1.0]),
-            Some(Spread { median: 2.5, lowest: 1.0, highest: 4.0 })
-        );
+        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, lowest: 1.0, highest: 3.0 }));
+        assert_eq!(Spread::of(&[4.0, 1.0]), Some(Spread { median: 2.5, lowest: 1.0, highest: 4.0 }));
     }
 }

@@ -24,8 +24,7 @@ pub(crate) struct Options {
 /// Serves until the process ends.
 pub(crate) fn run(options: &Options) -> Result<()> {
     clock::sharpen_timers();
-    let listener = TcpListener::bind(options.listen)
-        .map_err(Fault::io(format!("listen on {}", options.listen)))?;
+    let listener = TcpListener::bind(options.listen).map_err(Fault::io(format!("listen on {}", options.listen)))?;
     serve(&listener)
 }
 
@@ -75,10 +74,7 @@ fn converse(mut stream: TcpStream, answer: &[u8]) -> Result<()> {
 }
 
 /// Reads one request; what follows it stays in `buffer`. `None` when the peer closed between requests.
-fn read_request(
-    stream: &mut TcpStream,
-    buffer: &mut Vec<u8>,
-) -> Result<Option<(RequestHead, Vec<u8>)>> {
+fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Option<(RequestHead, Vec<u8>)>> {
     let mut head = loop {
         if let Some(head) = framing::parse_request(buffer)? {
             break head;
@@ -137,10 +133,7 @@ fn write_stream(stream: &TcpStream, directions: Directions) -> std::io::Result<(
             // The instant it was due, not the instant it got out: a reader that blocks us must not hide the delay it causes.
             started.1 + clock::nanoseconds(offset)
         };
-        write_chunk(
-            &mut writer,
-            &[before.as_bytes(), sent.to_string().as_bytes(), after.as_bytes()],
-        )?;
+        write_chunk(&mut writer, &[before.as_bytes(), sent.to_string().as_bytes(), after.as_bytes()])?;
         if !directions.every.is_zero() {
             writer.flush()?;
         }
@@ -160,18 +153,13 @@ fn write_chunk(writer: &mut impl Write, parts: &[&[u8]]) -> std::io::Result<()> 
 
 fn unstreamed_answer() -> Vec<u8> {
     let body = script::answer_body();
-    format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
 }
 
-const STREAM_HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n\
+const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n\
     transfer-encoding: chunked\r\n\r\n";
-const NOT_FOUND: &[u8] =
-    b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 53\r\n\r\n\
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 53\r\n\r\n\
     {\"error\":{\"message\":\"not found\",\"code\":\"not_found\"}} ";
 
 const CONNECTIONS_LIMIT: usize = 8_192;

@@ -67,13 +67,7 @@ pub(super) fn start(kind: Kind, site: &Site, pinned: &Pinned) -> Result<Running>
 }
 
 pub(super) fn direct(site: &Site) -> Running {
-    Running {
-        address: site.upstream,
-        key: "none".to_owned(),
-        model: "m",
-        ready: None,
-        process: None,
-    }
+    Running { address: site.upstream, key: "none".to_owned(), model: "m", ready: None, process: None }
 }
 
 /// Long enough for a start under an instrument that slows it fiftyfold.

@@ -48,36 +48,18 @@ pub(super) struct Row {
     pub(super) has_ratio: bool,
 }
 
-const fn row(
-    metric: Metric,
-    name: &'static str,
-    label: &'static str,
-    decimals: usize,
-    has_ratio: bool,
-) -> Row {
+const fn row(metric: Metric, name: &'static str, label: &'static str, decimals: usize, has_ratio: bool) -> Row {
     Row { metric, name, label, decimals, has_ratio }
 }
 
 pub(super) const ROWS: [Row; 25] = [
     row(Metric::CpuRequest, "request_cpu_us", "CPU µs a request, at peak", 1, true),
     row(Metric::UserRequest, "request_user_us", "  of it user time", 1, true),
-    row(
-        Metric::CpuRequestFixedRate,
-        "request_fixed_rate_cpu_us",
-        "CPU µs a request, at fixed rate",
-        1,
-        true,
-    ),
+    row(Metric::CpuRequestFixedRate, "request_fixed_rate_cpu_us", "CPU µs a request, at fixed rate", 1, true),
     row(Metric::PeakRate, "peak_requests_per_s", "peak, requests/s", 0, true),
     row(Metric::PeakBusy, "peak_core_busy_percent", "  its core busy then, %", 0, false),
     row(Metric::PeakOthers, "peak_core_others_percent", "  its core taken by others, %", 0, false),
-    row(
-        Metric::FixedRate,
-        "fixed_rate_requests_per_s",
-        "fixed rate (peak/3), requests/s",
-        0,
-        false,
-    ),
+    row(Metric::FixedRate, "fixed_rate_requests_per_s", "fixed rate (peak/3), requests/s", 0, false),
     row(Metric::LatencyP50, "latency_p50_us", "latency at fixed rate, p50 µs", 0, false),
     row(Metric::LatencyP99, "latency_p99_us", "latency at fixed rate, p99 µs", 0, false),
     row(Metric::AddedP50, "added_latency_p50_us", "  added to direct, p50 µs", 0, true),
@@ -90,28 +72,10 @@ pub(super) const ROWS: [Row; 25] = [
     row(Metric::CpuChunkFull, "chunk_full_speed_cpu_us", "CPU µs a chunk, full speed", 2, true),
     row(Metric::ChunkRateFull, "full_speed_chunks_per_s", "full speed, chunks/s", 0, true),
     row(Metric::SystemCallsRequest, "request_system_calls", "system calls a request", 2, true),
-    row(
-        Metric::SystemCallsChunk,
-        "chunk_paced_system_calls",
-        "system calls a paced chunk",
-        2,
-        true,
-    ),
-    row(
-        Metric::InstructionsRequest,
-        "request_user_instructions",
-        "user instructions a request",
-        0,
-        true,
-    ),
+    row(Metric::SystemCallsChunk, "chunk_paced_system_calls", "system calls a paced chunk", 2, true),
+    row(Metric::InstructionsRequest, "request_user_instructions", "user instructions a request", 0, true),
     row(Metric::ResidentIdle, "resident_idle_mib", "RSS idle, MiB", 1, true),
-    row(
-        Metric::ResidentStreams,
-        "resident_open_streams_mib",
-        "RSS with streams open, MiB",
-        1,
-        true,
-    ),
+    row(Metric::ResidentStreams, "resident_open_streams_mib", "RSS with streams open, MiB", 1, true),
     row(Metric::MemoryStream, "memory_per_stream_kib", "  KiB a stream", 1, true),
     row(Metric::Ready, "start_to_ready_ms", "start to ready, ms", 0, true),
 ];
@@ -125,11 +89,7 @@ pub(super) struct Figures {
 
 impl Figures {
     /// Keeps what a measurement brought, or why `metrics` could not be taken.
-    pub(super) fn record<const N: usize>(
-        &mut self,
-        metrics: [Metric; N],
-        outcome: Result<[f64; N], Fault>,
-    ) {
+    pub(super) fn record<const N: usize>(&mut self, metrics: [Metric; N], outcome: Result<[f64; N], Fault>) {
         match outcome {
             Ok(values) => {
                 for (metric, value) in metrics.into_iter().zip(values) {
@@ -205,9 +165,7 @@ mod tests {
     #[test]
     fn ratios_compare_medians_of_the_same_run() {
         let mut comparison = Comparison::new(&[Kind::Nginx, Kind::Roundelay], Value::Null);
-        for (kind, rounds) in
-            [(Kind::Nginx, [30.0, 20.0, 25.0]), (Kind::Roundelay, [50.0, 90.0, 10.0])]
-        {
+        for (kind, rounds) in [(Kind::Nginx, [30.0, 20.0, 25.0]), (Kind::Roundelay, [50.0, 90.0, 10.0])] {
             for value in rounds {
                 comparison.figures(kind).record([Metric::CpuRequest], Ok([value]));
             }

@@ -35,18 +35,12 @@ fn processor_counts() -> bool {
 
 fn with_perf(site: &Site, kind: Kind) -> Result<f64> {
     let running = candidate::start(kind, site, &site.candidate)?;
-    let candidate = running
-        .process
-        .as_ref()
-        .ok_or_else(|| Fault::Measurement("there is no process".to_owned()))?;
+    let candidate = running.process.as_ref().ok_or_else(|| Fault::Measurement("there is no process".to_owned()))?;
     site.load(&running, &["--seconds".to_owned(), "1".to_owned()])?;
     let file = site.directory.0.join("perf.txt");
     let ids: Vec<String> = candidate.tree().iter().map(u32::to_string).collect();
     let mut command = Command::new("perf");
-    command
-        .args(["stat", "-x,", "-e", EVENT, "-p", &ids.join(","), "-o"])
-        .arg(&file)
-        .stderr(Stdio::null());
+    command.args(["stat", "-x,", "-e", EVENT, "-p", &ids.join(","), "-o"]).arg(&file).stderr(Stdio::null());
     let mut perf = Process::of(command.spawn().map_err(Fault::io("start perf"))?);
     // perf has no sign of being ready; it attaches within milliseconds, and an idle candidate adds nothing meanwhile.
     clock::sleep(Duration::from_millis(500));
@@ -54,8 +48,7 @@ fn with_perf(site: &Site, kind: Kind) -> Result<f64> {
     site.load(&running, &["--count".to_owned(), count.to_string()])?;
     perf.end("INT", Duration::from_secs(5));
     let text = fs::read_to_string(&file).map_err(Fault::io("read perf's count"))?;
-    let counted = counted_by_perf(&text)
-        .ok_or_else(|| Fault::Measurement("perf counted nothing".to_owned()))?;
+    let counted = counted_by_perf(&text).ok_or_else(|| Fault::Measurement("perf counted nothing".to_owned()))?;
     Ok(counted as f64 / f64::from(count))
 }
 
@@ -92,11 +85,7 @@ fn total(folder: &Path) -> Result<u64> {
     let files = fs::read_dir(folder).map_err(Fault::io("read valgrind's counts"))?.flatten();
     let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
     let total: u64 = texts.filter_map(|text| counted_by_callgrind(&text)).sum();
-    if total == 0 {
-        Err(Fault::Measurement("valgrind counted nothing".to_owned()))
-    } else {
-        Ok(total)
-    }
+    if total == 0 { Err(Fault::Measurement("valgrind counted nothing".to_owned())) } else { Ok(total) }
 }
 
 fn counted_by_callgrind(text: &str) -> Option<u64> {

@@ -18,11 +18,7 @@ pub(super) fn install() -> Result<String> {
         Progress::say("installing litellm[proxy] from PyPI, once; this takes some minutes");
         let python = process::require("python3", "apt-get install python3 python3-venv")?;
         run(Command::new(python).args(["-m", "venv"]).arg(&environment))?;
-        run(Command::new(environment.join("bin/pip")).args([
-            "install",
-            "--quiet",
-            "litellm[proxy]",
-        ]))?;
+        run(Command::new(environment.join("bin/pip")).args(["install", "--quiet", "litellm[proxy]"]))?;
     }
     let question = "import importlib.metadata as m; print('litellm', m.version('litellm'))";
     run(Command::new(environment.join("bin/python")).args(["-c", question]))
@@ -31,16 +27,10 @@ pub(super) fn install() -> Result<String> {
 pub(super) fn start(site: &Site, pinned: &Pinned) -> Result<Running> {
     let address = free_port()?;
     let key = random_key()?;
-    let text =
-        CONFIGURATION.replace("{upstream}", &site.upstream.to_string()).replace("{key}", &key);
+    let text = CONFIGURATION.replace("{upstream}", &site.upstream.to_string()).replace("{key}", &key);
     let file = site.directory.write("litellm.yaml", &text)?;
     let mut command = pinned.command(&environment()?.join("bin/litellm"));
-    command.arg("--config").arg(file).args([
-        "--host",
-        "127.0.0.1",
-        "--port",
-        &address.port().to_string(),
-    ]);
+    command.arg("--config").arg(file).args(["--host", "127.0.0.1", "--port", &address.port().to_string()]);
     // Without this it fetches its price list from the network before it starts.
     command.env("LITELLM_LOCAL_MODEL_COST_MAP", "True").current_dir(&site.directory.0);
     let process = Process::start(command, &site.directory.0.join("litellm.log"))?;
@@ -51,8 +41,7 @@ pub(super) fn start(site: &Site, pinned: &Pinned) -> Result<Running> {
 /// It refuses to start without a key, or with a weak one.
 fn random_key() -> Result<String> {
     let mut bytes = [0_u8; 24];
-    let mut source =
-        File::open("/dev/urandom").map_err(Fault::io("open the system's random source"))?;
+    let mut source = File::open("/dev/urandom").map_err(Fault::io("open the system's random source"))?;
     source.read_exact(&mut bytes).map_err(Fault::io("read the system's random source"))?;
     Ok(bytes.iter().fold("sk-".to_owned(), |key, byte| key + &format!("{byte:02x}")))
 }

@@ -64,8 +64,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn warm_up(&self) -> Result<()> {
         self.load(&self.running, &["--seconds", "1"])?;
-        self.load(&self.running, &["--seconds", "0.2", "--streams", "8", "--chunks", "50"])
-            .map(drop)
+        self.load(&self.running, &["--seconds", "0.2", "--streams", "8", "--chunks", "50"]).map(drop)
     }
 
     fn peak(&self, figures: &mut Figures) {
@@ -75,16 +74,8 @@ impl Bench<'_> {
         if self.kind == Kind::Direct {
             return figures.record([Metric::PeakRate], outcome.map(|(report, _)| [report.rate]));
         }
-        let core = after
-            .zip(before)
-            .map_or(Duration::ZERO, |(after, before)| after.saturating_sub(before));
-        let metrics = [
-            Metric::CpuRequest,
-            Metric::UserRequest,
-            Metric::PeakRate,
-            Metric::PeakBusy,
-            Metric::PeakOthers,
-        ];
+        let core = after.zip(before).map_or(Duration::ZERO, |(after, before)| after.saturating_sub(before));
+        let metrics = [Metric::CpuRequest, Metric::UserRequest, Metric::PeakRate, Metric::PeakBusy, Metric::PeakOthers];
         let values = outcome.map(|(report, cpu)| {
             let percent = |time: Duration| time.as_secs_f64() / report.seconds * 100.0;
             let (busy, others) = (percent(cpu.total()), percent(core.saturating_sub(cpu.total())));
@@ -117,25 +108,16 @@ impl Bench<'_> {
         };
         if self.kind == Kind::Direct {
             let metrics = [Metric::FixedRate, Metric::LatencyP50, Metric::LatencyP99];
-            return figures
-                .record(metrics, take(&self.direct).map(|seen| [rate, seen.p50_us, seen.p99_us]));
+            return figures.record(metrics, take(&self.direct).map(|seen| [rate, seen.p50_us, seen.p99_us]));
         }
         let direct = take(&self.direct);
         let before = self.cpu_time();
         let seen = take(&self.running);
         let cpu = self.cpu_time().since(before);
-        let values =
-            direct.and_then(|direct| seen.map(|seen| (direct, seen))).map(|(direct, seen)| {
-                let [p50, p99] = added(&seen, &direct);
-                [
-                    micros_each(cpu.total(), seen.count as u64),
-                    rate,
-                    seen.p50_us,
-                    seen.p99_us,
-                    p50,
-                    p99,
-                ]
-            });
+        let values = direct.and_then(|direct| seen.map(|seen| (direct, seen))).map(|(direct, seen)| {
+            let [p50, p99] = added(&seen, &direct);
+            [micros_each(cpu.total(), seen.count as u64), rate, seen.p50_us, seen.p99_us, p50, p99]
+        });
         let metrics = [
             Metric::CpuRequestFixedRate,
             Metric::FixedRate,
@@ -149,10 +131,8 @@ impl Bench<'_> {
 
     fn paced_streams(&self, figures: &mut Figures) {
         let rate = chunk_rate(self.kind);
-        let (rate_argument, streams) =
-            (rate.to_string(), (rate / CHUNKS_PER_S_OF_A_STREAM).to_string());
-        let arguments =
-            ["--streams", &streams, "--chunk-rate", &rate_argument, "--seconds", &self.seconds()];
+        let (rate_argument, streams) = (rate.to_string(), (rate / CHUNKS_PER_S_OF_A_STREAM).to_string());
+        let arguments = ["--streams", &streams, "--chunk-rate", &rate_argument, "--seconds", &self.seconds()];
         let delay = |report: Report| {
             // Streams start one after the other, so the mean rate of the whole run is a little lower.
             kept_up(report.chunk_rate, f64::from(rate), "chunks")?;
@@ -182,20 +162,11 @@ impl Bench<'_> {
     fn full_speed_streams(&self, figures: &mut Figures) {
         // Long enough that opening a stream does not count; shorter where a chunk takes a millisecond.
         let chunks = if self.kind == Kind::Litellm { "200" } else { "2000" };
-        let outcome = self.load_and_cpu(&[
-            "--streams",
-            "8",
-            "--chunks",
-            chunks,
-            "--seconds",
-            &self.seconds(),
-        ]);
+        let outcome = self.load_and_cpu(&["--streams", "8", "--chunks", chunks, "--seconds", &self.seconds()]);
         if self.kind == Kind::Direct {
-            return figures
-                .record([Metric::ChunkRateFull], outcome.map(|(report, _)| [report.chunk_rate]));
+            return figures.record([Metric::ChunkRateFull], outcome.map(|(report, _)| [report.chunk_rate]));
         }
-        let values = outcome
-            .map(|(report, cpu)| [micros_each(cpu.total(), report.chunks), report.chunk_rate]);
+        let values = outcome.map(|(report, cpu)| [micros_each(cpu.total(), report.chunks), report.chunk_rate]);
         figures.record([Metric::CpuChunkFull, Metric::ChunkRateFull], values);
     }
 
@@ -216,8 +187,7 @@ impl Bench<'_> {
     }
 
     fn load(&self, running: &Running, arguments: &[&str]) -> Result<Report> {
-        let arguments: Vec<String> =
-            arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         self.site.load(running, &arguments)
     }
 

@@ -8,10 +8,7 @@ use super::site::{Site, free_port};
 use crate::fault::{Fault, Result};
 
 pub(super) fn version() -> Result<String> {
-    let output = Command::new(program()?)
-        .arg("-v")
-        .output()
-        .map_err(Fault::io("ask nginx for its version"))?;
+    let output = Command::new(program()?).arg("-v").output().map_err(Fault::io("ask nginx for its version"))?;
     let text = String::from_utf8_lossy(&output.stderr);
     Ok(text.trim().trim_start_matches("nginx version: ").to_owned())
 }
@@ -25,21 +22,11 @@ pub(super) fn start(site: &Site, pinned: &Pinned) -> Result<Running> {
         .replace("{upstream}", &site.upstream.to_string());
     let file = site.directory.write("nginx.conf", &text)?;
     let mut command = pinned.command(&program()?);
-    command
-        .arg("-p")
-        .arg(&site.directory.0)
-        .arg("-e")
-        .arg(site.directory.0.join("nginx-error.log"));
+    command.arg("-p").arg(&site.directory.0).arg("-e").arg(site.directory.0.join("nginx-error.log"));
     command.arg("-c").arg(file);
     let process = Process::start(command, &site.directory.0.join("nginx.log"))?;
     let ready = process.wait_until_ready(address, None, READY_LIMIT)?;
-    Ok(Running {
-        address,
-        key: "none".to_owned(),
-        model: "m",
-        ready: Some(ready),
-        process: Some(process),
-    })
+    Ok(Running { address, key: "none".to_owned(), model: "m", ready: Some(ready), process: Some(process) })
 }
 
 fn program() -> Result<std::path::PathBuf> {

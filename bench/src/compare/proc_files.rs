@@ -22,10 +22,7 @@ pub(super) struct CpuTime {
 
 impl CpuTime {
     pub(super) fn since(self, before: Self) -> Self {
-        Self {
-            user: self.user.saturating_sub(before.user),
-            system: self.system.saturating_sub(before.system),
-        }
+        Self { user: self.user.saturating_sub(before.user), system: self.system.saturating_sub(before.system) }
     }
 
     pub(super) fn total(self) -> Duration {
@@ -40,15 +37,13 @@ pub(super) fn all_ids() -> impl Iterator<Item = u32> {
 
 /// Time for which programs, or other guests of the host, had `core`; interrupts are left out.
 pub(super) fn core_time(core: usize) -> Option<Duration> {
-    core_ticks(&fs::read_to_string("/proc/stat").ok()?, core)
-        .map(|ticks| tick().mul_f64(ticks as f64))
+    core_ticks(&fs::read_to_string("/proc/stat").ok()?, core).map(|ticks| tick().mul_f64(ticks as f64))
 }
 
 fn core_ticks(text: &str, core: usize) -> Option<u64> {
     let name = format!("cpu{core}");
     let line = text.lines().find(|line| line.split_whitespace().next() == Some(&name))?;
-    let fields: Vec<u64> =
-        line.split_whitespace().skip(1).map_while(|field| field.parse().ok()).collect();
+    let fields: Vec<u64> = line.split_whitespace().skip(1).map_while(|field| field.parse().ok()).collect();
     // User, nice, system, and what the host gave to others.
     [0, 1, 2, 7].into_iter().map(|field| fields.get(field)).sum()
 }
@@ -91,8 +86,7 @@ mod tests {
 
     #[test]
     fn a_core_is_busy_with_programs_and_stolen_time() {
-        let text =
-            "cpu  9 9 9 9 9 9 9 9 0 0\ncpu1 1 2 4 800 900 16 32 8 0 0\ncpu10 5 5 5 5 5 5 5 5 0 0\n";
+        let text = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu1 1 2 4 800 900 16 32 8 0 0\ncpu10 5 5 5 5 5 5 5 5 0 0\n";
         assert_eq!(core_ticks(text, 1), Some(15));
         assert_eq!(core_ticks(text, 10), Some(20));
         assert_eq!(core_ticks(text, 2), None);

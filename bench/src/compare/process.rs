@@ -20,8 +20,7 @@ pub(super) struct Pinned {
 
 impl Pinned {
     pub(super) fn to(core: usize) -> Result<Self> {
-        let mut prefix: Vec<String> =
-            ["taskset", "-c", &core.to_string()].map(str::to_owned).into();
+        let mut prefix: Vec<String> = ["taskset", "-c", &core.to_string()].map(str::to_owned).into();
         if proc_files::soft_limit_of_open_files() < OPEN_FILES {
             require("prlimit", "it is in the Debian package util-linux")?;
             // Only the soft limit: the hard one is not ours to change.
@@ -50,10 +49,7 @@ pub(super) fn move_this_program_to(core: usize) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    Err(Fault::Measurement(format!(
-        "core {core} cannot be used: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    )))
+    Err(Fault::Measurement(format!("core {core} cannot be used: {}", String::from_utf8_lossy(&output.stderr).trim())))
 }
 
 /// A child process, ended with its children when dropped.
@@ -93,26 +89,16 @@ impl Process {
             if answers(address, path) {
                 return Ok(self.started.elapsed());
             }
-            if fs::read_to_string(format!("/proc/{}/stat", self.id()))
-                .map_or(true, |stat| stat.contains(") Z "))
-            {
-                return Err(Fault::Measurement(format!(
-                    "ended before it was ready{}",
-                    self.last_words()
-                )));
+            if fs::read_to_string(format!("/proc/{}/stat", self.id())).map_or(true, |stat| stat.contains(") Z ")) {
+                return Err(Fault::Measurement(format!("ended before it was ready{}", self.last_words())));
             }
             clock::sleep(Duration::from_millis(1));
         }
-        Err(Fault::Measurement(format!(
-            "not ready within {} s{}",
-            limit.as_secs(),
-            self.last_words()
-        )))
+        Err(Fault::Measurement(format!("not ready within {} s{}", limit.as_secs(), self.last_words())))
     }
 
     fn last_words(&self) -> String {
-        let text =
-            self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
+        let text = self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
         let lines: Vec<&str> = text.trim().lines().collect();
         match lines.as_slice() {
             [] => String::new(),
@@ -128,11 +114,7 @@ impl Process {
         loop {
             let before = tree.len();
             tree.extend(
-                parents
-                    .iter()
-                    .filter(|(_, parent)| tree.contains(parent))
-                    .map(|(id, _)| *id)
-                    .collect::<Vec<_>>(),
+                parents.iter().filter(|(_, parent)| tree.contains(parent)).map(|(id, _)| *id).collect::<Vec<_>>(),
             );
             if tree.len() == before {
                 return tree.into_iter().collect();
@@ -192,10 +174,8 @@ impl Process {
             clock::sleep(Duration::from_millis(5));
         }
         let root = self.id();
-        let left: Vec<u32> = tree
-            .into_iter()
-            .filter(|id| Stat::read(*id).is_some() && !(ended && *id == root))
-            .collect();
+        let left: Vec<u32> =
+            tree.into_iter().filter(|id| Stat::read(*id).is_some() && !(ended && *id == root)).collect();
         if !left.is_empty() {
             send_signal("KILL", &left);
         }
@@ -239,14 +219,12 @@ fn answers(address: SocketAddr, path: Option<&str>) -> bool {
 /// Finds `program` in `PATH` or in the folders of system programs that a user's `PATH` often leaves out.
 pub(super) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders =
-        std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 pub(super) fn require(program: &str, remedy: &str) -> Result<PathBuf> {
-    find(program)
-        .ok_or_else(|| Fault::Absent { program: program.to_owned(), remedy: remedy.to_owned() })
+    find(program).ok_or_else(|| Fault::Absent { program: program.to_owned(), remedy: remedy.to_owned() })
 }
 
 const OPEN_FILES: u64 = 16_384;
@@ -267,9 +245,7 @@ mod tests {
         let tree = process.tree();
         assert_eq!(tree.len(), 2);
         process.end("TERM", Duration::from_secs(5));
-        let lives = |id: u32| {
-            fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-        };
+        let lives = |id: u32| fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
         while tree.iter().any(|id| lives(*id)) {
             assert!(asked.elapsed() < Duration::from_secs(10), "a child is still there");
             std::thread::yield_now();

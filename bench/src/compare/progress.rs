@@ -43,8 +43,7 @@ impl Progress {
     fn begin(&mut self, stage: String, kind: Kind) {
         // A round takes the candidates in its own order.
         let at = self.ahead.iter().position(|(ahead, _)| *ahead == kind);
-        self.stage_seconds =
-            at.and_then(|at| self.ahead.remove(at)).map_or(0.0, |(_, seconds)| seconds);
+        self.stage_seconds = at.and_then(|at| self.ahead.remove(at)).map_or(0.0, |(_, seconds)| seconds);
         self.stage = stage;
         self.stage_began = Instant::now();
     }
@@ -104,11 +103,9 @@ mod tests {
 
     #[test]
     fn what_is_left_shrinks_by_stages_begun_and_candidates_left_out() {
-        let ahead =
-            VecDeque::from([(Kind::Direct, 10.0), (Kind::Nginx, 20.0), (Kind::Roundelay, 40.0)]);
+        let ahead = VecDeque::from([(Kind::Direct, 10.0), (Kind::Nginx, 20.0), (Kind::Roundelay, 40.0)]);
         let stage_began = Instant::now();
-        let mut progress =
-            Progress { ahead, stage: String::new(), stage_seconds: 0.0, stage_began, rounds: 1 };
+        let mut progress = Progress { ahead, stage: String::new(), stage_seconds: 0.0, stage_began, rounds: 1 };
         assert_eq!(progress.left(), Duration::from_secs(70));
         progress.drop_candidate(Kind::Roundelay, &"absent");
         assert_eq!(progress.left(), Duration::from_secs(30));

@@ -17,19 +17,15 @@ pub(super) fn print(comparison: &Comparison) -> Result<()> {
 }
 
 pub(super) fn write_json(comparison: &Comparison, path: &Path) -> Result<()> {
-    let text = serde_json::to_string_pretty(&json(comparison))
-        .expect("numbers and strings are always JSON");
+    let text = serde_json::to_string_pretty(&json(comparison)).expect("numbers and strings are always JSON");
     fs::write(path, text + "\n").map_err(Fault::io(format!("write {}", path.display())))
 }
 
 fn table(comparison: &Comparison) -> String {
     let mut notes = Notes::default();
     let kinds: Vec<Kind> = comparison.candidates.keys().copied().collect();
-    let compared: Vec<Kind> = kinds
-        .iter()
-        .copied()
-        .filter(|kind| matches!(kind, Kind::Roundelay | Kind::Litellm))
-        .collect();
+    let compared: Vec<Kind> =
+        kinds.iter().copied().filter(|kind| matches!(kind, Kind::Roundelay | Kind::Litellm)).collect();
     let mut lines = vec![
         [String::new()]
             .into_iter()
@@ -41,9 +37,7 @@ fn table(comparison: &Comparison) -> String {
         let mut line = vec![row.label.to_owned()];
         line.extend(kinds.iter().map(|kind| cell(comparison, *kind, row, &mut notes)));
         line.extend(compared.iter().map(|kind| {
-            comparison
-                .ratio_to_nginx(*kind, row)
-                .map_or_else(String::new, |ratio| format!("{ratio:.2}×"))
+            comparison.ratio_to_nginx(*kind, row).map_or_else(String::new, |ratio| format!("{ratio:.2}×"))
         }));
         lines.push(line);
     }
@@ -63,9 +57,7 @@ fn table(comparison: &Comparison) -> String {
 
 fn cell(comparison: &Comparison, kind: Kind, row: &Row, notes: &mut Notes) -> String {
     let figures = &comparison.candidates[&kind];
-    let mark = figures
-        .remark_on(row.metric)
-        .map_or_else(String::new, |why| notes.mark(&format!("{kind}: {why}")));
+    let mark = figures.remark_on(row.metric).map_or_else(String::new, |why| notes.mark(&format!("{kind}: {why}")));
     let decimals = row.decimals;
     match figures.spread(row.metric) {
         None if mark.is_empty() => "–".to_owned(),
@@ -73,10 +65,9 @@ fn cell(comparison: &Comparison, kind: Kind, row: &Row, notes: &mut Notes) -> St
         Some(spread) if figures.rounds(row.metric).len() == 1 => {
             format!("{:.decimals$}{mark}", spread.median)
         }
-        Some(spread) => format!(
-            "{:.decimals$} ({:.decimals$}–{:.decimals$}){mark}",
-            spread.median, spread.lowest, spread.highest
-        ),
+        Some(spread) => {
+            format!("{:.decimals$} ({:.decimals$}–{:.decimals$}){mark}", spread.median, spread.lowest, spread.highest)
+        }
     }
 }
 
@@ -96,16 +87,14 @@ impl Notes {
 
 fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
-    let width =
-        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for line in lines {
-        let cells =
-            line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-                0 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            });
+        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
     }
@@ -113,11 +102,8 @@ fn aligned(lines: &[Vec<String>]) -> String {
 }
 
 fn json(comparison: &Comparison) -> Value {
-    let candidates: Map<String, Value> = comparison
-        .candidates
-        .keys()
-        .map(|kind| (kind.to_string(), candidate(comparison, *kind)))
-        .collect();
+    let candidates: Map<String, Value> =
+        comparison.candidates.keys().map(|kind| (kind.to_string(), candidate(comparison, *kind))).collect();
     let mut all = comparison.conditions.clone();
     all["candidates"] = candidates.into();
     all
@@ -157,9 +143,7 @@ mod tests {
 
     fn comparison() -> Comparison {
         let mut comparison = Comparison::new(&[Kind::Nginx, Kind::Roundelay], json!({}));
-        for (kind, rounds) in
-            [(Kind::Nginx, [20.0, 21.0, 25.0]), (Kind::Roundelay, [40.0, 42.0, 44.0])]
-        {
+        for (kind, rounds) in [(Kind::Nginx, [20.0, 21.0, 25.0]), (Kind::Roundelay, [40.0, 42.0, 44.0])] {
             for value in rounds {
                 comparison.figures(kind).record([Metric::CpuRequest], Ok([value]));
             }
@@ -173,11 +157,7 @@ mod tests {
     fn the_table_shows_medians_spreads_ratios_and_reasons() {
         let text = table(&comparison());
         let row = text.lines().find(|line| line.starts_with("CPU µs a request, at peak")).unwrap();
-        assert!(
-            row.contains("21.0 (20.0–25.0)")
-                && row.contains("42.0 (40.0–44.0)")
-                && row.ends_with("2.00×")
-        );
+        assert!(row.contains("21.0 (20.0–25.0)") && row.contains("42.0 (40.0–44.0)") && row.ends_with("2.00×"));
         assert!(text.contains("[1] nginx: no counter"));
     }
 
@@ -187,9 +167,6 @@ mod tests {
         let roundelay = &value["candidates"]["roundelay"];
         assert_eq!(roundelay["figures"]["request_cpu_us"]["rounds"], json!([40.0, 42.0, 44.0]));
         assert_eq!(roundelay["ratio_to_nginx"]["request_cpu_us"], 2.0);
-        assert_eq!(
-            value["candidates"]["nginx"]["remarks"]["request_user_instructions"],
-            "no counter"
-        );
+        assert_eq!(value["candidates"]["nginx"]["remarks"]["request_user_instructions"], "no counter");
     }
 }

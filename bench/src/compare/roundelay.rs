@@ -29,11 +29,7 @@ pub(super) fn start(site: &Site, pinned: &Pinned) -> Result<Running> {
     let program = program(site)?;
 
     let mut create = Command::new(&program);
-    create
-        .args(["keys", "create", "--name", "bench", "--json", "--config"])
-        .arg(&file)
-        .arg("--data")
-        .arg(&data);
+    create.args(["keys", "create", "--name", "bench", "--json", "--config"]).arg(&file).arg("--data").arg(&data);
     let created = run(&mut create)?;
     let Created { key } = serde_json::from_str(&created)
         .map_err(|fault| Fault::Measurement(format!("keys create printed no JSON: {fault}")))?;

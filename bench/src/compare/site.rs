@@ -88,9 +88,7 @@ impl Site {
         let process = Process::of(child);
         let mut line = String::new();
         // The load generator speaks within its own limit of a minute, or ends, which closes the pipe.
-        BufReader::new(output)
-            .read_line(&mut line)
-            .map_err(Fault::io("read the load generator's report"))?;
+        BufReader::new(output).read_line(&mut line).map_err(Fault::io("read the load generator's report"))?;
         let held: Held = parse(line.as_bytes(), b"")?;
         if held.open == self.open_streams {
             return Ok(Holding { _input: input, _process: process });

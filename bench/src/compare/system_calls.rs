@@ -31,10 +31,7 @@ pub(super) fn count(site: &Site, kind: Kind, figures: &mut Figures, progress: &m
 /// A counted load, and paced streams at a rate that a traced process still keeps up with.
 fn loads(kind: Kind) -> (Vec<String>, Vec<String>) {
     let (count, rate) = if kind == Kind::Litellm { ("200", "100") } else { ("10000", "1000") };
-    (
-        strings(&["--count", count]),
-        strings(&["--streams", "10", "--chunk-rate", rate, "--seconds", "3"]),
-    )
+    (strings(&["--count", count]), strings(&["--streams", "10", "--chunk-rate", rate, "--seconds", "3"]))
 }
 
 fn strings(arguments: &[&str]) -> Vec<String> {
@@ -43,17 +40,14 @@ fn strings(arguments: &[&str]) -> Vec<String> {
 
 fn calls(site: &Site, running: &Running, load: &[String]) -> Result<(f64, crate::load::Report)> {
     let file = site.directory.0.join("strace.txt");
-    let candidate = running
-        .process
-        .as_ref()
-        .ok_or_else(|| Fault::Measurement("there is no process to trace".to_owned()))?;
+    let candidate =
+        running.process.as_ref().ok_or_else(|| Fault::Measurement("there is no process to trace".to_owned()))?;
     let mut strace = attach(candidate, &file)?;
     let report = site.load(running, load)?;
     // Interrupted, strace lets go of the processes and writes its table.
     strace.end("INT", Duration::from_secs(10));
     let table = fs::read_to_string(&file).map_err(Fault::io("read strace's table"))?;
-    let total =
-        total(&table).ok_or_else(|| Fault::Measurement("strace wrote no total".to_owned()))?;
+    let total = total(&table).ok_or_else(|| Fault::Measurement("strace wrote no total".to_owned()))?;
     Ok((total as f64, report))
 }
 
@@ -69,9 +63,7 @@ fn attach(candidate: &Process, file: &Path) -> Result<Process> {
     let asked = Instant::now();
     while !tree.iter().all(|id| is_traced(*id)) {
         if asked.elapsed() > Duration::from_secs(5) {
-            return Err(Fault::Measurement(
-                "strace may not attach here (ptrace is not permitted)".to_owned(),
-            ));
+            return Err(Fault::Measurement("strace may not attach here (ptrace is not permitted)".to_owned()));
         }
         clock::sleep(Duration::from_millis(5));
     }
@@ -81,14 +73,9 @@ fn attach(candidate: &Process, file: &Path) -> Result<Process> {
 /// Whether every thread of `id` has a tracer.
 fn is_traced(id: u32) -> bool {
     let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
-    threads.map(|thread| fs::read_to_string(thread.path().join("status")).unwrap_or_default()).all(
-        |status| {
-            status
-                .lines()
-                .find_map(|line| line.strip_prefix("TracerPid:"))
-                .is_none_or(|tracer| tracer.trim() != "0")
-        },
-    )
+    threads.map(|thread| fs::read_to_string(thread.path().join("status")).unwrap_or_default()).all(|status| {
+        status.lines().find_map(|line| line.strip_prefix("TracerPid:")).is_none_or(|tracer| tracer.trim() != "0")
+    })
 }
 
 /// The number of calls in the last row of strace's table: share, seconds, µs a call, calls, and errors where there were any.

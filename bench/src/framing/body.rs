@@ -39,11 +39,7 @@ impl BodyDecoder {
     }
 
     /// Passes the payload in `input` to `sink` and returns how many bytes belonged to this body.
-    pub(crate) fn feed(
-        &mut self,
-        input: &[u8],
-        mut sink: impl FnMut(&[u8]),
-    ) -> Result<usize, FramingFault> {
+    pub(crate) fn feed(&mut self, input: &[u8], mut sink: impl FnMut(&[u8])) -> Result<usize, FramingFault> {
         let mut at = 0;
         while at < input.len() && !self.is_whole() {
             at += self.step(&input[at..], &mut sink)?;
@@ -85,9 +81,7 @@ impl BodyDecoder {
                 let left = left - taken as u64;
                 (taken, if left == 0 { State::ChunkEnd } else { State::Chunk { left } })
             }
-            State::Size { value, digits, extension } => {
-                (1, size_byte(first, value, digits, extension)?)
-            }
+            State::Size { value, digits, extension } => (1, size_byte(first, value, digits, extension)?),
             State::ChunkEnd => match first {
                 b'\r' => (1, State::ChunkEnd),
                 b'\n' => (1, SIZE),
@@ -134,11 +128,7 @@ mod tests {
 
     /// Feeds `bytes` in pieces of every size; the payload, and what was left over, must not depend on the cuts.
     #[track_caller]
-    fn check(
-        decoder: fn() -> BodyDecoder,
-        bytes: &str,
-        expected: Result<(&str, &str), FramingFault>,
-    ) {
+    fn check(decoder: fn() -> BodyDecoder, bytes: &str, expected: Result<(&str, &str), FramingFault>) {
         for piece in 1..=bytes.len() {
             let outcome = decode(decoder(), bytes.as_bytes(), piece);
             let expected = expected.map(|(body, rest)| (body.as_bytes().to_vec(), rest.len()));
@@ -146,11 +136,7 @@ mod tests {
         }
     }
 
-    fn decode(
-        mut decoder: BodyDecoder,
-        bytes: &[u8],
-        piece: usize,
-    ) -> Result<(Vec<u8>, usize), FramingFault> {
+    fn decode(mut decoder: BodyDecoder, bytes: &[u8], piece: usize) -> Result<(Vec<u8>, usize), FramingFault> {
         let (mut body, mut consumed) = (Vec::new(), 0);
         for part in bytes.chunks(piece) {
             consumed += decoder.feed(part, |payload| body.extend_from_slice(payload))?;
@@ -168,11 +154,7 @@ mod tests {
         check(|| BodyDecoder::fixed(0), "next", Ok(("", "next")));
         check(BodyDecoder::until_close, "anything", Ok(("anything", "")));
         check(BodyDecoder::chunked, "5\r\nhello\r\n0\r\n\r\nHTTP", Ok(("hello", "HTTP")));
-        check(
-            BodyDecoder::chunked,
-            "A;x=y\r\n0123456789\r\n1\r\n!\r\n0\r\n\r\n",
-            Ok(("0123456789!", "")),
-        );
+        check(BodyDecoder::chunked, "A;x=y\r\n0123456789\r\n1\r\n!\r\n0\r\n\r\n", Ok(("0123456789!", "")));
         check(BodyDecoder::chunked, "0\r\ntrailer: 1\r\nother: 2\r\n\r\nrest", Ok(("", "rest")));
     }
 

@@ -47,11 +47,7 @@ impl Connection {
         Ok(stream)
     }
 
-    fn read_answer(
-        &mut self,
-        stream: &mut TcpStream,
-        mut on_payload: impl FnMut(&[u8]),
-    ) -> Result<bool> {
+    fn read_answer(&mut self, stream: &mut TcpStream, mut on_payload: impl FnMut(&[u8])) -> Result<bool> {
         let mut head = self.read_head(stream)?;
         let mut wrong = Vec::new();
         let status = head.status;
@@ -59,9 +55,7 @@ impl Connection {
             if status == 200 {
                 on_payload(payload);
             } else {
-                wrong.extend_from_slice(
-                    &payload[..payload.len().min(ERROR_TEXT_BYTES - wrong.len())],
-                );
+                wrong.extend_from_slice(&payload[..payload.len().min(ERROR_TEXT_BYTES - wrong.len())]);
             }
         };
         let used = head.body.feed(&self.received, &mut sink)?;

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Options, connection::Connection, print_json, streams::read_stream, threads::STACK_BYTES,
-};
+use super::{Options, connection::Connection, print_json, streams::read_stream, threads::STACK_BYTES};
 use crate::clock;
 use crate::fault::{Fault, Result};
 use crate::script::{self, Directions};
@@ -37,9 +35,7 @@ pub(crate) fn run(options: &Options, streams: usize) -> Result<()> {
     let start = Instant::now();
     for number in 0..streams {
         // A thousand connections in one instant would measure the listen queue.
-        clock::sleep_until(
-            start + START_EVERY.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX)),
-        );
+        clock::sleep_until(start + START_EVERY.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX)));
         let target = options.target;
         thread::Builder::new()
             .stack_size(STACK_BYTES)

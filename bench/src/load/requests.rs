@@ -83,10 +83,7 @@ impl Plan {
         if number >= self.count {
             return None;
         }
-        Some(
-            self.rate
-                .map_or(now, |rate| self.start + Duration::from_secs_f64(number as f64 / rate)),
-        )
+        Some(self.rate.map_or(now, |rate| self.start + Duration::from_secs_f64(number as f64 / rate)))
     }
 }
 

@@ -24,17 +24,12 @@ pub(crate) fn run(options: &Options, streams: usize, duration: Duration) -> Resu
     // Every thread is asleep before the first stream starts.
     let start = Instant::now() + SETTLE;
     let stream = |number: usize| {
-        clock::sleep_until(
-            start + directions.every.mul_f64((number * stride) as f64 / streams as f64),
-        );
+        clock::sleep_until(start + directions.every.mul_f64((number * stride) as f64 / streams as f64));
         let mut connection = Connection::new(options.target);
         let mut tally = Tally::default();
         loop {
             tally.take(&mut connection, &request, directions);
-            if !directions.every.is_zero()
-                || start.elapsed() >= duration
-                || tally.first_failure.is_some()
-            {
+            if !directions.every.is_zero() || start.elapsed() >= duration || tally.first_failure.is_some() {
                 return tally;
             }
         }
@@ -48,9 +43,7 @@ pub(crate) fn run(options: &Options, streams: usize, duration: Duration) -> Resu
 /// An interval has a slot for each stream. Coprime to their number, every slot is taken once, so chunks are due one by one and not in
 /// bursts; larger than one, opening a stream is over before the next one starts.
 fn stride(streams: usize) -> usize {
-    (SLOTS_APART..)
-        .find(|stride| gcd(*stride, streams) == 1)
-        .expect("some prime does not divide it")
+    (SLOTS_APART..).find(|stride| gcd(*stride, streams) == 1).expect("some prime does not divide it")
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -58,11 +51,7 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 /// Reads one stream to its terminal and returns its stamped chunks; `on_chunk` sees each chunk's delay in nanoseconds.
-pub(super) fn read_stream(
-    connection: &mut Connection,
-    request: &[u8],
-    mut on_chunk: impl FnMut(u64),
-) -> Result<u64> {
+pub(super) fn read_stream(connection: &mut Connection, request: &[u8], mut on_chunk: impl FnMut(u64)) -> Result<u64> {
     let mut reader = EventReader::default();
     connection.exchange(request, |payload| {
         let now = clock::unix_nanoseconds();
@@ -97,9 +86,7 @@ impl Tally {
         });
         let outcome = outcome.and_then(|chunks| match chunks {
             chunks if chunks == directions.chunks => Ok(chunks),
-            chunks => {
-                Err(Fault::Answer(format!("{chunks} of {} chunks arrived", directions.chunks)))
-            }
+            chunks => Err(Fault::Answer(format!("{chunks} of {} chunks arrived", directions.chunks))),
         });
         match outcome {
             Ok(chunks) => {
@@ -140,8 +127,7 @@ mod tests {
     #[test]
     fn every_stream_has_its_own_slot_of_the_interval() {
         for streams in [1, 2, 7, 10, 100, 210, 1_000] {
-            let mut slots: Vec<usize> =
-                (0..streams).map(|number| number * stride(streams) % streams).collect();
+            let mut slots: Vec<usize> = (0..streams).map(|number| number * stride(streams) % streams).collect();
             slots.sort_unstable();
             assert_eq!(slots, (0..streams).collect::<Vec<_>>());
         }

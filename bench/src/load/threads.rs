@@ -18,9 +18,6 @@ pub(super) fn run_each<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) 
                 .map_err(Fault::io("start a thread for a connection"))
         };
         let threads: Vec<_> = (0..count).map(start).collect::<Result<_>>()?;
-        Ok(threads
-            .into_iter()
-            .map(|thread| thread.join().expect("a connection does not panic"))
-            .collect())
+        Ok(threads.into_iter().map(|thread| thread.join().expect("a connection does not panic")).collect())
     })
 }

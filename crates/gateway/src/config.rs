@@ -75,8 +75,10 @@ pub struct Config {
 /// Where a configuration came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file, or a text that was given this name.
+    /// A file.
     File(PathBuf),
+    /// A text that was given this name; there is nothing to read again.
+    Text(String),
     /// The environment variables of these providers.
     Environment(Vec<&'static str>),
 }
@@ -127,7 +129,7 @@ pub fn parse(text: &str, file: &str, environment: Environment<'_>) -> Result<Con
     let config = read(&reading);
     let (mut config, warnings) = reading.conclude(config)?;
     config.warnings = warnings;
-    config.source = Source::File(file.into());
+    config.source = Source::Text(file.to_owned());
     Ok(config)
 }
 
@@ -204,7 +206,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         routing: settings,
         log,
         warnings: Vec::new(),
-        source: Source::File(PathBuf::new()),
+        source: Source::Text(String::new()),
         stamp: None,
     })
 }

@@ -105,11 +105,7 @@ fn run(worker: Arc<Worker>, listener: TcpListener, stop: watch::Receiver<bool>) 
     });
 }
 
-async fn accept(
-    worker: &Arc<Worker>,
-    listener: TcpListener,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn accept(worker: &Arc<Worker>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime with a reactor runs here");
     loop {
         let accepted = tokio::select! {

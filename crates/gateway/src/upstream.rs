@@ -126,11 +126,7 @@ impl Upstream {
     }
 
     /// An idle connection if there is a live one, else a new one.
-    async fn connection(
-        &self,
-        endpoint: &Endpoint,
-        timers: DispatchTimers,
-    ) -> Result<(Stream, bool), DispatchFault> {
+    async fn connection(&self, endpoint: &Endpoint, timers: DispatchTimers) -> Result<(Stream, bool), DispatchFault> {
         if let Some(stream) = self.idle.take(endpoint.origin()) {
             return Ok((stream, true));
         }

@@ -27,12 +27,7 @@ pub struct Purse {
 impl Purse {
     /// A purse with that balance and nothing held.
     pub fn new(account: AccountId, kind: AccountKind, balance: Money) -> Arc<Self> {
-        Arc::new(Self {
-            account,
-            kind,
-            available_nano: AtomicI64::new(balance.nano()),
-            open_holds: AtomicU64::new(0),
-        })
+        Arc::new(Self { account, kind, available_nano: AtomicI64::new(balance.nano()), open_holds: AtomicU64::new(0) })
     }
 
     /// Whose it is.
@@ -75,18 +70,14 @@ impl Purse {
         self.available_nano
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, after)
             .map(drop)
-            .map_err(|available| HoldRefusal::Insufficient {
-                available: Money::from_nano(available),
-                wanted: amount,
-            })
+            .map_err(|available| HoldRefusal::Insufficient { available: Money::from_nano(available), wanted: amount })
     }
 
     /// Gives back, or takes more when negative. A number that cannot be written stays at its end of the range: what
     /// happened upstream has happened, and must not be forgotten by wrapping round.
     fn give(&self, amount_nano: i64) {
         let after = |available: i64| Some(available.saturating_add(amount_nano));
-        let _always_some =
-            self.available_nano.fetch_update(Ordering::AcqRel, Ordering::Acquire, after);
+        let _always_some = self.available_nano.fetch_update(Ordering::AcqRel, Ordering::Acquire, after);
     }
 }
 

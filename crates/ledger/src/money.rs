@@ -82,8 +82,7 @@ impl FromStr for Money {
             None => (false, text),
         };
         let (whole, places) = digits.split_once('.').unwrap_or((digits, "0"));
-        let decimal =
-            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let decimal = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         if !decimal(whole) || !decimal(places) {
             return Err(BadMoney::NotADecimal);
         }

@@ -22,12 +22,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(
-        gateway: Arc<Gateway>,
-        store: Store,
-        gate: AdminGate,
-        reload: Arc<dyn Reload>,
-    ) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, store: Store, gate: AdminGate, reload: Arc<dyn Reload>) -> Self {
         Self { gateway, store, gate, reload, journal: Mutex::default(), draining: OnceLock::new() }
     }
 

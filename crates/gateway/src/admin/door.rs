@@ -24,8 +24,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
         Ok(listener)
     });
     bound.map_err(|fault| {
-        let advice =
-            "is another gateway running there? `server.admin` in the configuration moves it";
+        let advice = "is another gateway running there? `server.admin` in the configuration moves it";
         io::Error::new(fault.kind(), format!("cannot listen on {address}: {fault}; {advice}"))
     })
 }
@@ -159,10 +158,7 @@ mod tests {
         let clients = async {
             for said in ["", "GET /healthz HTTP/1.1\r\n", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
                 let kept = kept(address, said).await;
-                assert!(
-                    kept <= HEAD_TIMEOUT + Duration::from_secs(1),
-                    "{said:?} kept it for {kept:?}"
-                );
+                assert!(kept <= HEAD_TIMEOUT + Duration::from_secs(1), "{said:?} kept it for {kept:?}");
             }
             end.send_replace(true);
         };

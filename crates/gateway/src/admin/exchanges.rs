@@ -23,10 +23,7 @@ use crate::store::{Record, Store};
 pub fn one(store: &Store, id: &str) -> Result<Value, Fault> {
     let name = name(id)?;
     let record = store.exchange(name)?;
-    record
-        .as_ref()
-        .map(as_json)
-        .ok_or_else(|| Fault::not_found(format!("no exchange `{name}` is recorded here")))
+    record.as_ref().map(as_json).ok_or_else(|| Fault::not_found(format!("no exchange `{name}` is recorded here")))
 }
 
 /// At most `limit` (1 to 1,000) records, newest first, older than `before` where it is given.
@@ -42,8 +39,7 @@ pub fn recent(store: &Store, limit: usize, before: Option<&str>) -> Result<Value
 }
 
 fn name(id: &str) -> Result<ExchangeId, Fault> {
-    id.parse()
-        .map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))
+    id.parse().map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))
 }
 
 fn as_json(record: &Record) -> Value {
@@ -63,10 +59,7 @@ fn default_limit() -> usize {
     50
 }
 
-pub(super) async fn get_recent(
-    State(desk): State<Arc<Desk>>,
-    page: Result<Query<Page>, QueryRejection>,
-) -> Answer {
+pub(super) async fn get_recent(State(desk): State<Arc<Desk>>, page: Result<Query<Page>, QueryRejection>) -> Answer {
     let Query(page) = page.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();

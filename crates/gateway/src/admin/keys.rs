@@ -65,8 +65,7 @@ pub fn revoke(keys: &Keys, id: &str, now: i64) -> Result<Value, Fault> {
 }
 
 fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
-    let account =
-        wanted.account.as_deref().map_or_else(|| Ok(AccountId::default_account()), AccountId::new);
+    let account = wanted.account.as_deref().map_or_else(|| Ok(AccountId::default_account()), AccountId::new);
     let account = account.map_err(|fault| Fault::bad_request(fault.to_string()))?;
     if wanted.name.chars().count() > NAME_CHARS_MAX || wanted.name.chars().any(char::is_control) {
         return Err(Fault::bad_request(format!(
@@ -82,16 +81,9 @@ fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
         }
     }
     if wanted.expires_at.is_some_and(|end| end <= now) {
-        return Err(Fault::bad_request(
-            "`expires_at` is not in the future: it is in seconds since 1970-01-01 UTC",
-        ));
+        return Err(Fault::bad_request("`expires_at` is not in the future: it is in seconds since 1970-01-01 UTC"));
     }
-    Ok(KeyWish {
-        account,
-        name: wanted.name,
-        allowed: wanted.allowed,
-        expires_at: wanted.expires_at,
-    })
+    Ok(KeyWish { account, name: wanted.name, allowed: wanted.allowed, expires_at: wanted.expires_at })
 }
 
 fn describe(key: &ApiKey, now: i64) -> Value {

@@ -35,15 +35,9 @@ pub struct Question {
 ///
 /// # Errors
 /// When the model is unknown, or `at` is no time.
-pub fn answer(
-    snapshot: &Snapshot,
-    router: &Router,
-    question: &Question,
-    now: Instant,
-) -> Result<Value, Fault> {
+pub fn answer(snapshot: &Snapshot, router: &Router, question: &Question, now: Instant) -> Result<Value, Fault> {
     let at = question.at.as_deref().map(time).transpose()?;
-    let unknown =
-        || Fault::not_found(format!("no pool or model `{}` is configured", question.model));
+    let unknown = || Fault::not_found(format!("no pool or model `{}` is configured", question.model));
     let target = snapshot.target(&question.model).ok_or_else(unknown)?;
     let demand = demand(target, question.input_tokens, now);
     let preview = router.preview(&snapshot.catalog, &demand, now);
@@ -54,9 +48,7 @@ pub fn answer(
 }
 
 fn time(text: &str) -> Result<jiff::Timestamp, Fault> {
-    text.parse().map_err(|_| {
-        Fault::bad_request(format!("`{text}` is not a time: write one as `2027-01-31T09:30:00Z`"))
-    })
+    text.parse().map_err(|_| Fault::bad_request(format!("`{text}` is not a time: write one as `2027-01-31T09:30:00Z`")))
 }
 
 fn demand(target: Target, input_tokens: u64, now: Instant) -> Demand {
@@ -72,10 +64,7 @@ fn demand(target: Target, input_tokens: u64, now: Instant) -> Demand {
     }
 }
 
-pub(super) async fn post(
-    State(desk): State<Arc<Desk>>,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
+pub(super) async fn post(State(desk): State<Arc<Desk>>, body: Result<Bytes, BytesRejection>) -> Answer {
     let question: Question = read(body)?;
     let gateway = &desk.gateway;
     let snapshot = gateway.snapshot.load_full();

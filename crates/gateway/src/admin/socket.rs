@@ -36,10 +36,7 @@ impl CommandSocket {
         check_length(&path)?;
         clear(&path)?;
         let listener = listen(&path).map_err(|fault| {
-            io::Error::new(
-                fault.kind(),
-                format!("cannot make the socket for commands {}: {fault}", path.display()),
-            )
+            io::Error::new(fault.kind(), format!("cannot make the socket for commands {}: {fault}", path.display()))
         })?;
         Ok(Self { listener, file: SocketFile(path) })
     }
@@ -75,10 +72,8 @@ fn clear(path: &Path) -> io::Result<()> {
         Err(other) => return Err(other),
     };
     if !file_type.is_socket() {
-        let message = format!(
-            "{} is in the way: move it elsewhere; a socket for commands belongs there",
-            path.display()
-        );
+        let message =
+            format!("{} is in the way: move it elsewhere; a socket for commands belongs there", path.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
     }
     match UnixStream::connect(path) {

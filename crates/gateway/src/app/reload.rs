@@ -133,6 +133,7 @@ impl Reloader {
                 config::load(path, &environment)
             }
             Source::Environment(_) => config::from_environment(&environment),
+            Source::Text(_) => Ok(self.gateway.snapshot.load().config.clone()),
         }
     }
 

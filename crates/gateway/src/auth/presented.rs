@@ -15,8 +15,7 @@ pub fn presented(headers: &HeaderMap) -> Result<&str, AuthRefusal> {
         headers.get("x-api-key").map(http::HeaderValue::as_bytes),
         headers.get("x-goog-api-key").map(http::HeaderValue::as_bytes),
     ];
-    let chosen =
-        candidates.into_iter().flatten().map(<[u8]>::trim_ascii).find(|key| !key.is_empty());
+    let chosen = candidates.into_iter().flatten().map(<[u8]>::trim_ascii).find(|key| !key.is_empty());
     let key = chosen.ok_or(AuthRefusal::Missing)?;
     match str::from_utf8(key) {
         Ok(key) if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(key),
@@ -53,14 +52,7 @@ mod tests {
         check(&[("authorization", b"bEARER   rl-a ")], Ok("rl-a"));
         check(&[("x-api-key", b"rl-b")], Ok("rl-b"));
         check(&[("x-goog-api-key", b"rl-c")], Ok("rl-c"));
-        check(
-            &[
-                ("x-goog-api-key", b"rl-c"),
-                ("x-api-key", b"rl-b"),
-                ("authorization", b"Bearer rl-a"),
-            ],
-            Ok("rl-a"),
-        );
+        check(&[("x-goog-api-key", b"rl-c"), ("x-api-key", b"rl-b"), ("authorization", b"Bearer rl-a")], Ok("rl-a"));
         check(&[("x-goog-api-key", b"rl-c"), ("x-api-key", b"rl-b")], Ok("rl-b"));
     }
 

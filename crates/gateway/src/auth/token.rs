@@ -8,9 +8,7 @@ pub(super) fn random(alphabet: &[u8], len: usize) -> Result<String, getrandom::E
     while text.len() < len {
         getrandom::fill(&mut bytes)?;
         let letters = bytes.iter().map(|&byte| usize::from(byte)).filter(|&byte| byte < fair);
-        text.extend(
-            letters.take(len - text.len()).map(|byte| char::from(alphabet[byte % alphabet.len()])),
-        );
+        text.extend(letters.take(len - text.len()).map(|byte| char::from(alphabet[byte % alphabet.len()])));
     }
     Ok(text)
 }

@@ -63,9 +63,7 @@ impl Create {
     fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         let wanted = NewAccount { id: self.name, name: self.title, prepaid: self.prepaid };
         let made = match Reach::find(&common.data)? {
-            Reach::Running(gateway) => {
-                gateway.ask("POST", "/admin/accounts", Some(&json!(wanted)))?
-            }
+            Reach::Running(gateway) => gateway.ask("POST", "/admin/accounts", Some(&json!(wanted)))?,
             Reach::Alone(store) => acts::create(&store, wanted, now())?,
         };
         if common.json {
@@ -91,12 +89,7 @@ fn list(common: &Common) -> Result<ExitCode, Failure> {
         .into_iter()
         .flatten()
         .map(|account| {
-            [
-                cell(&account["id"]),
-                cell(&account["kind"]),
-                cell(&account["name"]),
-                seconds(&account["created_at"]),
-            ]
+            [cell(&account["id"]), cell(&account["kind"]), cell(&account["name"]), seconds(&account["created_at"])]
         })
         .collect();
     print(["ID", "KIND", "NAME", "MADE"], &rows);

@@ -13,6 +13,7 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
             let source = match &config.source {
                 Source::File(path) => path.display().to_string(),
                 Source::Environment(names) => names.join(", "),
+                Source::Text(name) => name.clone(),
             };
             if common.json {
                 say(&json!({

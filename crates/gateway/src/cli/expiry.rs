@@ -5,18 +5,13 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 /// Reads `30d` (from `now`, in unix seconds), `2027-01-31` (the beginning of that day, UTC) or an RFC 3339 time, as
 /// unix seconds.
 pub(super) fn parse(text: &str, now: i64) -> Result<i64, String> {
-    let advice = || {
-        format!(
-            "`{text}` is not when a key can end: write `30d`, `12h`, `2027-01-31` or `2027-01-31T09:30:00Z`"
-        )
-    };
+    let advice =
+        || format!("`{text}` is not when a key can end: write `30d`, `12h`, `2027-01-31` or `2027-01-31T09:30:00Z`");
     if let Some(seconds) = span(text) {
         return now.checked_add(seconds).ok_or_else(advice);
     }
     let at: Result<Timestamp, _> = match text.parse::<Date>() {
-        Ok(date) if text.len() == "2027-01-31".len() => {
-            date.to_zoned(TimeZone::UTC).map(|start| start.timestamp())
-        }
+        Ok(date) if text.len() == "2027-01-31".len() => date.to_zoned(TimeZone::UTC).map(|start| start.timestamp()),
         _ => text.parse(),
     };
     at.map(Timestamp::as_second).map_err(|_| advice())
@@ -58,17 +53,7 @@ mod tests {
 
     #[test]
     fn what_is_no_end_is_refused() {
-        for text in [
-            "",
-            "d",
-            "30",
-            "-1d",
-            "30y",
-            "tomorrow",
-            "2027-13-01",
-            "2027-01-01T00:00:00",
-            "4294967296d",
-        ] {
+        for text in ["", "d", "30", "-1d", "30y", "tomorrow", "2027-13-01", "2027-01-01T00:00:00", "4294967296d"] {
             check(text, None);
         }
     }

@@ -30,9 +30,7 @@ impl Explain {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
         let id: ExchangeId = self.id.parse()?;
         let record = match Reach::find_existing(&common.data)? {
-            Reach::Running(gateway) => {
-                gateway.ask("GET", &format!("/admin/exchanges/{id}"), None)?
-            }
+            Reach::Running(gateway) => gateway.ask("GET", &format!("/admin/exchanges/{id}"), None)?,
             Reach::Alone(store) => one(&store, &id.to_string())?,
         };
         if common.json {
@@ -52,16 +50,11 @@ fn tell(record: &Value) {
 }
 
 fn tell_asked(record: &Value) {
-    let began =
-        record["started_at_ms"].as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let began = record["started_at_ms"].as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     let began = began.map(|at| at.to_string()).unwrap_or_default();
     say(&format_args!("exchange    {}, {began}", cell(&record["id"])));
-    let (asked, form) =
-        (cell(&record["asked"]), if record["stream"] == true { ", as a stream" } else { "" });
-    let strategy = record["decision"]["strategy"]
-        .as_str()
-        .map(|name| format!(" ({name})"))
-        .unwrap_or_default();
+    let (asked, form) = (cell(&record["asked"]), if record["stream"] == true { ", as a stream" } else { "" });
+    let strategy = record["decision"]["strategy"].as_str().map(|name| format!(" ({name})")).unwrap_or_default();
     let by = format!("key {} of account {}", cell(&record["key"]), cell(&record["account"]));
     say(&format_args!(
         "asked for   {}{strategy}{form}, by {by}",
@@ -79,9 +72,7 @@ fn affinity(affinity: &Value) -> Option<String> {
                 "no_conversation" => "part of no conversation",
                 "first_turn" => "a conversation's first turn, which rotates",
                 "unbound" => "a conversation that is not bound to a deployment",
-                "elsewhere" => {
-                    "the conversation is bound to a deployment that this does not lead to"
-                }
+                "elsewhere" => "the conversation is bound to a deployment that this does not lead to",
                 other => other,
             }
             .to_owned(),
@@ -112,10 +103,7 @@ fn tell_considered(decision: &Value) {
             why if why["reason"] == "tried" => "tried".to_owned(),
             why => format!("left out: {}", excluded::describe(why)),
         };
-        say(&format_args!(
-            "{label:<10}  {:<width$}  {stage}, {verdict}",
-            cell(&candidate["deployment"])
-        ));
+        say(&format_args!("{label:<10}  {:<width$}  {stage}, {verdict}", cell(&candidate["deployment"])));
     }
 }
 
@@ -138,8 +126,7 @@ fn tell_tried(record: &Value) {
 /// What happened in an attempt; `decided` is the router's side of it.
 fn attempt_story(attempt: &Value, decided: &Value) -> String {
     let time = |field: &str| attempt[field].as_u64().map(of_us);
-    let mut story =
-        format!("{} at {}", cell(&attempt["kind"]), time("started_us").unwrap_or_default());
+    let mut story = format!("{} at {}", cell(&attempt["kind"]), time("started_us").unwrap_or_default());
     if decided["probe"] == true {
         story += ", as a probe";
     }
@@ -149,11 +136,7 @@ fn attempt_story(attempt: &Value, decided: &Value) -> String {
     if let Some(after) = time("first_content_us") {
         story += &format!("; first content after {after}");
     }
-    story += &format!(
-        "; {} after {}",
-        cell(&attempt["outcome"]),
-        time("duration_us").unwrap_or_default()
-    );
+    story += &format!("; {} after {}", cell(&attempt["outcome"]), time("duration_us").unwrap_or_default());
     story + &moved_on(&decided["then"])
 }
 
@@ -163,10 +146,7 @@ fn moved_on(then: &Value) -> String {
         Some("same") => format!("; then the same again{at}"),
         Some("next") => "; then the next".to_owned(),
         Some("next_or_same") => format!("; then the next, or if there is none the same{at}"),
-        Some("stop") => format!(
-            "; then no more: {}",
-            explain_stop(then["because"].as_str().unwrap_or_default())
-        ),
+        Some("stop") => format!("; then no more: {}", explain_stop(then["because"].as_str().unwrap_or_default())),
         _ => String::new(),
     }
 }
@@ -183,11 +163,7 @@ fn tell_ending(record: &Value) {
         say(&format_args!("because     {}", explain_stop(reason)));
     }
     if !record["deployment"].is_null() {
-        say(&format_args!(
-            "answer of   {}, model {}",
-            cell(&record["deployment"]),
-            cell(&record["model"])
-        ));
+        say(&format_args!("answer of   {}, model {}", cell(&record["deployment"]), cell(&record["model"])));
     }
     if let Some(after) = record["first_content_us"].as_u64() {
         say(&format_args!("caller saw  content after {}", of_us(after)));

@@ -41,10 +41,9 @@ impl Reach {
                 }
                 Err(JournalFault::InUse { .. }) => {
                     let folder = data.display();
-                    return Err(format!(
-                        "a gateway has {folder} open and does not answer: is it stopping? try again"
-                    )
-                    .into());
+                    return Err(
+                        format!("a gateway has {folder} open and does not answer: is it stopping? try again").into()
+                    );
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -56,11 +55,7 @@ impl Reach {
         if data.is_dir() {
             return Self::find(data);
         }
-        Err(format!(
-            "there is no data folder {}: name the gateway's with `--data DIR`",
-            data.display()
-        )
-        .into())
+        Err(format!("there is no data folder {}: name the gateway's with `--data DIR`", data.display()).into())
     }
 }
 

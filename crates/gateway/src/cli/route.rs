@@ -41,10 +41,7 @@ impl Route {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         let question = Question { model: self.model, input_tokens: self.input_tokens, at: self.at };
         let (preview, source) = match Running::connect(&common.data)? {
-            Some(gateway) => (
-                gateway.ask("POST", "/admin/route", Some(&json!(question)))?,
-                "the running gateway",
-            ),
+            Some(gateway) => (gateway.ask("POST", "/admin/route", Some(&json!(question)))?, "the running gateway"),
             None => (from_configuration(&question, common)?, "the configuration; no gateway runs"),
         };
         if common.json {
@@ -75,19 +72,7 @@ fn show(preview: &Value, source: &str) {
 }
 
 fn row(candidate: &Value) -> [String; 5] {
-    let share = candidate["share"]
-        .as_f64()
-        .map_or_else(String::new, |share| format!("{:5.1} %", share * 100.0));
-    let why = if candidate["excluded"].is_null() {
-        String::new()
-    } else {
-        excluded::describe(&candidate["excluded"])
-    };
-    [
-        cell(&candidate["stage"]),
-        cell(&candidate["deployment"]),
-        cell(&candidate["model"]),
-        share,
-        why,
-    ]
+    let share = candidate["share"].as_f64().map_or_else(String::new, |share| format!("{:5.1} %", share * 100.0));
+    let why = if candidate["excluded"].is_null() { String::new() } else { excluded::describe(&candidate["excluded"]) };
+    [cell(&candidate["stage"]), cell(&candidate["deployment"]), cell(&candidate["model"]), share, why]
 }

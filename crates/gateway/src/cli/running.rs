@@ -30,21 +30,14 @@ impl Running {
             }
             Err(fault) => match fault.kind() {
                 // No gateway could have made a socket whose name is too long, which is `InvalidInput`.
-                io::ErrorKind::NotFound
-                | io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::InvalidInput => Ok(None),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput => Ok(None),
                 _ => Err(format!("cannot reach the gateway at {}: {fault}", path.display()).into()),
             },
         }
     }
 
     /// Makes a request, and returns the JSON answered; what the gateway refuses is an error with its own words.
-    pub(super) fn ask(
-        mut self,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, Failure> {
+    pub(super) fn ask(mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let length = body.len();
         let head = format!(
@@ -54,8 +47,7 @@ impl Running {
         let exchanged = self.exchange(&head, &body);
         let answer = exchanged.map_err(|fault| format!("the gateway did not answer: {fault}"))?;
         let (status, body) = parse(&answer).ok_or("the gateway's answer is not whole")?;
-        let value: Value =
-            serde_json::from_slice(body).map_err(|_| "the gateway's answer is not JSON")?;
+        let value: Value = serde_json::from_slice(body).map_err(|_| "the gateway's answer is not JSON")?;
         if (200..300).contains(&status) {
             return Ok(value);
         }
@@ -78,8 +70,7 @@ fn parse(answer: &[u8]) -> Option<(u16, &[u8])> {
     let mut head = httparse::Response::new(&mut fields);
     let httparse::Status::Complete(length) = head.parse(answer).ok()? else { return None };
     let body = &answer[length..];
-    let field =
-        head.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"))?;
+    let field = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"))?;
     let promised: usize = str::from_utf8(field.value).ok()?.parse().ok()?;
     (body.len() == promised).then_some((head.code?, body))
 }

@@ -25,12 +25,13 @@ impl Serve {
         let began = Instant::now();
         let config = common.load()?;
         let redactor = Redactor::new();
-        let _log = telemetry::init(&config.log, &redactor)?;
+        let log = telemetry::init(&config.log, &redactor)?;
         for warning in &config.warnings {
             events::config_warning(warning);
         }
         let source = config.source.clone();
         let app = App::open(config, &common.data, &redactor)?;
+        app.follow_log(&log);
         greet(&app, &source, common);
         let gateway = app.gateway().clone();
         let deployments = gateway.snapshot.load().catalog.deployments.len();
@@ -57,11 +58,15 @@ fn greet(app: &App, source: &Source, common: &Common) {
     match source {
         Source::File(path) => say(&format_args!("from       {}", path.display())),
         Source::Environment(names) => say(&format_args!("from       {}", names.join(", "))),
+        Source::Text(name) => say(&format_args!("from       {name}")),
     }
     if let Some(token) = app.first_admin_token() {
         say(&format_args!("\nadmin token, shown this once: {}", token.expose()));
     }
     if app.gateway().keys.list().is_ok_and(|keys| keys.is_empty()) {
-        say(&format_args!("\nno API key exists yet: roundelay keys create --name NAME --data {}", common.data.display()));
+        say(&format_args!(
+            "\nno API key exists yet: roundelay keys create --name NAME --data {}",
+            common.data.display()
+        ));
     }
 }

@@ -15,8 +15,7 @@ pub(super) fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
         }
     }
     for row in all() {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         say(&cells.join("  ").trim_end());
     }
 }

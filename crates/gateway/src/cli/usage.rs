@@ -27,9 +27,7 @@ pub(super) struct Usage {
 impl Usage {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
         let usage = match Reach::find_existing(&common.data)? {
-            Reach::Running(gateway) => {
-                gateway.ask("GET", &format!("/admin/usage?last={}", self.last), None)?
-            }
+            Reach::Running(gateway) => gateway.ask("GET", &format!("/admin/usage?last={}", self.last), None)?,
             Reach::Alone(store) => add_up(&store, self.last)?,
         };
         if common.json {
@@ -42,24 +40,16 @@ impl Usage {
 }
 
 fn show(usage: &Value) {
-    let since =
-        usage["since_ms"].as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let since = usage["since_ms"].as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     let since = since.map(|at| format!(", since {at}")).unwrap_or_default();
-    say(&format_args!(
-        "the latest {} of {} exchanges{since}\n",
-        usage["counted"], usage["exchanges"]
-    ));
-    let outcomes: Vec<_> =
-        entries(&usage["outcomes"]).map(|(name, count)| [name, cell(count)]).collect();
+    say(&format_args!("the latest {} of {} exchanges{since}\n", usage["counted"], usage["exchanges"]));
+    let outcomes: Vec<_> = entries(&usage["outcomes"]).map(|(name, count)| [name, cell(count)]).collect();
     print(["OUTCOME", "EXCHANGES"], &outcomes);
     for (title, field) in [("MODEL", "by_model"), ("KEY", "by_key"), ("ACCOUNT", "by_account")] {
         let rows: Vec<_> = entries(&usage[field]).map(|(name, share)| row(name, share)).collect();
         if !rows.is_empty() {
             say(&"");
-            print(
-                [title, "EXCHANGES", "INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT", "REASONING"],
-                &rows,
-            );
+            print([title, "EXCHANGES", "INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT", "REASONING"], &rows);
         }
     }
 }
@@ -70,7 +60,6 @@ fn entries(map: &Value) -> impl Iterator<Item = (String, &Value)> {
 
 fn row(name: String, share: &Value) -> [String; 7] {
     let [exchanges, input, cache_read, cache_write, output, reasoning] =
-        ["exchanges", "input", "cache_read", "cache_write", "output", "reasoning"]
-            .map(|field| cell(&share[field]));
+        ["exchanges", "input", "cache_read", "cache_write", "output", "reasoning"].map(|field| cell(&share[field]));
     [name, exchanges, input, cache_read, cache_write, output, reasoning]
 }

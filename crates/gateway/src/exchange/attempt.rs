@@ -19,9 +19,7 @@ use super::{
     outcome::Failed,
     snapshot::Deployment,
 };
-use crate::{
-    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead},
-};
+use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;

@@ -35,11 +35,7 @@ impl Failed {
             FaultKind::NotReady { missing: true } if is_open_model => FaultKind::CallerBad,
             kind => kind,
         };
-        Fault {
-            kind,
-            retry_after: failure.retry_after,
-            same_target_forbidden: failure.should_retry == Some(false),
-        }
+        Fault { kind, retry_after: failure.retry_after, same_target_forbidden: failure.should_retry == Some(false) }
     }
 
     fn kind(&self) -> FaultKind {

@@ -102,7 +102,6 @@ impl PipeWriter {
         })
         .await;
     }
-
 }
 
 impl PipeWriter {

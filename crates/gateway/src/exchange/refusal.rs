@@ -13,8 +13,8 @@ use roundelay_protocol::{
 };
 use roundelay_routing::{Decision, Stop, StopReason};
 
-use super::outcome::Failed;
 pub use self::{failed::FailedExchange, unserved::Unserved};
+use super::outcome::Failed;
 use crate::{
     auth::AuthRefusal,
     common::clock::{Clock, unix_time},
@@ -24,8 +24,7 @@ use crate::{
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 const NO_CREDIT: &str = "the gateway's account at the provider has no credit left: an operator must top it up";
-const KEY_REFUSED: &str =
-    "the provider refused the gateway's key: an operator must replace it in the configuration";
+const KEY_REFUSED: &str = "the provider refused the gateway's key: an operator must replace it in the configuration";
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -144,7 +143,13 @@ impl Refusal {
             Self::Unauthorized(refusal) => {
                 Wire { code: Some("invalid_api_key"), ..Wire::new(401, "authentication_error", refusal.to_string()) }
             }
-            Self::NotFound(path) => Wire::new(404, "not_found_error", format!("nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions` and `/v1/models`")),
+            Self::NotFound(path) => Wire::new(
+                404,
+                "not_found_error",
+                format!(
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions` and `/v1/models`"
+                ),
+            ),
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
             Self::BadRequest(bad) => Wire {
                 param: bad.param,
@@ -153,7 +158,11 @@ impl Refusal {
             },
             Self::BodyTooLarge(max) => Wire {
                 code: Some("request_too_large"),
-                ..Wire::new(413, "invalid_request_error", format!("the body is larger than {max} bytes, the limit of this gateway (`server.body_max`)"))
+                ..Wire::new(
+                    413,
+                    "invalid_request_error",
+                    format!("the body is larger than {max} bytes, the limit of this gateway (`server.body_max`)"),
+                )
             },
             Self::BodySlow => Wire {
                 code: Some("body_too_slow"),
@@ -163,15 +172,31 @@ impl Refusal {
                 code: Some("body_incomplete"),
                 ..Wire::new(400, "invalid_request_error", "the body ended before its announced length")
             },
-            Self::Encoded => Wire::new(415, "invalid_request_error", "compressed bodies are not taken: send the body without `content-encoding`"),
-            Self::HeadTooLarge => Wire::new(431, "invalid_request_error", "the request has more header fields, or longer ones, than this gateway takes (`server.headers_max`, `server.header_bytes_max`)"),
+            Self::Encoded => Wire::new(
+                415,
+                "invalid_request_error",
+                "compressed bodies are not taken: send the body without `content-encoding`",
+            ),
+            Self::HeadTooLarge => Wire::new(
+                431,
+                "invalid_request_error",
+                "the request has more header fields, or longer ones, than this gateway takes (`server.headers_max`, `server.header_bytes_max`)",
+            ),
             Self::AddressTooLong => Wire::new(414, "invalid_request_error", "the request line is too long"),
-            Self::NotHttp => Wire::new(400, "invalid_request_error", "this is not an HTTP/1.1 request that can be read"),
+            Self::NotHttp => {
+                Wire::new(400, "invalid_request_error", "this is not an HTTP/1.1 request that can be read")
+            }
             Self::HeadSlow => Wire::new(408, "invalid_request_error", "the head of the request did not come in time"),
             Self::UnknownModel(asked) => Wire {
                 code: Some("model_not_found"),
                 param: Some("model"),
-                ..Wire::new(404, "not_found_error", format!("no pool or model is named `{asked}`: `GET /v1/models` lists those there are, and `provider/model` reaches any model of a configured provider"))
+                ..Wire::new(
+                    404,
+                    "not_found_error",
+                    format!(
+                        "no pool or model is named `{asked}`: `GET /v1/models` lists those there are, and `provider/model` reaches any model of a configured provider"
+                    ),
+                )
             },
             Self::ModelNotAllowed(asked) => Wire {
                 code: Some("model_not_allowed"),
@@ -181,15 +206,26 @@ impl Refusal {
             Self::Failed(failed) => failed.wire(),
             Self::Broke(failure) => Wire {
                 code: Some(failure.code.as_deref().unwrap_or("stream_interrupted")),
-                ..Wire::new(502, "upstream_error", format!("the answer broke off and is not whole: {}", failure.message))
+                ..Wire::new(
+                    502,
+                    "upstream_error",
+                    format!("the answer broke off and is not whole: {}", failure.message),
+                )
             },
             Self::Unserved(unserved) => unserved.wire(),
             Self::Stopping => Wire {
                 code: Some("gateway_stopping"),
                 should_retry: true,
-                ..Wire::new(503, "server_error", "the gateway is being stopped and could not wait for this answer's end")
+                ..Wire::new(
+                    503,
+                    "server_error",
+                    "the gateway is being stopped and could not wait for this answer's end",
+                )
             },
-            Self::Internal => Wire { code: Some("internal"), ..Wire::new(500, "server_error", "the gateway failed at this request; its log says more") },
+            Self::Internal => Wire {
+                code: Some("internal"),
+                ..Wire::new(500, "server_error", "the gateway failed at this request; its log says more")
+            },
         }
     }
 }
@@ -280,7 +316,11 @@ mod tests {
     #[track_caller]
     fn check(refusal: &Refusal, (status, kind, code, should_retry): Row) {
         let wire = refusal.wire();
-        assert_eq!((wire.status, wire.kind, wire.code, wire.should_retry), (status, kind, code, should_retry), "{refusal:?}");
+        assert_eq!(
+            (wire.status, wire.kind, wire.code, wire.should_retry),
+            (status, kind, code, should_retry),
+            "{refusal:?}"
+        );
         assert_eq!(wire.retry_after.is_some(), should_retry, "{refusal:?}");
         let body: Value = serde_json::from_slice(&wire.body()).unwrap();
         let error = body["error"].as_object().unwrap();
@@ -333,7 +373,8 @@ mod tests {
             (failure.kind, failure.code, failure.param) = (theirs("type"), theirs("code"), theirs("param"));
             let refusal = failed(failure, status);
             let wire = refusal.wire();
-            let [kind, code, param] = [Some(wire.kind), wire.code, wire.param].map(|w| w.is_some_and(|w| w.starts_with("their")));
+            let [kind, code, param] =
+                [Some(wire.kind), wire.code, wire.param].map(|w| w.is_some_and(|w| w.starts_with("their")));
             (kind, code, param, wire.message.contains("provider said"))
         };
         assert_eq!(words(Class::CallerBad, Some(400)), (true, true, true, true));
@@ -370,15 +411,43 @@ mod tests {
         let unserved = |reason, because| Refusal::Unserved(Unserved { reason, reopens_in: seconds(7), because });
         for (reason, because, row) in [
             (StopReason::TooLong, None, (400, "invalid_request_error", Some("context_length_exceeded"), false)),
-            (StopReason::NoneEligible, Some(Exclusion::Window), (400, "invalid_request_error", Some("context_length_exceeded"), false)),
-            (StopReason::NoneEligible, Some(Exclusion::Capability("tools")), (400, "invalid_request_error", Some("unsupported_capability"), false)),
-            (StopReason::NoneEligible, Some(Exclusion::NotAllowed), (403, "permission_error", Some("model_not_allowed"), false)),
-            (StopReason::AllDead, dead(DeadReason::KeyEmpty), (503, "upstream_error", Some("no_deployment_with_credit"), false)),
+            (
+                StopReason::NoneEligible,
+                Some(Exclusion::Window),
+                (400, "invalid_request_error", Some("context_length_exceeded"), false),
+            ),
+            (
+                StopReason::NoneEligible,
+                Some(Exclusion::Capability("tools")),
+                (400, "invalid_request_error", Some("unsupported_capability"), false),
+            ),
+            (
+                StopReason::NoneEligible,
+                Some(Exclusion::NotAllowed),
+                (403, "permission_error", Some("model_not_allowed"), false),
+            ),
+            (
+                StopReason::AllDead,
+                dead(DeadReason::KeyEmpty),
+                (503, "upstream_error", Some("no_deployment_with_credit"), false),
+            ),
             (StopReason::AllDead, dead(DeadReason::KeyRejected), (502, "upstream_error", Some("upstream_auth"), false)),
-            (StopReason::AllDead, dead(DeadReason::QuotaWindow), (429, "rate_limit_error", Some("rate_limit_exceeded"), true)),
+            (
+                StopReason::AllDead,
+                dead(DeadReason::QuotaWindow),
+                (429, "rate_limit_error", Some("rate_limit_exceeded"), true),
+            ),
             (StopReason::AllDead, dead(DeadReason::Missing), (404, "not_found_error", Some("model_not_found"), false)),
-            (StopReason::AllCooling, Some(Exclusion::Cooling { until }), (429, "rate_limit_error", Some("rate_limit_exceeded"), true)),
-            (StopReason::AllCooling, Some(Exclusion::BreakerOpen { until }), (503, "upstream_error", Some("no_deployment_available"), true)),
+            (
+                StopReason::AllCooling,
+                Some(Exclusion::Cooling { until }),
+                (429, "rate_limit_error", Some("rate_limit_exceeded"), true),
+            ),
+            (
+                StopReason::AllCooling,
+                Some(Exclusion::BreakerOpen { until }),
+                (503, "upstream_error", Some("no_deployment_available"), true),
+            ),
             (StopReason::Busy, Some(Exclusion::Busy), (503, "overloaded_error", Some("concurrency_limit"), true)),
             (StopReason::DeadlinePassed, None, (504, "upstream_error", Some("deadline_passed"), false)),
             (StopReason::NoneEligible, None, (503, "upstream_error", Some("no_deployment_available"), true)),
@@ -391,7 +460,10 @@ mod tests {
     fn what_the_caller_did_wrong_has_its_own_status() {
         let bad = "invalid_request_error";
         for (refusal, row) in [
-            (Refusal::Unauthorized(AuthRefusal::Revoked), (401, "authentication_error", Some("invalid_api_key"), false)),
+            (
+                Refusal::Unauthorized(AuthRefusal::Revoked),
+                (401, "authentication_error", Some("invalid_api_key"), false),
+            ),
             (Refusal::NotFound("/x".to_owned()), (404, "not_found_error", None, false)),
             (Refusal::Method("POST"), (405, bad, None, false)),
             (Refusal::BodyTooLarge(1024), (413, bad, Some("request_too_large"), false)),
@@ -404,7 +476,10 @@ mod tests {
             (Refusal::HeadSlow, (408, bad, None, false)),
             (Refusal::unknown_model("x"), (404, "not_found_error", Some("model_not_found"), false)),
             (Refusal::model_not_allowed("x"), (403, "permission_error", Some("model_not_allowed"), false)),
-            (Refusal::Broke(Box::new(Failure::new(Class::MidStreamError, "cut"))), (502, "upstream_error", Some("stream_interrupted"), false)),
+            (
+                Refusal::Broke(Box::new(Failure::new(Class::MidStreamError, "cut"))),
+                (502, "upstream_error", Some("stream_interrupted"), false),
+            ),
             (Refusal::Internal, (500, "server_error", Some("internal"), false)),
         ] {
             check(&refusal, row);

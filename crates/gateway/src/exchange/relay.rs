@@ -42,11 +42,7 @@ impl Relayed {
 /// Relays a stream whose first content is here.
 ///
 /// Not cancel-safe: what was read and not written would be lost.
-pub(super) async fn relay(
-    incoming: &mut Incoming,
-    caller: &mut CallerSide,
-    deployment: &Deployment,
-) -> Relayed {
+pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, deployment: &Deployment) -> Relayed {
     let end = Instant::now() + deployment.timeouts.total;
     let mut last_content = Instant::now();
     let mut whole_since = None;

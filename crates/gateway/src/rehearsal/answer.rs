@@ -39,20 +39,15 @@ pub(super) fn compose<'a>(asked: &'a Asked, scenario: &Scenario) -> Vec<Answer<'
 
 fn compose_choice<'a>(asked: &'a Asked, scenario: &Scenario, index: u32) -> Answer<'a> {
     let mut chance = Chance(asked.seed ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let mut room = asked
-        .max_tokens
-        .map_or(usize::MAX, |max| usize::try_from(max.max(1)).unwrap_or(usize::MAX));
-    let mut reasoning: Vec<_> =
-        (0..scenario.shape.reasoning_words).map(|_| Cow::Borrowed(chance.word())).collect();
+    let mut room = asked.max_tokens.map_or(usize::MAX, |max| usize::try_from(max.max(1)).unwrap_or(usize::MAX));
+    let mut reasoning: Vec<_> = (0..scenario.shape.reasoning_words).map(|_| Cow::Borrowed(chance.word())).collect();
     let mut is_cut = reasoning.len() > room;
     reasoning.truncate(room);
     room -= reasoning.len();
 
-    let tool_calls: Vec<_> = (0..scenario.shape.tool_calls)
-        .map(|call| tool_call(asked, index, call, &mut chance))
-        .collect();
-    let mut content =
-        if tool_calls.is_empty() { words(asked, scenario, &mut chance) } else { Vec::new() };
+    let tool_calls: Vec<_> =
+        (0..scenario.shape.tool_calls).map(|call| tool_call(asked, index, call, &mut chance)).collect();
+    let mut content = if tool_calls.is_empty() { words(asked, scenario, &mut chance) } else { Vec::new() };
     is_cut |= content.len() > room;
     content.truncate(room);
 
@@ -67,8 +62,7 @@ fn compose_choice<'a>(asked: &'a Asked, scenario: &Scenario, index: u32) -> Answ
 
 fn words<'a>(asked: &'a Asked, scenario: &Scenario, chance: &mut Chance) -> Vec<Cow<'a, str>> {
     let echo = asked.said.split_whitespace().take(ECHO_WORDS_MAX).map(Cow::Borrowed);
-    let mut words: Vec<_> =
-        [Cow::Borrowed("You"), Cow::Borrowed("said:")].into_iter().chain(echo).collect();
+    let mut words: Vec<_> = [Cow::Borrowed("You"), Cow::Borrowed("said:")].into_iter().chain(echo).collect();
     let length = scenario.length() as usize;
     // Only a length that somebody chose may cut what the user said.
     if scenario.words.is_some() || scenario.fault != Fault::None {
@@ -86,8 +80,7 @@ fn tool_call<'a>(asked: &'a Asked, choice: u32, call: u32, chance: &mut Chance) 
         offered => &asked.tools[call as usize % offered],
     };
     let said: Vec<_> = asked.said.split_whitespace().take(ECHO_WORDS_MAX).collect();
-    let arguments =
-        serde_json::json!({ "query": said.join(" "), "hint": chance.word() }).to_string();
+    let arguments = serde_json::json!({ "query": said.join(" "), "hint": chance.word() }).to_string();
     ToolCall { id: format!("call_{:016x}{choice}{call}", asked.seed), name, arguments }
 }
 
@@ -95,10 +88,7 @@ impl Usage {
     /// Counts what is about to be sent.
     pub(super) fn of(asked: &Asked, scenario: &Scenario, answers: &[Answer<'_>]) -> Self {
         let reasoning: usize = answers.iter().map(|answer| answer.reasoning.len()).sum();
-        let visible: usize = answers
-            .iter()
-            .map(|answer| answer.content.len() + call_words(&answer.tool_calls))
-            .sum();
+        let visible: usize = answers.iter().map(|answer| answer.content.len() + call_words(&answer.tool_calls)).sum();
         Self {
             prompt: asked.prompt_tokens,
             cached: u64::from(scenario.shape.cached_tokens).min(asked.prompt_tokens),

@@ -39,11 +39,8 @@ pub(super) struct BadField {
 impl Asked {
     pub(super) fn from_openai(dialect: Dialect, body: &[u8]) -> Result<Self, BadField> {
         let bad = |field, message| BadField { field, message };
-        let body: Value = serde_json::from_slice(body)
-            .map_err(|_| bad("body", "we could not parse the JSON body"))?;
-        let model = body["model"]
-            .as_str()
-            .ok_or_else(|| bad("model", "you must provide a model parameter"))?;
+        let body: Value = serde_json::from_slice(body).map_err(|_| bad("body", "we could not parse the JSON body"))?;
+        let model = body["model"].as_str().ok_or_else(|| bad("model", "you must provide a model parameter"))?;
         let choices = body["n"].as_u64().unwrap_or(1);
         if !(1..=CHOICES_MAX).contains(&choices) {
             return Err(bad("n", "n must be between 1 and 16"));
@@ -58,9 +55,7 @@ impl Asked {
             said: talk.said,
             seed: talk.seed,
             prompt_tokens: talk.words,
-            max_tokens: body["max_completion_tokens"]
-                .as_u64()
-                .or_else(|| body["max_tokens"].as_u64()),
+            max_tokens: body["max_completion_tokens"].as_u64().or_else(|| body["max_tokens"].as_u64()),
             choices: choices as u32,
             is_streamed: body["stream"].as_bool().unwrap_or(false),
             wants_usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
@@ -83,11 +78,10 @@ struct Talk {
 
 impl Talk {
     fn from_messages(messages: &Value) -> Result<Self, BadField> {
-        let messages =
-            messages.as_array().filter(|messages| !messages.is_empty()).ok_or(BadField {
-                field: "messages",
-                message: "messages must be an array with at least one message",
-            })?;
+        let messages = messages
+            .as_array()
+            .filter(|messages| !messages.is_empty())
+            .ok_or(BadField { field: "messages", message: "messages must be an array with at least one message" })?;
         let mut talk = Self { said: String::new(), seed: FNV_OFFSET, words: 0 };
         for message in messages {
             let text = text_of(&message["content"]);
@@ -102,10 +96,7 @@ impl Talk {
     fn from_prompt(prompt: &Value) -> Result<Self, BadField> {
         let said = text_of(prompt);
         if prompt.is_null() {
-            return Err(BadField {
-                field: "prompt",
-                message: "you must provide a prompt parameter",
-            });
+            return Err(BadField { field: "prompt", message: "you must provide a prompt parameter" });
         }
         let mut talk = Self { said: String::new(), seed: FNV_OFFSET, words: 0 };
         talk.hear(&said);

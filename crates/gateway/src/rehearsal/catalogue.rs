@@ -42,12 +42,7 @@ pub(super) fn wrong_key() -> &'static ProviderError {
 
 type Headers = &'static [(&'static str, &'static str)];
 
-const fn row(
-    name: &'static str,
-    status: u16,
-    headers: Headers,
-    body: &'static str,
-) -> ProviderError {
+const fn row(name: &'static str, status: u16, headers: Headers, body: &'static str) -> ProviderError {
     ProviderError { name, status, headers, body }
 }
 
@@ -252,10 +247,7 @@ mod tests {
             "ollama",
             "llamacpp",
         ] {
-            assert!(
-                PROVIDER_ERRORS.iter().any(|error| error.name.split(':').next() == Some(flavour)),
-                "{flavour}"
-            );
+            assert!(PROVIDER_ERRORS.iter().any(|error| error.name.split(':').next() == Some(flavour)), "{flavour}");
         }
     }
 }

@@ -49,8 +49,7 @@ async fn serve(wire: &mut Wire, control: &Control, request: Request) -> Then {
         endpoint::Route::Answer { asked, scenario } => {
             control.request_began();
             let sent_before = wire.sent;
-            let played =
-                play::Stage::new(wire, keeps_alive, is_http_10).play(&asked, &scenario).await;
+            let played = play::Stage::new(wire, keeps_alive, is_http_10).play(&asked, &scenario).await;
             control.request_ended(wire.sent - sent_before, played.is_err());
             played.unwrap_or(Then::Close)
         }
@@ -59,7 +58,6 @@ async fn serve(wire: &mut Wire, control: &Control, request: Request) -> Then {
 
 fn write_reply(wire: &mut Wire, status: u16, body: &[u8], keeps_alive: bool) {
     let framing = Framing::Length(body.len());
-    Head { status, content_type: "application/json", framing, keeps_alive, headers: &[] }
-        .write(wire.outbox());
+    Head { status, content_type: "application/json", framing, keeps_alive, headers: &[] }.write(wire.outbox());
     wire.outbox().extend_from_slice(body);
 }

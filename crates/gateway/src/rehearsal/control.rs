@@ -67,8 +67,7 @@ pub(super) struct Choice {
 impl Choice {
     /// The scenario to play: the rule's own, or what is left of it while it rests.
     pub(super) fn scenario(&self) -> Scenario {
-        let mut scenario =
-            if self.acts { self.rule.scenario.clone() } else { self.rule.scenario.at_rest() };
+        let mut scenario = if self.acts { self.rule.scenario.clone() } else { self.rule.scenario.at_rest() };
         scenario.pace = scenario.pace.max(self.rule.pace);
         scenario
     }
@@ -138,11 +137,8 @@ impl Control {
     /// The rules in force, by target.
     pub fn rules(&self) -> Vec<(Target, Rule)> {
         let state = self.state();
-        let mut rules: Vec<_> = state
-            .rules
-            .iter()
-            .map(|(target, active)| (target.clone(), Rule::clone(&active.rule)))
-            .collect();
+        let mut rules: Vec<_> =
+            state.rules.iter().map(|(target, active)| (target.clone(), Rule::clone(&active.rule))).collect();
         rules.sort_by(|left, right| left.0.cmp(&right.0));
         rules
     }
@@ -155,11 +151,8 @@ impl Control {
     /// Sets the counts back to nothing; open connections and requests in flight stay counted.
     pub fn reset_counts(&self) {
         let counts = &mut self.state().counts;
-        *counts = Counts {
-            connections_open: counts.connections_open,
-            in_flight: counts.in_flight,
-            ..Counts::default()
-        };
+        *counts =
+            Counts { connections_open: counts.connections_open, in_flight: counts.in_flight, ..Counts::default() };
     }
 
     /// Requests seen so far.
@@ -174,12 +167,7 @@ impl Control {
 
     /// Requests that came with `key`; the empty key stands for none.
     pub fn requests_with_key(&self, key: &str) -> u64 {
-        self.state()
-            .counts
-            .keys
-            .iter()
-            .find(|count| count.key == key)
-            .map_or(0, |count| count.requests)
+        self.state().counts.keys.iter().find(|count| count.key == key).map_or(0, |count| count.requests)
     }
 
     /// Requests whose caller hung up before the end.
@@ -198,12 +186,7 @@ impl Control {
     }
 
     /// Decides what a request meets, and counts it.
-    pub(super) fn choose(
-        &self,
-        model: &str,
-        key: &str,
-        last: LastRequest,
-    ) -> Result<Choice, ScenarioError> {
+    pub(super) fn choose(&self, model: &str, key: &str, last: LastRequest) -> Result<Choice, ScenarioError> {
         let now = Instant::now();
         let mut state = self.state();
         let choice = state.choose(model, key, now);
@@ -234,10 +217,7 @@ impl Control {
     }
 
     pub(super) fn accepts(&self, key: &str) -> bool {
-        self.state()
-            .accepted_keys
-            .as_ref()
-            .is_none_or(|keys| keys.iter().any(|accepted| accepted == key))
+        self.state().accepted_keys.as_ref().is_none_or(|keys| keys.iter().any(|accepted| accepted == key))
     }
 
     pub(super) fn connection_refused(&self) {
@@ -314,8 +294,7 @@ impl Active {
 
     fn choose(&mut self, now: Instant) -> Choice {
         self.seen += 1;
-        let acts =
-            self.rule.scenario.rhythm.acts(self.seen, self.acted, now.duration_since(self.since));
+        let acts = self.rule.scenario.rhythm.acts(self.seen, self.acted, now.duration_since(self.since));
         self.acted += u64::from(acts);
         Choice { rule: Arc::clone(&self.rule), acts }
     }

@@ -89,11 +89,7 @@ impl Counts {
     /// Notes a request and the scenario it met.
     pub(super) fn note(&mut self, at_ms: u64, model: &str, key: &str, scenario: &str) {
         self.requests += 1;
-        let model = if self.models.len() < NAMES_MAX || self.models.contains_key(model) {
-            model
-        } else {
-            "…"
-        };
+        let model = if self.models.len() < NAMES_MAX || self.models.contains_key(model) { model } else { "…" };
         match self.models.get_mut(model) {
             Some(count) => *count += 1,
             None => drop(self.models.insert(model.to_owned(), 1)),
@@ -103,12 +99,7 @@ impl Counts {
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(RecentRequest {
-            at_ms,
-            model: model.to_owned(),
-            key,
-            scenario: scenario.to_owned(),
-        });
+        self.recent.push_back(RecentRequest { at_ms, model: model.to_owned(), key, scenario: scenario.to_owned() });
     }
 
     fn key_index(&mut self, key: &str) -> usize {

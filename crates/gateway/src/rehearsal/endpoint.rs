@@ -41,12 +41,8 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
     }
     // Any base path will do: callers configure all kinds of them.
     match request.method.as_str() {
-        "POST" if path.ends_with("/chat/completions") => {
-            answer(control, request, Dialect::OpenAiChat)
-        }
-        "POST" if path.ends_with("/completions") => {
-            answer(control, request, Dialect::OpenAiCompletions)
-        }
+        "POST" if path.ends_with("/chat/completions") => answer(control, request, Dialect::OpenAiChat),
+        "POST" if path.ends_with("/completions") => answer(control, request, Dialect::OpenAiCompletions),
         "GET" if path.ends_with("/models") => list(control, &request, None),
         "GET" => match path.split_once("/models/") {
             Some((_, name)) => list(control, &request, Some(name)),
@@ -65,16 +61,11 @@ fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
     let key = key.as_str();
     if !control.accepts(key) {
         control.note_wrong_key(&asked.model, key, last_request(request));
-        return Route::Act(Scenario {
-            fault: Fault::Error(catalogue::wrong_key()),
-            ..Scenario::default()
-        });
+        return Route::Act(Scenario { fault: Fault::Error(catalogue::wrong_key()), ..Scenario::default() });
     }
     match control.choose(&asked.model, key, last_request(request)) {
         Ok(choice) => Route::Answer { asked, scenario: choice.scenario() },
-        Err(error) => {
-            Route::refused(400, &error.to_string(), Some("model"), Some("unknown_scenario"))
-        }
+        Err(error) => Route::refused(400, &error.to_string(), Some("model"), Some("unknown_scenario")),
     }
 }
 
@@ -90,10 +81,7 @@ fn last_request(request: Request) -> LastRequest {
 /// The model list, or one of its entries: every name is a model here, so every name has an entry.
 fn list(control: &Control, request: &Request, name: Option<&str>) -> Route {
     if !control.accepts(request.key()) {
-        return Route::Act(Scenario {
-            fault: Fault::Error(catalogue::wrong_key()),
-            ..Scenario::default()
-        });
+        return Route::Act(Scenario { fault: Fault::Error(catalogue::wrong_key()), ..Scenario::default() });
     }
     if let Some(scenario) = control.glance().filter(Scenario::fails_before_answer) {
         return Route::Act(scenario);
@@ -101,15 +89,10 @@ fn list(control: &Control, request: &Request, name: Option<&str>) -> Route {
     if let Some(name) = name {
         return Route::ok(openai::model(&percent_decoded(name)));
     }
-    let examples = CLAUSES
-        .iter()
-        .map(|clause| clause.example)
-        .chain(PROVIDER_ERRORS.iter().map(|error| error.name));
-    let mut names: Vec<String> =
-        examples.map(|example| format!("{NAME_PREFIX}{example}")).collect();
+    let examples = CLAUSES.iter().map(|clause| clause.example).chain(PROVIDER_ERRORS.iter().map(|error| error.name));
+    let mut names: Vec<String> = examples.map(|example| format!("{NAME_PREFIX}{example}")).collect();
     names.dedup();
-    let models: Vec<Value> =
-        ["rehearsal".to_owned()].iter().chain(&names).map(|name| openai::model(name)).collect();
+    let models: Vec<Value> = ["rehearsal".to_owned()].iter().chain(&names).map(|name| openai::model(name)).collect();
     Route::ok(json!({"object": "list", "data": models}))
 }
 
@@ -126,12 +109,7 @@ fn control_call(control: &Control, request: &Request, rest: &str) -> Route {
                 return Route::ok(json!({"cleared": cleared}));
             }
             _ => {
-                return Route::refused(
-                    404,
-                    "the control endpoint knows no such call",
-                    None,
-                    Some("not_found"),
-                );
+                return Route::refused(404, "the control endpoint knows no such call", None, Some("not_found"));
             }
         },
     }
@@ -142,11 +120,8 @@ fn target(rest: &str) -> Option<Target> {
     match rest {
         "" | "/default" => Some(Target::Default),
         rest => {
-            let model =
-                rest.strip_prefix("/models/").map(|name| Target::Model(percent_decoded(name)));
-            model.or_else(|| {
-                rest.strip_prefix("/keys/").map(|key| Target::Key(percent_decoded(key)))
-            })
+            let model = rest.strip_prefix("/models/").map(|name| Target::Model(percent_decoded(name)));
+            model.or_else(|| rest.strip_prefix("/keys/").map(|key| Target::Key(percent_decoded(key))))
         }
     }
 }
@@ -169,12 +144,7 @@ fn accept_keys(control: &Control, body: &[u8]) -> Route {
             Some(keys.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         }
         Ok(_) | Err(_) => {
-            return Route::refused(
-                400,
-                "`keys` takes at most 1000 strings, or null",
-                Some("keys"),
-                Some("bad_rule"),
-            );
+            return Route::refused(400, "`keys` takes at most 1000 strings, or null", Some("keys"), Some("bad_rule"));
         }
     };
     let accepted = keys.as_ref().map(Vec::len);
@@ -183,8 +153,7 @@ fn accept_keys(control: &Control, body: &[u8]) -> Route {
 }
 
 fn state(control: &Control) -> Value {
-    let rules: Vec<Value> =
-        control.rules().iter().map(|(target, rule)| rule_json(target, rule)).collect();
+    let rules: Vec<Value> = control.rules().iter().map(|(target, rule)| rule_json(target, rule)).collect();
     let counts = control.counts();
     let recent: Vec<Value> = counts
         .recent

@@ -105,12 +105,8 @@ fn longest_match(words: &[&str]) -> Option<(&'static Clause, Vec<Value>)> {
 fn unknown(rest: &[&str]) -> ScenarioError {
     let rest = rest.join("-");
     let errors = catalogue::PROVIDER_ERRORS.iter().map(|error| error.name);
-    let mut ranked: Vec<(usize, &'static str)> = CLAUSES
-        .iter()
-        .map(|clause| clause.example)
-        .chain(errors)
-        .map(|name| (distance(&rest, name), name))
-        .collect();
+    let mut ranked: Vec<(usize, &'static str)> =
+        CLAUSES.iter().map(|clause| clause.example).chain(errors).map(|name| (distance(&rest, name), name)).collect();
     ranked.sort_by_key(|&(distance, _)| distance);
     ranked.dedup_by_key(|&mut (_, name)| name);
     ScenarioError::Unknown { rest, nearest: ranked.iter().take(3).map(|&(_, name)| name).collect() }
@@ -160,9 +156,7 @@ impl Complaint {
     fn about(self, clause: &Clause) -> ScenarioError {
         match self {
             Self::SecondFault => ScenarioError::SecondFault { clause: clause.pattern },
-            Self::OutOfRange(allowed) => {
-                ScenarioError::OutOfRange { clause: clause.pattern, allowed }
-            }
+            Self::OutOfRange(allowed) => ScenarioError::OutOfRange { clause: clause.pattern, allowed },
         }
     }
 }
@@ -216,22 +210,12 @@ mod tests {
         );
         check(
             "slow-first-20s-words-5",
-            Scenario {
-                pace: Pace { first: Duration::from_secs(20), ..Pace::default() },
-                words: Some(5),
-                ..base()
-            },
+            Scenario { pace: Pace { first: Duration::from_secs(20), ..Pace::default() }, words: Some(5), ..base() },
         );
-        check(
-            "stall-after-40",
-            Scenario { fault: Fault::Stalls { after: 40, pause: None }, ..base() },
-        );
+        check("stall-after-40", Scenario { fault: Fault::Stalls { after: 40, pause: None }, ..base() });
         check(
             "stall-after-40-500ms",
-            Scenario {
-                fault: Fault::Stalls { after: 40, pause: Some(Duration::from_millis(500)) },
-                ..base()
-            },
+            Scenario { fault: Fault::Stalls { after: 40, pause: Some(Duration::from_millis(500)) }, ..base() },
         );
         check(
             "tool-calls-2-cut-after-3",
@@ -244,10 +228,7 @@ mod tests {
         check(
             "error-first-zhipu:1113-every-2",
             Scenario {
-                fault: Fault::ErrorInBand {
-                    after: 0,
-                    error: catalogue::find("zhipu:1113").unwrap(),
-                },
+                fault: Fault::ErrorInBand { after: 0, error: catalogue::find("zhipu:1113").unwrap() },
                 rhythm: Rhythm { every: Some(2), ..Rhythm::default() },
                 ..base()
             },
@@ -271,9 +252,8 @@ mod tests {
         for clause in CLAUSES {
             assert!(clause.example.parse::<Scenario>().is_ok(), "{}", clause.example);
             let words: Vec<&str> = clause.example.split('-').collect();
-            let used = (0..words.len()).any(|at| {
-                longest_match(&words[at..]).is_some_and(|(c, _)| c.pattern == clause.pattern)
-            });
+            let used = (0..words.len())
+                .any(|at| longest_match(&words[at..]).is_some_and(|(c, _)| c.pattern == clause.pattern));
             assert!(used, "{} does not show {}", clause.example, clause.pattern);
         }
     }

@@ -108,9 +108,7 @@ fn parse_head(head: &[u8]) -> Result<(Request, Length), Unread> {
     let headers: Vec<(String, String)> = parsed
         .headers
         .iter()
-        .map(|header| {
-            (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).into_owned())
-        })
+        .map(|header| (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).into_owned()))
         .collect();
     let request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
@@ -127,8 +125,7 @@ fn parse_head(head: &[u8]) -> Result<(Request, Length), Unread> {
 fn keeps_alive(headers: &[(String, String)], is_http_10: bool) -> bool {
     let says = |word: &str| {
         headers.iter().any(|(name, value)| {
-            name == "connection"
-                && value.split(',').any(|token| token.trim().eq_ignore_ascii_case(word))
+            name == "connection" && value.split(',').any(|token| token.trim().eq_ignore_ascii_case(word))
         })
     };
     if is_http_10 { says("keep-alive") } else { !says("close") }
@@ -239,8 +236,7 @@ impl Head<'_> {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let cannot_fail = "writing to memory cannot fail";
         write!(out, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).expect(cannot_fail);
-        write!(out, "content-type: {}\r\nserver: rehearsal\r\n", self.content_type)
-            .expect(cannot_fail);
+        write!(out, "content-type: {}\r\nserver: rehearsal\r\n", self.content_type).expect(cannot_fail);
         match self.framing {
             Framing::Length(length) => {
                 write!(out, "content-length: {length}\r\n").expect(cannot_fail);

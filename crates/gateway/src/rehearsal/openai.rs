@@ -102,11 +102,7 @@ impl Chunks<'_> {
 
     /// Choices take turns, word by word, as they do when they are computed together.
     fn words(&mut self, answers: &[Answer<'_>]) {
-        let longest = answers
-            .iter()
-            .map(|answer| answer.reasoning.len() + answer.content.len())
-            .max()
-            .unwrap_or(0);
+        let longest = answers.iter().map(|answer| answer.reasoning.len() + answer.content.len()).max().unwrap_or(0);
         for at in 0..longest {
             for (index, answer) in answers.iter().enumerate() {
                 if let Some(word) = answer.reasoning.get(at) {
@@ -167,12 +163,7 @@ impl Chunks<'_> {
             Dialect::OpenAiCompletions => r#""text":"""#,
         };
         self.push(Kind::Finish, |out| {
-            put(
-                out,
-                format_args!(
-                    r#"{{"index":{index},{nothing},"logprobs":null,"finish_reason":"{reason}"}}"#
-                ),
-            );
+            put(out, format_args!(r#"{{"index":{index},{nothing},"logprobs":null,"finish_reason":"{reason}"}}"#));
         });
     }
 
@@ -186,8 +177,7 @@ impl Chunks<'_> {
 
 /// Tells an answer in one piece.
 pub(super) fn whole(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>) -> Value {
-    let choices: Vec<Value> =
-        answers.iter().enumerate().map(|(index, answer)| choice(asked, index, answer)).collect();
+    let choices: Vec<Value> = answers.iter().enumerate().map(|(index, answer)| choice(asked, index, answer)).collect();
     let object = match asked.dialect {
         Dialect::OpenAiChat => "chat.completion",
         Dialect::OpenAiCompletions => "text_completion",

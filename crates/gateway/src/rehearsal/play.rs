@@ -66,10 +66,7 @@ impl<'a> Stage<'a> {
                         return self.break_off(framing, *how).await;
                     }
                     Fault::ErrorInBand { after, error } if told >= *after => {
-                        framing.write(
-                            self.wire.outbox(),
-                            format!("data: {}\n\n", error.body).as_bytes(),
-                        );
+                        framing.write(self.wire.outbox(), format!("data: {}\n\n", error.body).as_bytes());
                         return self.end(framing).await;
                     }
                     Fault::Stalls { after, pause } if told >= *after && !is_stalled => {
@@ -94,14 +91,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Writes one event, or what the fault makes of it.
-    fn tell(
-        &mut self,
-        framing: Framing,
-        scenario: &Scenario,
-        number: u32,
-        kind: Kind,
-        event: &[u8],
-    ) {
+    fn tell(&mut self, framing: Framing, scenario: &Scenario, number: u32, kind: Kind, event: &[u8]) {
         let out = self.wire.outbox();
         match (&scenario.fault, kind) {
             (Fault::MissingDone, Kind::Done) | (Fault::DoneWithoutFinish, Kind::Finish) => {}
@@ -165,11 +155,7 @@ impl<'a> Stage<'a> {
     async fn end(&mut self, framing: Framing) -> Result<Then, Gone> {
         framing.end(self.wire.outbox());
         self.wire.flush().await?;
-        Ok(if self.keeps_alive && framing != Framing::UntilClose {
-            Then::NextRequest
-        } else {
-            Then::Close
-        })
+        Ok(if self.keeps_alive && framing != Framing::UntilClose { Then::NextRequest } else { Then::Close })
     }
 
     async fn break_off(&mut self, framing: Framing, how: Break) -> Result<Then, Gone> {
@@ -186,12 +172,7 @@ impl<'a> Stage<'a> {
         if pause.is_none() { Err(Gone) } else { Ok(()) }
     }
 
-    async fn comments(
-        &mut self,
-        framing: Framing,
-        comment: &[u8],
-        length: Option<Duration>,
-    ) -> Result<(), Gone> {
+    async fn comments(&mut self, framing: Framing, comment: &[u8], length: Option<Duration>) -> Result<(), Gone> {
         let mut left = length.unwrap_or(FOREVER);
         while !left.is_zero() {
             framing.write(self.wire.outbox(), comment);
@@ -205,8 +186,7 @@ impl<'a> Stage<'a> {
 
 /// An answer that is not streamed arrives when its last word would have.
 fn time_to_compose(scenario: &Scenario, answers: &[Answer<'_>]) -> Duration {
-    let words: usize =
-        answers.iter().map(|answer| answer.reasoning.len() + answer.content.len()).sum();
+    let words: usize = answers.iter().map(|answer| answer.reasoning.len() + answer.content.len()).sum();
     let gaps = u32::try_from(words.saturating_sub(1)).unwrap_or(u32::MAX);
     let pace = &scenario.pace;
     (pace.headers + pace.first).saturating_add(pace.word.saturating_mul(gaps))

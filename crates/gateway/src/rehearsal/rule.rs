@@ -103,47 +103,26 @@ impl Rule {
         }
         let words = number(fields, "words", 1, u64::from(WORDS_MAX))?;
         scenario.words = words.and_then(|words| words.try_into().ok()).or(scenario.words);
-        scenario.retry_after_s =
-            number(fields, "retry_after_s", 0, u64::MAX)?.or(scenario.retry_after_s);
+        scenario.retry_after_s = number(fields, "retry_after_s", 0, u64::MAX)?.or(scenario.retry_after_s);
         self.pace = Pace {
             headers: Duration::ZERO,
-            first: Duration::from_millis(
-                number(fields, "latency_ms", 0, SECONDS_MAX * 1_000)?.unwrap_or(0),
-            ),
-            word: Duration::from_millis(
-                number(fields, "word_ms", 0, SECONDS_MAX * 1_000)?.unwrap_or(0),
-            ),
+            first: Duration::from_millis(number(fields, "latency_ms", 0, SECONDS_MAX * 1_000)?.unwrap_or(0)),
+            word: Duration::from_millis(number(fields, "word_ms", 0, SECONDS_MAX * 1_000)?.unwrap_or(0)),
         };
         Ok(())
     }
 }
 
-fn number(
-    fields: &Map<String, Value>,
-    field: &'static str,
-    min: u64,
-    max: u64,
-) -> Result<Option<u64>, RuleError> {
+fn number(fields: &Map<String, Value>, field: &'static str, min: u64, max: u64) -> Result<Option<u64>, RuleError> {
     match fields.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64() {
             Some(number) if (min..=max).contains(&number) => Ok(Some(number)),
-            _ => {
-                Err(RuleError::BadValue { field, allowed: "a whole number in its range, or null" })
-            }
+            _ => Err(RuleError::BadValue { field, allowed: "a whole number in its range, or null" }),
         },
     }
 }
 
-const FIELDS: &[&str] = &[
-    "scenario",
-    "times",
-    "every",
-    "up_s",
-    "down_s",
-    "latency_ms",
-    "word_ms",
-    "words",
-    "retry_after_s",
-];
+const FIELDS: &[&str] =
+    &["scenario", "times", "every", "up_s", "down_s", "latency_ms", "word_ms", "words", "retry_after_s"];
 const SECONDS_MAX: u64 = 3_600;

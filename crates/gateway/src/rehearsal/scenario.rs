@@ -152,9 +152,9 @@ impl Scenario {
     pub(super) fn length(&self) -> u32 {
         let suited = match self.fault {
             // Long enough that something is missing: 40 of 60.
-            Fault::Breaks { after, .. }
-            | Fault::Stalls { after, .. }
-            | Fault::ErrorInBand { after, .. } => after.saturating_add(WORDS_DEFAULT),
+            Fault::Breaks { after, .. } | Fault::Stalls { after, .. } | Fault::ErrorInBand { after, .. } => {
+                after.saturating_add(WORDS_DEFAULT)
+            }
             _ => WORDS_DEFAULT,
         };
         self.words.unwrap_or(suited).clamp(1, WORDS_MAX)
@@ -175,8 +175,7 @@ mod tests {
         let mut acted = 0;
         let mut seen = String::new();
         for request in 1..=expected.len() as u64 {
-            let acts =
-                rhythm.acts(request, acted, Duration::from_secs((request - 1) * seconds_apart));
+            let acts = rhythm.acts(request, acted, Duration::from_secs((request - 1) * seconds_apart));
             acted += u64::from(acts);
             seen.push(if acts { 'x' } else { '.' });
         }
@@ -190,11 +189,7 @@ mod tests {
         check(Rhythm { times: Some(2), ..Rhythm::default() }, 1, "xx...");
         check(Rhythm { every: Some(3), ..Rhythm::default() }, 1, "..x..x..x");
         check(Rhythm { every: Some(3), times: Some(1), ..Rhythm::default() }, 1, "..x......");
-        check(
-            Rhythm { flap: Some((seconds(2), seconds(3))), ..Rhythm::default() },
-            1,
-            "..xxx..xxx..",
-        );
+        check(Rhythm { flap: Some((seconds(2), seconds(3))), ..Rhythm::default() }, 1, "..xxx..xxx..");
         check(Rhythm { flap: Some((seconds(0), seconds(3))), ..Rhythm::default() }, 1, "xxxxx");
     }
 }

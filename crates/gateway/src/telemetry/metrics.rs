@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use self::series::{
-    AttemptCount, AttemptTiming, DeploymentSeries, ExchangeCount, ExchangeTiming, ModelSeries,
-    Series,
-};
+use self::series::{AttemptCount, AttemptTiming, DeploymentSeries, ExchangeCount, ExchangeTiming, ModelSeries, Series};
 pub use self::{
     exposition::{DeploymentView, RenderInputs},
     names::{Kind, METRICS, Metric},
@@ -84,8 +81,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// The `content-type` of [`Metrics::render`]: `OpenMetrics` 1.0 text.
-    pub const CONTENT_TYPE: &'static str =
-        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
     /// Counters at zero.
     pub fn new() -> Self {
@@ -157,8 +153,7 @@ impl Drop for InFlight {
 }
 
 fn count_exchange(model: &ModelSeries, ended: &ExchangeEnded<'_>) {
-    let count =
-        ExchangeCount { outcome: ended.outcome, status: ended.status, stream: ended.stream };
+    let count = ExchangeCount { outcome: ended.outcome, status: ended.status, stream: ended.stream };
     model.exchanges.with(count, |count| count.fetch_add(1, Relaxed));
     let timing = ExchangeTiming { outcome: ended.outcome, stream: ended.stream };
     model.durations.with(timing, |histogram| histogram.observe(ended.duration));

@@ -16,8 +16,7 @@ pub(super) fn clean(value: impl Display) -> String {
 
 /// A text of any length without terminal sequences and control characters.
 pub(super) fn plain(text: &str) -> String {
-    let mut plain =
-        Plain { out: String::with_capacity(text.len()), state: State::Text, left: usize::MAX };
+    let mut plain = Plain { out: String::with_capacity(text.len()), state: State::Text, left: usize::MAX };
     plain.write_str(text).expect("there is room for usize::MAX characters");
     plain.out
 }

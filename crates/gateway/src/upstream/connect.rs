@@ -53,8 +53,8 @@ pub(super) async fn connect(endpoint: &Endpoint, tls: &Tls) -> io::Result<Stream
     if !origin.is_https {
         return Ok(Stream::Plain(socket));
     }
-    let name = ServerName::try_from(origin.host.to_string())
-        .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+    let name =
+        ServerName::try_from(origin.host.to_string()).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
     let stream = tls.connector()?.connect(name, socket).await?;
     Ok(Stream::Tls(Box::new(stream)))
 }

@@ -95,8 +95,7 @@ impl Head {
             let spans = response.headers.iter().map(|h| (span(h.name.as_bytes()), span(h.value))).collect();
             let is_http_11 = response.version == Some(1);
             let bytes = buffer.split_to(length).freeze();
-            let mut head =
-                Self { status, bytes, fields: spans, framing: Framing::UntilClose, keeps_alive: is_http_11 };
+            let mut head = Self { status, bytes, fields: spans, framing: Framing::UntilClose, keeps_alive: is_http_11 };
             head.read_framing(is_http_11)?;
             return Ok(Some(head));
         }

@@ -38,7 +38,10 @@ impl Stream {
         let mut sent = 0;
         while sent < head.len() + body.len() {
             let written = poll_fn(|cx| {
-                let parts = [IoSlice::new(head.get(sent..).unwrap_or_default()), IoSlice::new(&body[sent.saturating_sub(head.len())..])];
+                let parts = [
+                    IoSlice::new(head.get(sent..).unwrap_or_default()),
+                    IoSlice::new(&body[sent.saturating_sub(head.len())..]),
+                ];
                 let parts = if sent < head.len() { &parts[..] } else { &parts[1..] };
                 if let Poll::Ready(written) = self.poll_write(cx, parts) {
                     return Poll::Ready(written);

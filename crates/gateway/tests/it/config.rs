@@ -21,8 +21,7 @@ fn environment(name: &str) -> Option<String> {
 
 #[track_caller]
 fn read(text: &str) -> Config {
-    config::parse(text, "test.toml", &environment)
-        .unwrap_or_else(|complaints| panic!("{complaints}"))
+    config::parse(text, "test.toml", &environment).unwrap_or_else(|complaints| panic!("{complaints}"))
 }
 
 #[track_caller]

@@ -51,9 +51,7 @@ impl Provider {
     async fn send_with(&self, method: &str, path: &str, headers: &str, body: &str) -> Heard {
         let mut socket = self.connect().await;
         socket
-            .write_all(
-                request(method, path, &format!("connection: close\r\n{headers}"), body).as_bytes(),
-            )
+            .write_all(request(method, path, &format!("connection: close\r\n{headers}"), body).as_bytes())
             .await
             .expect(CANNOT_FAIL);
         Heard::read(&mut socket).await
@@ -66,17 +64,12 @@ impl Provider {
                 tokio::task::yield_now().await;
             }
         };
-        timeout(LONG, wait)
-            .await
-            .unwrap_or_else(|_| panic!("never so: {what}: {:?}", self.control.counts()));
+        timeout(LONG, wait).await.unwrap_or_else(|_| panic!("never so: {what}: {:?}", self.control.counts()));
     }
 }
 
 fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
-    format!(
-        "{method} {path} HTTP/1.1\r\nhost: rehearsal\r\n{headers}content-length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    format!("{method} {path} HTTP/1.1\r\nhost: rehearsal\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
 }
 
 fn chat_body(model: &str, more: Value) -> Value {
@@ -103,18 +96,10 @@ struct Heard {
 impl Heard {
     async fn read(socket: &mut TcpStream) -> Self {
         let start = Instant::now();
-        let mut heard = Self {
-            bytes: Vec::new(),
-            was_reset: false,
-            reads: 0,
-            first_content: Duration::ZERO,
-            took: Duration::ZERO,
-        };
+        let mut heard =
+            Self { bytes: Vec::new(), was_reset: false, reads: 0, first_content: Duration::ZERO, took: Duration::ZERO };
         loop {
-            match timeout(LONG, socket.read_buf(&mut heard.bytes))
-                .await
-                .expect("an end within the limit")
-            {
+            match timeout(LONG, socket.read_buf(&mut heard.bytes)).await.expect("an end within the limit") {
                 Ok(0) => break,
                 Ok(_) => {
                     heard.reads += 1;
@@ -146,11 +131,7 @@ impl Heard {
 
     /// The body without its framing, and whether that framing was whole.
     fn body(&self) -> (Vec<u8>, bool) {
-        let at = self
-            .bytes
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .map_or(self.bytes.len(), |at| at + 4);
+        let at = self.bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(self.bytes.len(), |at| at + 4);
         let mut rest = &self.bytes[at..];
         let head = self.head();
         if let Some(length) = head.lines().find_map(|line| line.strip_prefix("content-length: ")) {
@@ -162,8 +143,7 @@ impl Heard {
         let mut body = Vec::new();
         while let Some(line) = rest.windows(2).position(|window| window == b"\r\n") {
             let size =
-                usize::from_str_radix(std::str::from_utf8(&rest[..line]).expect(CANNOT_FAIL), 16)
-                    .expect(CANNOT_FAIL);
+                usize::from_str_radix(std::str::from_utf8(&rest[..line]).expect(CANNOT_FAIL), 16).expect(CANNOT_FAIL);
             if size == 0 {
                 return (body, true);
             }
@@ -174,8 +154,7 @@ impl Heard {
     }
 
     fn json(&self) -> Value {
-        serde_json::from_slice(&self.body().0)
-            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body().0).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The data of each event, as text.
@@ -197,8 +176,7 @@ impl Heard {
     }
 
     fn finish_reasons(&self) -> Vec<String> {
-        let reason =
-            |chunk: &Value| chunk["choices"][0]["finish_reason"].as_str().map(str::to_owned);
+        let reason = |chunk: &Value| chunk["choices"][0]["finish_reason"].as_str().map(str::to_owned);
         self.chunks().iter().filter_map(reason).collect()
     }
 
@@ -228,16 +206,8 @@ async fn streamed_and_whole_answers_agree_and_usage_is_exact() {
         let stream = provider.chat(model, streaming).await;
         let message = &whole["choices"][0]["message"];
         assert_eq!(stream.joined("content"), message["content"].as_str().unwrap(), "{model}");
-        assert_eq!(
-            stream.joined("reasoning_content"),
-            message["reasoning_content"].as_str().unwrap_or(""),
-            "{model}"
-        );
-        assert_eq!(
-            stream.finish_reasons(),
-            [whole["choices"][0]["finish_reason"].as_str().unwrap()],
-            "{model}"
-        );
+        assert_eq!(stream.joined("reasoning_content"), message["reasoning_content"].as_str().unwrap_or(""), "{model}");
+        assert_eq!(stream.finish_reasons(), [whole["choices"][0]["finish_reason"].as_str().unwrap()], "{model}");
         assert!(stream.is_done(), "{model}");
         assert_eq!(whole["model"], model);
 
@@ -245,12 +215,7 @@ async fn streamed_and_whole_answers_agree_and_usage_is_exact() {
         let (last, earlier) = chunks.split_last().unwrap();
         assert_eq!(last["usage"], whole["usage"], "{model}");
         assert_eq!(last["choices"], json!([]), "{model}");
-        assert!(
-            earlier
-                .iter()
-                .all(|chunk| chunk["usage"].is_null() && chunk["choices"][0]["index"] == 0),
-            "{model}"
-        );
+        assert!(earlier.iter().all(|chunk| chunk["usage"].is_null() && chunk["choices"][0]["index"] == 0), "{model}");
         assert_eq!(earlier[0]["choices"][0]["delta"]["role"], "assistant");
 
         let words = stream.words() + stream.joined("reasoning_content").split_whitespace().count();
@@ -269,12 +234,9 @@ async fn honest_answer_repeats_what_was_said_and_is_the_same_every_time() {
     let content = first["choices"][0]["message"]["content"].as_str().unwrap();
     assert!(content.starts_with("You said: Say \"hello\" to the müde world "), "{content}");
     assert_eq!(content.split_whitespace().count(), 20);
-    let other =
-        json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "other"}]}]});
+    let other = json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "other"}]}]});
     let other = provider.chat("rehearsal", other).await.json();
-    assert!(
-        other["choices"][0]["message"]["content"].as_str().unwrap().starts_with("You said: other ")
-    );
+    assert!(other["choices"][0]["message"]["content"].as_str().unwrap().starts_with("You said: other "));
 }
 
 #[tokio::test]
@@ -305,8 +267,7 @@ async fn several_choices_differ_and_stay_apart() {
     for index in 0..3 {
         let mine = |chunk: &Value| {
             let choice = &chunk["choices"][0];
-            (choice["index"] == index)
-                .then(|| choice["delta"]["content"].as_str().unwrap_or("").to_owned())
+            (choice["index"] == index).then(|| choice["delta"]["content"].as_str().unwrap_or("").to_owned())
         };
         let text: String = stream.chunks().iter().filter_map(mine).collect();
         assert_eq!(text, whole["choices"][index]["message"]["content"].as_str().unwrap());
@@ -320,8 +281,7 @@ async fn tool_calls_come_whole_and_in_fragments() {
     let provider = Provider::start();
     let tools = json!([{"type": "function", "function": {"name": "weather"}}, {"type": "function", "function": {"name": "time"}}]);
     let whole = provider.chat("rehearsal-tool-calls-2", json!({"tools": tools})).await.json();
-    let stream =
-        provider.chat("rehearsal-tool-calls-2", json!({"tools": tools, "stream": true})).await;
+    let stream = provider.chat("rehearsal-tool-calls-2", json!({"tools": tools, "stream": true})).await;
     assert_eq!(stream.finish_reasons(), ["tool_calls"]);
     let calls = &whole["choices"][0]["message"]["tool_calls"];
     for (index, name) in ["weather", "time"].into_iter().enumerate() {
@@ -335,8 +295,7 @@ async fn tool_calls_come_whole_and_in_fragments() {
         assert!(fragments.len() > 3);
         assert_eq!(fragments[0]["id"], calls[index]["id"]);
         assert!(fragments[1..].iter().all(|fragment| fragment.get("id").is_none()));
-        let arguments: String =
-            fragments.iter().filter_map(|call| call["function"]["arguments"].as_str()).collect();
+        let arguments: String = fragments.iter().filter_map(|call| call["function"]["arguments"].as_str()).collect();
         assert_eq!(arguments, calls[index]["function"]["arguments"].as_str().unwrap());
         let arguments: Value = serde_json::from_str(&arguments).unwrap();
         assert_eq!(arguments["query"], "Say \"hello\" to the müde world");
@@ -346,25 +305,15 @@ async fn tool_calls_come_whole_and_in_fragments() {
 #[tokio::test]
 async fn legacy_completions_and_models_answer() {
     let provider = Provider::start();
-    let whole =
-        provider.post("/v1/completions", &json!({"model": "m", "prompt": "one two"})).await.json();
+    let whole = provider.post("/v1/completions", &json!({"model": "m", "prompt": "one two"})).await.json();
     assert!(whole["choices"][0]["text"].as_str().unwrap().starts_with("You said: one two "));
-    let stream = provider
-        .post("/completions", &json!({"model": "m", "prompt": "one two", "stream": true}))
-        .await;
-    let text: String = stream
-        .chunks()
-        .iter()
-        .filter_map(|chunk| chunk["choices"][0]["text"].as_str().map(str::to_owned))
-        .collect();
+    let stream = provider.post("/completions", &json!({"model": "m", "prompt": "one two", "stream": true})).await;
+    let text: String =
+        stream.chunks().iter().filter_map(|chunk| chunk["choices"][0]["text"].as_str().map(str::to_owned)).collect();
     assert_eq!(text, whole["choices"][0]["text"].as_str().unwrap());
     let models = provider.send("GET", "/v1/models", "").await.json();
-    let names: Vec<&str> = models["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|model| model["id"].as_str().unwrap())
-        .collect();
+    let names: Vec<&str> =
+        models["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
     assert!(names.contains(&"rehearsal") && names.contains(&"rehearsal-cut-after-40"), "{names:?}");
     assert_eq!(provider.send("GET", "/v1/models/any%2Fname", "").await.json()["id"], "any/name");
 }
@@ -377,12 +326,7 @@ async fn every_provider_error_comes_as_written() {
         assert_eq!(heard.status(), error.status, "{}", error.name);
         assert_eq!(heard.body(), (error.body.as_bytes().to_vec(), true), "{}", error.name);
         for (name, value) in error.headers {
-            assert!(
-                heard.head().contains(&format!("\r\n{name}: {value}")),
-                "{}: {}",
-                error.name,
-                heard.head()
-            );
+            assert!(heard.head().contains(&format!("\r\n{name}: {value}")), "{}: {}", error.name, heard.head());
         }
     }
 }
@@ -393,17 +337,11 @@ async fn statuses_pages_and_retry_after() {
     let heard = provider.chat("rehearsal-429-retry-after-7", json!({})).await;
     assert_eq!(heard.status(), 429);
     assert!(heard.head().contains("\r\nretry-after: 7"), "{}", heard.head());
-    let replaced =
-        provider.chat("rehearsal-openai:rate_limit_exceeded-retry-after-7", json!({})).await.head();
-    assert!(
-        replaced.contains("\r\nretry-after: 7") && !replaced.contains("retry-after-ms"),
-        "{replaced}"
-    );
+    let replaced = provider.chat("rehearsal-openai:rate_limit_exceeded-retry-after-7", json!({})).await.head();
+    assert!(replaced.contains("\r\nretry-after: 7") && !replaced.contains("retry-after-ms"), "{replaced}");
     let page = provider.chat("rehearsal-html-520", json!({})).await;
     assert_eq!(page.status(), 520);
-    assert!(
-        page.head().contains("content-type: text/html") && page.text().contains("<!DOCTYPE html>")
-    );
+    assert!(page.head().contains("content-type: text/html") && page.text().contains("<!DOCTYPE html>"));
 }
 
 #[tokio::test]
@@ -421,17 +359,11 @@ async fn connections_fail_before_headers() {
 async fn answers_break_off_where_told() {
     let provider = Provider::start();
     let cut = provider.stream("rehearsal-cut-after-40").await;
-    assert_eq!(
-        (cut.words(), cut.was_reset, cut.body().1, cut.finish_reasons().len()),
-        (40, false, false, 0)
-    );
+    assert_eq!((cut.words(), cut.was_reset, cut.body().1, cut.finish_reasons().len()), (40, false, false, 0));
     let reset = provider.stream("rehearsal-reset-after-40").await;
     assert_eq!((reset.words(), reset.was_reset, reset.finish_reasons().len()), (40, true, 0));
     let end = provider.stream("rehearsal-end-after-40").await;
-    assert_eq!(
-        (end.words(), end.was_reset, end.body().1, end.finish_reasons().len()),
-        (40, false, true, 0)
-    );
+    assert_eq!((end.words(), end.was_reset, end.body().1, end.finish_reasons().len()), (40, false, true, 0));
     assert!(!cut.is_done() && !reset.is_done() && !end.is_done());
 
     let whole = provider.chat("rehearsal-cut-after-40", json!({})).await;
@@ -451,10 +383,7 @@ async fn errors_come_inside_answers() {
     assert_eq!((later.words(), later.body().1, later.is_done()), (40, true, false));
     assert_eq!(later.chunks().last().unwrap()["error"]["type"], "server_error");
     let whole = provider.chat("rehearsal-error-after-40", json!({})).await;
-    assert_eq!(
-        (whole.status(), whole.json()["error"]["type"].as_str()),
-        (200, Some("server_error"))
-    );
+    assert_eq!((whole.status(), whole.json()["error"]["type"].as_str()), (200, Some("server_error")));
 }
 
 #[tokio::test]
@@ -465,49 +394,29 @@ async fn answers_are_wrong_in_the_way_told() {
     let malformed = provider.stream("rehearsal-malformed-event-10").await;
     let events = malformed.events();
     assert!(serde_json::from_str::<Value>(&events[9]).is_err(), "{}", events[9]);
-    assert_eq!(
-        malformed.chunks().len() + 2,
-        events.len(),
-        "one broken event and [DONE] are no chunks"
-    );
+    assert_eq!(malformed.chunks().len() + 2, events.len(), "one broken event and [DONE] are no chunks");
     assert_eq!(malformed.joined("content"), honest.joined("content"));
 
     let missing = provider.stream("rehearsal-missing-done").await;
-    assert_eq!(
-        (missing.is_done(), missing.finish_reasons().len(), missing.words()),
-        (false, 1, 20)
-    );
+    assert_eq!((missing.is_done(), missing.finish_reasons().len(), missing.words()), (false, 1, 20));
     assert!(missing.chunks().last().unwrap()["usage"].is_object());
     let unfinished = provider.stream("rehearsal-done-without-finish").await;
-    assert_eq!(
-        (unfinished.is_done(), unfinished.finish_reasons().len(), unfinished.words()),
-        (true, 0, 20)
-    );
+    assert_eq!((unfinished.is_done(), unfinished.finish_reasons().len(), unfinished.words()), (true, 0, 20));
     assert_eq!(provider.stream("rehearsal-done-alone").await.events(), ["[DONE]"]);
     let empty = provider.stream("rehearsal-empty-200").await;
     assert!(empty.status() == 200 && empty.head().contains("content-length: 0"));
     let empty = provider.stream("rehearsal-empty-stream").await;
     assert!(empty.head().contains("text/event-stream") && empty.body() == (Vec::new(), true));
     let choices = provider.stream("rehearsal-empty-choices").await;
-    assert!(
-        choices.chunks().len() > 3
-            && choices.chunks().iter().all(|chunk| chunk["choices"] == json!([]))
-    );
+    assert!(choices.chunks().len() > 3 && choices.chunks().iter().all(|chunk| chunk["choices"] == json!([])));
     let huge = provider.stream("rehearsal-huge-line-1024").await;
-    assert!(
-        huge.events()[1].len() > 1024 * 1024 && huge.joined("content") == honest.joined("content")
-    );
+    assert!(huge.events()[1].len() > 1024 * 1024 && huge.joined("content") == honest.joined("content"));
 
     assert!(
-        serde_json::from_slice::<Value>(
-            &provider.chat("rehearsal-malformed-event-1", json!({})).await.body().0
-        )
-        .is_err()
+        serde_json::from_slice::<Value>(&provider.chat("rehearsal-malformed-event-1", json!({})).await.body().0)
+            .is_err()
     );
-    assert_eq!(
-        provider.chat("rehearsal-empty-choices", json!({})).await.json()["choices"],
-        json!([])
-    );
+    assert_eq!(provider.chat("rehearsal-empty-choices", json!({})).await.json()["choices"], json!([]));
 }
 
 #[tokio::test]
@@ -528,10 +437,7 @@ async fn slowness_is_where_it_was_asked_for() {
     let first = provider.stream("rehearsal-slow-first-60ms").await;
     assert!(first.first_content >= wait, "{first:?}");
     let words = provider.stream("rehearsal-slow-words-20ms-words-5").await;
-    assert!(
-        words.took >= Duration::from_millis(80) && words.first_content < words.took,
-        "{words:?}"
-    );
+    assert!(words.took >= Duration::from_millis(80) && words.first_content < words.took, "{words:?}");
     let whole = provider.chat("rehearsal-slow-words-20ms-words-5", json!({})).await;
     assert!(whole.first_content >= Duration::from_millis(80), "{whole:?}");
     let error = provider.chat("rehearsal-slow-headers-60ms-500", json!({})).await;
@@ -539,10 +445,7 @@ async fn slowness_is_where_it_was_asked_for() {
     let stalled = provider.stream("rehearsal-stall-after-5-60ms").await;
     assert!(stalled.took >= wait && stalled.is_done(), "{stalled:?}");
     let comments = provider.stream("rehearsal-comments-60ms").await;
-    assert!(
-        comments.first_content >= wait && comments.text().contains("\n: keep-alive\n\n"),
-        "{comments:?}"
-    );
+    assert!(comments.first_content >= wait && comments.text().contains("\n: keep-alive\n\n"), "{comments:?}");
     let lines = provider.chat("rehearsal-comments-60ms", json!({})).await;
     assert!(lines.body().0.starts_with(b"\n{"), "{lines:?}");
 }
@@ -560,21 +463,14 @@ async fn callers_that_leave_are_counted_wherever_the_answer_was() {
     ]) {
         let mut socket = provider.connect().await;
         let body = chat_body(&format!("rehearsal-{scenario}"), json!({"stream": true})).to_string();
-        socket
-            .write_all(request("POST", "/v1/chat/completions", "", &body).as_bytes())
-            .await
-            .unwrap();
+        socket.write_all(request("POST", "/v1/chat/completions", "", &body).as_bytes()).await.unwrap();
         provider.until("the request arrived", |control| control.counts().in_flight == 1).await;
         let mut heard = Vec::new();
         while !String::from_utf8_lossy(&heard).contains(heard_first) {
             timeout(LONG, socket.read_buf(&mut heard)).await.unwrap().unwrap();
         }
         drop(socket);
-        provider
-            .until(scenario, |control| {
-                control.cancelled() == cancelled && control.counts().in_flight == 0
-            })
-            .await;
+        provider.until(scenario, |control| control.cancelled() == cancelled && control.counts().in_flight == 0).await;
     }
     provider.until("all closed", |control| control.connections_open() == 0).await;
     provider.stream("rehearsal").await;
@@ -600,11 +496,7 @@ async fn scenarios_act_as_often_as_told() {
         assert_eq!(seen, expected, "{model}");
     }
     provider.control.clear_all();
-    assert_eq!(
-        provider.chat("rehearsal-500-once", json!({})).await.status(),
-        500,
-        "cleared, so it counts anew"
-    );
+    assert_eq!(provider.chat("rehearsal-500-once", json!({})).await.status(), 500, "cleared, so it counts anew");
 }
 
 #[tokio::test]
@@ -620,9 +512,7 @@ async fn unknown_scenarios_are_refused_with_the_nearest() {
 #[tokio::test]
 async fn control_endpoint_sets_shows_and_clears() {
     let provider = Provider::start();
-    let put = provider
-        .send("PUT", "/control/models/gpt-5.5", r#"{"scenario":"500","times":1,"words":30}"#)
-        .await;
+    let put = provider.send("PUT", "/control/models/gpt-5.5", r#"{"scenario":"500","times":1,"words":30}"#).await;
     assert_eq!((put.status(), put.json()["target"].as_str()), (200, Some("models/gpt-5.5")));
     assert_eq!(provider.chat("gpt-5.5", json!({})).await.status(), 500);
     let after = provider.chat("gpt-5.5", json!({})).await.json();
@@ -631,11 +521,7 @@ async fn control_endpoint_sets_shows_and_clears() {
     provider.send("PUT", "/control", r#"{"scenario":"reset-before-headers"}"#).await;
     assert!(provider.chat("other", json!({})).await.was_reset);
     assert!(provider.send("GET", "/v1/models", "").await.was_reset);
-    assert_eq!(
-        provider.chat("gpt-5.5", json!({})).await.status(),
-        200,
-        "a model's rule beats the default"
-    );
+    assert_eq!(provider.chat("gpt-5.5", json!({})).await.status(), 200, "a model's rule beats the default");
     assert_eq!(provider.chat("rehearsal-404", json!({})).await.status(), 404, "and so does a name");
 
     let state = provider.send("GET", "/control", "").await.json();
@@ -647,10 +533,7 @@ async fn control_endpoint_sets_shows_and_clears() {
     assert!(state["last"]["body"].as_str().unwrap().contains("rehearsal-404"));
     assert!(!state.to_string().contains("sk-test-key-0001"));
 
-    assert_eq!(
-        provider.send("DELETE", "/control/models/gpt-5.5", "").await.json()["cleared"],
-        true
-    );
+    assert_eq!(provider.send("DELETE", "/control/models/gpt-5.5", "").await.json()["cleared"], true);
     assert_eq!(provider.send("DELETE", "/control", "").await.status(), 200);
     assert_eq!(provider.chat("other", json!({})).await.status(), 200);
     provider.send("DELETE", "/control/counts", "").await;
@@ -670,11 +553,7 @@ async fn bad_rules_are_refused_and_change_nothing() {
     ] {
         let heard = provider.send("PUT", "/control", rule).await;
         assert_eq!(heard.status(), 400, "{rule}");
-        assert!(
-            heard.json()["error"]["message"].as_str().unwrap().contains(message),
-            "{rule}: {}",
-            heard.text()
-        );
+        assert!(heard.json()["error"]["message"].as_str().unwrap().contains(message), "{rule}: {}", heard.text());
     }
     assert!(provider.control.rules().is_empty());
 }
@@ -685,11 +564,7 @@ async fn rules_have_a_pace_for_honest_answers_too() {
     let rule = Rule::from_json(br#"{"latency_ms":60,"word_ms":10,"words":5}"#).unwrap();
     provider.control.set_rule(Target::Model("m".to_owned()), rule).unwrap();
     let heard = provider.stream("m").await;
-    assert!(
-        heard.first_content >= Duration::from_millis(60)
-            && heard.took >= Duration::from_millis(100),
-        "{heard:?}"
-    );
+    assert!(heard.first_content >= Duration::from_millis(60) && heard.took >= Duration::from_millis(100), "{heard:?}");
     assert_eq!(heard.words(), 5);
 }
 
@@ -697,9 +572,7 @@ async fn rules_have_a_pace_for_honest_answers_too() {
 async fn keys_are_checked_counted_and_have_rules_of_their_own() {
     let provider = Provider::start();
     provider.send("PUT", "/control/accepted-keys", r#"{"keys":["key-a","key-b"]}"#).await;
-    provider
-        .send("PUT", "/control/keys/key-b", r#"{"scenario":"openai:insufficient_quota"}"#)
-        .await;
+    provider.send("PUT", "/control/keys/key-b", r#"{"scenario":"openai:insufficient_quota"}"#).await;
     let body = chat_body("m", json!({})).to_string();
     for (header, status) in [
         ("authorization: Bearer key-a\r\n", 200),
@@ -758,20 +631,9 @@ async fn bad_requests_are_refused_in_words() {
         ("nonsense\r\n\r\n".to_owned(), 400),
         (request("POST", "/v1/chat/completions", "", "{"), 400),
         (request("POST", "/v1/chat/completions", "", r#"{"model":"m","messages":[]}"#), 400),
-        (
-            request(
-                "POST",
-                "/v1/chat/completions",
-                "",
-                r#"{"messages":[{"role":"user","content":"x"}]}"#,
-            ),
-            400,
-        ),
+        (request("POST", "/v1/chat/completions", "", r#"{"messages":[{"role":"user","content":"x"}]}"#), 400),
         (request("POST", "/v1/nothing", "", "{}"), 404),
-        (
-            "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n".to_owned(),
-            413,
-        ),
+        ("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n".to_owned(), 413),
         (format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(300)), 431),
         (format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(200_000)), 431),
     ] {
@@ -786,10 +648,7 @@ async fn bad_requests_are_refused_in_words() {
 
 #[tokio::test]
 async fn documents_name_every_scenario() {
-    for page in [
-        include_str!("../../../../docs/rehearsal.md"),
-        include_str!("../../../../docs/rehearsal.zh-CN.md"),
-    ] {
+    for page in [include_str!("../../../../docs/rehearsal.md"), include_str!("../../../../docs/rehearsal.zh-CN.md")] {
         let named: BTreeSet<&str> = page.split('`').skip(1).step_by(2).collect();
         let title = page.lines().next().unwrap();
         for clause in CLAUSES {

@@ -28,15 +28,8 @@ fn what_looks_alike_is_read_alike() {
 
 #[test]
 fn what_names_no_exchange_is_refused() {
-    for text in [
-        "",
-        "x_",
-        "x_000000000000",
-        "x_00000000000000",
-        "y_0000000000000",
-        "x_000000000000u",
-        "x_00000000000é",
-    ] {
+    for text in ["", "x_", "x_000000000000", "x_00000000000000", "y_0000000000000", "x_000000000000u", "x_00000000000é"]
+    {
         assert_eq!(text.parse::<ExchangeId>(), Err(BadExchangeId), "{text}");
     }
     assert_eq!("x_g000000000000".parse::<ExchangeId>(), Err(BadExchangeId), "more than 64 bits");

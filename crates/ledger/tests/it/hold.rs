@@ -34,10 +34,8 @@ fn a_hold_ends_once_however_it_ends() {
 fn a_settlement_says_what_was_given_back_and_what_was_over() {
     let purse = purse(AccountKind::Postpaid, 0);
     for (charged, released, overrun) in [(30, 70, 0), (100, 0, 0), (130, 0, 30)] {
-        let settlement =
-            purse.hold(Money::from_nano(100)).unwrap().settle(Money::from_nano(charged));
-        let parts =
-            (settlement.charged.nano(), settlement.released.nano(), settlement.overrun.nano());
+        let settlement = purse.hold(Money::from_nano(100)).unwrap().settle(Money::from_nano(charged));
+        let parts = (settlement.charged.nano(), settlement.released.nano(), settlement.overrun.nano());
         assert_eq!(parts, (charged, released, overrun));
         assert_eq!(settlement.account, AccountId::default_account());
     }
@@ -70,11 +68,9 @@ fn a_postpaid_account_refuses_only_what_cannot_be_written() {
 fn threads_never_hold_more_than_there_is() {
     let purse = purse(AccountKind::Prepaid, 400);
     let held: usize = std::thread::scope(|scope| {
-        let take =
-            || (0..250).filter_map(|_| purse.hold(Money::from_nano(1)).ok()).collect::<Vec<_>>();
+        let take = || (0..250).filter_map(|_| purse.hold(Money::from_nano(1)).ok()).collect::<Vec<_>>();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
-        let holds: Vec<Hold> =
-            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        let holds: Vec<Hold> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         assert_eq!(purse.available(), Money::ZERO);
         holds.len()
     });

@@ -24,10 +24,7 @@ fn dollars_are_read_and_shown_to_the_last_place() {
 
 #[test]
 fn what_is_no_exact_amount_is_refused() {
-    for text in [
-        "", "-", ".", "1.", ".5", "+1", "1e3", "NaN", "inf", " 1", "1 ", "1,5", "--1", "1.-5",
-        "1.2.3", "١",
-    ] {
+    for text in ["", "-", ".", "1.", ".5", "+1", "1e3", "NaN", "inf", " 1", "1 ", "1,5", "--1", "1.-5", "1.2.3", "١"] {
         assert_eq!(text.parse::<Money>(), Err(BadMoney::NotADecimal), "{text:?}");
     }
     assert_eq!("0.0000000001".parse::<Money>(), Err(BadMoney::TooFine));

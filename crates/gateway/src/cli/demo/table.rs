@@ -36,7 +36,9 @@ impl Table {
             let base_url = format!("http://{callers}/v1");
             say(&json!({ "base_url": base_url, "admin": format!("http://{admin}"), "key": key, "model": POOL }));
         } else {
-            say(&format_args!("Roundelay demo: one gateway, three rehearsal providers, a few callers. Ctrl-C ends it.\n"));
+            say(&format_args!(
+                "Roundelay demo: one gateway, three rehearsal providers, a few callers. Ctrl-C ends it.\n"
+            ));
             say(&"Try it from another terminal:");
             say(&format_args!("  curl http://{callers}/v1/chat/completions -H 'Authorization: Bearer {key}' \\"));
             say(&format_args!(

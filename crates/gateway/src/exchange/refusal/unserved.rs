@@ -27,11 +27,19 @@ impl Unserved {
         match (self.reason, self.because) {
             (StopReason::TooLong, _) | (StopReason::NoneEligible, Some(Exclusion::Window)) => Wire {
                 code: Some("context_length_exceeded"),
-                ..Wire::new(400, "invalid_request_error", "the request does not fit the context window of any deployment it could go to")
+                ..Wire::new(
+                    400,
+                    "invalid_request_error",
+                    "the request does not fit the context window of any deployment it could go to",
+                )
             },
             (StopReason::NoneEligible, Some(Exclusion::Capability(need))) => Wire {
                 code: Some("unsupported_capability"),
-                ..Wire::new(400, "invalid_request_error", format!("no deployment behind this name can do what the request needs: {need}"))
+                ..Wire::new(
+                    400,
+                    "invalid_request_error",
+                    format!("no deployment behind this name can do what the request needs: {need}"),
+                )
             },
             (StopReason::NoneEligible, Some(Exclusion::NotAllowed)) => Wire {
                 code: Some("model_not_allowed"),
@@ -52,17 +60,29 @@ impl Unserved {
                 .waiting(self.reopens_in),
                 DeadReason::Missing => Wire {
                     code: Some("model_not_found"),
-                    ..Wire::new(404, "not_found_error", "no provider behind this name has the model it is configured for")
+                    ..Wire::new(
+                        404,
+                        "not_found_error",
+                        "no provider behind this name has the model it is configured for",
+                    )
                 },
             },
             (StopReason::AllCooling, Some(Exclusion::Cooling { .. })) => Wire {
                 code: Some("rate_limit_exceeded"),
-                ..Wire::new(429, "rate_limit_error", "every provider behind this name has asked not to be called for now")
+                ..Wire::new(
+                    429,
+                    "rate_limit_error",
+                    "every provider behind this name has asked not to be called for now",
+                )
             }
             .waiting(self.reopens_in),
             (StopReason::Busy, _) => Wire {
                 code: Some("concurrency_limit"),
-                ..Wire::new(503, "overloaded_error", "every deployment behind this name has as many requests in flight as it takes")
+                ..Wire::new(
+                    503,
+                    "overloaded_error",
+                    "every deployment behind this name has as many requests in flight as it takes",
+                )
             }
             .waiting(Some(self.reopens_in.unwrap_or(Duration::from_secs(1)))),
             (StopReason::DeadlinePassed, _) => Wire {

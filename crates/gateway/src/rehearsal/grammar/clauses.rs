@@ -90,10 +90,7 @@ fn stalls(scenario: &mut Scenario, after: u32, pause: Option<Duration>) -> Resul
 
 fn error_in_band(scenario: &mut Scenario, after: u32, value: Value) -> Result<(), Complaint> {
     let Value::Error(error) = value else { return Ok(()) };
-    fault(
-        scenario,
-        Fault::ErrorInBand { after: within(after, 0, WORDS_MAX, "0 to 100000")?, error },
-    )
+    fault(scenario, Fault::ErrorInBand { after: within(after, 0, WORDS_MAX, "0 to 100000")?, error })
 }
 
 fn status_fault(scenario: &mut Scenario, values: &[Value]) -> Result<(), Complaint> {

@@ -9,10 +9,7 @@ use crate::rehearsal::wire::Gone;
 
 impl Stage<'_> {
     /// Plays a fault that comes instead of an answer.
-    pub(in crate::rehearsal) async fn before_answer(
-        mut self,
-        scenario: &Scenario,
-    ) -> Result<Then, Gone> {
+    pub(in crate::rehearsal) async fn before_answer(mut self, scenario: &Scenario) -> Result<Then, Gone> {
         self.wire.wait(scenario.pace.headers + scenario.pace.first).await?;
         match &scenario.fault {
             Fault::ResetBeforeHeaders => Ok(Then::Reset),
@@ -23,12 +20,7 @@ impl Stage<'_> {
             }
             Fault::Silence => self.wire.wait(FOREVER).await.map(|()| Then::Close),
             Fault::Status(status) => {
-                let body = openai::error(
-                    &format!("a rehearsed {status}"),
-                    error_type(*status),
-                    None,
-                    None,
-                );
+                let body = openai::error(&format!("a rehearsed {status}"), error_type(*status), None, None);
                 self.refuse(scenario, *status, JSON, &[], body.to_string().as_bytes()).await
             }
             Fault::Error(ProviderError { status, headers, body, .. }) => {

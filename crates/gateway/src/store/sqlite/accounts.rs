@@ -21,8 +21,7 @@ impl Store {
     /// Every account, by id.
     pub fn accounts(&self) -> Result<Vec<Account>, StoreFault> {
         let reader = self.reader();
-        let mut statement =
-            reader.prepare_cached("SELECT id, name, kind, created_at FROM accounts ORDER BY id")?;
+        let mut statement = reader.prepare_cached("SELECT id, name, kind, created_at FROM accounts ORDER BY id")?;
         let rows = statement.query_map([], columns)?;
         rows.map(|row| account(row?)).collect()
     }
@@ -30,8 +29,7 @@ impl Store {
     /// The account of that id.
     pub fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreFault> {
         let reader = self.reader();
-        let mut statement = reader
-            .prepare_cached("SELECT id, name, kind, created_at FROM accounts WHERE id = ?1")?;
+        let mut statement = reader.prepare_cached("SELECT id, name, kind, created_at FROM accounts WHERE id = ?1")?;
         statement.query_row([id.as_str()], columns).optional()?.map(account).transpose()
     }
 }
@@ -44,7 +42,6 @@ fn columns(row: &Row<'_>) -> Result<Columns, rusqlite::Error> {
 
 fn account((id, name, kind, created_at): Columns) -> Result<Account, StoreFault> {
     let id = AccountId::new(&id).map_err(|_| StoreFault::Corrupt { what: "account id" })?;
-    let kind =
-        AccountKind::from_label(&kind).ok_or(StoreFault::Corrupt { what: "account kind" })?;
+    let kind = AccountKind::from_label(&kind).ok_or(StoreFault::Corrupt { what: "account kind" })?;
     Ok(Account { id, name, kind, created_at })
 }

@@ -37,9 +37,7 @@ impl Store {
             Ok(0) => Err(StoreFault::Exists { what: "key", name: key.id.to_string() }),
             Ok(_) => Ok(()),
             // The foreign key is the only constraint a well-formed row can break.
-            Err(rusqlite::Error::SqliteFailure(fault, _))
-                if fault.code == ErrorCode::ConstraintViolation =>
-            {
+            Err(rusqlite::Error::SqliteFailure(fault, _)) if fault.code == ErrorCode::ConstraintViolation => {
                 Err(StoreFault::Missing { what: "account", name: key.account.to_string() })
             }
             Err(other) => Err(other.into()),
@@ -58,13 +56,9 @@ impl Store {
     /// its first time. Errors with `Missing` when there is no such key.
     pub fn revoke_key(&self, id: &KeyId, now: i64) -> Result<ApiKey, StoreFault> {
         let writer = self.writer();
-        writer.execute(
-            "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
-            (id.as_str(), now),
-        )?;
-        let row = writer
-            .query_row(&format!("{SELECT} WHERE id = ?1"), [id.as_str()], Columns::read)
-            .optional()?;
+        writer
+            .execute("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1", (id.as_str(), now))?;
+        let row = writer.query_row(&format!("{SELECT} WHERE id = ?1"), [id.as_str()], Columns::read).optional()?;
         match row {
             Some(columns) => Ok(columns.key_row()?.key),
             None => Err(StoreFault::Missing { what: "key", name: id.to_string() }),
@@ -98,11 +92,8 @@ impl Columns {
     }
 
     fn key_row(self) -> Result<KeyRow, StoreFault> {
-        let account = AccountId::new(&self.account)
-            .map_err(|_| StoreFault::Corrupt { what: "account id" })?;
-        let list = |text: String| {
-            serde_json::from_str(&text).map_err(|_| StoreFault::Corrupt { what: "model list" })
-        };
+        let account = AccountId::new(&self.account).map_err(|_| StoreFault::Corrupt { what: "account id" })?;
+        let list = |text: String| serde_json::from_str(&text).map_err(|_| StoreFault::Corrupt { what: "model list" });
         let key = ApiKey {
             id: KeyId::new(self.id),
             account,
@@ -116,5 +107,4 @@ impl Columns {
     }
 }
 
-const SELECT: &str =
-    "SELECT id, account, name, hash, allowed, created_at, expires_at, revoked_at FROM api_keys";
+const SELECT: &str = "SELECT id, account, name, hash, allowed, created_at, expires_at, revoked_at FROM api_keys";

@@ -10,19 +10,14 @@ pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreFault> {
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT",
     )?;
-    let done: u32 =
-        transaction
-            .query_row("SELECT coalesce(max(number), 0) FROM migrations", [], |row| row.get(0))?;
+    let done: u32 = transaction.query_row("SELECT coalesce(max(number), 0) FROM migrations", [], |row| row.get(0))?;
     let known = STEPS.last().map_or(0, |step| step.number);
     if done > known {
         return Err(StoreFault::TooNew { found: done, known });
     }
     for step in STEPS.iter().filter(|step| step.number > done) {
         transaction.execute_batch(step.sql)?;
-        transaction.execute(
-            "INSERT INTO migrations (number, name) VALUES (?1, ?2)",
-            (step.number, step.name),
-        )?;
+        transaction.execute("INSERT INTO migrations (number, name) VALUES (?1, ?2)", (step.number, step.name))?;
     }
     transaction.commit()?;
     Ok(())
@@ -35,5 +30,4 @@ struct Step {
 }
 
 /// Never edit a step that was released: add one.
-const STEPS: &[Step] =
-    &[Step { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") }];
+const STEPS: &[Step] = &[Step { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") }];

@@ -111,8 +111,7 @@ impl Known {
         let mut rest = line;
         let mut before = ' ';
         while let Some(next) = rest.chars().next() {
-            let secret =
-                self.known_len(rest).or_else(|| if is_key(before) { None } else { key_len(rest) });
+            let secret = self.known_len(rest).or_else(|| if is_key(before) { None } else { key_len(rest) });
             if let Some(length) = secret {
                 masked.push_str(MASK);
                 rest = &rest[length..];
@@ -138,11 +137,8 @@ fn key_len(text: &str) -> Option<usize> {
     let prefix = KEY_PREFIXES.iter().find(|prefix| text.starts_with(**prefix))?.len();
     let rest = &text[prefix..];
     let rest = &rest[..rest.find(|c| !is_key(c)).unwrap_or(rest.len())];
-    let shortest = if rest.bytes().any(|byte| byte.is_ascii_digit()) {
-        KEY_REST_MIN
-    } else {
-        KEY_REST_WITHOUT_DIGIT_MIN
-    };
+    let shortest =
+        if rest.bytes().any(|byte| byte.is_ascii_digit()) { KEY_REST_MIN } else { KEY_REST_WITHOUT_DIGIT_MIN };
     (rest.len() >= shortest).then_some(prefix + rest.len())
 }
 

@@ -57,15 +57,10 @@ impl fmt::Debug for Queue {
 
 impl Sink {
     /// Starts the thread that writes to `out`.
-    pub(super) fn start(
-        out: impl Write + Send + 'static,
-        redactor: Redactor,
-    ) -> io::Result<(Self, LastLines)> {
+    pub(super) fn start(out: impl Write + Send + 'static, redactor: Redactor) -> io::Result<(Self, LastLines)> {
         let shared = Arc::<Shared>::default();
         let writer = Arc::clone(&shared);
-        thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || writer.write_all_to(out, &redactor))?;
+        thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_all_to(out, &redactor))?;
         Ok((Self(Arc::clone(&shared)), LastLines(shared)))
     }
 }
@@ -117,8 +112,7 @@ impl Shared {
     /// Waits for lines; `None` after the last.
     fn next_lines(&self) -> Option<VecDeque<Vec<u8>>> {
         let is_idle = |queue: &mut Queue| queue.lines.is_empty() && !queue.is_closed;
-        let mut queue =
-            self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
         let lines = std::mem::take(&mut queue.lines);
         (!lines.is_empty()).then_some(lines)
     }

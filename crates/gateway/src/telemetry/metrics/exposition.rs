@@ -104,9 +104,7 @@ impl Scrape {
         })?;
         family(encoder, &names::EXCHANGE_DURATION, |to| {
             models.for_each(|model, series| {
-                series.durations.for_each(|key, times| {
-                    to.times(&[model, key.outcome, name_of(key.stream)], times)
-                })
+                series.durations.for_each(|key, times| to.times(&[model, key.outcome, name_of(key.stream)], times))
             })
         })?;
         family(encoder, &names::EXCHANGE_FIRST_CONTENT, |to| {
@@ -142,25 +140,17 @@ impl Scrape {
         family(encoder, &names::ATTEMPTS, |to| {
             deployments.for_each(|name, series| {
                 let provider = series.provider();
-                series.attempts.for_each(|key, count| {
-                    to.count(&[name, provider, key.kind, key.outcome], count)
-                })
+                series.attempts.for_each(|key, count| to.count(&[name, provider, key.kind, key.outcome], count))
             })
         })?;
         family(encoder, &names::ATTEMPT_DURATION, |to| {
             deployments.for_each(|name, series| {
-                let mut kinds = [AttemptTiming::Answered, AttemptTiming::Failed]
-                    .into_iter()
-                    .zip(&series.durations);
-                kinds.try_for_each(|(kind, times)| {
-                    to.times(&[name, series.provider(), kind.name()], times)
-                })
+                let mut kinds = [AttemptTiming::Answered, AttemptTiming::Failed].into_iter().zip(&series.durations);
+                kinds.try_for_each(|(kind, times)| to.times(&[name, series.provider(), kind.name()], times))
             })
         })?;
         family(encoder, &names::ATTEMPT_FIRST_CONTENT, |to| {
-            deployments.for_each(|name, series| {
-                to.times(&[name, series.provider()], &series.first_content)
-            })
+            deployments.for_each(|name, series| to.times(&[name, series.provider()], &series.first_content))
         })?;
         family(encoder, &names::FALLBACKS, |to| {
             self.series.fallbacks.for_each(|reason, count| to.count(&[reason], count))
@@ -174,9 +164,7 @@ impl Scrape {
         self.encode_view(encoder, &names::BREAKER, |view| Some(f64::from(view.breaker)))?;
         self.encode_view(encoder, &names::COOLING, |view| Some(view.cooling_seconds))?;
         self.encode_view(encoder, &names::IN_FLIGHT, |view| Some(f64::from(view.in_flight)))?;
-        self.encode_view(encoder, &names::CONCURRENCY_LIMIT, |view| {
-            Some(f64::from(view.concurrency_limit))
-        })?;
+        self.encode_view(encoder, &names::CONCURRENCY_LIMIT, |view| Some(f64::from(view.concurrency_limit)))?;
         self.encode_view(encoder, &names::EFFECTIVE_WEIGHT, |view| Some(view.effective_weight))?;
         self.encode_view(encoder, &names::SUCCESS_RATIO, |view| view.success_ratio)
     }
@@ -188,8 +176,7 @@ impl Scrape {
         value: impl Fn(&DeploymentView) -> Option<f64>,
     ) -> fmt::Result {
         family(encoder, metric, |to| {
-            let mut values =
-                self.inputs.deployments.iter().filter_map(|view| Some((view, value(view)?)));
+            let mut values = self.inputs.deployments.iter().filter_map(|view| Some((view, value(view)?)));
             values.try_for_each(|(view, value)| to.gauge(&[&view.name, &view.provider], &value))
         })
     }
@@ -197,9 +184,7 @@ impl Scrape {
     fn encode_process(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let inputs = &self.inputs;
         family(encoder, &names::CONNECTIONS, |to| to.gauge(&[], &inputs.connections))?;
-        family(encoder, &names::CONNECTIONS_REFUSED, |to| {
-            to.count(&[], &self.series.connections_refused)
-        })?;
+        family(encoder, &names::CONNECTIONS_REFUSED, |to| to.count(&[], &self.series.connections_refused))?;
         family(encoder, &names::RECORDS_QUEUED, |to| to.gauge(&[], &inputs.records_queued))?;
         family(encoder, &names::RECORDS_DROPPED, |to| to.counter(&[], inputs.records_dropped))?;
         family(encoder, &names::JOURNAL_FAULTS, |to| to.counter(&[], inputs.journal_faults))?;
@@ -255,22 +240,15 @@ impl FamilyEncoder<'_, '_> {
         if count == 0 {
             return Ok(());
         }
-        self.sample(labels, |sample| {
-            sample.encode_histogram::<NoLabelSet>(times.sum(), count, &buckets, None)
-        })
+        self.sample(labels, |sample| sample.encode_histogram::<NoLabelSet>(times.sum(), count, &buckets, None))
     }
 
-    fn sample(
-        &mut self,
-        values: &[&str],
-        write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
-    ) -> fmt::Result {
+    fn sample(&mut self, values: &[&str], write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result) -> fmt::Result {
         debug_assert_eq!(values.len(), self.metric.labels.len(), "{}", self.metric.name);
         if values.is_empty() {
             return write(self.encoder);
         }
-        let labels: Vec<(&str, &str)> =
-            self.metric.labels.iter().copied().zip(values.iter().copied()).collect();
+        let labels: Vec<(&str, &str)> = self.metric.labels.iter().copied().zip(values.iter().copied()).collect();
         write(&mut self.encoder.encode_family(&labels)?)
     }
 }

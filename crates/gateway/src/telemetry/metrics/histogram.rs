@@ -58,10 +58,7 @@ impl Histogram {
     /// Each bucket's bound in seconds with its own count, not cumulative; the last bound is infinite.
     pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
         let bounds = self.bounds.iter().map(|&bound| Duration::from_micros(bound).as_secs_f64());
-        bounds
-            .chain([f64::INFINITY])
-            .zip(self.counts.iter().map(|count| count.load(Relaxed)))
-            .collect()
+        bounds.chain([f64::INFINITY]).zip(self.counts.iter().map(|count| count.load(Relaxed))).collect()
     }
 
     /// The sum of all durations, in seconds.
@@ -85,12 +82,8 @@ mod tests {
     fn check(duration: Duration, bound_seconds: f64) {
         let histogram = Histogram::default();
         histogram.observe(duration);
-        let filled: Vec<f64> = histogram
-            .buckets()
-            .into_iter()
-            .filter(|&(_, count)| count == 1)
-            .map(|(bound, _)| bound)
-            .collect();
+        let filled: Vec<f64> =
+            histogram.buckets().into_iter().filter(|&(_, count)| count == 1).map(|(bound, _)| bound).collect();
         assert_eq!(filled, [bound_seconds]);
         assert!((histogram.sum() - duration.as_secs_f64()).abs() < 1e-9);
     }

@@ -45,12 +45,7 @@ impl Series {
         self.models.with_limit(name, NAMES_MAX, OTHER, count);
     }
 
-    pub(super) fn deployment(
-        &self,
-        name: &Arc<str>,
-        provider: &Arc<str>,
-        count: impl FnOnce(&DeploymentSeries),
-    ) {
+    pub(super) fn deployment(&self, name: &Arc<str>, provider: &Arc<str>, count: impl FnOnce(&DeploymentSeries)) {
         self.deployments.with_limit(name, NAMES_MAX, OTHER, |deployment| {
             deployment.provider.get_or_init(|| Arc::clone(provider));
             count(deployment);

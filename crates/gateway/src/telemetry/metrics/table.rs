@@ -50,13 +50,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
 
 impl<V: Default> Table<Arc<str>, V> {
     /// As [`Table::with`]; a new name beyond `limit` is counted under `instead`.
-    pub(super) fn with_limit(
-        &self,
-        name: &Arc<str>,
-        limit: usize,
-        instead: &str,
-        count: impl FnOnce(&V),
-    ) {
+    pub(super) fn with_limit(&self, name: &Arc<str>, limit: usize, instead: &str, count: impl FnOnce(&V)) {
         let map = self.read();
         if let Some(value) = map.get(&**name) {
             return count(value);

@@ -19,22 +19,15 @@ fn a_key_works_at_once_and_is_refused_at_once() {
     assert_eq!(gateway.chat("assistant").status, 200, "another key is not touched");
 
     let again = gateway.operator("DELETE", &format!("/admin/keys/{id}"), None);
-    assert_eq!(
-        (again.status, again.json()["revoked_at"].clone()),
-        (200, revoked["revoked_at"].clone())
-    );
+    assert_eq!((again.status, again.json()["revoked_at"].clone()), (200, revoked["revoked_at"].clone()));
 }
 
 #[test]
 fn a_key_keeps_to_its_models_and_its_account() {
     let upstream = Upstream::start();
     let gateway = TestGateway::start(&config(&upstream));
-    assert_eq!(
-        gateway.operator("POST", "/admin/accounts", Some(&json!({ "id": "team-a" }))).status,
-        201
-    );
-    let wanted =
-        json!({ "account": "team-a", "allowed": ["second"], "expires_at": 4_000_000_000_i64 });
+    assert_eq!(gateway.operator("POST", "/admin/accounts", Some(&json!({ "id": "team-a" }))).status, 201);
+    let wanted = json!({ "account": "team-a", "allowed": ["second"], "expires_at": 4_000_000_000_i64 });
     let made = gateway.operator("POST", "/admin/keys", Some(&wanted)).json();
     assert_eq!((&made["account"], &made["allowed"]), (&wanted["account"], &wanted["allowed"]));
     assert_eq!(made["expires_at"], wanted["expires_at"]);
@@ -51,8 +44,7 @@ fn no_route_shows_a_secret() {
     let gateway = TestGateway::start(&config(&upstream));
     let prompt = "canary-prompt-7719";
     let body = json!({ "model": "sturdy", "messages": [{ "role": "user", "content": prompt }] });
-    let answer =
-        Request::post("/v1/chat/completions", &body).bearer(&gateway.key).send(gateway.callers);
+    let answer = Request::post("/v1/chat/completions", &body).bearer(&gateway.key).send(gateway.callers);
     assert_eq!(answer.status, 200, "{}", answer.body);
     let exchange = answer.header("x-roundelay-exchange").unwrap().to_owned();
     let pepper = std::fs::read_to_string(gateway.data().join("pepper")).unwrap();

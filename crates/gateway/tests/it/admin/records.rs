@@ -28,9 +28,8 @@ fn an_answered_exchange_is_recorded_by_the_time_the_caller_knows() {
 fn the_list_goes_back_page_by_page() {
     let upstream = Upstream::start();
     let gateway = TestGateway::start(&config(&upstream));
-    let asked: Vec<String> = (0..5)
-        .map(|_| gateway.chat("first").header("x-roundelay-exchange").unwrap().to_owned())
-        .collect();
+    let asked: Vec<String> =
+        (0..5).map(|_| gateway.chat("first").header("x-roundelay-exchange").unwrap().to_owned()).collect();
     let page = |query: &str| -> Vec<String> {
         let answer = gateway.operator("GET", &format!("/admin/exchanges{query}"), None);
         assert_eq!(answer.status, 200, "{query}: {}", answer.body);
@@ -42,11 +41,7 @@ fn the_list_goes_back_page_by_page() {
     assert_eq!(page("?limit=2"), newest_first[..2]);
     assert_eq!(page(&format!("?limit=2&before={}", newest_first[1])), newest_first[2..4]);
     for query in ["?limit=0", "?limit=1001", "?limit=x", "?before=y", "?befor=x"] {
-        assert_eq!(
-            gateway.operator("GET", &format!("/admin/exchanges{query}"), None).status,
-            400,
-            "{query}"
-        );
+        assert_eq!(gateway.operator("GET", &format!("/admin/exchanges{query}"), None).status, 400, "{query}");
     }
 }
 
@@ -78,17 +73,12 @@ fn a_preview_shows_shares_and_why_others_are_left_out() {
     let gateway = TestGateway::start(&config(&upstream));
     let ask = |question: Value| gateway.operator("POST", "/admin/route", Some(&question)).json();
     let preview = ask(json!({ "model": "assistant", "at": "2027-01-31T17:30:00+08:00" }));
-    let shares: Vec<_> = preview["candidates"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| (&one["model"], &one["share"]))
-        .collect();
+    let shares: Vec<_> =
+        preview["candidates"].as_array().unwrap().iter().map(|one| (&one["model"], &one["share"])).collect();
     assert_eq!(shares[..2], [(&json!("first"), &json!(0.6)), (&json!("second"), &json!(0.4))]);
     assert_eq!(preview["at"], "2027-01-31T09:30:00Z");
     let long = ask(json!({ "model": "assistant", "input_tokens": 5000 }));
-    let last =
-        long["candidates"].as_array().unwrap().iter().find(|one| one["model"] == "last").unwrap();
+    let last = long["candidates"].as_array().unwrap().iter().find(|one| one["model"] == "last").unwrap();
     assert_eq!(last["excluded"]["reason"], "window");
     assert_eq!(upstream.control.requests(), 0, "nothing was sent");
 }
@@ -101,16 +91,13 @@ fn a_stream_is_recorded_with_its_first_content() {
     let request = Request::post("/v1/chat/completions", &body).bearer(&gateway.key);
     let mut open = request.open(gateway.callers);
     assert_eq!(open.status, 200);
-    let is_stream = |(name, value): &(String, String)| {
-        name == "content-type" && value.starts_with("text/event-stream")
-    };
+    let is_stream = |(name, value): &(String, String)| name == "content-type" && value.starts_with("text/event-stream");
     assert!(open.headers.iter().any(is_stream), "{:?}", open.headers);
     assert!(open.piece().starts_with(b"data: "));
     let rest = open.finish().body;
     assert!(rest.ends_with("data: [DONE]\n\n"), "{rest}");
     let record = &gateway.operator("GET", "/admin/exchanges", None).json()[0];
     assert_eq!((&record["stream"], &record["outcome"]), (&json!(true), &json!("answered")));
-    let (first, whole) =
-        (record["first_content_us"].as_u64().unwrap(), record["duration_us"].as_u64().unwrap());
+    let (first, whole) = (record["first_content_us"].as_u64().unwrap(), record["duration_us"].as_u64().unwrap());
     assert!(whole > first + 20_000, "some words came 20 ms apart: {record}");
 }

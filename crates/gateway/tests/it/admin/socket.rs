@@ -17,9 +17,7 @@ use crate::support::{Request, TestGateway, Upstream};
 fn fault(folder: &TempDir, data: &str) -> String {
     let text = "server = { listen = '127.0.0.1:0', admin = '127.0.0.1:0' }\nproviders.local = { base_url = 'http://127.0.0.1:9/v1' }";
     let config = config::parse(text, "test.toml", &|_| None).unwrap();
-    App::open(config, &folder.path().join(data), &Redactor::default())
-        .expect_err("it must not start")
-        .to_string()
+    App::open(config, &folder.path().join(data), &Redactor::default()).expect_err("it must not start").to_string()
 }
 
 #[test]

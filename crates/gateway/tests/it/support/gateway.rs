@@ -47,16 +47,11 @@ impl TestGateway {
         let app = App::open(config, &folder.path().join("data"), &Redactor::default())
             .unwrap_or_else(|fault| panic!("{fault}"));
         let gateway = Arc::clone(app.gateway());
-        let wish = KeyWish {
-            account: AccountId::default_account(),
-            name: "test".into(),
-            allowed: None,
-            expires_at: None,
-        };
+        let wish =
+            KeyWish { account: AccountId::default_account(), name: "test".into(), allowed: None, expires_at: None };
         let (_, key) = gateway.keys.create(wish, 0).expect("the store takes a key");
         let (callers, admin) = (app.callers_address(), app.admin_address());
-        let admin_token =
-            app.first_admin_token().map(|token| token.expose().to_owned()).unwrap_or_default();
+        let admin_token = app.first_admin_token().map(|token| token.expose().to_owned()).unwrap_or_default();
         let (stopper, stopped) = watch::channel(false);
         let stop = (stopper.clone(), stopped);
         let thread = thread::spawn(move || app.run(stop).expect("it serves"));

@@ -22,10 +22,8 @@ impl Upstream {
         let thread = thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a reactor can be made").block_on(async move {
-                let rehearsal =
-                    Rehearsal::bind(([127, 0, 0, 1], 0).into()).expect("a port is free");
-                tell.send((rehearsal.local_addr(), rehearsal.control()))
-                    .expect("the test waits for it");
+                let rehearsal = Rehearsal::bind(([127, 0, 0, 1], 0).into()).expect("a port is free");
+                tell.send((rehearsal.local_addr(), rehearsal.control())).expect("the test waits for it");
                 rehearsal.serve(async move { drop(stopped.await) }).await;
             });
         });

@@ -66,16 +66,8 @@ fn every_event_is_one_line_with_its_fields() {
         r#""message":"configuration reloaded","deployments":3"#,
         "INFO configuration reloaded",
     );
-    check(
-        || events::breaker_opened("a/b"),
-        r#""level":"WARN","message":"breaker opened","deployment":"a/b""#,
-        "WARN",
-    );
-    check(
-        || events::breaker_closed("a/b"),
-        r#""level":"INFO","message":"breaker closed","deployment":"a/b""#,
-        "INFO",
-    );
+    check(|| events::breaker_opened("a/b"), r#""level":"WARN","message":"breaker opened","deployment":"a/b""#, "WARN");
+    check(|| events::breaker_closed("a/b"), r#""level":"INFO","message":"breaker closed","deployment":"a/b""#, "INFO");
     check(
         || events::key_set_aside("openai#2", "upstream_auth"),
         r#""level":"ERROR","message":"provider key set aside","key_name":"openai#2","reason":"upstream_auth""#,
@@ -107,29 +99,21 @@ fn every_event_is_one_line_with_its_fields() {
 
 #[test]
 fn a_refused_configuration_is_a_line_a_complaint() {
-    let lines =
-        written(&log(LogFormat::Json), &Redactor::new(), || events::reload_failed(["one", "two"]));
+    let lines = written(&log(LogFormat::Json), &Redactor::new(), || events::reload_failed(["one", "two"]));
     assert_eq!(lines.lines().count(), 3, "{lines}");
-    assert!(
-        lines.contains(r#""complaint":"one""#) && lines.contains(r#""complaint":"two""#),
-        "{lines}"
-    );
+    assert!(lines.contains(r#""complaint":"one""#) && lines.contains(r#""complaint":"two""#), "{lines}");
 }
 
 #[test]
 fn what_comes_from_outside_cannot_draw_on_a_terminal_or_forge_a_line() {
-    let hostile =
-        "\u{1b}[31mred\u{1b}[0m\u{1b}]0;title\u{7}\r\n2026-01-01 ERROR forged\u{9b}2J\u{202e}end\0";
+    let hostile = "\u{1b}[31mred\u{1b}[0m\u{1b}]0;title\u{7}\r\n2026-01-01 ERROR forged\u{9b}2J\u{202e}end\0";
     for format in [LogFormat::Text, LogFormat::Json] {
         let line = written(&log(format), &Redactor::new(), || {
             events::exchange_failed(hostile, hostile, "overload", 1);
         });
         assert!(line.contains("red  2026-01-01 ERROR forged end"), "{line:?}");
         assert_eq!(line.matches('\n').count(), 1, "{line:?}");
-        assert!(
-            !line.contains("title") && !line.contains("31m") && !line.contains("\\u00"),
-            "{line:?}"
-        );
+        assert!(!line.contains("title") && !line.contains("31m") && !line.contains("\\u00"), "{line:?}");
         assert!(!line.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
     }
 }
@@ -156,12 +140,10 @@ fn a_long_value_is_cut() {
 #[track_caller]
 fn check_masked(text: &str, masked: &str) {
     let redactor = Redactor::new();
-    let secrets =
-        ["hunter2-hunter2", "hunter2-hunter2-longer", "with\"quote\\", "short", "naïve-secret"];
+    let secrets = ["hunter2-hunter2", "hunter2-hunter2-longer", "with\"quote\\", "short", "naïve-secret"];
     redactor.learn(&secrets.map(Secret::new));
     for format in [LogFormat::Text, LogFormat::Json] {
-        let line =
-            written(&log(format), &redactor, || events::exchange_failed("x", text, "overload", 1));
+        let line = written(&log(format), &redactor, || events::exchange_failed("x", text, "overload", 1));
         assert!(line.contains(&format!("{masked}\"")), "{line}");
     }
 }
@@ -224,8 +206,7 @@ fn less_serious_events_are_left_out() {
 #[test]
 fn the_level_follows_a_new_configuration() {
     let recording = Recording::default();
-    let (subscriber, guard) =
-        subscriber(&log(LogFormat::Text), recording.clone(), &Redactor::new()).unwrap();
+    let (subscriber, guard) = subscriber(&log(LogFormat::Text), recording.clone(), &Redactor::new()).unwrap();
     tracing::subscriber::with_default(subscriber, || {
         events::breaker_closed("before");
         guard.set_level(LogLevel::Warn);
@@ -256,8 +237,7 @@ impl Write for Stuck {
 #[test]
 fn a_log_that_nobody_reads_stops_no_exchange() {
     let (release, stuck) = mpsc::channel();
-    let (subscriber, guard): (_, LogGuard) =
-        subscriber(&log(LogFormat::Json), Stuck(stuck), &Redactor::new()).unwrap();
+    let (subscriber, guard): (_, LogGuard) = subscriber(&log(LogFormat::Json), Stuck(stuck), &Redactor::new()).unwrap();
     tracing::subscriber::with_default(subscriber, || {
         (0..10_000).for_each(|number| events::exchange_failed(number, "assistant", "overload", 1));
     });

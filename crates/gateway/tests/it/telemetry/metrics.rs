@@ -7,23 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roundelay::telemetry::{
-    AttemptEnded, DeploymentView, ExchangeEnded, Kind, METRICS, Metrics, RenderInputs, Tokens,
-};
+use roundelay::telemetry::{AttemptEnded, DeploymentView, ExchangeEnded, Kind, METRICS, Metrics, RenderInputs, Tokens};
 
 /// Adding a label means to have thought about how many values it takes. A caller's key, account or name is none.
-const LABELS: [&str; 10] = [
-    "class",
-    "code",
-    "deployment",
-    "kind",
-    "model",
-    "outcome",
-    "provider",
-    "reason",
-    "stream",
-    "version",
-];
+const LABELS: [&str; 10] =
+    ["class", "code", "deployment", "kind", "model", "outcome", "provider", "reason", "stream", "version"];
 
 fn exchange(model: &Arc<str>) -> ExchangeEnded<'_> {
     ExchangeEnded {
@@ -81,8 +69,7 @@ fn inputs() -> RenderInputs {
 /// Metrics on which every event happened once.
 fn eventful() -> Metrics {
     let metrics = Metrics::new();
-    let (model, deployment, provider) =
-        ("assistant".into(), "openai/gpt-4o".into(), "openai".into());
+    let (model, deployment, provider) = ("assistant".into(), "openai/gpt-4o".into(), "openai".into());
     metrics.connection_refused();
     drop(metrics.exchange_began());
     metrics.exchange_ended(&exchange(&model));
@@ -98,14 +85,7 @@ fn parts(sample: &str) -> (&str, Vec<&str>) {
         return (sample.split_once(' ').unwrap().0, Vec::new());
     };
     let labels = rest.rsplit_once('}').unwrap().0;
-    (
-        name,
-        labels
-            .split(',')
-            .map(|label| label.split_once('=').unwrap().0)
-            .filter(|&label| label != "le")
-            .collect(),
-    )
+    (name, labels.split(',').map(|label| label.split_once('=').unwrap().0).filter(|&label| label != "le").collect())
 }
 
 #[test]
@@ -115,20 +95,16 @@ fn nothing_is_exposed_that_is_not_on_the_closed_list() {
     for sample in text.lines().filter(|line| !line.starts_with('#')) {
         let (name, labels) = parts(sample);
         let metric = METRICS.iter().find(|metric| match metric.kind {
-            Kind::Histogram => ["_bucket", "_sum", "_count"]
-                .iter()
-                .any(|part| name == format!("{}{part}", metric.name)),
+            Kind::Histogram => {
+                ["_bucket", "_sum", "_count"].iter().any(|part| name == format!("{}{part}", metric.name))
+            }
             Kind::Counter | Kind::Gauge => name == metric.name,
         });
         let metric = metric.unwrap_or_else(|| panic!("{name} is not on the list"));
         assert_eq!(labels, metric.labels, "{name}");
         exposed.insert(metric.name);
     }
-    assert_eq!(
-        exposed,
-        METRICS.iter().map(|metric| metric.name).collect(),
-        "every metric has a sample"
-    );
+    assert_eq!(exposed, METRICS.iter().map(|metric| metric.name).collect(), "every metric has a sample");
 }
 
 #[test]
@@ -141,39 +117,24 @@ fn labels_are_few_and_none_says_who_called() {
 fn names_say_what_is_counted_and_in_which_unit() {
     for metric in METRICS {
         assert!(metric.name.starts_with("roundelay_"), "{}", metric.name);
-        assert_eq!(
-            metric.name.ends_with("_total"),
-            metric.kind == Kind::Counter,
-            "{}",
-            metric.name
-        );
-        assert!(
-            metric.kind != Kind::Histogram || metric.name.ends_with("_seconds"),
-            "{}",
-            metric.name
-        );
+        assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+        assert!(metric.kind != Kind::Histogram || metric.name.ends_with("_seconds"), "{}", metric.name);
     }
 }
 
 #[test]
 fn both_pages_name_every_metric_and_no_other() {
-    for page in [
-        include_str!("../../../../../docs/metrics.md"),
-        include_str!("../../../../../docs/metrics.zh-CN.md"),
-    ] {
+    for page in [include_str!("../../../../../docs/metrics.md"), include_str!("../../../../../docs/metrics.zh-CN.md")] {
         let rows = page.lines().filter(|line| line.starts_with("| `roundelay_"));
         let named: Vec<(&str, Vec<&str>)> = rows
             .map(|row| {
                 let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-                let labels = cells[3]
-                    .split(", ")
-                    .map(|label| label.trim_matches('`'))
-                    .filter(|label| !label.is_empty());
+                let labels =
+                    cells[3].split(", ").map(|label| label.trim_matches('`')).filter(|label| !label.is_empty());
                 (cells[1].trim_matches('`'), labels.collect())
             })
             .collect();
-        let listed: Vec<_> =
-            METRICS.iter().map(|metric| (metric.name, metric.labels.to_vec())).collect();
+        let listed: Vec<_> = METRICS.iter().map(|metric| (metric.name, metric.labels.to_vec())).collect();
         assert_eq!(named, listed);
     }
 }
@@ -187,20 +148,14 @@ fn check(metrics: &Metrics, sample: &str) {
 #[test]
 fn an_exchange_is_counted_under_its_labels() {
     let metrics = eventful();
-    check(
-        &metrics,
-        r#"roundelay_exchanges_total{model="assistant",outcome="answered",code="200",stream="true"} 1"#,
-    );
+    check(&metrics, r#"roundelay_exchanges_total{model="assistant",outcome="answered",code="200",stream="true"} 1"#);
     let of = r#"model="assistant",outcome="answered",stream="true""#;
     check(&metrics, &format!(r#"roundelay_exchange_duration_seconds_sum{{{of}}} 1.5"#));
     check(&metrics, &format!(r#"roundelay_exchange_duration_seconds_bucket{{le="1.0",{of}}} 0"#));
     check(&metrics, &format!(r#"roundelay_exchange_duration_seconds_bucket{{le="2.0",{of}}} 1"#));
     check(&metrics, &format!(r#"roundelay_exchange_duration_seconds_bucket{{le="600.0",{of}}} 1"#));
     check(&metrics, &format!(r#"roundelay_exchange_duration_seconds_bucket{{le="+Inf",{of}}} 1"#));
-    check(
-        &metrics,
-        r#"roundelay_exchange_first_content_seconds_sum{model="assistant",stream="true"} 0.3"#,
-    );
+    check(&metrics, r#"roundelay_exchange_first_content_seconds_sum{model="assistant",stream="true"} 0.3"#);
     check(&metrics, r#"roundelay_overhead_seconds_bucket{le="0.0001"} 1"#);
     check(&metrics, r#"roundelay_overhead_seconds_bucket{le="0.00005"} 0"#);
     check(&metrics, r#"roundelay_client_retries_total{model="assistant"} 1"#);
@@ -229,22 +184,10 @@ fn attempts_that_failed_are_timed_apart() {
     };
     metrics.attempt_ended(&failed);
     let of = r#"deployment="openai/gpt-4o",provider="openai""#;
-    check(
-        &metrics,
-        &format!(r#"roundelay_attempts_total{{{of},kind="first",outcome="answered"}} 1"#),
-    );
-    check(
-        &metrics,
-        &format!(r#"roundelay_attempts_total{{{of},kind="retry",outcome="rate_limit"}} 1"#),
-    );
-    check(
-        &metrics,
-        &format!(r#"roundelay_attempt_duration_seconds_sum{{{of},outcome="answered"}} 1.4"#),
-    );
-    check(
-        &metrics,
-        &format!(r#"roundelay_attempt_duration_seconds_sum{{{of},outcome="failed"}} 0.02"#),
-    );
+    check(&metrics, &format!(r#"roundelay_attempts_total{{{of},kind="first",outcome="answered"}} 1"#));
+    check(&metrics, &format!(r#"roundelay_attempts_total{{{of},kind="retry",outcome="rate_limit"}} 1"#));
+    check(&metrics, &format!(r#"roundelay_attempt_duration_seconds_sum{{{of},outcome="answered"}} 1.4"#));
+    check(&metrics, &format!(r#"roundelay_attempt_duration_seconds_sum{{{of},outcome="failed"}} 0.02"#));
     check(&metrics, &format!(r#"roundelay_attempt_first_content_seconds_count{{{of}}} 1"#));
     check(&metrics, r#"roundelay_fallbacks_total{reason="overload"} 1"#);
     check(&metrics, r#"roundelay_refusals_total{reason="unauthorized"} 1"#);
@@ -319,8 +262,7 @@ fn no_event_is_lost_between_threads() {
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                let (model, deployment, provider) =
-                    ("assistant".into(), "openai/gpt-4o".into(), "openai".into());
+                let (model, deployment, provider) = ("assistant".into(), "openai/gpt-4o".into(), "openai".into());
                 for _ in 0..EACH {
                     metrics.exchange_ended(&exchange(&model));
                     metrics.attempt_ended(&attempt(&deployment, &provider));
@@ -342,8 +284,7 @@ fn no_event_is_lost_between_threads() {
 fn cost_of_one_exchange() {
     const EXCHANGES: u32 = 1_000_000;
     let metrics = eventful();
-    let (model, deployment, provider) =
-        ("assistant".into(), "openai/gpt-4o".into(), "openai".into());
+    let (model, deployment, provider) = ("assistant".into(), "openai/gpt-4o".into(), "openai".into());
     let began = Instant::now();
     for _ in 0..EXCHANGES {
         let under_way = metrics.exchange_began();

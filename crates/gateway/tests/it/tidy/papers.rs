@@ -10,9 +10,7 @@ const CHINESE: &str = ".zh-CN.md";
 fn documents_for_users_are_there_in_both_languages() {
     let paths: BTreeSet<String> = papers_of("md").into_iter().map(|paper| paper.path).collect();
     let mut faults = Vec::new();
-    for path in paths
-        .iter()
-        .filter(|path| *path == "README.md" || path.starts_with("docs/") || path.ends_with(CHINESE))
+    for path in paths.iter().filter(|path| *path == "README.md" || path.starts_with("docs/") || path.ends_with(CHINESE))
     {
         let twin = match path.strip_suffix(CHINESE) {
             Some(name) => format!("{name}.md"),
@@ -32,21 +30,11 @@ fn both_languages_are_in_step() {
         let english = paper.path.replace(CHINESE, ".md");
         let (theirs, ours) = (shape(&read(&english)), shape(&paper.text));
         let length = theirs.len().max(ours.len());
-        if let Some(at) =
-            (0..length).find(|at| theirs.get(*at).map(kind) != ours.get(*at).map(kind))
-        {
-            faults.push(format!(
-                "{english} {:?} but {} {:?}",
-                theirs.get(at),
-                paper.path,
-                ours.get(at)
-            ));
+        if let Some(at) = (0..length).find(|at| theirs.get(*at).map(kind) != ours.get(*at).map(kind)) {
+            faults.push(format!("{english} {:?} but {} {:?}", theirs.get(at), paper.path, ours.get(at)));
         }
     }
-    check(
-        &faults,
-        "bring these pages in step: the same headings, code blocks and tables, in the same order",
-    );
+    check(&faults, "bring these pages in step: the same headings, code blocks and tables, in the same order");
 }
 
 /// A part of a page: its line, and what it is.
@@ -70,10 +58,7 @@ fn shape(text: &str) -> Vec<Part> {
                 parts.push((index + 1, format!("code {}", line.trim())));
             }
         } else if !in_code && line.starts_with('#') {
-            parts.push((
-                index + 1,
-                format!("heading {}", line.split(' ').next().unwrap_or_default()),
-            ));
+            parts.push((index + 1, format!("heading {}", line.split(' ').next().unwrap_or_default())));
         } else if !in_code && line.starts_with('|') {
             rows += 1;
         }
@@ -90,15 +75,10 @@ fn links_lead_somewhere() {
             let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
             for target in targets.filter(|target| !target.contains(':')) {
                 let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-                let file = if file.is_empty() {
-                    house().join(&paper.path)
-                } else {
-                    house().join(folder).join(file)
-                };
+                let file = if file.is_empty() { house().join(&paper.path) } else { house().join(folder).join(file) };
                 let is_there = file.exists()
                     && (anchor.is_empty()
-                        || fs::read_to_string(file)
-                            .is_ok_and(|text| anchors(&text).contains(anchor)));
+                        || fs::read_to_string(file).is_ok_and(|text| anchors(&text).contains(anchor)));
                 if !is_there {
                     faults.push(format!("{}:{number}: {target}", paper.path));
                 }
@@ -132,8 +112,7 @@ fn the_files_that_pages_name_are_there() {
         let text = read(page);
         let words = text.split('`').skip(1).step_by(2).filter(|word| word.ends_with(".rs"));
         let places = ["", "crates/", "crates/gateway/src/", "crates/gateway/tests/it/"];
-        let is_there =
-            |word: &str| places.iter().any(|place| house().join(place).join(word).exists());
+        let is_there = |word: &str| places.iter().any(|place| house().join(place).join(word).exists());
         faults.extend(words.filter(|word| !is_there(word)).map(|word| format!("{page}: {word}")));
     }
     check(&faults, "these files are not there: tell of those that are");
@@ -148,11 +127,8 @@ fn every_failure_and_every_code_is_explained() {
         .filter_map(|text| text.split("#[cfg(test)]").next())
         .collect();
     let bad = read("crates/protocol/src/openai/request/bad_request.rs");
-    let found = classes
-        .split("=> \"")
-        .skip(1)
-        .chain(ours.split("Some(\"").skip(1))
-        .chain(bad.split("code: \"").skip(1));
+    let found =
+        classes.split("=> \"").skip(1).chain(ours.split("Some(\"").skip(1)).chain(bad.split("code: \"").skip(1));
     let words: BTreeSet<&str> =
         found.filter_map(|rest| rest.split('"').next()).filter(|word| *word != "model").collect();
     assert!(words.len() > 40, "classes and codes were not found where they were: {words:?}");

@@ -46,14 +46,8 @@ fn a_room_uses_only_rooms_below_it() {
 fn arrows_are_found_however_they_are_written() {
     let of = |text: &str, depth| rooms_named(text, depth).into_iter().collect::<Vec<_>>();
     assert_eq!(of("use crate::store::Store;", 2), ["store"]);
-    assert_eq!(
-        of("use crate::{\n    auth::{Keys, exchange},\n    store,\n};", 1),
-        ["auth", "store"]
-    );
-    assert_eq!(
-        of("fn f(_: &crate::server::Server, _: super::super::cli::X) {}", 2),
-        ["cli", "server"]
-    );
+    assert_eq!(of("use crate::{\n    auth::{Keys, exchange},\n    store,\n};", 1), ["auth", "store"]);
+    assert_eq!(of("fn f(_: &crate::server::Server, _: super::super::cli::X) {}", 2), ["cli", "server"]);
     assert_eq!(of("use super::{admin::Admin, cli};", 1), ["admin", "cli"]);
     assert_eq!(of("//! [`crate::server`]\nuse super::store; use $crate::x::y;", 2), [""; 0]);
 }
@@ -81,12 +75,8 @@ fn rooms_named(text: &str, depth: usize) -> BTreeSet<String> {
 
 /// The first name of a path, or those of a group of paths.
 fn first_names(path: &str) -> Vec<String> {
-    let name = |text: &str| {
-        text.trim_start()
-            .split(|c: char| c != '_' && !c.is_alphanumeric())
-            .next()
-            .map(str::to_owned)
-    };
+    let name =
+        |text: &str| text.trim_start().split(|c: char| c != '_' && !c.is_alphanumeric()).next().map(str::to_owned);
     let Some(group) = path.strip_prefix('{') else { return name(path).into_iter().collect() };
     let (mut names, mut nesting) = (Vec::from_iter(name(group)), 0);
     for (at, sign) in group.char_indices() {
@@ -111,19 +101,11 @@ fn the_map_shows_every_room_in_order() {
     built.remove("lib");
     let listed: Vec<&str> = FLOORS.iter().flat_map(|rooms| rooms.iter().copied()).collect();
     let expected: BTreeSet<String> = listed.iter().map(|room| (*room).to_owned()).collect();
-    assert_eq!(
-        built, expected,
-        "a room is new or gone (left: src/, right: FLOORS): change FLOORS in tidy/rooms.rs"
-    );
+    assert_eq!(built, expected, "a room is new or gone (left: src/, right: FLOORS): change FLOORS in tidy/rooms.rs");
 
     let map = read("ARCHITECTURE.md");
-    let (_, map) =
-        map.split_once("## The rooms of the gateway").expect("ARCHITECTURE.md has its rooms");
+    let (_, map) = map.split_once("## The rooms of the gateway").expect("ARCHITECTURE.md has its rooms");
     let table = map.split("\n## ").next().expect("split gives one piece");
-    let shown: Vec<&str> =
-        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(
-        shown, listed,
-        "ARCHITECTURE.md (left) shows other rooms than FLOORS (right), or in another order"
-    );
+    let shown: Vec<&str> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(shown, listed, "ARCHITECTURE.md (left) shows other rooms than FLOORS (right), or in another order");
 }

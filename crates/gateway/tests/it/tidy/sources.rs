@@ -13,19 +13,16 @@ fn every_file_begins_by_saying_what_it_is() {
 
 #[test]
 fn every_file_is_declared() {
-    let files: BTreeMap<String, String> =
-        papers_of("rs").into_iter().map(|paper| (paper.path, paper.text)).collect();
+    let files: BTreeMap<String, String> = papers_of("rs").into_iter().map(|paper| (paper.path, paper.text)).collect();
     let mut faults = Vec::new();
     for path in files.keys() {
         let (folder, name) = path.rsplit_once('/').expect("source files are in folders");
         if name == "main.rs" || name == "lib.rs" {
             continue;
         }
-        let doors =
-            [format!("{folder}.rs"), format!("{folder}/main.rs"), format!("{folder}/lib.rs")];
+        let doors = [format!("{folder}.rs"), format!("{folder}/main.rs"), format!("{folder}/lib.rs")];
         let declaration = format!("mod {};", name.trim_end_matches(".rs"));
-        let declares =
-            |door: &String| files.get(door).is_some_and(|text| text.contains(&declaration));
+        let declares = |door: &String| files.get(door).is_some_and(|text| text.contains(&declaration));
         if !doors.iter().any(declares) {
             faults.push(format!("{path}: `{declaration}` is in none of {doors:?}"));
         }
@@ -39,8 +36,7 @@ fn routing_and_ledger_depend_on_nothing() {
     for manifest in ["crates/routing/Cargo.toml", "crates/ledger/Cargo.toml"] {
         let text = read(manifest);
         let sections = text.lines().filter(|line| line.starts_with('['));
-        let asks = sections
-            .filter(|line| line.contains("dependencies") && !line.starts_with("[dev-dependencies"));
+        let asks = sections.filter(|line| line.contains("dependencies") && !line.starts_with("[dev-dependencies"));
         faults.extend(asks.map(|section| format!("{manifest}: {section}")));
     }
     check(&faults, "these crates think and do nothing else: give them values, not crates");
@@ -62,10 +58,7 @@ fn metrics_are_named_in_telemetry_alone() {
             }
         }
     }
-    check(
-        &faults,
-        "name metrics in telemetry/metrics/names.rs, and count by a method of `Metrics`",
-    );
+    check(&faults, "name metrics in telemetry/metrics/names.rs, and count by a method of `Metrics`");
 }
 
 #[test]
@@ -77,43 +70,27 @@ fn every_test_runs() {
         let idle = lines.filter(|(_, line)| !line.contains("\"a measurement"));
         faults.extend(idle.map(|(number, _)| format!("{}:{number}", paper.path)));
     }
-    check(
-        &faults,
-        "make these tests run, or delete them; only `= \"a measurement, …\"` may be left out",
-    );
+    check(&faults, "make these tests run, or delete them; only `= \"a measurement, …\"` may be left out");
 }
 
 #[test]
 fn nothing_is_left_unfinished() {
     find(
-        &[
-            concat!("TO", "DO"),
-            concat!("FIX", "ME"),
-            concat!("XX", "X:"),
-            concat!("unimple", "mented!("),
-        ],
+        &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X:"), concat!("unimple", "mented!(")],
         "finish this, or write down plainly what is missing",
     );
 }
 
 #[test]
 fn nothing_tells_of_the_place_where_it_was_made() {
-    let places = [
-        concat!("/wo", "rk/"),
-        concat!("/ro", "ot/"),
-        concat!("/tmp/", "bash_"),
-        concat!("bash_", "jobs"),
-    ];
+    let places = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/tmp/", "bash_"), concat!("bash_", "jobs")];
     let makers = [
         concat!("sub", "agent"),
         concat!("sub-", "agent"),
         concat!("language model", " wrote"),
         concat!("As an ", "AI"),
     ];
-    find(
-        &[&places[..], &makers[..]].concat(),
-        "this is nobody's business but the workshop's: say it without",
-    );
+    find(&[&places[..], &makers[..]].concat(), "this is nobody's business but the workshop's: say it without");
 }
 
 #[track_caller]
