@@ -36,7 +36,7 @@ impl Plan {
         match fault.kind {
             FaultKind::CallerBad | FaultKind::ContentPolicy => Intent::Stop(StopReason::CallerAtFault),
             FaultKind::CallerTooLong => {
-                self.refused_window = self.refused_window.max(self.window_refused_by(deployment));
+                self.refused_window = self.refused_window.max(Some(self.window_refused_by(deployment)));
                 Intent::Draw
             }
             FaultKind::KeyRejected
@@ -79,14 +79,10 @@ impl Plan {
         }
     }
 
-    /// The window that a refusal as too long says is too small; `None` when it is about something else.
-    ///
-    /// Accounts may take less than the model does (tokens a minute). Estimates are rarely off by a factor of two.
-    fn window_refused_by(&self, deployment: DeploymentId) -> Option<u64> {
+    /// The window that is too small for this request; the largest there is where it is not known.
+    fn window_refused_by(&self, deployment: DeploymentId) -> u64 {
         let model = self.catalog.deployment(deployment).model;
-        let window = self.catalog.model(model).context_window.unwrap_or(u64::MAX);
-        let tokens = self.demand.input_tokens.saturating_add(self.demand.output_tokens);
-        (window == u64::MAX || tokens > window / 2).then_some(window)
+        self.catalog.model(model).context_window.unwrap_or(u64::MAX)
     }
 
     /// Drops what the exchange, its deadline, the upstream or the retry budget do not allow.

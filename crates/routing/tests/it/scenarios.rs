@@ -415,28 +415,6 @@ fn what_a_demand_rules_out_is_named() {
     assert!(matches!(end, Step::Stop(stop) if stop.reason == StopReason::NoneEligible && stop.retry_at.is_none()));
 }
 
-/// Where a refusal as too long leads, from a window of 1000 to one as large.
-#[track_caller]
-fn check_too_long(input_tokens: u64, expected: usize) {
-    let mut router = router();
-    let mut catalog = pooled(&[1.0, 1.0], Strategy::Priority, 2);
-    catalog.models[1].context_window = Some(1000);
-    let catalog = router.adopt(catalog);
-    let wants = roundelay_routing::Demand { input_tokens, ..demand(at(1.0)) };
-    let (attempts, end) = run(&mut router, &catalog, wants, &mut at(1.0), |_| failure(CallerTooLong));
-    assert_eq!(attempts.len(), expected, "{input_tokens} tokens");
-    assert!(matches!(end, Step::Stop(stop) if stop.reason == StopReason::TooLong));
-    assert!(router.health(&catalog, at(1.0)).iter().all(|health| health.success_ratio.is_none()));
-}
-
-#[test]
-fn a_refusal_far_below_the_window_is_about_another_limit_and_moves_on() {
-    check_too_long(900, 1);
-    check_too_long(501, 1);
-    check_too_long(500, 2);
-    check_too_long(100, 2);
-}
-
 #[test]
 fn a_full_deployment_is_waited_for_and_then_given_up() {
     let mut router = router();
