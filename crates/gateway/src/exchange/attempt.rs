@@ -1,6 +1,6 @@
 //! One dispatch to one deployment, up to its first content or the reason why there is none.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use roundelay_ledger::ExchangeId;
@@ -121,14 +121,14 @@ pub(super) async fn make(
 ///
 /// Everything else stays here: hop-by-hop fields, credentials, cookies, what is meant for the gateway, and the
 /// OpenAI organisation and project, which name an account of the caller's.
-fn request_head(inbound: &Inbound, deployment: &Deployment) -> RequestHead {
-    let mut head = deployment.request_head(inbound.operation).clone();
+fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment) -> Cow<'a, RequestHead> {
+    let mut head = Cow::Borrowed(deployment.request_head(inbound.operation));
     for (name, value) in &inbound.headers {
         let name = name.as_str();
         let is_vendors = name.starts_with("openai-") || name.starts_with("anthropic-");
         let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
         if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
-            head.field(name, value.as_bytes());
+            head.to_mut().field(name, value.as_bytes());
         }
     }
     head

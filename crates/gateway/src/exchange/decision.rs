@@ -1,54 +1,44 @@
 //! The decision record as JSON: the form in which it is stored, shown by `explain`, and read by scripts.
 
+use std::time::Duration;
+
 use roundelay_routing::{
-    AffinityUse, AttemptKind, DeadReason, Decision, Ending, Exclusion, FaultKind, Instant, MovedOn, Preview, Stop,
-    StopReason, Strategy,
+    AffinityUse, AttemptKind, AttemptRecord, Candidate, DeadReason, Decision, Ending, Exclusion, FaultKind, Instant,
+    MovedOn, Preview, StopReason, Strategy,
 };
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::snapshot::Snapshot;
 
 /// The decision of one exchange. Instants become milliseconds of wait from its first attempt.
+///
+/// Written for every exchange, so without a tree in between.
 pub(super) fn to_json(snapshot: &Snapshot, decision: &Decision) -> String {
-    let name = |id| &*snapshot.deployment(id).name;
-    let start = decision.attempts.first().map_or(Instant::from_start(std::time::Duration::ZERO), |first| first.started);
-    let candidates: Vec<Value> = decision
-        .candidates
-        .iter()
-        .map(|candidate| {
-            let mut line = json!({
-                "deployment": name(candidate.deployment),
-                "stage": candidate.stage,
-                "weight": rounded(candidate.weight),
-            });
-            if let Some(exclusion) = candidate.exclusion {
-                line["excluded"] = exclusion_to_json(exclusion, start);
-            }
-            line
-        })
-        .collect();
-    let attempts: Vec<Value> = decision
-        .attempts
-        .iter()
-        .map(|attempt| {
-            json!({
-                "deployment": name(attempt.deployment),
-                "kind": kind_name(attempt.kind),
-                "probe": attempt.is_probe,
-                "ended": attempt.ending.map(ending_name),
-                "then": attempt.moved_on.map(|moved_on| moved_on_to_json(moved_on, start)),
-            })
-        })
-        .collect();
-    json!({
-        "target": &**snapshot.target_name(decision.target),
-        "strategy": strategy_name(decision.strategy),
-        "affinity": affinity_to_json(decision.affinity, &name, start),
-        "candidates": candidates,
-        "attempts": attempts,
-        "stop": decision.stop.map(|stop| stop_to_json(stop, start)),
-    })
-    .to_string()
+    let start = decision.attempts.first().map_or(Instant::from_start(Duration::ZERO), |first| first.started);
+    let shown = Shown {
+        target: snapshot.target_name(decision.target),
+        strategy: strategy_name(decision.strategy),
+        affinity: ShownAffinity::of(decision.affinity, snapshot, start),
+        candidates: Each(&decision.candidates, |candidate: &Candidate| ShownCandidate {
+            deployment: &snapshot.deployment(candidate.deployment).name,
+            stage: candidate.stage,
+            weight: rounded(candidate.weight),
+            excluded: candidate.exclusion.map(|exclusion| ShownExclusion::of(exclusion, start)),
+        }),
+        attempts: Each(&decision.attempts, |attempt: &AttemptRecord| ShownAttempt {
+            deployment: &snapshot.deployment(attempt.deployment).name,
+            kind: kind_name(attempt.kind),
+            probe: attempt.is_probe,
+            ended: attempt.ending.map(ending_name),
+            then: attempt.moved_on.map(|moved_on| ShownMove::of(moved_on, start)),
+        }),
+        stop: decision.stop.map(|stop| ShownStop {
+            reason: stop_name(stop.reason),
+            retry_in_ms: stop.retry_at.map(|at| wait_ms(at, start)),
+        }),
+    };
+    serde_json::to_string(&shown).expect("names and numbers are JSON")
 }
 
 /// What a plan would do, as `roundelay route` and the admin API show it.
@@ -57,12 +47,13 @@ pub fn write_preview(snapshot: &Snapshot, preview: &Preview, now: Instant) -> Va
         .candidates
         .iter()
         .map(|candidate| {
+            let deployment = snapshot.deployment(candidate.deployment);
             json!({
-                "deployment": &*snapshot.deployment(candidate.deployment).name,
-                "model": &*snapshot.deployment(candidate.deployment).model,
+                "deployment": &*deployment.name,
+                "model": &*deployment.model,
                 "stage": candidate.stage,
                 "share": rounded(candidate.share),
-                "excluded": candidate.exclusion.map(|exclusion| exclusion_to_json(exclusion, now)),
+                "excluded": candidate.exclusion.map(|exclusion| ShownExclusion::of(exclusion, now)),
             })
         })
         .collect();
@@ -71,6 +62,128 @@ pub fn write_preview(snapshot: &Snapshot, preview: &Preview, now: Instant) -> Va
         "strategy": strategy_name(preview.strategy),
         "candidates": candidates,
     })
+}
+
+#[derive(Serialize)]
+struct Shown<'a, C: Serialize, A: Serialize> {
+    target: &'a str,
+    strategy: &'static str,
+    affinity: ShownAffinity<'a>,
+    candidates: C,
+    attempts: A,
+    stop: Option<ShownStop>,
+}
+
+/// A list that is written as it is walked.
+struct Each<'a, T, F>(&'a [T], F);
+
+impl<'a, T, S: Serialize, F: Fn(&'a T) -> S> Serialize for Each<'a, T, F> {
+    fn serialize<W: Serializer>(&self, serializer: W) -> Result<W::Ok, W::Error> {
+        serializer.collect_seq(self.0.iter().map(&self.1))
+    }
+}
+
+#[derive(Serialize)]
+struct ShownCandidate<'a> {
+    deployment: &'a str,
+    stage: u8,
+    weight: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excluded: Option<ShownExclusion>,
+}
+
+#[derive(Serialize)]
+struct ShownAttempt<'a> {
+    deployment: &'a str,
+    kind: &'static str,
+    probe: bool,
+    ended: Option<&'static str>,
+    then: Option<ShownMove>,
+}
+
+#[derive(Serialize)]
+struct ShownStop {
+    reason: &'static str,
+    retry_in_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ShownExclusion {
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    for_ms: Option<u64>,
+}
+
+impl ShownExclusion {
+    fn of(exclusion: Exclusion, from: Instant) -> Self {
+        let (reason, lacks, until) = match exclusion {
+            Exclusion::NotAllowed => ("not_allowed", None, None),
+            Exclusion::Capability(need) => ("capability", Some(need), None),
+            Exclusion::Window => ("window", None, None),
+            Exclusion::NoWeight => ("no_weight", None, None),
+            Exclusion::Dead { why, until } => (dead_name(why), None, Some(until)),
+            Exclusion::Cooling { until } => ("cooldown", None, Some(until)),
+            Exclusion::BreakerOpen { until } => ("breaker_open", None, Some(until)),
+            Exclusion::EndpointOpen { until } => ("endpoint_open", None, Some(until)),
+            Exclusion::Probing => ("probing", None, None),
+            Exclusion::Busy => ("busy", None, None),
+            Exclusion::Tried => ("tried", None, None),
+        };
+        Self { reason, lacks, for_ms: until.map(|until| wait_ms(until, from)) }
+    }
+}
+
+#[derive(Serialize)]
+struct ShownMove {
+    go: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'static str>,
+}
+
+impl ShownMove {
+    fn of(moved_on: MovedOn, from: Instant) -> Self {
+        let (go, at, because) = match moved_on {
+            MovedOn::Same(at) => ("same", Some(at), None),
+            MovedOn::Next => ("next", None, None),
+            MovedOn::NextOrSame(at) => ("next_or_same", Some(at), None),
+            MovedOn::Stop(reason) => ("stop", None, Some(stop_name(reason))),
+        };
+        Self { go, at_ms: at.map(|at| wait_ms(at, from)), because }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ShownAffinity<'a> {
+    NoConversation,
+    FirstTurn,
+    Unbound,
+    Elsewhere,
+    Followed(&'a str),
+    #[serde(untagged)]
+    Unusable {
+        unusable: &'a str,
+        why: ShownExclusion,
+    },
+}
+
+impl<'a> ShownAffinity<'a> {
+    fn of(affinity: AffinityUse, snapshot: &'a Snapshot, from: Instant) -> Self {
+        match affinity {
+            AffinityUse::NoConversation => Self::NoConversation,
+            AffinityUse::FirstTurn => Self::FirstTurn,
+            AffinityUse::Unbound => Self::Unbound,
+            AffinityUse::Elsewhere => Self::Elsewhere,
+            AffinityUse::Followed(id) => Self::Followed(&snapshot.deployment(id).name),
+            AffinityUse::Unusable(id, why) => {
+                Self::Unusable { unusable: &snapshot.deployment(id).name, why: ShownExclusion::of(why, from) }
+            }
+        }
+    }
 }
 
 /// A reason to stop in words for people.
@@ -138,45 +251,13 @@ fn wait_ms(until: Instant, from: Instant) -> u64 {
     u64::try_from(until.saturating_duration_since(from).as_millis()).unwrap_or(u64::MAX)
 }
 
-fn exclusion_to_json(exclusion: Exclusion, from: Instant) -> Value {
-    let (reason, until) = match exclusion {
-        Exclusion::NotAllowed => ("not_allowed", None),
-        Exclusion::Capability(need) => return json!({ "reason": "capability", "lacks": need }),
-        Exclusion::Window => ("window", None),
-        Exclusion::NoWeight => ("no_weight", None),
-        Exclusion::Dead { why, until } => (
-            match why {
-                DeadReason::KeyRejected => "key_rejected",
-                DeadReason::KeyEmpty => "key_empty",
-                DeadReason::QuotaWindow => "quota_window",
-                DeadReason::Missing => "missing",
-            },
-            Some(until),
-        ),
-        Exclusion::Cooling { until } => ("cooldown", Some(until)),
-        Exclusion::BreakerOpen { until } => ("breaker_open", Some(until)),
-        Exclusion::EndpointOpen { until } => ("endpoint_open", Some(until)),
-        Exclusion::Probing => ("probing", None),
-        Exclusion::Busy => ("busy", None),
-        Exclusion::Tried => ("tried", None),
-    };
-    match until {
-        Some(until) => json!({ "reason": reason, "for_ms": wait_ms(until, from) }),
-        None => json!({ "reason": reason }),
+fn dead_name(why: DeadReason) -> &'static str {
+    match why {
+        DeadReason::KeyRejected => "key_rejected",
+        DeadReason::KeyEmpty => "key_empty",
+        DeadReason::QuotaWindow => "quota_window",
+        DeadReason::Missing => "missing",
     }
-}
-
-fn moved_on_to_json(moved_on: MovedOn, from: Instant) -> Value {
-    match moved_on {
-        MovedOn::Same(at) => json!({ "go": "same", "at_ms": wait_ms(at, from) }),
-        MovedOn::Next => json!({ "go": "next" }),
-        MovedOn::NextOrSame(at) => json!({ "go": "next_or_same", "at_ms": wait_ms(at, from) }),
-        MovedOn::Stop(reason) => json!({ "go": "stop", "because": stop_name(reason) }),
-    }
-}
-
-fn stop_to_json(stop: Stop, from: Instant) -> Value {
-    json!({ "reason": stop_name(stop.reason), "retry_in_ms": stop.retry_at.map(|at| wait_ms(at, from)) })
 }
 
 fn stop_name(reason: StopReason) -> &'static str {
@@ -190,20 +271,5 @@ fn stop_name(reason: StopReason) -> &'static str {
         StopReason::AllDead => "all_dead",
         StopReason::NoneEligible => "none_eligible",
         StopReason::Busy => "busy",
-    }
-}
-
-fn affinity_to_json<'a>(
-    affinity: AffinityUse,
-    name: &impl Fn(roundelay_routing::DeploymentId) -> &'a str,
-    from: Instant,
-) -> Value {
-    match affinity {
-        AffinityUse::NoConversation => json!("no_conversation"),
-        AffinityUse::FirstTurn => json!("first_turn"),
-        AffinityUse::Unbound => json!("unbound"),
-        AffinityUse::Elsewhere => json!("elsewhere"),
-        AffinityUse::Followed(id) => json!({ "followed": name(id) }),
-        AffinityUse::Unusable(id, why) => json!({ "unusable": name(id), "why": exclusion_to_json(why, from) }),
     }
 }
