@@ -6,7 +6,7 @@ mod watch;
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
@@ -96,10 +96,16 @@ impl App {
     pub fn open(mut config: Config, data: &Path, redactor: &Redactor) -> Result<Self, StartFault> {
         redactor.learn(&config.secrets());
         count_workers(&mut config);
+        let settings = config.server.clone();
+        let server = Server::bind(settings.listen, settings.workers).map_err(|source| StartFault::Bind {
+            address: settings.listen,
+            setting: "server.listen",
+            source,
+        })?;
+        free(settings.admin)?;
         let store = Store::open(data)?;
         let pepper = Pepper::open(data)?;
         let keys = Keys::load(store.clone(), pepper.clone())?;
-        let (gate, first_admin_token) = AdminGate::open(&store, pepper)?;
         let journal = Journal::open(data)?;
         let ids = ExchangeIds::new(store.newest_exchange()?.max(journal.newest_exchange()?));
         let recorder = Recorder::start(store.clone(), journal)?;
@@ -107,17 +113,13 @@ impl App {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let mut router = Router::new(config.routing.clone(), u64::from_ne_bytes(seed));
-        let settings = config.server.clone();
         let reloading = Reloading::of(&config, redactor);
         let snapshot = Snapshot::adopt(config, &mut router)?;
         let gateway = Arc::new(Gateway::new(settings.clone(), snapshot, router, keys, recorder, ids));
 
-        let server = Server::bind(settings.listen, settings.workers).map_err(|source| StartFault::Bind {
-            address: settings.listen,
-            setting: "server.listen",
-            source,
-        })?;
         let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), reloading));
+        // Last of all: the token is shown once, by a start that succeeds.
+        let (gate, first_admin_token) = AdminGate::open(&store, pepper)?;
         let admin = Admin::bind(Arc::clone(&gateway), store, gate, reloader.clone(), data)?;
         Ok(Self { gateway, server, admin, reloader, first_admin_token })
     }
@@ -188,6 +190,12 @@ fn count_workers(config: &mut Config) {
     if config.server.workers == 0 {
         config.server.workers = thread::available_parallelism().map_or(1, usize::from);
     }
+}
+
+/// Finds out whether the operator's address can be had, before anything is made that is shown once.
+fn free(admin: SocketAddr) -> Result<(), StartFault> {
+    let probe = TcpListener::bind(admin);
+    probe.map(drop).map_err(|source| StartFault::Bind { address: admin, setting: "server.admin", source })
 }
 
 fn join(thread: JoinHandle<()>) {

@@ -41,6 +41,7 @@ fn table() -> Router<Arc<Desk>> {
         .route("/livez", get(alive))
         .route("/readyz", get(readiness::get))
         .route("/metrics", get(metrics::get))
+        .route("/admin/server", get(server))
         .route("/admin/deployments", get(health::get))
         .route("/admin/exchanges", get(exchanges::get_recent))
         .route("/admin/exchanges/{id}", get(exchanges::get_one))
@@ -55,6 +56,12 @@ fn table() -> Router<Arc<Desk>> {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
+}
+
+/// Where callers connect, for whoever is to be told.
+async fn server(State(desk): State<Arc<Desk>>) -> Json<serde_json::Value> {
+    let callers = desk.gateway.server.listen.to_string();
+    Json(json!({ "callers": callers, "version": env!("CARGO_PKG_VERSION") }))
 }
 
 async fn alive() -> &'static str {

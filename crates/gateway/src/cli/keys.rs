@@ -1,13 +1,14 @@
 //! `roundelay keys`.
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, path::Path, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
-    Common, Failure, expiry,
+    Common, DEFAULT_FILE, Failure, expiry,
     reach::{Reach, keys, now},
+    running::Running,
     say,
     table::{cell, print, seconds},
 };
@@ -17,6 +18,7 @@ use crate::{
         token,
     },
     auth::{Pepper, admin::AdminGate},
+    config::Server,
 };
 
 /// Make, list and revoke API keys, and renew the admin token.
@@ -101,14 +103,14 @@ impl Create {
         if common.json {
             say(&made);
         } else {
-            show(&made, common);
+            show(&made, callers_address(common));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// The key, and what to paste where the official SDKs look for it.
-fn show(made: &Value, common: &Common) {
+fn show(made: &Value, listen: Option<SocketAddr>) {
     let key = cell(&made["key"]);
     say(&format_args!("key      {key}"));
     say(&format_args!("id       {}", cell(&made["id"])));
@@ -123,13 +125,28 @@ fn show(made: &Value, common: &Common) {
         }
     }
     say(&"\nThe key is shown this once. To use it with OpenAI's SDKs:\n");
-    say(&format_args!("export OPENAI_BASE_URL={}", base_url(common)));
+    match listen {
+        Some(listen) => say(&format_args!("export OPENAI_BASE_URL={}", base_url(listen))),
+        None => say(&"export OPENAI_BASE_URL=…      # the address that `roundelay serve` prints beside `callers`"),
+    }
     say(&format_args!("export OPENAI_API_KEY={key}"));
 }
 
-/// Where callers on this machine connect, as far as the configuration says.
-fn base_url(common: &Common) -> String {
-    let listen = common.load().map_or_else(|_| crate::config::Server::default().listen, |config| config.server.listen);
+/// Where callers connect: a gateway that runs knows, else the configuration says where one will listen.
+fn callers_address(common: &Common) -> Option<SocketAddr> {
+    if let Ok(Some(gateway)) = Running::connect(&common.data) {
+        return gateway.ask("GET", "/admin/server", None).ok()?["callers"].as_str()?.parse().ok();
+    }
+    // Without a file nothing moves the address, whatever keys the environment lacks here.
+    let has_file = common.config.is_some() || Path::new(DEFAULT_FILE).exists();
+    if !has_file {
+        return Some(Server::default().listen);
+    }
+    common.load().ok().map(|config| config.server.listen)
+}
+
+/// Where callers on this machine connect.
+fn base_url(listen: SocketAddr) -> String {
     let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { listen.ip().to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     match listen.port() {

@@ -18,6 +18,11 @@ impl Secret {
     }
 }
 
+/// Whether a text has the form of the keys that this gateway gives to its callers.
+pub fn is_ours(text: &str) -> bool {
+    text.len() == 55 && text.starts_with("rl-") && text.as_bytes()[11] == b'-'
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")

@@ -49,6 +49,11 @@ impl Queue {
         Self { bound, state: Mutex::default(), wake: Condvar::new(), progress: Condvar::new() }
     }
 
+    /// Whether the last records are being stored.
+    pub(super) fn is_closing(&self) -> bool {
+        self.state().closing
+    }
+
     /// How many records wait for the store.
     pub(super) fn len(&self) -> usize {
         let state = self.state();

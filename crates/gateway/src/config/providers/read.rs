@@ -125,6 +125,11 @@ fn read_api_keys(section: &Section<'_>, known: Option<&KnownProvider>, base_url:
         };
         if text.is_empty() {
             complain("this key is empty", "set the variable, or leave the key out");
+        } else if crate::common::secret::is_ours(&text) {
+            complain(
+                "this is a key of a gateway like this one, for its callers",
+                "write the provider's own key; the variable may be set for an application",
+            );
         } else if !is_key(&text) {
             complain("this key has characters that no key has", "look for spaces and line ends");
         } else if secrets.iter().any(|other| other.expose() == text) {

@@ -49,6 +49,7 @@ fn every_route_answers_those_it_is_for_and_nobody_else() {
         check(g, "GET", path, None, For::Everybody, 200);
     }
     for path in [
+        "/admin/server",
         "/admin/deployments",
         "/admin/exchanges",
         "/admin/exchanges?limit=5",
