@@ -230,7 +230,7 @@ const AT_ONCE: usize = 16;
 /// How long the thread then lets others work.
 const PAUSE: Duration = Duration::from_micros(500);
 /// With more records than this waiting there is no time for pauses.
-const CALM_MAX: usize = 4096;
+const CALM_MAX: usize = 1024;
 
 /// Some 60 MB of records at 1 KB each: ten seconds of a busy gateway.
 const WAITING_MAX: usize = 65_536;
