@@ -61,6 +61,18 @@ pub enum DeadReason {
     Missing,
 }
 
+impl DeadReason {
+    /// As records and the operator's pages write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KeyRejected => "key_rejected",
+            Self::KeyEmpty => "key_empty",
+            Self::QuotaWindow => "quota_window",
+            Self::Missing => "missing",
+        }
+    }
+}
+
 impl Exclusion {
     /// Whether it holds for this demand whatever the time.
     pub(crate) fn is_lasting(self) -> bool {

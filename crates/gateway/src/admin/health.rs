@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
-use roundelay_routing::{BreakerState, DeadReason, DeploymentHealth, Instant};
+use roundelay_routing::{BreakerState, DeploymentHealth, Instant};
 use serde_json::{Value, json};
 
 use super::desk::{Answer, Desk};
@@ -47,7 +47,7 @@ fn describe(snapshot: &Snapshot, health: &DeploymentHealth, now: Instant) -> Val
         "endpoint_breaker": breaker_name(health.endpoint_breaker),
         "open_for_ms": health.open_until.map(wait_ms),
         "cooling_for_ms": health.cooldown_until.map(wait_ms),
-        "dead": health.dead_until.map(|(until, why)| json!({ "reason": dead_name(why), "for_ms": wait_ms(until) })),
+        "dead": health.dead_until.map(|(until, why)| json!({ "reason": why.name(), "for_ms": wait_ms(until) })),
         "in_flight": health.in_flight,
         "concurrency_limit": health.concurrency_limit,
         "effective_weight": health.effective_weight,
@@ -62,15 +62,6 @@ fn breaker_name(state: BreakerState) -> &'static str {
         BreakerState::Closed => "closed",
         BreakerState::HalfOpen => "half_open",
         BreakerState::Open => "open",
-    }
-}
-
-fn dead_name(why: DeadReason) -> &'static str {
-    match why {
-        DeadReason::KeyRejected => "key_rejected",
-        DeadReason::KeyEmpty => "key_empty",
-        DeadReason::QuotaWindow => "quota_window",
-        DeadReason::Missing => "missing",
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use roundelay_routing::{
-    AffinityUse, AttemptKind, AttemptRecord, Candidate, DeadReason, Decision, Ending, Exclusion, FaultKind, Instant,
-    MovedOn, Preview, StopReason, Strategy,
+    AffinityUse, AttemptKind, AttemptRecord, Candidate, Decision, Ending, Exclusion, FaultKind, Instant, MovedOn,
+    Preview, StopReason,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ pub(super) fn to_json(snapshot: &Snapshot, decision: &Decision) -> String {
     let start = decision.attempts.first().map_or(Instant::from_start(Duration::ZERO), |first| first.started);
     let shown = Shown {
         target: snapshot.target_name(decision.target),
-        strategy: strategy_name(decision.strategy),
+        strategy: decision.strategy.name(),
         affinity: ShownAffinity::of(decision.affinity, snapshot, start),
         candidates: Each(&decision.candidates, |candidate: &Candidate| ShownCandidate {
             deployment: &snapshot.deployment(candidate.deployment).name,
@@ -59,7 +59,7 @@ pub fn write_preview(snapshot: &Snapshot, preview: &Preview, now: Instant) -> Va
         .collect();
     json!({
         "target": &**snapshot.target_name(preview.target),
-        "strategy": strategy_name(preview.strategy),
+        "strategy": preview.strategy.name(),
         "candidates": candidates,
     })
 }
@@ -123,7 +123,7 @@ impl ShownExclusion {
             Exclusion::Capability(need) => ("capability", Some(need), None),
             Exclusion::Window => ("window", None, None),
             Exclusion::NoWeight => ("no_weight", None, None),
-            Exclusion::Dead { why, until } => (dead_name(why), None, Some(until)),
+            Exclusion::Dead { why, until } => (why.name(), None, Some(until)),
             Exclusion::Cooling { until } => ("cooldown", None, Some(until)),
             Exclusion::BreakerOpen { until } => ("breaker_open", None, Some(until)),
             Exclusion::EndpointOpen { until } => ("endpoint_open", None, Some(until)),
@@ -206,14 +206,6 @@ fn rounded(number: f64) -> f64 {
     (number * 10_000.0).round() / 10_000.0
 }
 
-fn strategy_name(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Weighted => "weighted",
-        Strategy::RoundRobin => "round_robin",
-        Strategy::Priority => "priority",
-    }
-}
-
 fn kind_name(kind: AttemptKind) -> &'static str {
     match kind {
         AttemptKind::First => "first",
@@ -249,15 +241,6 @@ fn ending_name(ending: Ending) -> &'static str {
 
 fn wait_ms(until: Instant, from: Instant) -> u64 {
     u64::try_from(until.saturating_duration_since(from).as_millis()).unwrap_or(u64::MAX)
-}
-
-fn dead_name(why: DeadReason) -> &'static str {
-    match why {
-        DeadReason::KeyRejected => "key_rejected",
-        DeadReason::KeyEmpty => "key_empty",
-        DeadReason::QuotaWindow => "quota_window",
-        DeadReason::Missing => "missing",
-    }
 }
 
 fn stop_name(reason: StopReason) -> &'static str {
