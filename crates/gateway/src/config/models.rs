@@ -126,7 +126,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
         price: price::read(&section),
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: DEADLINE,
-        wait: section.duration("wait"),
+        wait: section.wait("wait"),
     };
     model.deadline = section.duration("deadline").unwrap_or_else(|| DEADLINE.max(model.patience()));
     refuse_unsupported(&section, "tariffs");

@@ -74,16 +74,18 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
             Some("write `false`: an answer that is cut after content ends with an error the caller can see".to_owned()),
         );
     }
+    let strategy = read_strategy(&section).unwrap_or(routing::Strategy::Weighted);
+    let preferences = Preferences::read(&section, strategy, &members, roster);
     let pool = Pool {
         name: name.into(),
         members,
-        strategy: read_strategy(&section).unwrap_or(routing::Strategy::Weighted),
+        strategy,
         fallback,
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: section.duration("deadline").unwrap_or_else(|| DEADLINE.max(patience)),
         continuation,
         handover: read_handover(&section),
-        preferences: Preferences::read(&section),
+        preferences,
     };
     refuse_unsupported(&section, "schedule");
     section.finish();

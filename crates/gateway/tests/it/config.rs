@@ -4,6 +4,7 @@ use roundelay::config::{self, Complaints, Config};
 
 mod complaints;
 mod names;
+mod preferences;
 mod shipped;
 mod values;
 
