@@ -6,12 +6,15 @@ use axum::{Json, extract::State};
 use roundelay_routing::{BreakerState, DeploymentHealth, Instant};
 use serde_json::{Value, json};
 
-use super::desk::{Answer, Desk};
+use super::{
+    balances,
+    desk::{Answer, Desk},
+};
 use crate::exchange::Snapshot;
 
 pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
     let (snapshot, health, now) = look(&desk);
-    Ok(Json(health.iter().map(|health| describe(&snapshot, health, now)).collect()))
+    Ok(Json(health.iter().map(|health| describe(&desk, &snapshot, health, now)).collect()))
 }
 
 /// The health of this moment, and the configuration it speaks of.
@@ -35,8 +38,9 @@ pub(super) fn left_alone_for(health: &DeploymentHealth, now: Instant) -> Duratio
     until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
 }
 
-fn describe(snapshot: &Snapshot, health: &DeploymentHealth, now: Instant) -> Value {
+fn describe(desk: &Desk, snapshot: &Snapshot, health: &DeploymentHealth, now: Instant) -> Value {
     let deployment = snapshot.deployment(health.deployment);
+    let key = &snapshot.catalog.deployment(health.deployment).key_name;
     let wait_ms = |until: Instant| milliseconds(until.saturating_duration_since(now));
     json!({
         "name": &*health.name,
@@ -53,6 +57,7 @@ fn describe(snapshot: &Snapshot, health: &DeploymentHealth, now: Instant) -> Val
         "effective_weight": health.effective_weight,
         "success_ratio": health.success_ratio,
         "mid_stream_ratio": health.mid_stream_ratio,
+        "balance_usd": balances::usd_of(desk, snapshot, key),
         "first_content_ms": health.first_content.map(milliseconds),
     })
 }

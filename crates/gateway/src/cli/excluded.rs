@@ -16,6 +16,7 @@ pub(super) fn describe(excluded: &Value) -> String {
         "key_empty" => "its account at the provider is empty",
         "quota_window" => "its quota is used up",
         "missing" => "the provider has no such model",
+        "upstream_balance" => "too little is left on its account at the provider",
         "cooldown" => "it asked to be left alone",
         "breaker_open" => "its breaker is open",
         "endpoint_open" => "the breaker of its endpoint is open",
