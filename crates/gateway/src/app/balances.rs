@@ -60,12 +60,31 @@ struct Turn {
 }
 
 /// What of a balance is worth a line when it changes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
-    #[default]
     Enough,
     TooLow,
     Unknown,
+}
+
+/// What is worth a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    TooLow,
+    Enough,
+    Unknown,
+    Known,
+}
+
+/// A state that lasts is told once.
+fn news(before: Told, now: Told) -> Option<News> {
+    match (before, now) {
+        (Told::Enough, Told::Enough) | (Told::TooLow, Told::TooLow) | (Told::Unknown, Told::Unknown) => None,
+        (_, Told::TooLow) => Some(News::TooLow),
+        (_, Told::Unknown) => Some(News::Unknown),
+        (Told::TooLow, Told::Enough) => Some(News::Enough),
+        (Told::Unknown, Told::Enough) => Some(News::Known),
+    }
 }
 
 impl<'a> Poller<'a> {
@@ -102,7 +121,7 @@ impl<'a> Poller<'a> {
         self.gateway.balances.retain(|identity| asked.contains(identity));
         let now = Instant::now();
         for key in &snapshot.polled_keys {
-            let turn = self.keys.entry(Arc::clone(&key.identity)).or_insert(Turn { due: now, told: Told::default() });
+            let turn = self.keys.entry(Arc::clone(&key.identity)).or_insert(Turn { due: now, told: Told::Enough });
             // A shorter interval counts from now on.
             turn.due = turn.due.min(now + jittered(&key.poll));
             if let Some(last) = self.gateway.balances.last(&key.identity) {
@@ -160,16 +179,16 @@ impl<'a> Poller<'a> {
             Polled::Told(reading) => usd(reading.nano_usd(rate).unwrap_or_default()),
             Polled::Silent(_) => 0.0,
         };
-        match (before, now, polled) {
-            (before, Told::Unknown, Polled::Silent(reason)) if before != Told::Unknown => {
+        match (news(before, now), polled) {
+            (Some(News::Unknown), Polled::Silent(reason)) => {
                 events::balance_unknown(&key.provider, key.number, reason);
             }
-            (Told::Enough | Told::Unknown, Told::TooLow, _) => {
+            (Some(News::TooLow), _) => {
                 events::balance_too_low(&key.provider, key.number, usd, key.poll.min_nano_usd as f64 / NANO);
             }
-            (Told::TooLow, Told::Enough, _) => events::balance_enough(&key.provider, key.number, usd),
-            (Told::Unknown, Told::Enough, _) => events::balance_known(&key.provider, key.number, usd),
-            _ => {}
+            (Some(News::Enough), _) => events::balance_enough(&key.provider, key.number, usd),
+            (Some(News::Known), _) => events::balance_known(&key.provider, key.number, usd),
+            (Some(News::Unknown) | None, _) => {}
         }
     }
 
@@ -245,4 +264,28 @@ fn jittered(poll: &BalancePoll) -> Duration {
     // Without dice it is punctual.
     let share = getrandom::fill(&mut dice).map_or(0.5, |()| f64::from(u16::from_ne_bytes(dice)) / f64::from(u16::MAX));
     poll.every.mul_f64(1.0 - JITTER + 2.0 * JITTER * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{News, Told, news};
+
+    #[test]
+    fn a_change_is_told_once() {
+        use Told::{Enough, TooLow, Unknown};
+        let story = [Enough, Unknown, Unknown, TooLow, TooLow, Unknown, Enough, Enough, TooLow, Enough];
+        let told: Vec<_> = story.windows(2).map(|pair| news(pair[0], pair[1])).collect();
+        let expected = [
+            Some(News::Unknown),
+            None,
+            Some(News::TooLow),
+            None,
+            Some(News::Unknown),
+            Some(News::Known),
+            None,
+            Some(News::TooLow),
+            Some(News::Enough),
+        ];
+        assert_eq!(told, expected);
+    }
 }
