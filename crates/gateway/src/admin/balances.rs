@@ -31,6 +31,13 @@ pub(super) fn views(desk: &Desk, snapshot: &Snapshot) -> Vec<BalanceView> {
     snapshot.polled_keys.iter().filter_map(view).collect()
 }
 
+/// Whether the router takes the key of that identity to have enough.
+pub(super) fn has_enough(desk: &Desk, snapshot: &Snapshot, identity: &str) -> bool {
+    let key = snapshot.polled_keys.iter().find(|key| &*key.identity == identity);
+    let known = key.zip(desk.gateway.balances.last(identity));
+    known.is_none_or(|(key, last)| key.has_enough(&last.polled, snapshot.config.cny_per_usd))
+}
+
 /// What is left behind the key of that identity, in USD.
 pub(super) fn usd_of(desk: &Desk, snapshot: &Snapshot, identity: &str) -> Option<f64> {
     usd(snapshot, &desk.gateway.balances.last(identity)?)
@@ -50,7 +57,7 @@ fn describe(desk: &Desk, snapshot: &Snapshot, key: &PolledKey) -> Value {
         Some(Polled::Told(reading)) => (Some(reading), None),
         Some(Polled::Silent(reason)) => (None, Some(reason)),
     };
-    let spendable = last.as_ref().and_then(|last| key.spendable(&last.polled, snapshot.config.cny_per_usd));
+    let enough = last.as_ref().is_none_or(|last| key.has_enough(&last.polled, snapshot.config.cny_per_usd));
     let balances = reading.map(|reading| {
         let one = |balance: &roundelay_protocol::balance::Balance| {
             json!({ "currency": balance.currency.code(), "available": balance.available_nano as f64 / NANO })
@@ -64,7 +71,7 @@ fn describe(desk: &Desk, snapshot: &Snapshot, key: &PolledKey) -> Value {
         "balances": balances,
         "usd": last.as_ref().and_then(|last| usd(snapshot, last)),
         "min_usd": key.poll.min_nano_usd as f64 / NANO,
-        "enough": spendable.is_none_or(|spendable| spendable >= 0.0),
+        "enough": enough,
         "fault": fault,
         "polled_at_ms": last.as_ref().map(|last| u64::try_from(last.at.as_millis()).unwrap_or(u64::MAX)),
         "every_s": key.poll.every.as_secs_f64(),

@@ -27,8 +27,9 @@ pub(super) fn look(desk: &Desk) -> (Arc<Snapshot>, Vec<DeploymentHealth>, Instan
 }
 
 /// Whether a request could go there now.
-pub(super) fn is_usable(health: &DeploymentHealth) -> bool {
-    health.open_until.is_none() && health.cooldown_until.is_none() && health.dead_until.is_none()
+pub(super) fn is_usable(desk: &Desk, snapshot: &Snapshot, health: &DeploymentHealth) -> bool {
+    let is_well = health.open_until.is_none() && health.cooldown_until.is_none() && health.dead_until.is_none();
+    is_well && balances::has_enough(desk, snapshot, &snapshot.catalog.deployment(health.deployment).key_name)
 }
 
 /// Until when it is left alone, whatever for.
@@ -46,7 +47,7 @@ fn describe(desk: &Desk, snapshot: &Snapshot, health: &DeploymentHealth, now: In
         "name": &*health.name,
         "provider": &*deployment.provider,
         "model": &*deployment.model,
-        "usable": is_usable(health),
+        "usable": is_usable(desk, snapshot, health),
         "breaker": breaker_name(health.breaker),
         "endpoint_breaker": breaker_name(health.endpoint_breaker),
         "open_for_ms": health.open_until.map(wait_ms),

@@ -38,10 +38,14 @@ const JITTER: f64 = 0.1;
 /// Polls until the gateway stops; what is under way then is dropped.
 pub(super) async fn follow(gateway: &Gateway, mut stopped: watch::Receiver<bool>) {
     let mut poller = Poller::new(gateway);
+    let upstream = Arc::clone(&poller.upstream);
     tokio::select! {
         () = poller.run() => {}
+        () = upstream.sweep() => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
+    // Nobody waits for a poll that will not come.
+    gateway.balances.fulfil(u64::MAX);
 }
 
 struct Poller<'a> {
@@ -167,10 +171,9 @@ impl<'a> Poller<'a> {
     fn tell(&mut self, snapshot: &Snapshot, key: &PolledKey, polled: &Polled) {
         self.tell_router(&key.identity);
         let rate = snapshot.config.cny_per_usd;
-        let spendable = key.spendable(polled, rate);
         let now = match polled {
             Polled::Silent(_) => Told::Unknown,
-            Polled::Told(_) if spendable.is_some_and(|spendable| spendable < 0.0) => Told::TooLow,
+            Polled::Told(_) if !key.has_enough(polled, rate) => Told::TooLow,
             Polled::Told(_) => Told::Enough,
         };
         let Some(turn) = self.keys.get_mut(&key.identity) else { return };

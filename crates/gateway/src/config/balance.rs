@@ -14,7 +14,7 @@ pub struct BalancePoll {
     pub vendor: Vendor,
     /// From one poll to the next, before jitter.
     pub every: Duration,
-    /// Below this, in nano-USD, the key's deployments are left out.
+    /// With no more than this left, in nano-USD, the key's deployments are left out.
     pub min_nano_usd: u64,
     /// What amounts are in where an answer does not say.
     pub currency: Currency,

@@ -64,15 +64,18 @@ pub struct Balances {
 }
 
 impl PolledKey {
-    /// What may still be spent above the minimum, in nano-USD; negative where too little is left, and `None` where no
-    /// limit is known.
+    /// What may still be spent above the minimum, in nano-USD; 0 or negative where too little is left, and `None` where
+    /// no limit is known.
     pub fn spendable(&self, polled: &Polled, cny_per_usd: f64) -> Option<f64> {
         let Polled::Told(reading) = polled else { return None };
-        let left = reading.nano_usd(cny_per_usd);
-        let above = left.map(|left| left as f64 - self.poll.min_nano_usd as f64);
-        // A vendor that bars calls, or has nothing left, takes none, whatever the minimum.
-        let takes_none = reading.is_barred || left.is_some_and(|left| left <= 0);
-        if takes_none { Some(above.map_or(-1.0, |above| above.min(-1.0))) } else { above }
+        let above = reading.nano_usd(cny_per_usd).map(|left| left as f64 - self.poll.min_nano_usd as f64);
+        // A vendor that bars calls takes none, whatever the amounts.
+        if reading.is_barred { Some(above.map_or(0.0, |above| above.min(0.0))) } else { above }
+    }
+
+    /// Whether what it told leaves something to spend; what is not known does.
+    pub fn has_enough(&self, polled: &Polled, cny_per_usd: f64) -> bool {
+        self.spendable(polled, cny_per_usd).is_none_or(|spendable| spendable > 0.0)
     }
 }
 
@@ -169,10 +172,10 @@ mod tests {
         check(100, Some(100), false, Some(0.0));
         check(100, Some(-5), false, Some(-105.0));
         check(100, None, false, None);
-        check(100, Some(150), true, Some(-1.0));
+        check(100, Some(150), true, Some(0.0));
         check(100, Some(-5), true, Some(-105.0));
-        check(100, None, true, Some(-1.0));
+        check(100, None, true, Some(0.0));
         check(0, Some(1), false, Some(1.0));
-        check(0, Some(0), false, Some(-1.0));
+        check(0, Some(0), false, Some(0.0));
     }
 }

@@ -204,3 +204,20 @@ fn the_first_poll_needs_no_wish_and_a_reload_no_poll() {
     until("nobody asks any more", || left_out(&gateway)[0] == Value::Null);
     assert_eq!(gateway.operator("GET", "/admin/balances", None).json(), json!([]));
 }
+
+#[test]
+fn a_poll_that_hangs_holds_nobody_up() {
+    let upstream = Upstream::start();
+    upstream.control.set_default("silence").unwrap();
+    let gateway = TestGateway::start(&config(&upstream, "balance_kind = 'deepseek'"));
+    until("both keys are asked", || upstream.control.connections_open() == 2);
+    let (socket, asked) = (gateway.socket(), gateway.operator("GET", "/admin/balances", None).json());
+    assert_eq!((&asked[0]["enough"], &asked[0]["polled_at_ms"]), (&json!(true), &Value::Null), "{asked}");
+    let waiting = thread::spawn(move || Request::new("POST", "/admin/balances/poll", None).send_to_socket(&socket));
+    until("somebody waits for the poll", || gateway.gateway.balances.wish() == 1);
+    assert_eq!(left_out(&gateway), [Value::Null, Value::Null, Value::Null]);
+    let began = Instant::now();
+    drop(gateway.stop());
+    assert!(began.elapsed() < Duration::from_secs(4), "it stopped after {:?}", began.elapsed());
+    drop(waiting.join());
+}
