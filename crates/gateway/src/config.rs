@@ -19,6 +19,7 @@ pub use self::{
     models::{Model, ModelDeployment},
     names::Found,
     pools::{Handover, Pool},
+    preferences::Preferences,
     price::Price,
     providers::{Protocol, Provider},
     server::Server,
@@ -40,6 +41,7 @@ mod log;
 mod models;
 mod names;
 mod pools;
+mod preferences;
 mod price;
 mod providers;
 mod reader;

@@ -206,7 +206,7 @@ impl<'a> Poller<'a> {
             polled.zip(last).and_then(|(key, last)| key.spendable(&last.polled, snapshot.config.cny_per_usd));
         let routed = snapshot.catalog.deployments.iter().find(|deployment| &*deployment.key_name == identity);
         if let Some(routed) = routed {
-            let _ = (&mut router, routed.key, spendable); // learn_balance
+            router.learn_balance(&snapshot.catalog, routed.key, spendable);
         }
     }
 }

@@ -37,6 +37,10 @@ pub struct Provider {
     pub concurrency_max: u32,
     /// How what is left behind its keys is asked for; `None` where it is not.
     pub balance: Option<BalancePoll>,
+    /// Where it computes, in the operator's words.
+    pub region: Option<Arc<str>>,
+    /// Whether it stops working, and billing, when its answer is no longer read.
+    pub stops_on_cancel: bool,
     /// What was written of the timers, for models that put their own in their place.
     pub(super) timeouts_written: TimeoutsWritten,
 }
@@ -97,6 +101,8 @@ impl Provider {
             api_keys: vec![api_key],
             headers: Vec::new(),
             concurrency_max: Self::CONCURRENCY_MAX,
+            region: None,
+            stops_on_cancel: known.stops_on_cancel,
             timeouts_written: TimeoutsWritten::default(),
         }
     }
