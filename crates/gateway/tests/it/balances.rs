@@ -96,6 +96,12 @@ fn check(kind: &str) {
     }
     assert_eq!(left_out(&gateway), [json!("upstream_balance"), json!("upstream_balance"), Value::Null], "{kind}");
     assert_eq!(served_by(&gateway), "rich/rehearsal", "{kind}");
+    let refused = gateway.chat("first");
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["code"]),
+        (503, &json!("no_deployment_with_credit")),
+        "{kind}"
+    );
 
     set(&upstream, "20");
     assert_eq!(served_by(&gateway), "rich/rehearsal", "{kind}: nobody has asked since");
