@@ -16,6 +16,7 @@ mod outcome;
 mod pipe;
 mod refusal;
 mod relay;
+mod replay;
 mod snapshot;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use self::{
     decision::{explain_stop, write_preview},
     gateway::{Gateway, Worker},
     refusal::{FailedExchange, Refusal, Unserved, Wire},
+    replay::{KeptDraw, Remade, ReplayFault, read_draws},
     snapshot::{Snapshot, SnapshotFault},
 };
 use self::{

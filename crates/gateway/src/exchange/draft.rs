@@ -175,7 +175,8 @@ impl Draft {
     }
 
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
-        self.record.decision = decision::to_json(&call.snapshot, &decision);
+        let deadline = call.deadline.saturating_duration_since(self.received);
+        self.record.decision = decision::to_json(&call.snapshot, &call.demand, deadline, &decision);
     }
 
     /// Writes the record, before the caller can know that the exchange has ended.
