@@ -67,13 +67,13 @@ impl Window {
         edges.into_iter().flatten().min()
     }
 
-    /// The next instant at which the wall clock, as it is set now, shows midnight, the beginning or the end.
+    /// The next instant at which the wall clock, as it is set now, shows the beginning or the end of the hours.
     fn next_wall_edge(&self, at: UnixTime) -> Option<UnixTime> {
         if self.days == Days::DAILY && self.hours == Hours::ALL {
             return None;
         }
         let clock = self.zone.wall_clock(at);
-        let edges = [self.hours.start_second(), self.hours.end_second(), DAY];
+        let edges = [self.hours.start_second(), self.hours.end_second()];
         let ahead = |edge: u32| match edge {
             _ if edge > clock.second => edge - clock.second,
             _ => edge + DAY - clock.second,
