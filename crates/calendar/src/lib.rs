@@ -8,11 +8,13 @@
 mod days;
 mod hours;
 mod instant;
+mod turn;
 mod window;
 mod zone;
 
 pub use days::{BadDays, Days};
 pub use hours::{BadHours, Hours};
 pub use instant::UnixTime;
+pub use turn::Turn;
 pub use window::Window;
 pub use zone::{BadZone, Zone};

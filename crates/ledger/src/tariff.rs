@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roundelay_calendar::{UnixTime, Window};
+use roundelay_calendar::{Turn, UnixTime, Window};
 
 use crate::{BadPrice, ChargeTooLarge, Money, Price, PriceId, TokenPrices, Tokens};
 
@@ -142,12 +142,9 @@ impl PriceList {
 
     /// What holds at that instant, to be kept for as long as the exchange lasts.
     pub fn at(&self, at: UnixTime) -> Quote {
-        let tariff = self.tariffs.iter().position(|(window, _)| window.contains(at));
-        let named = tariff.map_or(&self.standard, |index| &self.tariffs[index].1);
-        // Nothing after the tariff that holds can take its place; its own end, or the beginning of one before it, can.
-        let rivals = tariff.map_or(self.tariffs.len(), |index| index + 1);
-        let until = self.tariffs[..rivals].iter().filter_map(|(window, _)| window.next_change(at)).min();
-        Quote { price: Arc::clone(&named.price), id: named.id, at, until, tariff }
+        let turn = Turn::of(self.tariffs.iter().map(|(window, _)| window), at);
+        let named = turn.index.map_or(&self.standard, |index| &self.tariffs[index].1);
+        Quote { price: Arc::clone(&named.price), id: named.id, at, until: turn.until, tariff: turn.index }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Windows by the wall clock: over midnight, over changes of the clock, in zones of half an hour, between two dates.
 
-use roundelay_calendar::{UnixTime, Window};
+use roundelay_calendar::{Turn, UnixTime, Window};
 
 use super::zones::zone;
 
@@ -169,4 +169,18 @@ fn the_ends_of_time_are_no_trouble() {
         let change = nights.next_change(UnixTime(at));
         assert!(change.is_none_or(|change| change.0 > at), "{at}: {change:?}");
     }
+}
+
+#[test]
+fn the_first_window_that_holds_counts() {
+    let list = [window("daily", "10:00-12:00", "UTC"), window("daily", "09:00-18:00", "UTC")];
+    for (now, index, until) in [
+        ("2026-06-01T08:59", None, "2026-06-01T09:00"),
+        ("2026-06-01T09:00", Some(1), "2026-06-01T10:00"),
+        ("2026-06-01T10:00", Some(0), "2026-06-01T12:00"),
+        ("2026-06-01T12:00", Some(1), "2026-06-01T18:00"),
+    ] {
+        assert_eq!(Turn::of(list.iter(), utc(now)), Turn { index, until: Some(utc(until)) }, "{now}");
+    }
+    assert_eq!(Turn::of([].iter(), utc("2026-06-01T08:00")), Turn { index: None, until: None });
 }
