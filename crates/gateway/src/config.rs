@@ -18,6 +18,7 @@ pub use self::{
     models::{Model, ModelDeployment},
     names::Found,
     pools::{Handover, Pool, Shift},
+    preferences::Preferences,
     providers::{Protocol, Provider},
     server::Server,
     stamp::Stamp,
@@ -38,6 +39,7 @@ mod log;
 mod models;
 mod names;
 mod pools;
+mod preferences;
 mod price;
 mod providers;
 mod reader;

@@ -20,7 +20,8 @@ impl Cooldown {
         (now < self.until).then_some(self.until)
     }
 
-    /// Begins or lengthens it: by `told`, else by `default` doubled for each earlier strike up to `max`.
+    /// Begins or lengthens it: by `told`, else by `default` doubled for each earlier strike up to `max`. What was told is
+    /// believed once; after it has proved too short, it is no less than one strike fewer would have made it.
     ///
     /// An attempt that had `started` before the last strike tells nothing new, so a burst of refusals doubles once.
     pub(crate) fn strike(
@@ -35,7 +36,11 @@ impl Cooldown {
             self.strikes = self.strikes.saturating_add(1);
             self.struck = Some(now);
         }
-        let length = told.unwrap_or_else(|| doubled(default, self.strikes - 1).min(max));
+        let length = match told {
+            None => doubled(default, self.strikes - 1).min(max),
+            Some(told) if self.strikes < 2 => told,
+            Some(told) => told.max(doubled(default, self.strikes - 2).min(max)),
+        };
         self.until = self.until.max(now + length);
     }
 
@@ -61,6 +66,10 @@ pub(crate) struct KeyState {
     why: Option<DeadReason>,
     /// The one attempt that may find out whether it works again, and when that attempt is given up.
     test: Option<(u64, Instant)>,
+    /// Requests in flight with it, at all its deployments.
+    pub(crate) in_flight: u32,
+    /// What may still be spent of the balance behind it, in nano-USD; `None` = not known.
+    pub(crate) spendable: Option<f64>,
 }
 
 /// Whether a key may be used.
@@ -84,13 +93,20 @@ impl KeyState {
         }
     }
 
+    /// Whether nothing is left of the balance behind it.
+    pub(crate) fn is_short(&self) -> bool {
+        self.spendable.is_some_and(|spendable| spendable <= 0.0)
+    }
+
     pub(crate) fn begin(&mut self, attempt: u64, expires: Instant) {
+        self.in_flight += 1;
         if self.why.is_some() {
             self.test = Some((attempt, expires));
         }
     }
 
     pub(crate) fn release(&mut self, attempt: u64) {
+        self.in_flight = self.in_flight.saturating_sub(1);
         if self.test.is_some_and(|(test, _)| test == attempt) {
             self.test = None;
         }
@@ -99,7 +115,9 @@ impl KeyState {
     pub(crate) fn succeed(&mut self, now: Instant) {
         // An answer that was on its way when the account ran dry does not fill it.
         if self.cooldown.ends(now).is_none() {
-            *self = Self::default();
+            self.cooldown = Cooldown::default();
+            self.why = None;
+            self.test = None;
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the clock decides for a while: what each deployment costs, and who is on duty in each pool.
 
 use roundelay_calendar::UnixTime;
-use roundelay_ledger::Quote;
+use roundelay_ledger::{Price, Quote, TokenPrices};
 use roundelay_routing as routing;
 
 use super::{Config, deployments::Layout};
@@ -11,6 +11,18 @@ impl Layout {
     /// this layout's catalog.
     pub fn quote(&self, deployment: routing::DeploymentId, at: UnixTime) -> Option<Quote> {
         self.deployments[deployment.0 as usize].prices.as_ref().map(|prices| prices.at(at))
+    }
+
+    /// What the router is told of an instant, and the first later instant at which it would be told something else;
+    /// `None` when that never comes. The configuration must be the one that was laid out.
+    pub fn hour(&self, config: &Config, at: UnixTime) -> (routing::Hour, Option<UnixTime>) {
+        let (weights, mut until) = config.duties(at);
+        let rates = self.deployments.iter().map(|deployment| {
+            let quote = deployment.prices.as_ref()?.at(at);
+            until = sooner(until, quote.until);
+            Some(rate(&quote.price))
+        });
+        (routing::Hour { rates: rates.collect(), weights }, until)
     }
 }
 
@@ -25,6 +37,23 @@ impl Config {
             turn.index.map(|index| pool.schedule[index].weights(&pool.everyone()))
         });
         (weights.collect(), until)
+    }
+}
+
+/// A price as the router compares it: it ranks by it, and charges nobody, so it need not be exact.
+fn rate(price: &Price) -> routing::Rate {
+    let tier = |(above, prices): &(u64, TokenPrices)| (*above, token_rates(prices));
+    routing::Rate { base: token_rates(price.base()), tiers: price.tiers().iter().map(tier).collect() }
+}
+
+/// Written for a million tokens, kept for one.
+fn token_rates(prices: &TokenPrices) -> routing::TokenRates {
+    let each = |nano_usd: u64| nano_usd as f64 / 1e6;
+    routing::TokenRates {
+        input: each(prices.input),
+        cache_read: each(prices.cache_read()),
+        cache_write: each(prices.cache_write()),
+        output: each(prices.output),
     }
 }
 

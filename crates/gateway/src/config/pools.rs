@@ -10,6 +10,7 @@ use roundelay_routing as routing;
 
 use super::{
     models::{ATTEMPTS, DEADLINE, read_strategy},
+    preferences::Preferences,
     reader::{At, Place, Section},
     roster::Roster,
 };
@@ -40,6 +41,8 @@ pub struct Pool {
     pub continuation: bool,
     /// What is prepared for a model that takes over a conversation.
     pub handover: Handover,
+    /// How its strategy chooses, beyond its name.
+    pub preferences: Preferences,
 }
 
 /// What is prepared so that another model can carry on a conversation.
@@ -89,6 +92,7 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
         deadline: section.duration("deadline").unwrap_or_else(|| DEADLINE.max(patience)),
         continuation,
         handover: read_handover(&section),
+        preferences: Preferences::read(&section),
     };
     section.finish();
     pool

@@ -34,6 +34,10 @@ pub struct Provider {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Most requests in flight for each key.
     pub concurrency_max: u32,
+    /// Where it computes, in the operator's words.
+    pub region: Option<Arc<str>>,
+    /// Whether it stops working, and billing, when its answer is no longer read.
+    pub stops_on_cancel: bool,
     /// What was written of the timers, for models that put their own in their place.
     pub(super) timeouts_written: TimeoutsWritten,
 }
@@ -93,6 +97,8 @@ impl Provider {
             api_keys: vec![api_key],
             headers: Vec::new(),
             concurrency_max: Self::CONCURRENCY_MAX,
+            region: None,
+            stops_on_cancel: known.stops_on_cancel,
             timeouts_written: TimeoutsWritten::default(),
         }
     }

@@ -63,3 +63,61 @@ fn is_place(name: &str) -> bool {
 
 /// 2100-01-01T00:00:00Z.
 const END_SECOND: i64 = 4_102_444_800;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_has_the_offsets_of_the_database() {
+        for name in [
+            "Africa/Casablanca", // the clock follows the moon
+            "America/New_York",
+            "America/Sao_Paulo",
+            "Antarctica/Troll",
+            "Asia/Kathmandu",
+            "Asia/Shanghai",
+            "Australia/Lord_Howe",
+            "Europe/Dublin", // winter is the exception there
+            "Pacific/Apia",
+        ] {
+            let (zone, rules) = zone(name).expect("a zone of the database");
+            assert_eq!(zone.name(), name);
+            for at in (0..END_SECOND).step_by(3 * 86_400 + 7 * 3_601) {
+                let expected = rules.to_offset(Timestamp::from_second(at).expect("before 2100")).seconds();
+                assert_eq!(zone.offset(UnixTime(at)), expected, "{name} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_date_is_its_first_moment_there() {
+        for (text, name, expected) in [
+            ("2026-12-01", "UTC", Some("2026-12-01T00:00:00Z")),
+            ("2026-12-01", "Asia/Shanghai", Some("2026-11-30T16:00:00Z")),
+            ("2026-12-01T00:00:00Z", "Asia/Shanghai", Some("2026-12-01T00:00:00Z")),
+            ("2026-12-01T00:00:00.9+08:00", "UTC", Some("2026-11-30T16:00:00Z")),
+            // Beirut's summer of 2025 begins at midnight, so that day has no 00:00.
+            ("2025-03-30", "Asia/Beirut", Some("2025-03-29T22:00:00Z")),
+            ("20261201", "UTC", None),
+            ("2026-12-01T00:00:00", "UTC", None),
+            ("", "UTC", None),
+        ] {
+            let (_, rules) = zone(name).expect("a zone of the database");
+            let expected = expected.map(|at| at.parse::<Timestamp>().expect("a time").as_second());
+            assert_eq!(instant(text, &rules).map(|at| at.0), expected, "{text} in {name}");
+        }
+    }
+
+    #[test]
+    fn a_city_is_enough_to_guess_a_zone() {
+        for (name, meant) in [
+            ("Asia/Shangai", Some("Asia/Shanghai")),
+            ("shanghai", Some("Asia/Shanghai")),
+            ("Europe/New_York", Some("America/New_York")),
+            ("Middle-earth", None),
+        ] {
+            assert_eq!(nearest_zone(name).as_deref(), meant, "{name}");
+        }
+    }
+}

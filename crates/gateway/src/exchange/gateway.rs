@@ -108,8 +108,8 @@ impl<'a> Flight<'a> {
         Self { gateway, attempt, is_open: true }
     }
 
-    /// Says that content came after that time.
-    pub(super) fn commit(&self, first_content: Duration) {
+    /// Says that content came after that time; `None` = all of it at once.
+    pub(super) fn commit(&self, first_content: Option<Duration>) {
         self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
     }
 

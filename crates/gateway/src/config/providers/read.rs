@@ -50,6 +50,8 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let headers = read_headers(&section);
     let concurrency_max = section.count("concurrency_max", 1..u64::from(Provider::CONCURRENCY_MAX) + 1);
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
+    let region = section.text("region").map(|region| region.value.text.as_str().into());
+    let stops_on_cancel = section.boolean("stops_on_cancel");
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     section.finish();
     let base_url = base_url?;
@@ -62,6 +64,8 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         api_keys,
         headers,
         concurrency_max: concurrency_max.map_or(Provider::CONCURRENCY_MAX, |count| count as u32),
+        region,
+        stops_on_cancel: stops_on_cancel.unwrap_or_else(|| known.is_some_and(|known| known.stops_on_cancel)),
         timeouts_written,
     })
 }

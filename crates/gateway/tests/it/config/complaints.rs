@@ -194,9 +194,6 @@ fn a_longer_fallback_cycle_is_told_of_each_pool_in_it() {
 #[test]
 fn what_a_later_version_does_is_refused_not_ignored() {
     let pool = "[pools.a]\nmembers = ['gpt-4o']\n";
-    for strategy in ["fastest", "cheapest", "balanced"] {
-        check(&format!("{pool}strategy = '{strategy}'"), "6:1", "pools.a.strategy", &["not supported by this version"]);
-    }
     check(&format!("{pool}continuation = true"), "6:1", "pools.a.continuation", &["not supported by this version"]);
     check(&format!("{pool}handover = 'summary'"), "6:1", "pools.a.handover", &["not supported by this version"]);
     read(&format!("{PROVIDERS}{pool}continuation = false\nhandover = 'full'\nschedule = []"));

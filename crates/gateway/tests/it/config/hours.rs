@@ -3,7 +3,7 @@
 use roundelay::config::Config;
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::{Quote, TokenPrices};
-use roundelay_routing::DeploymentId;
+use roundelay_routing::{DeploymentId, TokenRates};
 
 use super::{PROVIDERS, complaints::check, read};
 
@@ -152,6 +152,33 @@ fn a_shift_gives_weights_to_those_on_duty_alone() {
         ("2026-12-06T23:00:00+08:00", Some(vec![0.0, 1.0, 0.0]), "2026-12-07T08:00:00+08:00"),
     ] {
         assert_eq!(config.duties(at(now)), (vec![None, weights], Some(at(until))), "{now}");
+    }
+}
+
+#[test]
+fn an_hour_has_every_rate_and_every_duty_until_the_first_of_them_changes() {
+    let config = read(&format!(
+        "{PROVIDERS}[models.m]\ndeployments = ['local']\n\
+         price = {{ input = 3, output = 15, cache_read = 0.3, tiers = [{{ above_input = 200000, input = 6, output = 22.5, cache_read = 0.6 }}] }}\n\
+         tariffs = [{{ hours = '22:00-08:00', multiply = 0.5 }}]\n\
+         [pools.p]\nmembers = ['m']\nschedule = [{{ hours = '06:00-07:00', members = ['gpt-4o'] }}]"
+    ));
+    let layout = config.layout().expect("a catalog");
+    for (now, input, above, weights, until) in [
+        ("2026-12-01T05:00:00Z", 1_500.0, 3_000.0, None, "2026-12-01T06:00:00Z"),
+        ("2026-12-01T06:00:00Z", 1_500.0, 3_000.0, Some(vec![0.0, 1.0]), "2026-12-01T07:00:00Z"),
+        ("2026-12-01T07:00:00Z", 1_500.0, 3_000.0, None, "2026-12-01T08:00:00Z"),
+        ("2026-12-01T08:00:00Z", 3_000.0, 6_000.0, None, "2026-12-01T22:00:00Z"),
+    ] {
+        let (hour, end) = layout.hour(&config, at(now));
+        let rate = hour.rate(DeploymentId(0)).expect("a price was written");
+        // Nano-USD a token; a class of the cache that has no price costs what input costs.
+        let expected = |input| TokenRates { input, cache_read: input / 10.0, cache_write: input, output: 5.0 * input };
+        assert_eq!(rate.base, expected(input), "{now}");
+        assert_eq!(rate.tiers, [(200_000, TokenRates { output: 3.75 * above, ..expected(above) })], "{now}");
+        assert_eq!((hour.weights, end), (vec![weights], Some(at(until))), "{now}");
+        assert_eq!(hour.rates.len(), layout.catalog.deployments.len());
+        assert!(hour.rates[1..].iter().all(Option::is_none), "of these no price was written");
     }
 }
 
