@@ -5,6 +5,7 @@
 
 mod answer;
 mod attempt;
+mod balances;
 mod call;
 mod caller;
 mod decision;
@@ -25,6 +26,7 @@ use tokio::time::sleep_until;
 
 pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
+    balances::{Balances, LastPoll, Polled, PolledKey},
     call::Inbound,
     decision::{explain_stop, write_preview},
     gateway::{Gateway, Worker},

@@ -79,6 +79,8 @@ pub struct Offer {
     pub failures: f64,
     /// How far it is back after its breaker closed, 0..=1.
     pub ramp: f64,
+    /// Whether it was never asked.
+    pub is_untried: bool,
     /// Whether nobody has heard of it for long.
     pub is_stale: bool,
     /// Whether the conversation is there.
@@ -95,6 +97,7 @@ impl Offer {
         seconds: None,
         failures: 0.0,
         ramp: 1.0,
+        is_untried: false,
         is_stale: false,
         is_bound: false,
         score: 0.0,

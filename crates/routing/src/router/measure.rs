@@ -65,9 +65,11 @@ impl Router {
         now: Instant,
         offer: &mut Offer,
     ) {
-        let heard = self.deployments.at(catalog.slots(id).deployment).latency.heard;
+        let state = self.deployments.at(catalog.slots(id).deployment);
+        let heard = state.latency.heard;
         offer.cost = self.expected_cost(catalog, id, demand, is_bound);
         offer.seconds = self.expected_seconds(catalog, id, demand, now);
+        offer.is_untried = heard.is_none() && state.limiter.in_flight == 0;
         offer.is_stale = heard.is_some_and(|heard| self.is_long_ago(heard, now));
         offer.is_bound = is_bound;
     }

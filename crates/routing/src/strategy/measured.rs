@@ -3,17 +3,12 @@
 use crate::chance::Chance;
 use crate::strategy::{Offer, Strategy, Turn, balanced, cheapest, fastest, weighted};
 
-/// Chooses by score: now and then one that nobody has heard of for long; a conversation's own place, unless another is
+/// Chooses by score: first what is not known; a conversation's own place, unless another is
 /// clearly better; else among the best.
 pub(super) fn choose(turn: &Turn, offers: &mut [Offer], chance: &mut Chance) -> Option<usize> {
     score(turn, offers);
-    if turn.may_explore && turn.strategy.explores() {
-        let is_stale = |offer: &Offer| offer.is_open() && offer.is_stale;
-        let count = offers.iter().filter(|offer| is_stale(offer)).count();
-        if count > 0 {
-            let lot = chance.index(count);
-            return (0..offers.len()).filter(|&index| is_stale(&offers[index])).nth(lot);
-        }
+    if let Some(unknown) = explore(turn, offers, chance) {
+        return Some(unknown);
     }
     let best = least_score(offers)?;
     let bound = offers.iter().position(|offer| offer.is_open() && offer.is_bound);
@@ -28,6 +23,21 @@ pub(super) fn choose(turn: &Turn, offers: &mut [Offer], chance: &mut Chance) -> 
     // Two at random and the better of them: the one best of a moment ago does not get everything (Mitzenmacher 2001).
     let second = sample(offers, limit, Some(first), chance);
     Some(second.filter(|&second| offers[second].score < offers[first].score).unwrap_or(first))
+}
+
+/// What was never asked is asked once, since no estimate stands in for a measurement; what nobody has heard of for long,
+/// as often as the share for it allows.
+fn explore(turn: &Turn, offers: &[Offer], chance: &mut Chance) -> Option<usize> {
+    if !turn.is_first || !turn.strategy.explores() {
+        return None;
+    }
+    let is_wanted = |offer: &Offer| offer.is_open() && (offer.is_untried || turn.may_explore && offer.is_stale);
+    let count = offers.iter().filter(|offer| is_wanted(offer)).count();
+    if count == 0 {
+        return None;
+    }
+    let lot = chance.index(count);
+    (0..offers.len()).filter(|&index| is_wanted(&offers[index])).nth(lot)
 }
 
 /// The share of each, while no conversation is bound and nothing needs exploring.
