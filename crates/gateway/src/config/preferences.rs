@@ -31,7 +31,7 @@ impl Preferences {
     pub(super) fn read(
         pool: &Section<'_>,
         strategy: routing::Strategy,
-        members: &[(usize, f64)],
+        members: &[usize],
         roster: &Roster<'_>,
     ) -> Self {
         let preferences = Self {
@@ -126,8 +126,8 @@ fn warn_of_no_effect(pool: &Section<'_>, strategy: routing::Strategy, preference
 }
 
 /// Whether two addresses behind a pool's members stop billing when they are cancelled.
-fn can_hedge(members: &[(usize, f64)], roster: &Roster<'_>) -> bool {
-    let places = members.iter().flat_map(|&(model, _)| &roster.model(model).deployments);
+fn can_hedge(members: &[usize], roster: &Roster<'_>) -> bool {
+    let places = members.iter().flat_map(|&model| &roster.model(model).deployments);
     let stopping = places.map(|place| place.provider).filter(|&provider| roster.providers[provider].stops_on_cancel);
     stopping.collect::<BTreeSet<_>>().len() > 1
 }

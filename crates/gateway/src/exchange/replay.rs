@@ -253,7 +253,10 @@ mod tests {
         let mut unknown = draw(0, 2.0);
         unknown["draws"][0]["strategy"] = "dearest".into();
         assert!(fault(&unknown).contains("`dearest`"));
-        assert_eq!(fault(&serde_json::json!({ "draws": [], "draws_omitted": 3 })), "3 choices were too long for the record");
+        assert_eq!(
+            fault(&serde_json::json!({ "draws": [], "draws_omitted": 3 })),
+            "3 choices were too long for the record"
+        );
         assert!(read_draws(&serde_json::json!({ "candidates": [] })).expect("an older record").is_empty());
     }
 }

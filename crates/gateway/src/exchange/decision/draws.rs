@@ -153,12 +153,8 @@ impl StoredRules {
 }
 
 /// What strategies that do not measure never look at.
-const UNUSED: Rules = Rules {
-    importance: Importance { cost: 1.0, latency: 1.0, reliability: 1.0 },
-    near: 0.0,
-    stay: 0.0,
-    failure: 0.0,
-};
+const UNUSED: Rules =
+    Rules { importance: Importance { cost: 1.0, latency: 1.0, reliability: 1.0 }, near: 0.0, stay: 0.0, failure: 0.0 };
 
 /// Sixteen hexadecimal digits: a JSON number of 64 bits is rounded by many who read it.
 fn write_dice<S: Serializer>(dice: &u64, serializer: S) -> Result<S::Ok, S::Error> {

@@ -149,7 +149,7 @@ fn a_record_whose_choice_comes_out_otherwise_fails_its_verification() {
     let chosen = &json_of(&data, &["explain", &id, "--verify"])["decision"]["draws"][0]["chosen"];
     let folder = gateway.stop();
     let changed = format!(
-        "UPDATE exchange SET decision = json_set(decision, '$.draws[0].chosen', {})",
+        "UPDATE exchanges SET decision = json_set(decision, '$.draws[0].chosen', {})",
         1 - chosen.as_i64().unwrap()
     );
     let store = rusqlite::Connection::open(data.join("roundelay.sqlite3")).unwrap();

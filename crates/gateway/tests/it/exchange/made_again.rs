@@ -140,8 +140,7 @@ fn what_was_asked_is_kept_without_a_word_of_it() {
     };
     let user = json!({ "role": "user", "content": secret });
     let tool = json!({ "type": "function", "function": { "name": "f", "parameters": {} } });
-    let first =
-        ask(&json!({ "model": "p", "messages": [user], "max_completion_tokens": 77, "tools": [tool] }), None);
+    let first = ask(&json!({ "model": "p", "messages": [user], "max_completion_tokens": 77, "tools": [tool] }), None);
     assert_eq!((&first["output_tokens_max"], &first["needs"]), (&json!(77), &json!(["tools"])), "{first}");
     assert_eq!((&first["first_turn"], &first["explicit"]), (&json!(true), &json!(false)), "{first}");
     assert_eq!(first["deadline_ms"], 300_000, "local models may have to load: {first}");
