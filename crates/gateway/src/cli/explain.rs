@@ -1,6 +1,6 @@
 //! `roundelay explain`: the story of one exchange.
 
-pub(super) mod choices;
+mod choices;
 
 use std::process::ExitCode;
 
@@ -183,7 +183,7 @@ fn tell_ending(record: &Value) {
     }
     if !record["deployment"].is_null() {
         say(&format_args!("tokens      {}", tokens(&record["usage"])));
-        say(&format_args!("cost        {}", cost(&record["cost_nano"])));
+        say(&format_args!("cost        {}", usd(&record["cost_nano"])));
     }
 }
 
@@ -206,7 +206,7 @@ fn tokens(usage: &Value) -> String {
 }
 
 /// Nano-USD as USD.
-fn cost(nano: &Value) -> String {
+pub(super) fn usd(nano: &Value) -> String {
     match nano.as_i64() {
         Some(nano) => format!(
             "{}${}.{:09}",

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use roundelay_routing::{
     AffinityUse, AttemptKind, AttemptRecord, Candidate, Decision, Demand, Draw, Ending, Exclusion, FaultKind, Instant,
-    MovedOn, Preview, StopReason,
+    MovedOn, StopReason,
 };
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
 
 use self::demand::ShownDemand;
 use super::snapshot::Snapshot;
@@ -54,29 +53,6 @@ fn write(snapshot: &Snapshot, demand: &Demand, deadline: Duration, decision: &De
         }),
     };
     serde_json::to_string(&shown).expect("names and numbers are JSON")
-}
-
-/// What a plan would do, as `roundelay route` and the admin API show it.
-pub fn write_preview(snapshot: &Snapshot, preview: &Preview, now: Instant) -> Value {
-    let candidates: Vec<Value> = preview
-        .candidates
-        .iter()
-        .map(|candidate| {
-            let deployment = snapshot.deployment(candidate.deployment);
-            json!({
-                "deployment": &*deployment.name,
-                "model": &*deployment.model,
-                "stage": candidate.stage,
-                "share": rounded(candidate.share),
-                "excluded": candidate.exclusion.map(|exclusion| ShownExclusion::of(exclusion, now)),
-            })
-        })
-        .collect();
-    json!({
-        "target": &**snapshot.target_name(preview.target),
-        "strategy": preview.strategy.name(),
-        "candidates": candidates,
-    })
 }
 
 #[derive(Serialize)]
@@ -131,7 +107,7 @@ struct ShownStop {
 }
 
 #[derive(Serialize)]
-struct ShownExclusion {
+pub(super) struct ShownExclusion {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<&'static str>,
@@ -140,7 +116,7 @@ struct ShownExclusion {
 }
 
 impl ShownExclusion {
-    fn of(exclusion: Exclusion, from: Instant) -> Self {
+    pub(super) fn of(exclusion: Exclusion, from: Instant) -> Self {
         let (reason, lacks, until) = match exclusion {
             Exclusion::NotAllowed => ("not_allowed", None, None),
             Exclusion::Capability(need) => ("capability", Some(need), None),
@@ -234,7 +210,7 @@ pub fn explain_stop(reason: &str) -> &'static str {
     }
 }
 
-fn rounded(number: f64) -> f64 {
+pub(super) fn rounded(number: f64) -> f64 {
     (number * 10_000.0).round() / 10_000.0
 }
 

@@ -94,7 +94,7 @@ fn time(seconds: f64) -> String {
 }
 
 /// Nano-USD as USD, with as many digits as tell small amounts apart.
-pub(in super::super) fn usd(nano: f64) -> String {
+fn usd(nano: f64) -> String {
     format!("${:.6}", nano / 1e9)
 }
 

@@ -152,7 +152,7 @@ fn a_record_whose_choice_comes_out_otherwise_fails_its_verification() {
         "UPDATE exchanges SET decision = json_set(decision, '$.draws[0].chosen', {})",
         1 - chosen.as_i64().unwrap()
     );
-    let store = rusqlite::Connection::open(data.join("roundelay.sqlite3")).unwrap();
+    let store = rusqlite::Connection::open(data.join("roundelay.db")).unwrap();
     assert_eq!(store.execute(&changed, []).unwrap(), 1);
     drop(store);
     let output = run(&data, &["explain", &id, "--verify"]);
