@@ -41,7 +41,7 @@ pub fn write_preview(
         "target": &**snapshot.target_name(preview.target),
         "strategy": preview.strategy.name(),
         "input_tokens": input_tokens,
-        "output_tokens": preview.output_tokens.round(),
+        "output_tokens": preview.output_tokens.round() as u64,
         "output_tokens_max": Some(output_tokens_max).filter(|&most| most > 0),
         "candidates": preview.candidates.iter().map(candidate).collect::<Vec<_>>(),
     })

@@ -1,5 +1,6 @@
 //! Prices and duties are those of the hour at which an exchange was admitted.
 
+use roundelay::exchange::Terms;
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::TokenPrices;
 use roundelay_routing::DeploymentId;
@@ -84,9 +85,9 @@ fn a_plan_shows_what_all_of_the_output_would_cost() {
         let of = |field: &str| preview["candidates"][0][field].clone();
         (preview["output_tokens"].clone(), of("cost_usd"), of("cost_most_usd"))
     };
-    assert_eq!(ask(4000), (json!(211.0), json!(0.004_11), json!(0.042)));
-    assert_eq!(ask(100), (json!(100.0), json!(0.003), json!(0.003)), "no more than was asked for");
-    assert_eq!(ask(0), (json!(211.0), json!(0.004_11), Value::Null));
+    assert_eq!(ask(4000), (json!(211), json!(0.004_11), json!(0.042)));
+    assert_eq!(ask(100), (json!(100), json!(0.003), json!(0.003)), "no more than was asked for");
+    assert_eq!(ask(0), (json!(211), json!(0.004_11), Value::Null));
 }
 
 #[test]
@@ -136,6 +137,22 @@ fn an_answer_is_charged_at_the_price_of_its_admission() {
 }
 
 #[test]
+fn a_request_goes_where_it_is_cheapest_at_its_hour() {
+    let upstream = Upstream::start();
+    let toml = "[pools.two]\nmembers = { dear = 9, flat = 1 }\nstrategy = 'cheapest'
+[models.dear]\ndeployments = ['local/rehearsal-words-22']\nprice = { input = 200, output = 1000 }
+[pools.none]\nmembers = ['dear']\nmax_price = { output = 20.00 }\n";
+    let gateway = TestGateway::start(&format!("{}{toml}", config(&upstream)));
+    for _ in 0..5 {
+        assert_eq!(gateway.chat("two").header("x-roundelay-deployment"), Some("local/rehearsal-words-21"));
+        let options = super::record(&gateway)["decision"]["draws"][0]["options"].clone();
+        assert!(options.as_array().unwrap().iter().all(|one| one["cost"].as_f64() > Some(0.0)), "{options}");
+    }
+    let answer = gateway.chat("none");
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &json!("limits_exceeded")), "{}", answer.body);
+}
+
+#[test]
 fn the_same_terms_serve_until_the_clock_changes_them() {
     let upstream = Upstream::start();
     let gateway = TestGateway::start(&config(&upstream));
@@ -148,5 +165,6 @@ fn the_same_terms_serve_until_the_clock_changes_them() {
     let night = terms("2026-12-01T16:30:00Z");
     let id = DeploymentId(0);
     assert_eq!(2 * night.quote(id).unwrap().price.base().input, day.quote(id).unwrap().price.base().input);
-    assert_eq!(night.hour.rate(id).unwrap().base.output * 2.0, day.hour.rate(id).unwrap().base.output);
+    let output = |terms: &Terms| terms.hour.rate(id).map(|rate| rate.base.output);
+    assert_eq!((output(&day), output(&night)), (Some(15_000.0), Some(7_500.0)), "nano-USD a token");
 }
