@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use roundelay_routing::{
     AffinityUse, Attempt, AttemptKind, BreakerState, Capabilities, Catalog, Conversation, DeadReason, Demand,
-    DeploymentHealth, Ending, Fault, FaultKind, HedgeSettings, Instant, Member, ModelId, MovedOn, Outcome, Plan, PoolId,
-    Router, Settings, Step, StopReason, Strategy, Target,
+    DeploymentHealth, Ending, Fault, FaultKind, HedgeSettings, Instant, Member, ModelId, MovedOn, Outcome, Plan,
+    PoolId, Router, Settings, Step, StopReason, Strategy, Target,
 };
 
 use crate::world::{at, deployment, model, pool, success};
@@ -76,6 +76,7 @@ const SOMETIMES: &[&str] = &[
     "first failed beside its hedge",
     "both failed",
     "both abandoned",
+    "both struck",
     "stop CallerAtFault",
     "stop TooLong",
     "stop AttemptsSpent",
@@ -307,8 +308,21 @@ impl World {
             Some(attempt) => {
                 note(seen, "hedge");
                 self.start(exchange, attempt, seen);
+                self.strike_both(exchange, seen);
             }
             None => exchange.due = exchange.running[0].ends,
+        }
+    }
+
+    /// What ends two attempts at once: the network, or the request itself.
+    fn strike_both(&mut self, exchange: &mut Exchange, seen: &mut Seen) {
+        if exchange.running.len() < 2 || self.is_calm || self.dice.below(4) > 0 {
+            return;
+        }
+        note(seen, "both struck");
+        for running in &mut exchange.running {
+            let kinds = [FaultKind::Reset, FaultKind::FirstContentTimeout, FaultKind::CallerBad, FaultKind::Empty];
+            running.outcome = Outcome::Failure(Fault::new(kinds[self.dice.below(kinds.len())]));
         }
     }
 
@@ -320,7 +334,16 @@ impl World {
         let other = exchange.running.pop();
         if let Some(other) = other.as_ref().filter(|_| is_content || outcome == Outcome::Abandoned) {
             let is_won = attempt.kind == AttemptKind::Hedge;
-            note(seen, if !is_content { "both abandoned" } else if is_won { "hedge won" } else { "hedge lost" });
+            note(
+                seen,
+                if !is_content {
+                    "both abandoned"
+                } else if is_won {
+                    "hedge won"
+                } else {
+                    "hedge lost"
+                },
+            );
             self.report(exchange, &other.attempt, &Outcome::Abandoned, seen);
             let ending = exchange.plan.decision().attempts[other.attempt.number as usize - 1].ending;
             assert_eq!(ending, Some(if is_content { Ending::Lost } else { Ending::Abandoned }));
@@ -394,6 +417,8 @@ impl World {
         }
         let uncertain = trail.iter().filter(|(_, fault)| fault.is_some_and(FaultKind::is_uncertain)).count();
         assert!(uncertain <= 1, "work that may be done is asked for a third time");
+        let is_refused = trail.iter().any(|(_, fault)| *fault == Some(FaultKind::CallerBad));
+        assert!(!is_refused, "a bad request is asked for again: {trail:?}");
         let slow = [Some(FaultKind::Reset), Some(FaultKind::FirstContentTimeout)];
         let again = trail.iter().any(|(a, fault)| a.deployment == attempt.deployment && slow.contains(fault));
         assert!(!again, "a silent deployment is asked again");
