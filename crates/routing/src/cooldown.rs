@@ -69,7 +69,7 @@ pub(crate) struct KeyState {
     /// Requests in flight with it, at all its deployments.
     pub(crate) in_flight: u32,
     /// What may still be spent of the balance behind it, in nano-USD; `None` = not known.
-    pub(crate) spendable: Option<f64>,
+    spendable: Option<f64>,
 }
 
 /// Whether a key may be used.
@@ -91,6 +91,15 @@ impl KeyState {
             Some((_, expires)) if now < expires => KeyPassage::Testing,
             Some(_) | None => KeyPassage::Test,
         }
+    }
+
+    pub(crate) fn learn_balance(&mut self, spendable: Option<f64>) {
+        let is_topped_up =
+            matches!((self.spendable, spendable), (Some(before), Some(now)) if now > before && now > 0.0);
+        if is_topped_up && self.why == Some(DeadReason::KeyEmpty) {
+            self.works_again();
+        }
+        self.spendable = spendable;
     }
 
     /// Whether nothing is left of the balance behind it.
@@ -115,10 +124,14 @@ impl KeyState {
     pub(crate) fn succeed(&mut self, now: Instant) {
         // An answer that was on its way when the account ran dry does not fill it.
         if self.cooldown.ends(now).is_none() {
-            self.cooldown = Cooldown::default();
-            self.why = None;
-            self.test = None;
+            self.works_again();
         }
+    }
+
+    fn works_again(&mut self) {
+        self.cooldown = Cooldown::default();
+        self.why = None;
+        self.test = None;
     }
 
     pub(crate) fn set_aside(
@@ -135,5 +148,42 @@ impl KeyState {
 
     pub(crate) fn dead(&self, now: Instant) -> Option<(Instant, DeadReason)> {
         Some((self.cooldown.ends(now)?, self.why?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_top_up_ends_what_an_empty_account_began_and_nothing_else() {
+        let check = |why, before, now, is_free| {
+            let mut key = KeyState::default();
+            key.learn_balance(before);
+            key.set_aside(why, at(1), at(2), (HOUR, HOUR), None);
+            key.learn_balance(now);
+            assert_eq!(key.passage(at(3)) == KeyPassage::Free, is_free, "{why:?} {before:?} {now:?}");
+        };
+        check(DeadReason::KeyEmpty, Some(0.0), Some(5.0), true);
+        check(DeadReason::KeyEmpty, Some(5.0), Some(5.0), false);
+        check(DeadReason::KeyEmpty, Some(-2.0), Some(-1.0), false);
+        check(DeadReason::KeyEmpty, None, Some(5.0), false);
+        check(DeadReason::KeyRejected, Some(0.0), Some(5.0), false);
+    }
+
+    #[test]
+    fn what_was_told_is_believed_once_and_then_only_if_it_is_long_enough() {
+        let default = Duration::from_secs(5);
+        let mut cooldown = Cooldown::default();
+        for (now, expected) in [(10, None), (11, Some(16)), (16, Some(26)), (26, Some(46))] {
+            cooldown.strike(at(now), at(now), default, Duration::from_secs(60), Some(Duration::ZERO));
+            assert_eq!(cooldown.ends(at(now)), expected.map(at), "struck at {now} s");
+        }
     }
 }

@@ -172,11 +172,11 @@ impl Router {
     }
 
     /// What may still be spent of the balance behind a key of `catalog`, in nano-USD; `None` = not known. At 0 and below its
-    /// deployments are left out.
+    /// deployments are left out. More than was known before is a top-up, and ends what an empty account began.
     pub fn learn_balance(&mut self, catalog: &Catalog, key: KeyId, spendable: Option<f64>) {
         for (slots, deployment) in catalog.slots.iter().zip(&catalog.deployments) {
             if deployment.key == key {
-                self.keys.at_mut(slots.key).spendable = spendable;
+                self.keys.at_mut(slots.key).learn_balance(spendable);
             }
         }
     }
