@@ -80,6 +80,8 @@ pub(super) struct Call {
     pub(super) demand: Demand,
     /// No attempt begins, and none waits for content, after this instant.
     pub(super) deadline: Instant,
+    /// Whether a second attempt may run beside a slow first one.
+    pub(super) may_hedge: bool,
 }
 
 impl Call {
@@ -112,7 +114,10 @@ impl Call {
             deadline: gateway.clock.at(deadline),
             retries_allowed: true,
         };
-        Ok(Self { snapshot, request, demand, deadline })
+        let is_hedged = matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
+        // Who comes back because we were slow is not helped by asking twice as much.
+        let may_hedge = is_hedged && inbound.client_retries() == 0;
+        Ok(Self { snapshot, request, demand, deadline, may_hedge })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod ends;
 mod falls_back;
+mod hedges;
 mod passes_through;
 mod who_may;
 
