@@ -1,12 +1,15 @@
 //! A second attempt beside one that is slow to show anything.
 //!
 //! Allowed only where the pool asked for it, for small requests without tools, where whoever loses stops billing when it is
-//! cancelled, to another endpoint, and within a share of requests and of spend; never together with a retry.
+//! cancelled, to another endpoint that is not in trouble, for payers who can pay both, and within a share of requests and of
+//! spend; never together with a retry. A first attempt that is a probe is hedged as well: its caller waits no less than
+//! others, and a probe that loses is given back without a verdict.
 
 use std::time::Duration;
 
 use crate::catalog::DeploymentId;
 use crate::decision::Candidate;
+use crate::eligibility;
 use crate::instant::Instant;
 use crate::plan::{Attempt, AttemptKind, Plan};
 use crate::router::Router;
@@ -58,16 +61,20 @@ impl Plan {
         Some(first.saturating_add(Duration::try_from_secs_f64(writing).ok()?))
     }
 
-    /// Whatever is elsewhere, stops when it is cancelled, and costs no more than the budget has; `None` = the budget is
-    /// spent.
+    /// Whatever is elsewhere and not in trouble, stops when it is cancelled, and costs no more than the budget has and the
+    /// payer can have set aside twice; `None` = the budget is spent.
     fn fit_to_hedge(&self, router: &mut Router, now: Instant) -> Option<Vec<DeploymentId>> {
         let room = router.hedges.room(now, &router.settings.hedge)?;
-        let endpoint = self.catalog.deployment(self.decision.attempts[0].deployment).endpoint;
+        let first = self.decision.attempts[0].deployment;
+        let endpoint = self.catalog.deployment(first).endpoint;
+        let spendable = self.demand.spendable.map(|spendable| spendable - eligibility::held(&self.demand, first));
         let is_fit = |&id: &DeploymentId| {
             let deployment = self.catalog.deployment(id);
             deployment.endpoint != endpoint
                 && deployment.stops_on_cancel
+                && router.endpoints.at(self.catalog.slots(id).endpoint).budget.is_well(&router.settings.retry)
                 && router.weight_in_budget(&self.catalog, id, &self.demand) <= room
+                && spendable.is_none_or(|spendable| eligibility::held(&self.demand, id) <= spendable)
         };
         Some(self.decision.candidates.iter().map(|candidate| candidate.deployment).filter(is_fit).collect())
     }
