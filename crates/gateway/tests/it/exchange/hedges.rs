@@ -133,6 +133,18 @@ fn the_quicker_of_two_answers_and_the_other_is_told_to_stop() {
 }
 
 #[test]
+fn the_loser_is_told_before_the_winner_has_ended() {
+    let two = Two::behaving("slow-first-20s", "words-500-slow-words-20ms");
+    let mut open = ask(&two.gateway, &question("raced", true)).open(two.gateway.callers);
+    assert!(open.piece().starts_with(b"data: "));
+    until("the loser is told", || two.first.control.cancelled() == 1 && two.first.control.counts().in_flight == 0);
+    assert_eq!(two.second.control.counts().in_flight, 1, "the winner goes on");
+    drop(open);
+    until("the record is there", || record(&two.gateway)["outcome"] == "abandoned");
+    check_record(&two.gateway, &[("first", "lost"), ("hedge", "abandoned")]);
+}
+
+#[test]
 fn where_one_of_two_fails_the_other_is_awaited() {
     let timed_out = ("first", "first_byte_timeout");
     check("silence", "slow-first-1500ms-words-6", 1, &[timed_out, ("hedge", "answered")]);
