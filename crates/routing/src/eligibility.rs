@@ -151,7 +151,7 @@ pub(crate) fn of_demand(catalog: &Catalog, demand: &Demand, way: Way, id: Deploy
             return Some(Exclusion::Price);
         }
     }
-    demand.spendable.filter(|&spendable| is_beyond(spendable, demand, id)).map(|_| Exclusion::Unaffordable)
+    demand.spendable.filter(|&spendable| held(demand, id) > spendable).map(|_| Exclusion::Unaffordable)
 }
 
 fn is_too_dear(limits: &Limits, demand: &Demand, id: DeploymentId) -> bool {
@@ -163,12 +163,12 @@ fn is_too_dear(limits: &Limits, demand: &Demand, id: DeploymentId) -> bool {
     exceeds(rates.input, limits.input_price) || exceeds(rates.output, limits.output_price)
 }
 
-/// Whether what would be set aside for the request is more than can be spent. A price that is not known costs nothing
-/// here: whether to serve without a price is not for routing to say.
-fn is_beyond(spendable: f64, demand: &Demand, id: DeploymentId) -> bool {
-    let Some(rate) = demand.hour.rate(id) else { return spendable < 0.0 };
+/// Nano-USD that would be set aside for an attempt. A price that is not known costs nothing here: whether to serve without
+/// a price is not for routing to say.
+pub(crate) fn held(demand: &Demand, id: DeploymentId) -> f64 {
+    let Some(rate) = demand.hour.rate(id) else { return 0.0 };
     let output = if demand.output_tokens == 0 { OUTPUT_HELD } else { demand.output_tokens.min(OUTPUT_HELD) };
-    cost::worst(rate, demand.input_tokens, output) > spendable
+    cost::worst(rate, demand.input_tokens, output)
 }
 
 /// Tokens of output for which money is set aside before an answer begins; longer ones are paid for as they come. Of

@@ -122,6 +122,11 @@ impl Latency {
         Some(first_content.unwrap_or(0.0) + output_tokens * per_token.unwrap_or(0.0))
     }
 
+    /// Seconds from the first content to the last token; `None` = never measured.
+    pub(crate) fn writing(&self, output_tokens: f64) -> Option<f64> {
+        self.per_token.mean().map(|seconds| output_tokens * seconds)
+    }
+
     /// A percentile (0..1) of the time to first content; `None` with fewer than `least` samples.
     pub(crate) fn percentile(&self, bucket: Bucket, part: f64, least: usize) -> Option<Duration> {
         let mut samples = self.recent[usize::from(bucket.0)].samples.clone();

@@ -161,6 +161,11 @@ impl Router {
         self.available(attempt.id, &flight, now);
     }
 
+    /// Whether the content of an attempt has reached its caller.
+    pub(crate) fn has_content(&mut self, attempt: u64) -> bool {
+        self.flights.find_mut(attempt).is_some_and(|flight| flight.is_committed)
+    }
+
     /// An attempt ended. Only the first report of an attempt counts.
     pub fn report(&mut self, attempt: &Attempt, outcome: &Outcome, now: Instant) {
         self.settle(attempt.id, outcome, now);

@@ -158,6 +158,7 @@ fn moved_on(then: &Value) -> String {
     match then["go"].as_str() {
         Some("same") => format!("; then the same again{at}"),
         Some("next") => "; then the next".to_owned(),
+        Some("other") => "; then the other of the two was awaited".to_owned(),
         Some("next_or_same") => format!("; then the next, or if there is none the same{at}"),
         Some("stop") => format!("; then no more: {}", explain_stop(then["because"].as_str().unwrap_or_default())),
         _ => String::new(),

@@ -83,6 +83,8 @@ pub(super) struct Call {
     pub(super) terms: Arc<Terms>,
     /// No attempt begins, and none waits for content, after this instant.
     pub(super) deadline: Instant,
+    /// Whether a second attempt may run beside a slow first one.
+    pub(super) may_hedge: bool,
 }
 
 impl Call {
@@ -116,7 +118,10 @@ impl Call {
             deadline: gateway.clock.at(deadline),
             retries_allowed: true,
         };
-        Ok(Self { snapshot, request, demand, terms, deadline })
+        let is_hedged = matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
+        // Who comes back because we were slow is not helped by asking twice as much.
+        let may_hedge = is_hedged && inbound.client_retries() == 0;
+        Ok(Self { snapshot, request, demand, terms, deadline, may_hedge })
     }
 }
 

@@ -155,6 +155,7 @@ impl ShownMove {
             MovedOn::Same(at) => ("same", Some(at), None),
             MovedOn::Next => ("next", None, None),
             MovedOn::NextOrSame(at) => ("next_or_same", Some(at), None),
+            MovedOn::Other => ("other", None, None),
             MovedOn::Stop(reason) => ("stop", None, Some(stop_name(reason))),
         };
         Self { go, at_ms: at.map(|at| wait_ms(at, from)), because }
@@ -214,7 +215,8 @@ pub(super) fn rounded(number: f64) -> f64 {
     (number * 10_000.0).round() / 10_000.0
 }
 
-fn kind_name(kind: AttemptKind) -> &'static str {
+/// Why an attempt was made, as records and metrics call it.
+pub(super) fn kind_name(kind: AttemptKind) -> &'static str {
     match kind {
         AttemptKind::First => "first",
         AttemptKind::Retry => "retry",
@@ -227,6 +229,7 @@ fn ending_name(ending: Ending) -> &'static str {
     match ending {
         Ending::Success => "answered",
         Ending::Abandoned => "abandoned",
+        Ending::Lost => "lost",
         Ending::MidStream => "mid_stream_error",
         Ending::Failure(kind) => match kind {
             FaultKind::CallerBad => "caller_bad",

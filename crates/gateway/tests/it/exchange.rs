@@ -5,6 +5,7 @@
 mod by_the_hour;
 mod ends;
 mod falls_back;
+mod hedges;
 mod made_again;
 mod passes_through;
 mod who_may;

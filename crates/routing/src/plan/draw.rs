@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::catalog::{Catalog, DeploymentId, Member, ModelId, PoolId, Target};
 use crate::chance::Chance;
-use crate::decision::{AffinityUse, Candidate, Draw, DrawOption, DrawnOption};
+use crate::decision::{AffinityUse, AttemptRecord, Candidate, Draw, DrawOption, DrawnOption};
 use crate::demand::Demand;
 use crate::eligibility::{self, Exclusion};
 use crate::instant::Instant;
@@ -143,7 +143,7 @@ impl Plan {
     }
 
     /// Whether a window at least as large has refused the input. One of unknown size is not known to be larger.
-    fn is_too_small(&self, model: ModelId) -> bool {
+    pub(super) fn is_too_small(&self, model: ModelId) -> bool {
         let window = self.catalog.model(model).context_window.unwrap_or(0);
         self.refused_window.is_some_and(|refused| window <= refused)
     }
@@ -162,8 +162,7 @@ impl Plan {
         if strategy.measures() {
             return self.draw_measured(router, stage, strategy, range, now);
         }
-        if let Some(last) = self.decision.attempts.last() {
-            let model = last.model;
+        if let Some(model) = self.last_failed().map(|failed| failed.model) {
             let is_near = self.hopeful();
             let is_near = |candidate: &Candidate| candidate.model == model && is_near(candidate);
             if let Some(index) = self.draw_deployment(router, range.clone(), &is_near, now) {
@@ -177,11 +176,15 @@ impl Plan {
         self.draw_deployment(router, range, &|_| true, now)
     }
 
+    fn last_failed(&self) -> Option<&AttemptRecord> {
+        self.last_failed.map(|position| &self.decision.attempts[position])
+    }
+
     /// Which candidates do not share the endpoint of what failed last, unless that was not the endpoint's fault.
     fn hopeful(&self) -> impl Fn(&Candidate) -> bool + use<> {
         let catalog = self.catalog.clone();
         let spares = self.last_fault.is_none_or(super::FaultKind::spares_siblings);
-        let failed = self.decision.attempts.last().map(|last| catalog.deployment(last.deployment).endpoint);
+        let failed = self.last_failed().map(|failed| catalog.deployment(failed.deployment).endpoint);
         move |candidate| spares || Some(catalog.deployment(candidate.deployment).endpoint) != failed
     }
 
