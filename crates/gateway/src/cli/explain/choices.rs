@@ -103,3 +103,67 @@ fn short(number: f64) -> String {
     let text = format!("{number:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use roundelay_routing::Draw;
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(strategy: &str, option: &Value, words: &str) {
+        let decision = json!({ "draws": [{
+            "strategy": strategy, "first": true, "dice": "00000000000000ff", "options": [option], "chosen": 0,
+        }] });
+        let draws = read_draws(&decision).expect("a choice");
+        let Draw { turn, options, .. } = &draws[0].draw;
+        assert_eq!(known(&options[0].offer, turn.strategy, turn.is_first), words, "{strategy}");
+    }
+
+    #[test]
+    fn an_option_is_told_with_what_its_strategy_looks_at() {
+        check(
+            "weighted",
+            &json!({ "model": "m", "weight": 0.6, "credit": -0.25, "failures": 0.125 }),
+            "weight 0.6, owed -0.25 of a turn, 12.5 % fail",
+        );
+        check(
+            "round_robin",
+            &json!({ "model": "m", "weight": 3.0, "ramp": 0.1 }),
+            "weight 3, 10 % back after a failure",
+        );
+        check(
+            "fastest",
+            &json!({ "deployment": "d", "weight": 1.0, "seconds": 1.25, "score": 1.5, "stale": true }),
+            "weight 1, expected time 1.25 s, not heard of lately, score 1.50 s",
+        );
+        check(
+            "cheapest",
+            &json!({ "deployment": "d", "weight": 1.0, "cost": 450_000.0, "score": 500_000.0, "bound": true }),
+            "weight 1, expected cost $0.000450, the conversation is there, score $0.000500",
+        );
+        check(
+            "cheapest",
+            &json!({ "deployment": "d", "weight": 1.0, "untried": true }),
+            "weight 1, never asked, score beyond any: no price is known",
+        );
+        check("balanced", &json!({ "deployment": "d", "weight": 1.0, "score": 2.5 }), "weight 1, score 2.5");
+    }
+
+    #[test]
+    fn a_difference_names_the_choice_and_what_it_would_be() {
+        let decision = |chosen: usize| {
+            let option = |name: &str, weight: f64| json!({ "model": name, "weight": weight });
+            json!({ "draws": [{
+                "strategy": "priority", "first": true, "dice": "00000000000000ff",
+                "options": [null, option("first", 1.0), option("second", 1.0)], "chosen": chosen,
+            }] })
+        };
+        assert_eq!(difference(&decision(1)), None);
+        assert_eq!(difference(&decision(2)).as_deref(), Some("choice 1 made again: first instead of second"));
+        assert_eq!(difference(&json!({ "draws": [] })), None, "nothing was among several");
+        let omitted = difference(&json!({ "draws": [], "draws_omitted": 2 }));
+        assert_eq!(omitted.as_deref(), Some("2 choices were too long for the record"));
+    }
+}

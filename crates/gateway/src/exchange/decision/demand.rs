@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 /// The demand of an exchange.
 #[derive(Serialize)]
 pub(super) struct ShownDemand {
-    /// Estimated.
+    /// Estimated from the size of the prompt; an upper bound, more than most prompts have.
     input_tokens: u64,
     /// The most that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
