@@ -4,4 +4,6 @@
 mod rotation;
 mod scenarios;
 mod simulation;
+mod storm;
+mod traffic;
 mod world;
