@@ -44,11 +44,14 @@ impl Cooldown {
         self.until = self.until.max(now + length);
     }
 
-    /// What an attempt that had `started` since the last strike found proves it wrong: it is over at once.
-    pub(crate) fn refute(&mut self, started: Instant) {
-        if self.struck.is_none_or(|struck| started >= struck) {
+    /// What an attempt that had `started` since the last strike found proves it wrong: it is over at once. Answers whether
+    /// there was one.
+    pub(crate) fn refute(&mut self, started: Instant) -> bool {
+        let is_wrong = self.struck.is_some_and(|struck| started >= struck);
+        if is_wrong {
             *self = Self::default();
         }
+        is_wrong
     }
 
     /// It works again, so the next strike is the first. A deadline that stands keeps standing.
@@ -66,6 +69,8 @@ pub(crate) struct KeyState {
     why: Option<DeadReason>,
     /// The one attempt that may find out whether it works again, and when that attempt is given up.
     test: Option<(u64, Instant)>,
+    /// When it last worked again after having been set aside.
+    pub(crate) back: Option<Instant>,
     /// Requests in flight with it, at all its deployments.
     pub(crate) in_flight: u32,
     /// What may still be spent of the balance behind it, in nano-USD; `None` = not known.
@@ -114,9 +119,10 @@ impl KeyState {
 
     pub(crate) fn succeed(&mut self, now: Instant) {
         // An answer that was on its way when the account ran dry does not fill it.
-        if self.cooldown.ends(now).is_none() {
+        if self.cooldown.ends(now).is_none() && self.why.is_some() {
             self.cooldown = Cooldown::default();
             self.why = None;
+            self.back = Some(now);
             self.test = None;
         }
     }

@@ -2,8 +2,10 @@
 
 use crate::catalog::{DeploymentId, PoolId};
 
-/// What the clock decides for a while. The caller makes it anew when a tariff or a schedule changes, and a demand keeps
-/// the one it was made under, so that one exchange is ranked, held and settled at the same prices.
+/// What the clock decides for a while.
+///
+/// The caller makes it anew when a tariff or a schedule changes, and a demand keeps the one it was made under, so that one
+/// exchange is ranked, held and settled at the same prices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hour {
     /// By [`DeploymentId`]; `None`, or a list that is too short = the price is not known.

@@ -201,7 +201,7 @@ impl Router {
             cooldown_until: state.cooldown.ends(now),
             dead_until: dead.into_iter().flatten().max_by_key(|&(until, _)| until),
             in_flight: state.limiter.in_flight,
-            concurrency_limit: state.limiter.limit(deployment.concurrency_max, now, &self.settings.concurrency),
+            concurrency_limit: self.limit(catalog, id, now),
             effective_weight: deployment.weight * ramp * health,
             success_ratio: state.breaker.window.ratio(now, window),
             mid_stream_ratio: state.mid_stream.ratio(now, window),
@@ -222,8 +222,22 @@ impl Router {
         let deployment = self.deployments.at(slots.deployment);
         let (key, endpoint) = (self.keys.at(slots.key), self.endpoints.at(slots.endpoint));
         let is_full = key.in_flight >= catalog.deployment(id).concurrency_max
-            || deployment.limiter.is_full(now, &self.settings.concurrency);
+            || deployment.limiter.is_full(self.back_for(slots, now), &self.settings.concurrency);
         eligibility::of_state(deployment, key, endpoint, is_full, now)
+    }
+
+    /// How many requests a deployment may have in flight.
+    pub(crate) fn limit(&self, catalog: &Catalog, id: DeploymentId, now: Instant) -> u32 {
+        let (slots, most) = (catalog.slots(id), catalog.deployment(id).concurrency_max);
+        let limiter = &self.deployments.at(slots.deployment).limiter;
+        limiter.limit(most, self.back_for(slots, now), &self.settings.concurrency)
+    }
+
+    /// How long a deployment, its key and its endpoint have been back, where one of them had been set aside.
+    fn back_for(&self, slots: Slots, now: Instant) -> Option<Duration> {
+        let deployment = self.deployments.at(slots.deployment).back;
+        let back = deployment.max(self.keys.at(slots.key).back).max(self.endpoints.at(slots.endpoint).back)?;
+        Some(now.saturating_duration_since(back))
     }
 
     /// The rotation of a target, unless the catalog has been replaced.

@@ -29,7 +29,7 @@ impl Router {
     ) -> Option<f64> {
         let state = self.deployments.at(catalog.slots(id).deployment);
         let unloaded = state.latency.predict(bucket(demand), self.expected_output(catalog, demand))?;
-        let most = state.limiter.limit(catalog.deployment(id).concurrency_max, now, &self.settings.concurrency);
+        let most = self.limit(catalog, id, now);
         let load = f64::from(state.limiter.in_flight) / f64::from(most.max(1));
         Some(unloaded * (1.0 + load))
     }

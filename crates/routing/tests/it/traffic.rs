@@ -5,7 +5,9 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use roundelay_routing::{Attempt, AttemptKind, Catalog, Demand, Draw, Instant, Outcome, Plan, Router, Step, StopReason};
+use roundelay_routing::{
+    Attempt, AttemptKind, Catalog, Demand, Draw, Instant, Outcome, Plan, Router, Step, StopReason,
+};
 
 /// What a deployment does with an attempt, and how long that takes.
 pub(crate) struct Answer {
@@ -22,22 +24,14 @@ pub(crate) struct Sent {
     pub(crate) is_probe: bool,
 }
 
-/// How one exchange ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ended {
-    pub(crate) at: Instant,
-    pub(crate) deadline: Instant,
-    /// `None` = it was answered.
-    pub(crate) stop: Option<StopReason>,
-}
-
 /// Exchanges on their way.
 pub(crate) struct Traffic {
     pub(crate) router: Router,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) now: Instant,
     pub(crate) sent: Vec<Sent>,
-    pub(crate) ended: Vec<Ended>,
+    /// How each exchange ended that is over; `None` = it was answered.
+    pub(crate) ended: Vec<Option<StopReason>>,
     pub(crate) draws: Vec<Draw>,
     /// How many wait, and how many ever did at once.
     pub(crate) waiting: usize,
@@ -140,6 +134,6 @@ impl Traffic {
         let exchange = &mut self.exchanges[index];
         let decision = exchange.plan.take().expect("it ran").into_decision();
         self.draws.extend(decision.draws);
-        self.ended.push(Ended { at: self.now, deadline: exchange.demand.deadline, stop });
+        self.ended.push(stop);
     }
 }
