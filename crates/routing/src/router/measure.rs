@@ -68,7 +68,7 @@ impl Router {
         let heard = self.deployments.at(catalog.slots(id).deployment).latency.heard;
         offer.cost = self.expected_cost(catalog, id, demand, is_bound);
         offer.seconds = self.expected_seconds(catalog, id, demand, now);
-        offer.is_stale = heard.is_some_and(|heard| self.is_long_ago(heard, now));
+        offer.is_stale = heard.is_none_or(|heard| self.is_long_ago(heard, now));
         offer.is_bound = is_bound;
     }
 

@@ -75,12 +75,22 @@ impl Traffic {
 
     /// Lives until then; `answer` is asked at each dispatch.
     pub(crate) fn run(&mut self, until: Instant, mut answer: impl FnMut(&Attempt, Instant) -> Answer) {
-        while let Some(&Reverse((at, _, index))) = self.due.peek().filter(|due| due.0.0 <= until) {
-            self.due.pop();
-            self.now = at;
-            self.step(index, &mut answer);
+        while self.next_due().is_some_and(|at| at <= until) {
+            self.run_one(&mut answer);
         }
         self.now = until;
+    }
+
+    /// When something happens next.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due.peek().map(|due| due.0.0)
+    }
+
+    /// Lets one thing happen.
+    pub(crate) fn run_one(&mut self, answer: &mut impl FnMut(&Attempt, Instant) -> Answer) {
+        let Some(Reverse((at, _, index))) = self.due.pop() else { return };
+        self.now = at;
+        self.step(index, answer);
     }
 
     /// How many of the dispatches since the one numbered `from` went to a deployment first.
