@@ -1,6 +1,7 @@
 //! What routing promises.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so at once")]
 
+mod choices;
 mod properties;
 mod recovery;
 mod rotation;

@@ -40,12 +40,10 @@ fn scripts() -> impl proptest::strategy::Strategy<Value = Script> {
     let members = prop::collection::vec(member, 1..5);
     let wait = prop::option::of((0u64..60).prop_map(Duration::from_secs));
     let world = (any::<u64>(), 0..Strategy::ALL.len(), members, any::<bool>(), wait);
-    (world, prop::collection::vec(events(), 1..80)).prop_map(
-        |((seed, strategy, members, adapt, wait), events)| {
-            let (weights, prices) = members.into_iter().unzip();
-            Script { seed, strategy: Strategy::ALL[strategy], weights, prices, adapt, wait, events }
-        },
-    )
+    (world, prop::collection::vec(events(), 1..80)).prop_map(|((seed, strategy, members, adapt, wait), events)| {
+        let (weights, prices) = members.into_iter().unzip();
+        Script { seed, strategy: Strategy::ALL[strategy], weights, prices, adapt, wait, events }
+    })
 }
 
 fn events() -> impl proptest::strategy::Strategy<Value = Event> {
@@ -57,9 +55,8 @@ fn events() -> impl proptest::strategy::Strategy<Value = Event> {
     });
     let pause = prop_oneof![0u64..50, 0u64..5_000, 0u64..60_000].prop_map(Duration::from_millis);
     let took = prop_oneof![1u64..10, 1u64..4_000].prop_map(Duration::from_millis);
-    (pause, 0usize..4, prop::option::of(fault), took, 0u64..6).prop_map(
-        |(pause, deployment, mood, took, conversation)| Event { pause, deployment, mood, took, conversation },
-    )
+    (pause, 0usize..4, prop::option::of(fault), took, 0u64..6)
+        .prop_map(|(pause, deployment, mood, took, conversation)| Event { pause, deployment, mood, took, conversation })
 }
 
 const FAULTS: [FaultKind; 12] = [
