@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so at once")]
 
 mod choices;
+mod exclusions;
 mod properties;
 mod recovery;
 mod rotation;
