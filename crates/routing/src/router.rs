@@ -222,22 +222,16 @@ impl Router {
         let deployment = self.deployments.at(slots.deployment);
         let (key, endpoint) = (self.keys.at(slots.key), self.endpoints.at(slots.endpoint));
         let is_full = key.in_flight >= catalog.deployment(id).concurrency_max
-            || deployment.limiter.is_full(self.back_for(slots, now), &self.settings.concurrency);
+            || deployment.limiter.is_full(back_for(deployment, key, endpoint, now), &self.settings.concurrency);
         eligibility::of_state(deployment, key, endpoint, is_full, now)
     }
 
     /// How many requests a deployment may have in flight.
     pub(crate) fn limit(&self, catalog: &Catalog, id: DeploymentId, now: Instant) -> u32 {
         let (slots, most) = (catalog.slots(id), catalog.deployment(id).concurrency_max);
-        let limiter = &self.deployments.at(slots.deployment).limiter;
-        limiter.limit(most, self.back_for(slots, now), &self.settings.concurrency)
-    }
-
-    /// How long a deployment, its key and its endpoint have been back, where one of them had been set aside.
-    fn back_for(&self, slots: Slots, now: Instant) -> Option<Duration> {
-        let deployment = self.deployments.at(slots.deployment).back;
-        let back = deployment.max(self.keys.at(slots.key).back).max(self.endpoints.at(slots.endpoint).back)?;
-        Some(now.saturating_duration_since(back))
+        let (deployment, key) = (self.deployments.at(slots.deployment), self.keys.at(slots.key));
+        let age = back_for(deployment, key, self.endpoints.at(slots.endpoint), now);
+        deployment.limiter.limit(most, age, &self.settings.concurrency)
     }
 
     /// The rotation of a target, unless the catalog has been replaced.
@@ -262,6 +256,12 @@ impl Router {
         self.keys.at_mut(slots.key).begin(id, expires);
         id
     }
+}
+
+/// How long a deployment, its key and its endpoint have been back, where one of them had been set aside.
+fn back_for(deployment: &DeploymentState, key: &KeyState, endpoint: &EndpointState, now: Instant) -> Option<Duration> {
+    let back = deployment.back.max(key.back).max(endpoint.back)?;
+    Some(now.saturating_duration_since(back))
 }
 
 impl Rotations {

@@ -304,7 +304,8 @@ fn check_cost(input_tokens: u64, output_tokens: u64, before: &[Tokens], is_bound
     }
     let wants = Demand { input_tokens, output_tokens, conversation, hour: hour(), ..demand(now) };
     if !is_bound {
-        let cost = router.preview(&catalog, &wants, now).candidates.iter().find(|line| line.deployment.0 == 0).unwrap().cost;
+        let cost =
+            router.preview(&catalog, &wants, now).candidates.iter().find(|line| line.deployment.0 == 0).unwrap().cost;
         assert!((cost.unwrap() - expected).abs() < 1e-6, "previewed {cost:?}");
     }
     let mut plan = router.plan(&catalog, wants, now);

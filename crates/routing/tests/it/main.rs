@@ -3,6 +3,7 @@
 
 mod choices;
 mod exclusions;
+mod previews;
 mod properties;
 mod recovery;
 mod rotation;
