@@ -126,4 +126,36 @@ mod tests {
         }
         assert!(lengths.young.len() + lengths.old.len() <= 8);
     }
+
+    #[test]
+    fn the_cache_is_measured_apart_for_a_conversation_s_own_place() {
+        let (settings, now) = (MeasureSettings::default(), Instant::from_start(Duration::from_secs(1)));
+        let mut hits = CacheHits::default();
+        let expected = |hits: &CacheHits| (hits.expected(true, &settings), hits.expected(false, &settings));
+        assert_eq!(expected(&hits), (0.5, 0.0));
+        hits.record(true, 0.75, now, &settings);
+        assert_eq!(expected(&hits), (0.75, 0.0));
+        hits.record(false, 0.25, now, &settings);
+        assert_eq!(expected(&hits), (0.75, 0.25));
+        hits.record(false, 1.25, now, &settings);
+        assert_eq!(expected(&hits), (0.75, 0.625), "no more than all");
+    }
+
+    #[test]
+    fn those_who_ask_again_drive_nobody_out() {
+        let settings = MeasureSettings { lengths_max: 8, ..MeasureSettings::default() };
+        let now = Instant::from_start(Duration::from_secs(1));
+        let mut lengths = AnswerLengths::default();
+        for payer in [1, 2, 3, 3, 3, 3] {
+            lengths.record(7, payer, 10 * payer, now, &settings);
+        }
+        for payer in 1..=3u32 {
+            let own = lengths.expected(7, u64::from(payer), &settings);
+            assert!((own - 10.0 * f64::from(payer)).abs() < 1e-9, "{payer}: {own}");
+        }
+        // Whatever the hash of the target is.
+        lengths.record(u64::MAX, 1, 10, now, &settings);
+        lengths.record(u64::MAX, 2, 30, now, &settings);
+        assert!((lengths.expected(u64::MAX, 1, &settings) - 10.0).abs() < 1e-9);
+    }
 }

@@ -132,8 +132,8 @@ pub(crate) fn of_demand(catalog: &Catalog, demand: &Demand, way: Way, id: Deploy
             return Some(Exclusion::NotAllowed);
         }
     }
-    if let Some(missing) = model.capabilities.missing(demand.needs).next() {
-        return Some(Exclusion::Capability(missing));
+    if !model.capabilities.covers(demand.needs) {
+        return model.capabilities.missing(demand.needs).next().map(Exclusion::Capability);
     }
     let tokens = demand.input_tokens.saturating_add(demand.output_tokens);
     if model.context_window.is_some_and(|window| tokens > window) {

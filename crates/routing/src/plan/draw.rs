@@ -144,8 +144,7 @@ impl Plan {
 
     /// Whether a window at least as large has refused the input. One of unknown size is not known to be larger.
     pub(super) fn is_too_small(&self, model: ModelId) -> bool {
-        let window = self.catalog.model(model).context_window.unwrap_or(0);
-        self.refused_window.is_some_and(|refused| window <= refused)
+        self.refused_window.is_some_and(|refused| self.catalog.model(model).context_window.unwrap_or(0) <= refused)
     }
 
     fn draw_in(&mut self, router: &mut Router, stage: usize, range: Range<usize>, now: Instant) -> Option<usize> {
@@ -245,6 +244,7 @@ impl Plan {
         let mut offers = std::mem::take(&mut router.scratch);
         offers.clear();
         offers.resize(pool.members.len(), Offer::CLOSED);
+        let output_tokens = if pool.adapt { router.expected_output(&catalog, &self.demand) } else { 0.0 };
         for candidate in &self.decision.candidates[range] {
             let was_tried = self.counted_attempts().iter().any(|attempt| attempt.model == candidate.model);
             if candidate.exclusion.is_none() && !was_tried {
@@ -255,7 +255,8 @@ impl Plan {
                     (offer.weight, offer.ramp) = (weight, candidate.ramp);
                     (offer.failures, offer.seconds) = (1.0 - candidate.health, None);
                     if pool.adapt {
-                        offer.seconds = router.expected_seconds(&catalog, candidate.deployment, &self.demand, now);
+                        let id = candidate.deployment;
+                        offer.seconds = router.expected_seconds(&catalog, id, &self.demand, output_tokens, now);
                     }
                 }
             }
@@ -306,6 +307,7 @@ impl Plan {
     ) -> Option<usize> {
         let mut offers = std::mem::take(&mut router.scratch);
         offers.clear();
+        let output_tokens = if strategy.measures() { router.expected_output(&self.catalog, &self.demand) } else { 0.0 };
         for candidate in &self.decision.candidates[range.clone()] {
             if candidate.exclusion.is_some() || !is_wanted(candidate) {
                 offers.push(Offer::CLOSED);
@@ -319,7 +321,8 @@ impl Plan {
             };
             if strategy.measures() {
                 let is_bound = self.bound == Some(candidate.deployment);
-                router.measure(&self.catalog, candidate.deployment, &self.demand, is_bound, now, &mut offer);
+                let id = candidate.deployment;
+                router.measure(&self.catalog, id, &self.demand, output_tokens, is_bound, now, &mut offer);
             }
             offers.push(offer);
         }

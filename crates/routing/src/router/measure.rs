@@ -19,56 +19,62 @@ impl Router {
         if demand.output_tokens == 0 { usual } else { usual.min(demand.output_tokens as f64) }
     }
 
-    /// Seconds to the last token, more where many are in flight already; `None` = never measured.
+    /// Seconds to the last of that many tokens of output, more where many are in flight already; `None` = never measured.
     pub(crate) fn expected_seconds(
         &self,
         catalog: &Catalog,
         id: DeploymentId,
         demand: &Demand,
+        output_tokens: f64,
         now: Instant,
     ) -> Option<f64> {
         let state = self.deployments.at(catalog.slots(id).deployment);
-        let unloaded = state.latency.predict(bucket(demand), self.expected_output(catalog, demand))?;
-        let most = state.limiter.limit(catalog.deployment(id).concurrency_max, now, &self.settings.concurrency);
+        let unloaded = state.latency.predict(bucket(demand), output_tokens)?;
+        let most = self.limit(catalog, id, now);
         let load = f64::from(state.limiter.in_flight) / f64::from(most.max(1));
         Some(unloaded * (1.0 + load))
     }
 
-    /// Cost of an answer, in nano-USD; `None` = the price is not known. `is_warm` = the conversation was there before.
+    /// Cost of an answer of that many tokens, in nano-USD; `None` = the price is not known. `is_warm` = the conversation was
+    /// there before.
     pub(crate) fn expected_cost(
         &self,
         catalog: &Catalog,
         id: DeploymentId,
         demand: &Demand,
+        output_tokens: f64,
         is_warm: bool,
     ) -> Option<f64> {
         let rate = demand.hour.rate(id)?;
         let hits = &self.deployments.at(catalog.slots(id).deployment).cache_hits;
         let cached = hits.expected(is_warm, &self.settings.measure);
-        Some(cost::expected(rate, demand.input_tokens, cached, self.expected_output(catalog, demand)))
+        Some(cost::expected(rate, demand.input_tokens, cached, output_tokens))
     }
 
     /// What an attempt weighs in the budgets of retries and hedges: its expected cost, or where no price is known the
     /// tokens of its input.
     pub(crate) fn weight_in_budget(&self, catalog: &Catalog, id: DeploymentId, demand: &Demand) -> f64 {
-        let known = self.expected_cost(catalog, id, demand, false).filter(|&cost| cost > 0.0);
+        let output_tokens = self.expected_output(catalog, demand);
+        let known = self.expected_cost(catalog, id, demand, output_tokens, false).filter(|&cost| cost > 0.0);
         known.unwrap_or_else(|| cost::of_input(None, demand.input_tokens))
     }
 
-    /// Completes an offer with what was measured.
+    /// Completes an offer with what was measured. `output_tokens` = [`Router::expected_output`], the same for all offers.
+    #[expect(clippy::too_many_arguments, reason = "one measurement has this many circumstances")]
     pub(crate) fn measure(
         &self,
         catalog: &Catalog,
         id: DeploymentId,
         demand: &Demand,
+        output_tokens: f64,
         is_bound: bool,
         now: Instant,
         offer: &mut Offer,
     ) {
         let state = self.deployments.at(catalog.slots(id).deployment);
         let heard = state.latency.heard;
-        offer.cost = self.expected_cost(catalog, id, demand, is_bound);
-        offer.seconds = self.expected_seconds(catalog, id, demand, now);
+        offer.cost = self.expected_cost(catalog, id, demand, output_tokens, is_bound);
+        offer.seconds = self.expected_seconds(catalog, id, demand, output_tokens, now);
         offer.is_untried = heard.is_none() && state.limiter.in_flight == 0;
         offer.is_stale = heard.is_some_and(|heard| self.is_long_ago(heard, now));
         offer.is_bound = is_bound;

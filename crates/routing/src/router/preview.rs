@@ -71,13 +71,14 @@ impl Router {
     ) -> PreviewCandidate {
         let id = candidate.deployment;
         let latency = &self.deployments.at(catalog.slots(id).deployment).latency;
+        let output_tokens = self.expected_output(catalog, demand);
         PreviewCandidate {
             deployment: id,
             model: candidate.model,
             stage: candidate.stage,
             share,
-            cost: self.expected_cost(catalog, id, demand, false),
-            seconds: self.expected_seconds(catalog, id, demand, now),
+            cost: self.expected_cost(catalog, id, demand, output_tokens, false),
+            seconds: self.expected_seconds(catalog, id, demand, output_tokens, now),
             first_content: latency.first_content(bucket(demand)),
             failures: 1.0 - candidate.health,
             exclusion: candidate.exclusion,
@@ -109,9 +110,10 @@ impl Router {
         now: Instant,
     ) -> Vec<f64> {
         let strategy = draw::strategy_of(catalog, demand, target);
+        let output_tokens = self.expected_output(catalog, demand);
         let offer = |candidate: &Candidate, weight: f64| {
             let mut offer = Offer { weight, ramp: candidate.ramp, failures: 1.0 - candidate.health, ..Offer::CLOSED };
-            self.measure(catalog, candidate.deployment, demand, false, now, &mut offer);
+            self.measure(catalog, candidate.deployment, demand, output_tokens, false, now, &mut offer);
             if candidate.exclusion.is_some() { Offer::CLOSED } else { offer }
         };
         let mut all: Vec<Offer> = listed.iter().map(|candidate| offer(candidate, candidate.weight)).collect();
