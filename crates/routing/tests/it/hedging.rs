@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use roundelay_routing::FaultKind::Overloaded;
 use roundelay_routing::{
-    Attempt, AttemptKind, BreakerState, Catalog, Demand, Instant, Outcome, Plan, Router, Settings, Step, Strategy,
-    Target,
+    Attempt, AttemptKind, BreakerState, Catalog, Demand, DrawnOption, Instant, Outcome, Plan, Router, Settings, Step,
+    Strategy, Target,
 };
 
 use crate::world::{at, attempt, demand, failure, pooled, router, success};
@@ -208,4 +208,26 @@ fn a_hedge_is_never_a_probe() {
     let late = now + Duration::from_secs(3);
     assert!(first.deployment.0 == 0 && plan.hedge_at(&router, true) < Some(late), "{first:?}");
     assert_eq!(plan.hedge(&mut router, true, late), None);
+}
+
+#[test]
+fn the_choice_of_a_hedge_can_be_made_again() {
+    for strategy in Strategy::ALL {
+        let mut catalog = hedging(4);
+        catalog.pools[0].strategy = strategy;
+        let (mut router, mut now) = (router(), at(1.0));
+        let catalog = router.adopt(catalog);
+        let asked = Demand { deadline: at(1e6), ..demand(now) };
+        answer(&mut router, &catalog, &asked, 400, &mut now);
+        let mut plan = router.plan(&catalog, asked, now);
+        let first = attempt(plan.next(&mut router, now));
+        let before = plan.decision().draws.len();
+        let hedge = plan.hedge(&mut router, true, now + Duration::from_secs(2)).unwrap();
+        assert_ne!(first.deployment, hedge.deployment, "{strategy:?}");
+        let [draw] = &plan.decision().draws[before..] else { panic!("one choice: {:?}", plan.decision().draws) };
+        let (chosen, scores) = draw.replay();
+        let kept: Vec<f64> = draw.options.iter().map(|option| option.offer.score).collect();
+        assert_eq!((chosen, scores), (draw.chosen, kept), "{strategy:?}");
+        assert_eq!(draw.options[chosen.unwrap()].what, DrawnOption::Deployment(hedge.deployment), "{strategy:?}");
+    }
 }
