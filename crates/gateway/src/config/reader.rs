@@ -1,5 +1,6 @@
 //! Reads a TOML document section by section. What nobody asked a section for is unknown, and complained about.
 
+mod lists;
 mod quantities;
 mod quantity;
 mod section;
@@ -8,7 +9,7 @@ use std::{cell::RefCell, collections::BTreeSet, ops::Range};
 
 use toml::de::DeTable;
 
-pub(super) use self::section::Section;
+pub(super) use self::{quantity::duration as length_of_time, section::Section};
 use super::{
     Environment,
     complaint::{Complaint, Complaints},
