@@ -10,6 +10,7 @@ mod engine;
 mod oracle;
 mod outages;
 mod prices;
+mod report;
 mod scenario;
 mod tally;
 mod upstream;
@@ -19,6 +20,7 @@ pub use self::{
     ceiling::{Alone, Ceiling},
     engine::run,
     outages::{Impaired, Incident, Outages, OutagesFault, Rule, Severity, WATCHED},
+    report::{Language, Of, Results, html},
     scenario::{Adversity, Scenario, ScenarioFault, Setup, Way},
     tally::{Quantiles, SLICES, Share, Summary},
     workload::{Kind, Learnt, Request, Turn, Workload, WorkloadFault},

@@ -1,9 +1,11 @@
 //! What outages leave possible: figures that follow from the incidents alone, against which a simulation is held.
 
+use serde::Serialize;
+
 use super::outages::{Impaired, Outages, Rule, Severity};
 
 /// What a set of providers could give, were fallback instant and perfect.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ceiling {
     /// Of each service, in the order they were named.
     pub alone: Vec<Alone>,
@@ -18,7 +20,7 @@ pub struct Ceiling {
 }
 
 /// What one service gives by itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alone {
     /// Its name.
     pub service: String,
@@ -40,8 +42,7 @@ impl Ceiling {
             services.iter().zip(&windows).map(|(service, windows)| Alone::of(service, windows, watched)).collect();
         let all =
             windows.iter().skip(1).fold(windows.first().cloned().unwrap_or_default(), |all, next| both(&all, next));
-        let seconds =
-            |windows: &[Impaired]| windows.iter().map(|window| (window.end - window.start) as f64).sum::<f64>();
+        let seconds = |windows: &[Impaired]| windows.iter().map(|window| window.end - window.start).sum::<i64>() as f64;
         let expected = windows.iter().map(|windows| seconds(windows) / watched).product::<f64>();
         Self {
             together: 1.0 - failing(&all) / watched,
@@ -74,7 +75,7 @@ impl Alone {
 
 /// Seconds weighted by the share of requests that fails.
 fn failing(windows: &[Impaired]) -> f64 {
-    windows.iter().map(|window| (window.end - window.start) as f64 * window.share).sum()
+    windows.iter().fold(0.0, |sum, window| sum + (window.end - window.start) as f64 * window.share)
 }
 
 /// Windows that touch are one, whatever their shares.

@@ -269,6 +269,16 @@ impl Way {
         })
     }
 
+    /// Every strategy and both oracles.
+    pub fn all() -> Vec<Self> {
+        STRATEGIES.into_iter().map(Self::Strategy).chain([Self::OracleFastest, Self::OracleCheapest]).collect()
+    }
+
+    /// Whether it is an oracle, which no gateway can be.
+    pub fn is_oracle(self) -> bool {
+        matches!(self, Self::OracleFastest | Self::OracleCheapest)
+    }
+
     /// The words that [`Self::of`] takes.
     pub fn words() -> Vec<&'static str> {
         let strategies = STRATEGIES.iter().map(|strategy| strategy.name());
@@ -296,6 +306,16 @@ impl Scenario {
     /// Deployments that are taken to behave as usual, because nothing says how they do.
     pub fn assumed(&self) -> &[String] {
         &self.assumed
+    }
+
+    /// Wall-clock time of the first request, in seconds since 1970-01-01 UTC.
+    pub fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// Where every die begins.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The requests.
