@@ -4,6 +4,7 @@
 //! socket in the data folder nothing does, since only the folder's owner can open it.
 
 pub mod accounts;
+mod balances;
 mod desk;
 mod door;
 pub mod exchanges;

@@ -1,5 +1,6 @@
 //! Puts the rooms together: opens what is kept, binds the listeners, follows the configuration, and stops in order.
 
+mod balances;
 mod reload;
 mod signals;
 mod watch;
@@ -175,7 +176,8 @@ impl App {
                 joined
             };
             let watching = watch::follow(&self.gateway, stopped.clone());
-            let (.., drained) = tokio::join!(signals, files, watching, admin, drained);
+            let balances = balances::follow(&self.gateway, stopped.clone());
+            let (.., drained) = tokio::join!(signals, files, watching, balances, admin, drained);
             drained
         })?;
         self.gateway.recorder.shutdown();

@@ -10,6 +10,7 @@ use roundelay_routing as routing;
 use toml::de::DeTable;
 
 pub use self::{
+    balance::BalancePoll,
     base_url::{BaseUrl, BaseUrlFault, Host},
     complaint::{Complaint, Complaints},
     deployments::{Deployment, Layout},
@@ -18,6 +19,7 @@ pub use self::{
     models::{Model, ModelDeployment},
     names::Found,
     pools::{Handover, Pool},
+    preferences::Preferences,
     price::Price,
     providers::{Protocol, Provider},
     server::Server,
@@ -28,6 +30,7 @@ pub use self::{
 use self::{names::Names, reader::Reading, roster::Roster};
 use crate::common::secret::Secret;
 
+mod balance;
 mod base_url;
 mod catalogue;
 mod complaint;
@@ -39,6 +42,7 @@ mod log;
 mod models;
 mod names;
 mod pools;
+mod preferences;
 mod price;
 mod providers;
 mod reader;
@@ -63,6 +67,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// The numbers of breakers, cooldowns, retries and affinity.
     pub routing: routing::Settings,
+    /// How many yuan make a dollar, for comparing upstream balances alone.
+    pub cny_per_usd: f64,
     /// How the log is written.
     pub log: Log,
     /// What is allowed but deserves a second look.
@@ -153,6 +159,7 @@ pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complain
         models,
         pools: Vec::new(),
         routing: routing::Settings::default(),
+        cny_per_usd: balance::default_cny_per_usd(),
         log: Log::default(),
         warnings: Vec::new(),
         source: Source::Environment(source),
@@ -191,6 +198,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let server = server::read(document.section("server"));
     let log = log::read(document.section("log"));
     let settings = routing_settings::read(document.section("routing"));
+    let cny_per_usd = balance::read_cny_per_usd(document.section("currency"));
     let providers = providers::read_all(&document);
     providers::complain_of_own_address(&document, &providers, server.listen);
     let written: BTreeSet<String> = document.names("providers").into_iter().map(|(name, _)| name).collect();
@@ -211,6 +219,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         models,
         pools,
         routing: settings,
+        cny_per_usd,
         log,
         warnings: Vec::new(),
         source: Source::Text(String::new()),

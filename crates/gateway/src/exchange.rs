@@ -5,6 +5,7 @@
 
 mod answer;
 mod attempt;
+mod balances;
 mod call;
 mod caller;
 mod decision;
@@ -25,6 +26,7 @@ use tokio::time::sleep_until;
 
 pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
+    balances::{Balances, LastPoll, Polled, PolledKey},
     call::Inbound,
     decision::{explain_stop, write_preview},
     gateway::{Gateway, Worker},
@@ -142,13 +144,13 @@ async fn pursue(
             Ok(Attempted::Whole(whole)) => {
                 draft.learn_whole(&whole, deployment);
                 draft.attempt_ends(gateway, deployment, "answered");
-                flight.commit(draft.elapsed_in_attempt());
-                let (total, output_tokens) = (draft.elapsed_in_attempt(), whole.output_tokens());
-                flight.land(plan, &Outcome::Success { total, output_tokens });
+                flight.commit(None);
+                let (total, tokens) = (draft.elapsed_in_attempt(), whole.tokens());
+                flight.land(plan, &Outcome::Success { total, tokens });
                 return Ending::Whole(whole.into_answer(inbound.id, deployment, attempt.number));
             }
             Ok(Attempted::Opened(mut incoming)) => {
-                flight.commit(draft.elapsed_in_attempt());
+                flight.commit(Some(draft.elapsed_in_attempt()));
                 draft.content_begins();
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
@@ -156,10 +158,10 @@ async fn pursue(
                 let relayed = relay::relay(&mut incoming, caller, deployment).await;
                 draft.learn_stream(&incoming, deployment);
                 draft.attempt_ends(gateway, deployment, relayed.name());
-                let (total, output_tokens) = (draft.elapsed_in_attempt(), incoming.output_tokens());
+                let (total, tokens) = (draft.elapsed_in_attempt(), incoming.tokens());
                 return match relayed {
                     Relayed::Whole(tail) => {
-                        flight.land(plan, &Outcome::Success { total, output_tokens });
+                        flight.land(plan, &Outcome::Success { total, tokens });
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
                         Ending::Streamed(tail)

@@ -8,6 +8,7 @@
 
 mod answer;
 mod asked;
+mod balance;
 mod catalogue;
 mod connection;
 mod control;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
+pub use balance::Purse;
 pub use catalogue::{PROVIDER_ERRORS, ProviderError};
 pub use control::{Control, Target};
 pub use counts::{Counts, KeyCount, LastRequest, RecentRequest};

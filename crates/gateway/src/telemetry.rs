@@ -8,6 +8,7 @@ mod text;
 pub use self::{
     log::{LevelSwitch, LogFault, LogGuard, Redactor, init, subscriber},
     metrics::{
-        AttemptEnded, DeploymentView, ExchangeEnded, InFlight, Kind, METRICS, Metric, Metrics, RenderInputs, Tokens,
+        AttemptEnded, BalanceView, DeploymentView, ExchangeEnded, InFlight, Kind, METRICS, Metric, Metrics,
+        RenderInputs, Tokens,
     },
 };

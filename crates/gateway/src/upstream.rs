@@ -6,6 +6,7 @@
 
 mod body;
 mod connect;
+mod fetch;
 mod head;
 mod idle;
 mod stream;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 pub use self::{
     body::{Body, ReadFault},
     connect::Endpoint,
+    fetch::FetchFault,
     head::{Head, RequestHead},
 };
 use self::{idle::Idle, stream::Stream, tls::Tls};

@@ -4,6 +4,7 @@
 //! depends on the time takes it as an argument. It does not know where a request should go (routing) nor
 //! what it costs (ledger). It never fails on a field it does not know, and never drops one.
 
+pub mod balance;
 mod civil;
 pub mod estimate;
 pub mod failure;

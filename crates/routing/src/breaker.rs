@@ -264,6 +264,8 @@ pub(crate) fn doubled(length: Duration, times: u32) -> Duration {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     buckets: [Bucket; BUCKETS as usize],
+    /// The epoch of the newest failure; 0 = none yet.
+    spotted: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -288,7 +290,13 @@ impl Window {
             bucket.good = bucket.good.saturating_add(1);
         } else {
             bucket.bad = bucket.bad.saturating_add(1);
+            self.spotted = epoch;
         }
+    }
+
+    /// Whether it holds no failure. Asked of every candidate of every request, so it does not count.
+    pub(crate) fn is_spotless(&self, now: Instant, length: Duration) -> bool {
+        self.spotted == 0 || self.spotted + u64::from(BUCKETS) <= epoch(now, length)
     }
 
     /// Successes and failures.
@@ -338,6 +346,7 @@ mod tests {
                 let (good, bad): (Vec<&(u64, bool)>, Vec<_>) = fresh.partition(|(_, is_good)| *is_good);
                 let counted = window.totals(at(clock), length);
                 prop_assert_eq!((counted.0 as usize, counted.1 as usize), (good.len(), bad.len()));
+                prop_assert_eq!(window.is_spotless(at(clock), length), bad.is_empty());
             }
         }
 

@@ -46,8 +46,12 @@ pub struct Deployment {
     pub endpoint_name: Arc<str>,
     /// Its share among the deployments of its model; finite and at least 0.
     pub weight: f64,
-    /// Requests in flight at most, even when it never complains; at least 1.
+    /// Requests in flight with its key at most, even when it never complains; at least 1.
     pub concurrency_max: u32,
+    /// Where it computes, in the operator's words; `None` = not said.
+    pub region: Option<Arc<str>>,
+    /// Whether it stops working, and billing, when its answer is no longer read.
+    pub stops_on_cancel: bool,
 }
 
 /// A name that callers may ask for, and who can serve it.
@@ -57,8 +61,8 @@ pub struct Model {
     pub name: Arc<str>,
     /// Who serves it; in order of preference for [`Strategy::Priority`].
     pub deployments: Vec<DeploymentId>,
-    /// How a deployment is chosen.
-    pub strategy: Strategy,
+    /// How a deployment is chosen; `None` = as the pool chooses where that measures, else [`Strategy::Weighted`].
+    pub strategy: Option<Strategy>,
     /// Input and output tokens together; `None` = unknown, so nothing is too long.
     pub context_window: Option<u64>,
     /// What it can do.
@@ -67,6 +71,8 @@ pub struct Model {
     pub attempts: u32,
     /// How long such an exchange may take.
     pub deadline: Duration,
+    /// How long such an exchange waits for something to reopen; `None` = [`crate::CooldownSettings::wait_max`].
+    pub wait: Option<Duration>,
 }
 
 /// A named set of models.
@@ -84,6 +90,48 @@ pub struct Pool {
     pub attempts: u32,
     /// How long such an exchange may take.
     pub deadline: Duration,
+    /// How long such an exchange waits for something to reopen; `None` = [`crate::CooldownSettings::wait_max`].
+    pub wait: Option<Duration>,
+    /// Whether a second attempt may start beside a slow first one.
+    pub hedge: bool,
+    /// Whether weights bend with measured speed, for [`Strategy::Weighted`].
+    pub adapt: bool,
+    /// What [`Strategy::Balanced`] weighs.
+    pub importance: Importance,
+    /// What no candidate may exceed.
+    pub limits: Limits,
+    /// Below this many spendable nano-USD the cheapest candidate is chosen, whatever the strategy; `None` = never.
+    pub cheaper_below: Option<f64>,
+}
+
+/// How much each quality counts for [`Strategy::Balanced`]; each finite and at least 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Importance {
+    /// Of the expected cost.
+    pub cost: f64,
+    /// Of the expected time to the last token.
+    pub latency: f64,
+    /// Of the share of attempts that fail.
+    pub reliability: f64,
+}
+
+impl Default for Importance {
+    fn default() -> Self {
+        Self { cost: 1.0, latency: 1.0, reliability: 1.0 }
+    }
+}
+
+/// Hard limits on the candidates of a pool. What is not known does not exceed a limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// Price of input, nano-USD a token, at the demand's hour.
+    pub input_price: Option<f64>,
+    /// Price of output, nano-USD a token, at the demand's hour.
+    pub output_price: Option<f64>,
+    /// Measured time to first content.
+    pub first_content: Option<Duration>,
+    /// The regions that may serve; empty = all. A deployment without a region is in none.
+    pub regions: Vec<Arc<str>>,
 }
 
 /// One model of a pool.
@@ -91,7 +139,7 @@ pub struct Pool {
 pub struct Member {
     /// The model.
     pub model: ModelId,
-    /// Its share; finite and at least 0. A member of weight 0 is never chosen.
+    /// Its share; finite and at least 0. A member of weight 0 is not chosen but when a schedule gives it a weight.
     pub weight: f64,
 }
 
@@ -117,6 +165,8 @@ pub struct Catalog {
     pub(crate) slots: Vec<Slots>,
     /// Counts the catalogs of the adopting router; rotations belong to the newest alone.
     pub(crate) generation: u64,
+    /// Hashes of the names of models, then pools: what is learnt of a target outlives its id.
+    pub(crate) name_hashes: Vec<u64>,
 }
 
 /// Where a router keeps what it knows about one deployment.
@@ -134,7 +184,7 @@ impl Catalog {
     ///
     /// The first [`CatalogFault`] found.
     pub fn new(deployments: Vec<Deployment>, models: Vec<Model>, pools: Vec<Pool>) -> Result<Self, CatalogFault> {
-        let catalog = Self { deployments, models, pools, slots: Vec::new(), generation: 0 };
+        let catalog = Self { deployments, models, pools, slots: Vec::new(), generation: 0, name_hashes: Vec::new() };
         catalog.check_names()?;
         catalog.check_deployments()?;
         catalog.check_models()?;
@@ -168,7 +218,7 @@ impl Catalog {
     /// How the first layer of this target chooses.
     pub fn strategy(&self, target: Target) -> Strategy {
         match target {
-            Target::Model(id) => self.model(id).strategy,
+            Target::Model(id) => self.model(id).strategy.unwrap_or_default(),
             Target::Pool(id) => self.pool(id).strategy,
         }
     }
@@ -178,6 +228,29 @@ impl Catalog {
         match target {
             Target::Model(id) => self.model(id).attempts,
             Target::Pool(id) => self.pool(id).attempts,
+        }
+    }
+
+    /// How long an exchange that asks for this target waits for something to reopen, where that was said.
+    pub(crate) fn wait(&self, target: Target) -> Option<Duration> {
+        match target {
+            Target::Model(id) => self.model(id).wait,
+            Target::Pool(id) => self.pool(id).wait,
+        }
+    }
+
+    /// The pool that a target is, if it is one.
+    pub(crate) fn as_pool(&self, target: Target) -> Option<&Pool> {
+        match target {
+            Target::Model(_) => None,
+            Target::Pool(id) => Some(self.pool(id)),
+        }
+    }
+
+    pub(crate) fn name_hash(&self, target: Target) -> u64 {
+        match target {
+            Target::Model(id) => self.name_hashes[id.0 as usize],
+            Target::Pool(id) => self.name_hashes[self.models.len() + id.0 as usize],
         }
     }
 
@@ -248,6 +321,10 @@ impl Catalog {
             }
             check_sum(pool.members.iter().map(|member| member.weight).sum(), &pool.name)?;
             check_attempts(pool.attempts, &pool.name)?;
+            let Importance { cost, latency, reliability } = pool.importance;
+            if ![cost, latency, reliability].into_iter().all(is_weight) || cost + latency + reliability <= 0.0 {
+                return Err(CatalogFault::BadImportance { name: name() });
+            }
             for target in &pool.fallback {
                 let is_known = match *target {
                     Target::Model(id) => (id.0 as usize) < self.models.len(),
@@ -308,6 +385,11 @@ fn check_sum(weight: f64, name: &Arc<str>) -> Result<(), CatalogFault> {
     if weight.is_finite() && weight > 0.0 { Ok(()) } else { Err(CatalogFault::NoWeight { name: name.clone() }) }
 }
 
+/// FNV-1a of a target's name.
+pub(crate) fn name_hash(name: &str) -> u64 {
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}
+
 fn check_attempts(attempts: u32, name: &Arc<str>) -> Result<(), CatalogFault> {
     if attempts > 0 { Ok(()) } else { Err(CatalogFault::NoAttempts { name: name.clone() }) }
 }
@@ -361,6 +443,11 @@ pub enum CatalogFault {
         /// The deployment.
         name: Arc<str>,
     },
+    /// What it weighs is negative, not a number, or nothing at all.
+    BadImportance {
+        /// The pool.
+        name: Arc<str>,
+    },
     /// Its fallbacks lead back to where they began.
     FallbackCycle {
         /// A pool on the cycle, or leading to it.
@@ -389,6 +476,9 @@ impl fmt::Display for CatalogFault {
             Self::NoAttempts { name } => write!(f, "`{name}` allows no attempts"),
             Self::NoConcurrency { name } => {
                 write!(f, "deployment `{name}` allows no request in flight")
+            }
+            Self::BadImportance { name } => {
+                write!(f, "`{name}` must weigh cost, latency or reliability with a number above 0, and none below 0")
             }
             Self::FallbackCycle { name } => write!(f, "the fallbacks of `{name}` lead in a circle"),
         }

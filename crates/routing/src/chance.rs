@@ -12,6 +12,11 @@ impl Chance {
         Self(seed)
     }
 
+    /// From which the same throws follow: `Chance::new(chance.state())`.
+    pub(crate) fn state(&self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mix(self.0)

@@ -1,11 +1,15 @@
 //! Limits the requests in flight at a deployment that has said "too many": additive increase, multiplicative decrease.
+//!
+//! A deployment is one model with one key, which is what vendors limit. Its key as a whole has the configured maximum.
 
 use crate::instant::Instant;
 use crate::settings::ConcurrencySettings;
 
 /// Requests in flight, and how many there may be.
 ///
-/// Until the first rate limit only the configured maximum holds: a limit learnt from nothing would refuse the first burst.
+/// Until the first rate limit nothing holds but the configured maximum: a limit learnt from nothing would refuse the first
+/// burst. In the first seconds after a breaker closed the limit begins low and doubles, so that those who waited do not
+/// all come at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limiter {
     pub(crate) in_flight: u32,
@@ -13,15 +17,26 @@ pub(crate) struct Limiter {
     /// Successes since the limit last changed.
     round: u32,
     lowered: Option<Instant>,
+    recovered: Option<Instant>,
 }
 
 impl Limiter {
-    pub(crate) fn limit(&self, max: u32) -> u32 {
-        self.limit.map_or(max, |limit| limit.min(max))
+    pub(crate) fn limit(&self, max: u32, now: Instant, settings: &ConcurrencySettings) -> u32 {
+        self.own_limit(now, settings).map_or(max, |limit| limit.min(max))
     }
 
-    pub(crate) fn is_full(&self, max: u32) -> bool {
-        self.in_flight >= self.limit(max)
+    pub(crate) fn is_full(&self, now: Instant, settings: &ConcurrencySettings) -> bool {
+        self.own_limit(now, settings).is_some_and(|limit| self.in_flight >= limit)
+    }
+
+    fn own_limit(&self, now: Instant, settings: &ConcurrencySettings) -> Option<u32> {
+        let Some(recovered) = self.recovered else { return self.limit };
+        let doubled = now.saturating_duration_since(recovered).as_secs();
+        let rising = u32::try_from(doubled).ok().and_then(|times| settings.start.checked_mul(1u32.checked_shl(times)?));
+        match (self.limit, rising) {
+            (Some(limit), Some(rising)) => Some(limit.min(rising)),
+            (limit, rising) => limit.or(rising),
+        }
     }
 
     /// One more for each full round of successes.
@@ -52,9 +67,14 @@ impl Limiter {
         self.round = 0;
         self.lowered = Some(now);
     }
+
+    /// Its breaker closed: for some seconds the limit begins at `start` and doubles with each.
+    pub(crate) fn recover(&mut self, now: Instant) {
+        self.recovered = Some(now);
+    }
 }
 
-/// Exchanges that wait for a place, as the instants at which they look again.
+/// Exchanges that wait, as the instants at which they look again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     looks: Vec<Instant>,
@@ -69,5 +89,61 @@ impl Queue {
         }
         self.looks.push(look);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_rate_limit_halves_once_a_burst_and_a_round_adds_one() {
+        let settings = ConcurrencySettings::default();
+        let limit = |limiter: &Limiter, max| limiter.limit(max, at(9), &settings);
+        let mut limiter = Limiter { in_flight: 40, ..Limiter::default() };
+        assert_eq!(limit(&limiter, 256), 256);
+        limiter.throttle(at(1), at(2), &settings);
+        limiter.throttle(at(2), at(3), &settings);
+        assert_eq!(limit(&limiter, 256), 20, "one that began before the limit was lowered tells nothing new");
+        for _ in 0..20 {
+            limiter.succeed();
+        }
+        assert_eq!(limit(&limiter, 256), 21);
+        limiter.throttle(at(4), at(5), &settings);
+        assert_eq!(limit(&limiter, 256), 10);
+        assert_eq!(limit(&limiter, 5), 5);
+    }
+
+    #[test]
+    fn after_a_recovery_the_limit_doubles_each_second_up_to_the_one_there_was() {
+        let settings = ConcurrencySettings::default();
+        let check = |limiter: &Limiter, second, expected| {
+            assert_eq!(limiter.limit(100_000, at(second), &settings), expected, "at {second} s");
+        };
+        let mut limiter = Limiter { in_flight: 40, ..Limiter::default() };
+        limiter.recover(at(10));
+        for (second, expected) in [(10, 8), (11, 16), (13, 64), (20, 8_192), (60, 100_000), (600, 100_000)] {
+            check(&limiter, second, expected);
+        }
+        assert!(limiter.is_full(at(12), &settings) && !limiter.is_full(at(13), &settings));
+        limiter.throttle(at(20), at(20), &settings);
+        limiter.recover(at(30));
+        for (second, expected) in [(30, 8), (31, 16), (32, 20), (90, 20)] {
+            check(&limiter, second, expected);
+        }
+    }
+
+    #[test]
+    fn a_queue_has_places_again_once_those_who_waited_look() {
+        let mut queue = Queue::default();
+        assert!(queue.enter(at(5), at(1), 2) && queue.enter(at(6), at(1), 2));
+        assert!(!queue.enter(at(7), at(4), 2));
+        assert!(queue.enter(at(7), at(5), 2));
     }
 }

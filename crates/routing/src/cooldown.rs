@@ -20,7 +20,8 @@ impl Cooldown {
         (now < self.until).then_some(self.until)
     }
 
-    /// Begins or lengthens it: by `told`, else by `default` doubled for each earlier strike up to `max`.
+    /// Begins or lengthens it: by `told`, else by `default` doubled for each earlier strike up to `max`. What was told is
+    /// believed once; after it has proved too short, it is no less than one strike fewer would have made it.
     ///
     /// An attempt that had `started` before the last strike tells nothing new, so a burst of refusals doubles once.
     pub(crate) fn strike(
@@ -35,7 +36,11 @@ impl Cooldown {
             self.strikes = self.strikes.saturating_add(1);
             self.struck = Some(now);
         }
-        let length = told.unwrap_or_else(|| doubled(default, self.strikes - 1).min(max));
+        let length = match told {
+            None => doubled(default, self.strikes - 1).min(max),
+            Some(told) if self.strikes < 2 => told,
+            Some(told) => told.max(doubled(default, self.strikes - 2).min(max)),
+        };
         self.until = self.until.max(now + length);
     }
 
@@ -61,6 +66,10 @@ pub(crate) struct KeyState {
     why: Option<DeadReason>,
     /// The one attempt that may find out whether it works again, and when that attempt is given up.
     test: Option<(u64, Instant)>,
+    /// Requests in flight with it, at all its deployments.
+    pub(crate) in_flight: u32,
+    /// What may still be spent of the balance behind it, in nano-USD; `None` = not known.
+    spendable: Option<f64>,
 }
 
 /// Whether a key may be used.
@@ -84,13 +93,29 @@ impl KeyState {
         }
     }
 
+    pub(crate) fn learn_balance(&mut self, spendable: Option<f64>) {
+        let is_topped_up =
+            matches!((self.spendable, spendable), (Some(before), Some(now)) if now > before && now > 0.0);
+        if is_topped_up && self.why == Some(DeadReason::KeyEmpty) {
+            self.works_again();
+        }
+        self.spendable = spendable;
+    }
+
+    /// Whether nothing is left of the balance behind it.
+    pub(crate) fn is_short(&self) -> bool {
+        self.spendable.is_some_and(|spendable| spendable <= 0.0)
+    }
+
     pub(crate) fn begin(&mut self, attempt: u64, expires: Instant) {
+        self.in_flight += 1;
         if self.why.is_some() {
             self.test = Some((attempt, expires));
         }
     }
 
     pub(crate) fn release(&mut self, attempt: u64) {
+        self.in_flight = self.in_flight.saturating_sub(1);
         if self.test.is_some_and(|(test, _)| test == attempt) {
             self.test = None;
         }
@@ -99,8 +124,14 @@ impl KeyState {
     pub(crate) fn succeed(&mut self, now: Instant) {
         // An answer that was on its way when the account ran dry does not fill it.
         if self.cooldown.ends(now).is_none() {
-            *self = Self::default();
+            self.works_again();
         }
+    }
+
+    fn works_again(&mut self) {
+        self.cooldown = Cooldown::default();
+        self.why = None;
+        self.test = None;
     }
 
     pub(crate) fn set_aside(
@@ -117,5 +148,42 @@ impl KeyState {
 
     pub(crate) fn dead(&self, now: Instant) -> Option<(Instant, DeadReason)> {
         Some((self.cooldown.ends(now)?, self.why?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_top_up_ends_what_an_empty_account_began_and_nothing_else() {
+        let check = |why, before, now, is_free| {
+            let mut key = KeyState::default();
+            key.learn_balance(before);
+            key.set_aside(why, at(1), at(2), (HOUR, HOUR), None);
+            key.learn_balance(now);
+            assert_eq!(key.passage(at(3)) == KeyPassage::Free, is_free, "{why:?} {before:?} {now:?}");
+        };
+        check(DeadReason::KeyEmpty, Some(0.0), Some(5.0), true);
+        check(DeadReason::KeyEmpty, Some(5.0), Some(5.0), false);
+        check(DeadReason::KeyEmpty, Some(-2.0), Some(-1.0), false);
+        check(DeadReason::KeyEmpty, None, Some(5.0), false);
+        check(DeadReason::KeyRejected, Some(0.0), Some(5.0), false);
+    }
+
+    #[test]
+    fn what_was_told_is_believed_once_and_then_only_if_it_is_long_enough() {
+        let default = Duration::from_secs(5);
+        let mut cooldown = Cooldown::default();
+        for (now, expected) in [(10, None), (11, Some(16)), (16, Some(26)), (26, Some(46))] {
+            cooldown.strike(at(now), at(now), default, Duration::from_secs(60), Some(Duration::ZERO));
+            assert_eq!(cooldown.ends(at(now)), expected.map(at), "struck at {now} s");
+        }
     }
 }

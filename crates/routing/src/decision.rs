@@ -1,11 +1,12 @@
 //! The record of why an exchange went where it went.
 
 use crate::catalog::{DeploymentId, ModelId, Target};
+use crate::chance::Chance;
 use crate::eligibility::Exclusion;
 use crate::instant::Instant;
 use crate::outcome::Ending;
 use crate::plan::{AttemptKind, MovedOn, Stop};
-use crate::strategy::Strategy;
+use crate::strategy::{Offer, Strategy, Turn};
 
 /// Why an exchange went where it went.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,10 +19,55 @@ pub struct Decision {
     pub affinity: AffinityUse,
     /// Every deployment considered, stage by stage in the order of the fallback chain. Later stages appear when reached.
     pub candidates: Vec<Candidate>,
+    /// Every choice among several, in order: from these inputs it can be made again, see [`Draw::replay`].
+    pub draws: Vec<Draw>,
     /// Every attempt, in order.
     pub attempts: Vec<AttemptRecord>,
     /// Why it ended, if it ended without an answer.
     pub stop: Option<Stop>,
+}
+
+/// One choice among several, with all that it was made from. Choices among more than 64 are not kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draw {
+    /// Its circumstances.
+    pub turn: Turn,
+    /// The state of the router's dice before it.
+    pub dice: u64,
+    /// What it was made among, and what was known of each. Scores are those that the strategy gave.
+    pub options: Vec<DrawOption>,
+    /// Index among the options.
+    pub chosen: Option<usize>,
+}
+
+/// One of those among which a choice was made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DrawOption {
+    /// Which.
+    pub what: DrawnOption,
+    /// What was known of it.
+    pub offer: Offer,
+}
+
+/// What a choice is made among.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrawnOption {
+    /// Members of a pool.
+    Model(ModelId),
+    /// Deployments of a stage or a model.
+    Deployment(DeploymentId),
+}
+
+impl Draw {
+    /// Makes the choice again from what was kept of it: which option, and the score of each.
+    ///
+    /// Agrees to the bit with [`Draw::chosen`] and the scores kept, on any machine, as long as the rules are those of
+    /// this version.
+    pub fn replay(&self) -> (Option<usize>, Vec<f64>) {
+        let mut offers: Vec<Offer> = self.options.iter().map(|option| Offer { score: 0.0, ..option.offer }).collect();
+        let chosen = self.turn.choose(&mut offers, &mut Chance::new(self.dice));
+        (chosen, offers.iter().map(|offer| offer.score).collect())
+    }
 }
 
 /// A deployment that could have been chosen.
@@ -41,8 +87,10 @@ pub struct Candidate {
     pub(crate) member: u32,
     /// Configured weight of the member in its pool.
     pub(crate) member_weight: f64,
-    /// Slow start and health, when last looked at.
-    pub(crate) vigour: f64,
+    /// How far it was back after its breaker closed, when last looked at.
+    pub(crate) ramp: f64,
+    /// How much of its weight ill health left it, when last looked at.
+    pub(crate) health: f64,
     /// Whether it would be a probe.
     pub(crate) is_probe_due: bool,
 }
@@ -79,6 +127,8 @@ pub enum AffinityUse {
     Unbound,
     /// The first attempt went where the conversation was.
     Followed(DeploymentId),
+    /// The bound deployment could have been used, and another was clearly better.
+    Left(DeploymentId),
     /// The bound deployment could not be used.
     Unusable(DeploymentId, Exclusion),
     /// The bound deployment is not among those that the target leads to.
@@ -92,6 +142,8 @@ pub struct Preview {
     pub target: Target,
     /// How its first layer chooses.
     pub strategy: Strategy,
+    /// Tokens of output that such a request is expected to bring.
+    pub output_tokens: f64,
     /// Where the conversation is bound, if that would be followed.
     pub bound: Option<DeploymentId>,
     /// Stage by stage; within a stage those that could serve first, by share or priority.
@@ -109,6 +161,14 @@ pub struct PreviewCandidate {
     pub stage: u8,
     /// Its share of first attempts within its stage, 0..=1.
     pub share: f64,
+    /// Expected cost of an answer, nano-USD; `None` = price not known.
+    pub cost: Option<f64>,
+    /// Expected seconds to the last token; `None` = never measured.
+    pub seconds: Option<f64>,
+    /// Expected seconds to the first content; `None` = never measured.
+    pub first_content: Option<f64>,
+    /// The share of its attempts that failed lately, 0..1.
+    pub failures: f64,
     /// Why it would not be chosen now.
     pub exclusion: Option<Exclusion>,
 }

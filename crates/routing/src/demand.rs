@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::Target;
+use crate::hour::Hour;
 use crate::instant::Instant;
 
 /// One request as routing sees it.
@@ -20,6 +21,12 @@ pub struct Demand {
     pub allowed: Option<Arc<[Target]>>,
     /// The conversation this request continues or begins.
     pub conversation: Option<Conversation>,
+    /// Who asks, as a keyed hash: how long answers are is learnt for each.
+    pub payer: u64,
+    /// What the payer can still spend, in nano-USD; `None` = no limit.
+    pub spendable: Option<f64>,
+    /// The prices and the duty at the instant the exchange was admitted.
+    pub hour: Arc<Hour>,
     /// When the exchange ends, whatever happens.
     pub deadline: Instant,
     /// Whether anything may be sent after a first attempt failed.

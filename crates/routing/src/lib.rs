@@ -15,10 +15,14 @@ mod catalog;
 mod chance;
 mod concurrency;
 mod cooldown;
+mod cost;
 mod decision;
 mod demand;
 mod eligibility;
+mod hedge;
+mod hour;
 mod instant;
+mod latency;
 mod outcome;
 mod plan;
 mod retry;
@@ -28,14 +32,21 @@ mod strategy;
 
 pub use breaker::BreakerState;
 pub use catalog::{
-    Catalog, CatalogFault, Deployment, DeploymentId, EndpointId, KeyId, Member, Model, ModelId, Pool, PoolId, Target,
+    Catalog, CatalogFault, Deployment, DeploymentId, EndpointId, Importance, KeyId, Limits, Member, Model, ModelId,
+    Pool, PoolId, Target,
 };
-pub use decision::{AffinityUse, AttemptRecord, Candidate, Decision, Preview, PreviewCandidate};
+pub use decision::{
+    AffinityUse, AttemptRecord, Candidate, Decision, Draw, DrawOption, DrawnOption, Preview, PreviewCandidate,
+};
 pub use demand::{Capabilities, Conversation, Demand};
 pub use eligibility::{DeadReason, Exclusion};
+pub use hour::{Hour, Rate, TokenRates};
 pub use instant::Instant;
-pub use outcome::{Ending, Fault, FaultKind, Outcome};
+pub use outcome::{Ending, Fault, FaultKind, Outcome, Tokens};
 pub use plan::{Attempt, AttemptKind, MovedOn, Plan, Step, Stop, StopReason};
 pub use router::{DeploymentHealth, Router};
-pub use settings::{AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, RetrySettings, Settings};
-pub use strategy::Strategy;
+pub use settings::{
+    AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, HedgeSettings, MeasureSettings,
+    RetrySettings, Settings,
+};
+pub use strategy::{Offer, Rules, Strategy, Turn};

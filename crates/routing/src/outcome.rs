@@ -9,8 +9,8 @@ pub enum Outcome {
     Success {
         /// From dispatch to the end.
         total: Duration,
-        /// As the upstream counted them.
-        output_tokens: u64,
+        /// As the upstream counted them, or all 0.
+        tokens: Tokens,
     },
     /// It failed before any content reached the caller.
     Failure(Fault),
@@ -18,6 +18,17 @@ pub enum Outcome {
     Abandoned,
     /// It failed after content had reached the caller.
     MidStream,
+}
+
+/// What an answer took, in tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Input, cached or not.
+    pub input: u64,
+    /// Input that was read from the upstream's prompt cache; part of `input`.
+    pub cached: u64,
+    /// Output, reasoning included.
+    pub output: u64,
 }
 
 /// A failure before content.

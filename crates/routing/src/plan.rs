@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, DeploymentId, ModelId, Target};
+use crate::cost;
 use crate::decision::{AffinityUse, AttemptRecord, Decision};
 use crate::demand::Demand;
 use crate::instant::Instant;
 use crate::outcome::{Ending, Fault, FaultKind, Outcome};
-use crate::router::Router;
+use crate::router::measure::bucket;
+use crate::router::{Flight, Router};
 
 pub(crate) mod draw;
+mod hedge;
 mod last_resort;
 mod learn;
 
@@ -50,6 +53,8 @@ pub enum AttemptKind {
     Retry,
     /// Another deployment.
     Fallback,
+    /// Another deployment, beside one that has shown nothing yet.
+    Hedge,
 }
 
 /// Why no further attempt is made.
@@ -82,6 +87,8 @@ pub enum StopReason {
     NoneEligible,
     /// Every candidate has as many requests in flight as it can take.
     Busy,
+    /// The payer cannot spend what any candidate might cost.
+    Unaffordable,
 }
 
 /// What was decided after a failed attempt.
@@ -110,8 +117,12 @@ pub struct Plan {
     /// Where the candidates of each opened stage begin.
     begins: Vec<usize>,
     intent: Intent,
-    /// The attempt whose outcome is not known.
-    awaited: Option<u64>,
+    /// The attempts whose outcome is not known: one, or two where one is a hedge.
+    awaited: [Option<u64>; 2],
+    /// Where the conversation is, for a strategy that weighs its cache.
+    bound: Option<DeploymentId>,
+    /// How many of the attempts were before a wait: what failed then may be asked again.
+    forgiven: usize,
     retries: u32,
     uncertain_replays: u32,
     /// The largest window that refused the input; `Some(u64::MAX)` if it is not known.
@@ -135,7 +146,7 @@ enum Intent {
 impl Plan {
     pub(crate) fn new(catalog: Arc<Catalog>, demand: Demand) -> Self {
         let target = demand.target;
-        let strategy = catalog.strategy(target);
+        let strategy = draw::strategy_of(&catalog, &demand, target);
         Self {
             catalog,
             demand,
@@ -144,13 +155,16 @@ impl Plan {
                 strategy,
                 affinity: AffinityUse::NoConversation,
                 candidates: Vec::new(),
+                draws: Vec::new(),
                 attempts: Vec::new(),
                 stop: None,
             },
             stages: vec![target],
             begins: Vec::new(),
             intent: Intent::Draw,
-            awaited: None,
+            awaited: [None; 2],
+            bound: None,
+            forgiven: 0,
             retries: 0,
             uncertain_replays: 0,
             refused_window: None,
@@ -170,8 +184,9 @@ impl Plan {
         if let Some(stop) = self.decision.stop {
             return Step::Stop(stop);
         }
-        if self.awaited.take().is_some() {
-            self.learn(router, &Fault::new(FaultKind::Reset), now);
+        let awaited = std::mem::take(&mut self.awaited);
+        if let Some(given_up) = awaited.into_iter().flatten().last().and_then(|id| self.position(id)) {
+            self.learn(router, given_up, &Fault::new(FaultKind::Reset), now);
         }
         if let Intent::Stop(reason) = self.intent {
             return self.stop(router, reason, now);
@@ -189,8 +204,7 @@ impl Plan {
             self.intent = Intent::Draw;
         }
         if let Some(deployment) = self.draw(router, now) {
-            let kind = if self.is_first() { AttemptKind::First } else { AttemptKind::Fallback };
-            return self.dispatch(router, deployment, kind, now);
+            return self.dispatch(router, deployment, self.kind_of(deployment), now);
         }
         if let Intent::DrawOrSame { deployment, at } = self.intent {
             if now < at {
@@ -207,15 +221,14 @@ impl Plan {
     /// Tells the router how an attempt ended, and learns from it what to do next.
     pub fn report(&mut self, router: &mut Router, attempt: &Attempt, outcome: &Outcome, now: Instant) {
         let was_committed = router.settle(attempt.id, outcome, now).unwrap_or(false);
-        if self.awaited != Some(attempt.id) {
-            return;
-        }
-        self.awaited = None;
-        if let Some(record) = self.decision.attempts.last_mut() {
-            record.ending = Some(Ending::from(outcome));
-        }
+        let Some(place) = self.awaited.iter().position(|&awaited| awaited == Some(attempt.id)) else { return };
+        self.awaited[place] = None;
+        let Some(position) = self.position(attempt.id) else { return };
+        self.decision.attempts[position].ending = Some(Ending::from(outcome));
         match outcome {
-            Outcome::Failure(fault) if !was_committed => self.learn(router, fault, now),
+            // The other of two may still answer.
+            Outcome::Failure(_) | Outcome::Abandoned if !was_committed && self.is_awaited() => {}
+            Outcome::Failure(fault) if !was_committed => self.learn(router, position, fault, now),
             Outcome::Failure(_) | Outcome::Success { .. } | Outcome::Abandoned | Outcome::MidStream => {
                 self.intent = Intent::Stop(StopReason::AttemptsSpent);
             }
@@ -232,6 +245,30 @@ impl Plan {
         self.decision
     }
 
+    fn is_awaited(&self) -> bool {
+        self.awaited.iter().any(Option::is_some)
+    }
+
+    /// Where the record of an attempt is.
+    fn position(&self, attempt: u64) -> Option<usize> {
+        self.decision.attempts.iter().position(|record| record.id == attempt)
+    }
+
+    /// The attempts that stand in the way of asking the same again.
+    fn counted_attempts(&self) -> &[AttemptRecord] {
+        &self.decision.attempts[self.forgiven..]
+    }
+
+    fn kind_of(&self, deployment: DeploymentId) -> AttemptKind {
+        if self.is_first() {
+            AttemptKind::First
+        } else if self.decision.attempts.iter().any(|attempt| attempt.deployment == deployment) {
+            AttemptKind::Retry
+        } else {
+            AttemptKind::Fallback
+        }
+    }
+
     fn is_first(&self) -> bool {
         self.decision.attempts.is_empty()
     }
@@ -246,29 +283,67 @@ impl Plan {
     }
 
     fn dispatch(&mut self, router: &mut Router, deployment: DeploymentId, kind: AttemptKind, now: Instant) -> Step {
+        Step::Attempt(self.send(router, deployment, kind, now))
+    }
+
+    fn send(&mut self, router: &mut Router, deployment: DeploymentId, kind: AttemptKind, now: Instant) -> Attempt {
         let slots = self.catalog.slots(deployment);
         router.pass_time(slots, now);
         // A last resort passes though the judgement is no; it is a probe too.
         let is_probe = router.judge(&self.catalog, deployment, now).unwrap_or(true);
         let is_alone = is_probe && self.is_alone(router, deployment, now);
-        let budget = &mut router.endpoints.at_mut(slots.endpoint).budget;
-        match kind {
-            AttemptKind::First => budget.first_attempt(now, &router.settings.retry),
-            AttemptKind::Retry | AttemptKind::Fallback => {
-                budget.charge(now, &router.settings.retry);
-            }
-        }
-        self.retries += u32::from(kind == AttemptKind::Retry);
-        let conversation = self.demand.conversation.map(|conversation| conversation.id);
-        let id = router.depart(slots, conversation, self.demand.deadline, is_alone, now);
+        self.charge(router, deployment, kind, now);
+        let id = router.depart(self.flight(router, deployment, now), is_alone);
         let model = self.catalog.deployment(deployment).model;
         let record =
             AttemptRecord { id, deployment, model, kind, is_probe, started: now, ending: None, moved_on: None };
         self.decision.attempts.push(record);
-        self.awaited = Some(id);
+        let place = usize::from(kind == AttemptKind::Hedge);
+        self.awaited[place] = Some(id);
         self.intent = Intent::Draw;
         let number = u32::try_from(self.decision.attempts.len()).expect("attempts are counted in a u32");
-        Step::Attempt(Attempt { id, deployment, model, number, kind, is_probe })
+        Attempt { id, deployment, model, number, kind, is_probe }
+    }
+
+    fn charge(&mut self, router: &mut Router, deployment: DeploymentId, kind: AttemptKind, now: Instant) {
+        self.retries += u32::from(kind == AttemptKind::Retry);
+        let cost = match kind {
+            AttemptKind::First => router.weight_in_budget(&self.catalog, deployment, &self.demand),
+            AttemptKind::Hedge => return,
+            AttemptKind::Retry | AttemptKind::Fallback => self.cost_of_retry(deployment),
+        };
+        let settings = &router.settings.retry;
+        let budget = &mut router.endpoints.at_mut(self.catalog.slots(deployment).endpoint).budget;
+        if kind == AttemptKind::First {
+            budget.first_attempt(cost, now, settings);
+            router.hedges.first_attempt(cost, now);
+        } else {
+            budget.charge(cost, now, settings);
+        }
+    }
+
+    /// What another attempt is taken to waste: its input, and that twice where the failed one may have been billed too.
+    fn cost_of_retry(&self, deployment: DeploymentId) -> f64 {
+        let input = cost::of_input(self.demand.hour.rate(deployment), self.demand.input_tokens);
+        if self.last_fault.is_some_and(FaultKind::is_uncertain) { 2.0 * input } else { input }
+    }
+
+    fn flight(&self, router: &Router, deployment: DeploymentId, now: Instant) -> Flight {
+        let slots = self.catalog.slots(deployment);
+        let conversation = self.demand.conversation.map(|conversation| conversation.id);
+        let bound = conversation.and_then(|id| router.bindings.find(id, now, &router.settings.affinity));
+        Flight {
+            slots,
+            conversation,
+            started: now,
+            expires: self.demand.deadline.max(now) + router.settings.breaker.report_grace,
+            is_committed: false,
+            bucket: bucket(&self.demand),
+            target: self.catalog.name_hash(self.demand.target),
+            payer: self.demand.payer,
+            is_warm: bound == Some(slots.deployment),
+            first_content: None,
+        }
     }
 
     fn stop(&mut self, router: &mut Router, reason: StopReason, now: Instant) -> Step {

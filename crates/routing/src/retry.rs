@@ -1,12 +1,13 @@
-//! Keeps retries from adding to what an endpoint suffers.
+//! Keeps retries from adding to what an endpoint suffers, and to what they cost.
 //!
-//! A retry where the exchange has been before must find gRPC's counter above half and a token in the bucket. A fallback is
-//! charged to the endpoint that receives it and never refused: to that endpoint it is a first attempt.
+//! A retry where the exchange has been before must find gRPC's counter above half, and its cost in the bucket or a place
+//! in the reserve. A fallback is charged to the endpoint that receives it and never refused: to that endpoint it is a
+//! first attempt.
 
 use crate::instant::Instant;
 use crate::settings::RetrySettings;
 
-/// What an endpoint can still take in retries.
+/// What an endpoint can still take in retries. Costs are in nano-USD.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RetryBudget {
     /// How far the counter of gRPC proposal A6 is below its maximum.
@@ -18,8 +19,8 @@ pub(crate) struct RetryBudget {
 }
 
 impl RetryBudget {
-    pub(crate) fn first_attempt(&mut self, now: Instant, settings: &RetrySettings) {
-        self.earned = self.earned(now, settings) + settings.share;
+    pub(crate) fn first_attempt(&mut self, cost: f64, now: Instant, settings: &RetrySettings) {
+        self.earned = self.earned(now, settings) + settings.share * cost;
         self.earned_at = now;
     }
 
@@ -31,15 +32,15 @@ impl RetryBudget {
         self.missing = (self.missing + 1.0).min(settings.counter_max);
     }
 
-    pub(crate) fn allows(&self, now: Instant, settings: &RetrySettings) -> bool {
+    pub(crate) fn allows(&self, cost: f64, now: Instant, settings: &RetrySettings) -> bool {
         let is_well = self.missing < settings.counter_max / 2.0;
-        is_well && (self.earned(now, settings) >= 1.0 || self.reserve_used(now, settings) < settings.reserve)
+        is_well && (self.earned(now, settings) >= cost || self.reserve_used(now, settings) < settings.reserve)
     }
 
-    pub(crate) fn charge(&mut self, now: Instant, settings: &RetrySettings) {
+    pub(crate) fn charge(&mut self, cost: f64, now: Instant, settings: &RetrySettings) {
         let earned = self.earned(now, settings);
-        if earned >= 1.0 {
-            self.earned = earned - 1.0;
+        if earned >= cost {
+            self.earned = earned - cost;
             self.earned_at = now;
             return;
         }
@@ -59,5 +60,57 @@ impl RetryBudget {
     fn reserve_used(&self, now: Instant, settings: &RetrySettings) -> u32 {
         let is_over = now.saturating_duration_since(self.reserve_from) >= settings.reserve_every;
         if is_over { 0 } else { self.reserve_used }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn first_attempts_earn_a_tenth_of_their_cost_and_it_fades() {
+        let settings = RetrySettings { reserve: 0, ..RetrySettings::default() };
+        let mut budget = RetryBudget::default();
+        assert!(!budget.allows(1.0, at(100), &settings));
+        for _ in 0..10 {
+            budget.first_attempt(1_000.0, at(100), &settings);
+        }
+        assert!(budget.allows(1_000.0 - 1e-6, at(100), &settings) && !budget.allows(1_001.0, at(100), &settings));
+        budget.charge(600.0, at(100), &settings);
+        assert!(budget.allows(399.0, at(100), &settings) && !budget.allows(401.0, at(100), &settings));
+        let faded = 400.0 / std::f64::consts::E;
+        assert!(budget.allows(faded - 1.0, at(160), &settings) && !budget.allows(faded + 1.0, at(160), &settings));
+    }
+
+    #[test]
+    fn an_idle_endpoint_may_retry_three_times_in_ten_seconds() {
+        let settings = RetrySettings::default();
+        let mut budget = RetryBudget::default();
+        for _ in 0..3 {
+            assert!(budget.allows(9.0, at(100), &settings));
+            budget.charge(9.0, at(100), &settings);
+        }
+        assert!(!budget.allows(9.0, at(109), &settings));
+        assert!(budget.allows(9.0, at(110), &settings));
+    }
+
+    #[test]
+    fn five_failures_end_retries_and_ten_successes_bring_one_back() {
+        let settings = RetrySettings::default();
+        let mut budget = RetryBudget::default();
+        for _ in 0..4 {
+            budget.fail(&settings);
+        }
+        assert!(budget.allows(1.0, at(100), &settings));
+        budget.fail(&settings);
+        assert!(!budget.allows(1.0, at(100), &settings));
+        budget.succeed(&settings);
+        assert!(budget.allows(1.0, at(100), &settings));
     }
 }

@@ -6,22 +6,26 @@ use std::time::Duration;
 
 use crate::affinity::Bindings;
 use crate::breaker::BreakerState;
-use crate::catalog::{Catalog, Deployment, DeploymentId, Slots, Target};
+use crate::catalog::{Catalog, Deployment, DeploymentId, KeyId, Slots, Target, name_hash};
 use crate::chance::Chance;
 use crate::concurrency::Queue;
 use crate::cooldown::KeyState;
+use crate::cost::AnswerLengths;
 use crate::demand::Demand;
 use crate::eligibility::{self, DeadReason, Exclusion};
+use crate::hedge::HedgeBudget;
 use crate::instant::Instant;
 use crate::outcome::Outcome;
 use crate::plan::{Attempt, Plan};
-use crate::router::flights::{Flight, Flights};
+pub(crate) use crate::router::flights::Flight;
+use crate::router::flights::Flights;
 use crate::router::state::{DeploymentState, EndpointState, Named};
 use crate::settings::Settings;
-use crate::strategy::Rotation;
+use crate::strategy::{Offer, Rotation};
 
 mod effects;
 mod flights;
+pub(crate) mod measure;
 mod preview;
 pub(crate) mod state;
 
@@ -34,13 +38,18 @@ pub struct Router {
     pub(crate) keys: Named<KeyState>,
     pub(crate) endpoints: Named<EndpointState>,
     pub(crate) bindings: Bindings,
+    pub(crate) lengths: AnswerLengths,
+    pub(crate) hedges: HedgeBudget,
+    /// Exchanges that wait for a place.
     pub(crate) queue: Queue,
+    /// Exchanges that wait for something to reopen.
+    pub(crate) waiting: Queue,
     flights: Flights,
     /// Of the newest catalog.
     generation: u64,
     rotations: Rotations,
-    /// Weights of one draw; kept so that drawing does not allocate.
-    pub(crate) scratch: Vec<f64>,
+    /// What one choice is made from; kept so that choosing does not allocate.
+    pub(crate) scratch: Vec<Offer>,
 }
 
 #[derive(Debug, Default)]
@@ -92,7 +101,10 @@ impl Router {
             keys: Named::default(),
             endpoints: Named::default(),
             bindings: Bindings::default(),
+            lengths: AnswerLengths::default(),
+            hedges: HedgeBudget::default(),
             queue: Queue::default(),
+            waiting: Queue::default(),
             flights: Flights::default(),
             generation: 0,
             rotations: Rotations::default(),
@@ -108,6 +120,9 @@ impl Router {
         self.generation += 1;
         catalog.generation = self.generation;
         catalog.slots = catalog.deployments.iter().map(|deployment| self.slots_for(deployment)).collect();
+        let models = catalog.models.iter().map(|model| &model.name);
+        catalog.name_hashes =
+            models.chain(catalog.pools.iter().map(|pool| &pool.name)).map(|name| name_hash(name)).collect();
         self.rotations = self.rotations.carry_over(&catalog);
         Arc::new(catalog)
     }
@@ -129,21 +144,36 @@ impl Router {
     /// Content reached the caller: the deployment is available, whatever comes after.
     ///
     /// Success is counted here and not at the end, which may be minutes away. Calling it again changes nothing. From here on
-    /// the attempt stays in flight until it is reported, also past its deadline.
-    pub fn commit(&mut self, attempt: &Attempt, first_content: Duration, now: Instant) {
+    /// the attempt stays in flight until it is reported, also past its deadline. `first_content` = how long it took, from
+    /// dispatch; `None` = the answer came in one piece, so nobody knows when it began.
+    pub fn commit(&mut self, attempt: &Attempt, first_content: Option<Duration>, now: Instant) {
         let Some(flight) = self.flights.find_mut(attempt.id) else { return };
         if flight.is_committed {
             return;
         }
         flight.is_committed = true;
+        flight.first_content = first_content;
         let flight = *flight;
-        self.deployments.at_mut(flight.slots.deployment).record_first_content(first_content);
+        if let Some(took) = first_content {
+            let latency = &mut self.deployments.at_mut(flight.slots.deployment).latency;
+            latency.record_first_content(flight.bucket, took, now, &self.settings.measure);
+        }
         self.available(attempt.id, &flight, now);
     }
 
     /// An attempt ended. Only the first report of an attempt counts.
     pub fn report(&mut self, attempt: &Attempt, outcome: &Outcome, now: Instant) {
         self.settle(attempt.id, outcome, now);
+    }
+
+    /// What may still be spent of the balance behind a key of `catalog`, in nano-USD; `None` = not known. At 0 and below its
+    /// deployments are left out. More than was known before is a top-up, and ends what an empty account began.
+    pub fn learn_balance(&mut self, catalog: &Catalog, key: KeyId, spendable: Option<f64>) {
+        for (slots, deployment) in catalog.slots.iter().zip(&catalog.deployments) {
+            if deployment.key == key {
+                self.keys.at_mut(slots.key).learn_balance(spendable);
+            }
+        }
     }
 
     /// How every deployment of a catalog is doing.
@@ -157,6 +187,7 @@ impl Router {
         self.pass_time(slots, now);
         let deployment = catalog.deployment(id);
         let state = self.deployments.at(slots.deployment);
+        let (ramp, health) = state.condition(now, &self.settings.breaker);
         let endpoint = self.endpoints.at(slots.endpoint);
         let window = self.settings.breaker.window;
         let missing = state.missing.ends(now).map(|until| (until, DeadReason::Missing));
@@ -170,11 +201,11 @@ impl Router {
             cooldown_until: state.cooldown.ends(now),
             dead_until: dead.into_iter().flatten().max_by_key(|&(until, _)| until),
             in_flight: state.limiter.in_flight,
-            concurrency_limit: state.limiter.limit(deployment.concurrency_max),
-            effective_weight: deployment.weight * state.vigour(now, &self.settings.breaker),
+            concurrency_limit: state.limiter.limit(deployment.concurrency_max, now, &self.settings.concurrency),
+            effective_weight: deployment.weight * ramp * health,
             success_ratio: state.breaker.window.ratio(now, window),
             mid_stream_ratio: state.mid_stream.ratio(now, window),
-            first_content: state.first_content.map(Duration::from_secs_f64),
+            first_content: state.latency.latest_first_content().map(Duration::from_secs_f64),
         }
     }
 
@@ -190,7 +221,9 @@ impl Router {
         let slots = catalog.slots(id);
         let deployment = self.deployments.at(slots.deployment);
         let (key, endpoint) = (self.keys.at(slots.key), self.endpoints.at(slots.endpoint));
-        eligibility::of_state(deployment, key, endpoint, catalog.deployment(id).concurrency_max, now)
+        let is_full = key.in_flight >= catalog.deployment(id).concurrency_max
+            || deployment.limiter.is_full(now, &self.settings.concurrency);
+        eligibility::of_state(deployment, key, endpoint, is_full, now)
     }
 
     /// The rotation of a target, unless the catalog has been replaced.
@@ -205,16 +238,9 @@ impl Router {
     }
 
     /// Counts an attempt as in flight, and as the probe where one is due. `is_alone` = its request had nothing else.
-    pub(crate) fn depart(
-        &mut self,
-        slots: Slots,
-        conversation: Option<u64>,
-        deadline: Instant,
-        is_alone: bool,
-        now: Instant,
-    ) -> u64 {
-        let expires = deadline.max(now) + self.settings.breaker.report_grace;
-        let id = self.flights.add(Flight { slots, conversation, started: now, expires, is_committed: false });
+    pub(crate) fn depart(&mut self, flight: Flight, is_alone: bool) -> u64 {
+        let (slots, expires) = (flight.slots, flight.expires);
+        let id = self.flights.add(flight);
         let deployment = self.deployments.at_mut(slots.deployment);
         deployment.limiter.in_flight += 1;
         deployment.breaker.begin(id, expires, is_alone);
@@ -243,7 +269,7 @@ impl Rotations {
         let names: Vec<_> = models.chain(pools).collect();
         let mut rotations = names.iter().map(|(name, members)| {
             let credit = |member: &Arc<str>| owed.get(&(name.clone(), member.clone())).copied().unwrap_or(0.0);
-            Rotation { credit: members.iter().map(credit).collect(), next: 0 }
+            Rotation { credit: members.iter().map(credit).collect(), next: 0, explore: 0.0 }
         });
         let models = rotations.by_ref().take(catalog.models.len()).collect();
         let pools = rotations.collect();

@@ -15,6 +15,10 @@ pub struct Settings {
     pub concurrency: ConcurrencySettings,
     /// Conversations that stay where they are.
     pub affinity: AffinitySettings,
+    /// What is learnt of speed, cost and length, and how choices use it.
+    pub measure: MeasureSettings,
+    /// Second attempts beside slow first ones.
+    pub hedge: HedgeSettings,
 }
 
 /// When a breaker opens, how long it stays open, and how its deployment returns.
@@ -94,7 +98,8 @@ pub struct CooldownSettings {
     pub quota_window: Duration,
     /// The longest a missing deployment is left alone: 10 min. The first time as long as `rate_limited`; doubles.
     pub missing: Duration,
-    /// The longest an exchange waits for something to reopen when nothing else is left: 2 s.
+    /// The longest an exchange waits for something to reopen when nothing else is left, unless its pool or model says
+    /// otherwise: 2 s.
     pub wait_max: Duration,
 }
 
@@ -132,7 +137,7 @@ pub struct RetrySettings {
     pub counter_max: f64,
     /// What a success gives back to the counter: 0.1.
     pub counter_ratio: f64,
-    /// Retries earned by each first attempt: 0.1 (the SRE book's 10 %).
+    /// What each first attempt earns for retries, as a share of its own expected cost: 0.1 (the SRE book's 10 %).
     pub share: f64,
     /// How long what was earned lasts: 60 s.
     pub earned_for: Duration,
@@ -173,6 +178,8 @@ pub struct ConcurrencySettings {
     pub queue_wait: Duration,
     /// How often a waiting exchange looks again: 0.1 s.
     pub queue_poll: Duration,
+    /// Exchanges that may wait for something to reopen: 1,000.
+    pub waiting_max: usize,
 }
 
 impl Default for ConcurrencySettings {
@@ -183,6 +190,7 @@ impl Default for ConcurrencySettings {
             queue_max: 50,
             queue_wait: Duration::from_secs(5),
             queue_poll: Duration::from_millis(100),
+            waiting_max: 1_000,
         }
     }
 }
@@ -199,5 +207,73 @@ pub struct AffinitySettings {
 impl Default for AffinitySettings {
     fn default() -> Self {
         Self { bindings_max: 100_000, idle: Duration::from_secs(3600) }
+    }
+}
+
+/// What is learnt of speed, cost and length, and how the strategies that measure use it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasureSettings {
+    /// Samples that an average remembers at most: 10.
+    pub samples: f64,
+    /// How long a sample keeps a third (1/e) of its say without newer ones: 60 s.
+    pub fade: Duration,
+    /// How much slower than the fastest still counts as fast: 0.2. Among these, two are drawn and the better one taken.
+    pub near: f64,
+    /// What one failure adds to a predicted time: 5 s (linkerd2-proxy's least penalty), so that fast refusals do not attract.
+    pub failure: Duration,
+    /// A candidate nobody has heard of for this long is tried again: 30 s.
+    pub explore_every: Duration,
+    /// The share of first attempts that may go to such candidates, 0..1: 0.01.
+    pub explore_share: f64,
+    /// The least and the most that `adapt` makes of a weight: 0.25 and 4.
+    pub adapt: (f64, f64),
+    /// Tokens of output expected while nothing is known: 211, the mean of 19,366 conversations (Azure LLM trace 2023).
+    pub output_prior: f64,
+    /// The share of input expected to be cached where a conversation was before, while not measured, 0..=1: 0.5.
+    pub warm_prior: f64,
+    /// How much cheaper or better another must be before a conversation leaves where it is: 0.1.
+    pub stay: f64,
+    /// Askers whose answer lengths are remembered at most: 20,000.
+    pub lengths_max: usize,
+}
+
+impl Default for MeasureSettings {
+    fn default() -> Self {
+        Self {
+            samples: 10.0,
+            fade: Duration::from_secs(60),
+            near: 0.2,
+            failure: Duration::from_secs(5),
+            explore_every: Duration::from_secs(30),
+            explore_share: 0.01,
+            adapt: (0.25, 4.0),
+            output_prior: 211.0,
+            warm_prior: 0.5,
+            stay: 0.1,
+            lengths_max: 20_000,
+        }
+    }
+}
+
+/// When a second attempt may start beside a slow first one. It stays off unless a pool asks for it.
+///
+/// The limits are those of Finagle's backup requests and of gRPC proposal A6, made stricter because a lost race is billed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HedgeSettings {
+    /// The earliest: 2 s.
+    pub after_min: Duration,
+    /// The percentile of the time to first content that must have passed, 0..1: 0.95.
+    pub percentile: f64,
+    /// Samples that the percentile needs: 50, at most 64.
+    pub samples_min: usize,
+    /// The most input tokens of a request that is hedged: 8,192.
+    pub input_max: u64,
+    /// The share of requests that may be hedged, and of spend that may go to hedges, 0..1: 0.02, over an hour.
+    pub share: f64,
+}
+
+impl Default for HedgeSettings {
+    fn default() -> Self {
+        Self { after_min: Duration::from_secs(2), percentile: 0.95, samples_min: 50, input_max: 8_192, share: 0.02 }
     }
 }

@@ -6,12 +6,15 @@ use axum::{Json, extract::State};
 use roundelay_routing::{BreakerState, DeploymentHealth, Instant};
 use serde_json::{Value, json};
 
-use super::desk::{Answer, Desk};
+use super::{
+    balances,
+    desk::{Answer, Desk},
+};
 use crate::exchange::Snapshot;
 
 pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
     let (snapshot, health, now) = look(&desk);
-    Ok(Json(health.iter().map(|health| describe(&snapshot, health, now)).collect()))
+    Ok(Json(health.iter().map(|health| describe(&desk, &snapshot, health, now)).collect()))
 }
 
 /// The health of this moment, and the configuration it speaks of.
@@ -24,8 +27,9 @@ pub(super) fn look(desk: &Desk) -> (Arc<Snapshot>, Vec<DeploymentHealth>, Instan
 }
 
 /// Whether a request could go there now.
-pub(super) fn is_usable(health: &DeploymentHealth) -> bool {
-    health.open_until.is_none() && health.cooldown_until.is_none() && health.dead_until.is_none()
+pub(super) fn is_usable(desk: &Desk, snapshot: &Snapshot, health: &DeploymentHealth) -> bool {
+    let is_well = health.open_until.is_none() && health.cooldown_until.is_none() && health.dead_until.is_none();
+    is_well && balances::has_enough(desk, snapshot, &snapshot.catalog.deployment(health.deployment).key_name)
 }
 
 /// Until when it is left alone, whatever for.
@@ -35,14 +39,15 @@ pub(super) fn left_alone_for(health: &DeploymentHealth, now: Instant) -> Duratio
     until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
 }
 
-fn describe(snapshot: &Snapshot, health: &DeploymentHealth, now: Instant) -> Value {
+fn describe(desk: &Desk, snapshot: &Snapshot, health: &DeploymentHealth, now: Instant) -> Value {
     let deployment = snapshot.deployment(health.deployment);
+    let key = &snapshot.catalog.deployment(health.deployment).key_name;
     let wait_ms = |until: Instant| milliseconds(until.saturating_duration_since(now));
     json!({
         "name": &*health.name,
         "provider": &*deployment.provider,
         "model": &*deployment.model,
-        "usable": is_usable(health),
+        "usable": is_usable(desk, snapshot, health),
         "breaker": breaker_name(health.breaker),
         "endpoint_breaker": breaker_name(health.endpoint_breaker),
         "open_for_ms": health.open_until.map(wait_ms),
@@ -53,6 +58,7 @@ fn describe(snapshot: &Snapshot, health: &DeploymentHealth, now: Instant) -> Val
         "effective_weight": health.effective_weight,
         "success_ratio": health.success_ratio,
         "mid_stream_ratio": health.mid_stream_ratio,
+        "balance_usd": balances::usd_of(desk, snapshot, key),
         "first_content_ms": health.first_content.map(milliseconds),
     })
 }

@@ -9,7 +9,7 @@ use axum::{
 use http::header::CONTENT_TYPE;
 use roundelay_routing::{BreakerState, DeploymentHealth, Instant};
 
-use super::{desk::Desk, health, readiness};
+use super::{balances, desk::Desk, health, readiness};
 use crate::{
     exchange::Snapshot,
     telemetry::{DeploymentView, Metrics, RenderInputs},
@@ -27,6 +27,7 @@ fn inputs(desk: &Desk, ready: bool) -> RenderInputs {
     let (config_reloads_ok, config_reloads_failed) = desk.reload.reloads();
     RenderInputs {
         deployments: health.iter().map(|health| view(&snapshot, health, now)).collect(),
+        balances: balances::views(desk, &snapshot),
         records_queued: desk.gateway.recorder.queued(),
         records_dropped: faults.dropped,
         journal_faults: faults.journal + faults.store + faults.refused,

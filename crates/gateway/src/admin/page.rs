@@ -27,6 +27,8 @@ const PAGE: &str = r#"<!doctype html>
 <tr><td>GET, POST /admin/keys<td>list and make API keys
 <tr><td>POST /admin/keys/{id}/revoke<td>revoke one
 <tr><td>GET, POST /admin/accounts<td>list and make accounts
+<tr><td>GET /admin/balances<td>what is left at providers
+<tr><td>POST /admin/balances/poll<td>ask them now
 <tr><td>GET /admin/usage?last=<td>exchanges and tokens, added up
 <tr><td>POST /admin/route<td>where a request would go
 <tr><td>POST /admin/reload<td>read the configuration again

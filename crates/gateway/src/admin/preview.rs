@@ -59,6 +59,9 @@ fn demand(target: Target, input_tokens: u64, now: Instant) -> Demand {
         output_tokens: 0,
         allowed: None,
         conversation: None,
+        payer: 0,
+        spendable: None,
+        hour: Arc::default(),
         deadline: now + PLANNED,
         retries_allowed: true,
     }

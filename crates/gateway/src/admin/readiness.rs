@@ -25,9 +25,9 @@ pub(super) async fn get(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Valu
 /// That no deployment can be used now, if that is so. It is no reason against requests: the next ones find out whether a
 /// deployment is back, and a gateway that gets none would never know.
 fn no_deployment(desk: &Desk) -> Option<String> {
-    let (_, deployments, _) = health::look(desk);
+    let (snapshot, deployments, _) = health::look(desk);
     let count = deployments.len();
-    let is_any_usable = deployments.iter().any(health::is_usable);
+    let is_any_usable = deployments.iter().any(|health| health::is_usable(desk, &snapshot, health));
     (!is_any_usable).then(|| format!("none of {count} deployments can be used now; `/admin/deployments` says why"))
 }
 

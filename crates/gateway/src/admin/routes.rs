@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
-    Fault, accounts,
+    Fault, accounts, balances,
     desk::{Answer, Desk, blocking},
     exchanges, gate, health, host, keys, metrics, page, preview, readiness, token, usage,
 };
@@ -49,6 +49,8 @@ fn table() -> Router<Arc<Desk>> {
         .route("/admin/keys/{id}", axum::routing::delete(keys::post_revoke))
         .route("/admin/keys/{id}/revoke", post(keys::post_revoke))
         .route("/admin/accounts", get(accounts::get).post(accounts::post))
+        .route("/admin/balances", get(balances::get))
+        .route("/admin/balances/poll", post(balances::post_poll))
         .route("/admin/usage", get(usage::get))
         .route("/admin/route", post(preview::post))
         .route("/admin/reload", post(reload))

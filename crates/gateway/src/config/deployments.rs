@@ -74,6 +74,7 @@ impl Config {
                 capabilities: model.capabilities,
                 attempts: model.attempts,
                 deadline: model.deadline,
+                wait: model.wait,
             });
         }
         let pools = self.pools.iter().map(routed_pool).collect();
@@ -92,6 +93,8 @@ impl Config {
             endpoint_name: provider.endpoint_identity().into(),
             weight: place.weight / provider.api_keys.len().max(1) as f64,
             concurrency_max: provider.concurrency_max,
+            region: provider.region.clone(),
+            stops_on_cancel: provider.stops_on_cancel,
         }
     }
 }
@@ -105,6 +108,12 @@ fn routed_pool(pool: &Pool) -> routing::Pool {
         fallback: pool.fallback.clone(),
         attempts: pool.attempts,
         deadline: pool.deadline,
+        wait: pool.preferences.wait,
+        hedge: pool.preferences.hedge,
+        adapt: pool.preferences.adapt,
+        importance: pool.preferences.importance,
+        limits: pool.preferences.limits.clone(),
+        cheaper_below: pool.preferences.cheaper_below,
     }
 }
 

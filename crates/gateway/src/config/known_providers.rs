@@ -11,6 +11,8 @@ pub(super) struct KnownProvider {
     pub(super) key_variables: &'static [&'static str],
     /// The variable that may move the endpoint.
     pub(super) base_url_variable: &'static str,
+    /// Whether it stops working, and billing, when its answer is no longer read.
+    pub(super) stops_on_cancel: bool,
 }
 
 /// The provider of that name.
@@ -24,24 +26,29 @@ const fn hosted(
     key_variables: &'static [&'static str],
     base_url_variable: &'static str,
 ) -> KnownProvider {
-    KnownProvider { name, base_url, key_variables, base_url_variable }
+    KnownProvider { name, base_url, key_variables, base_url_variable, stops_on_cancel: false }
+}
+
+/// OpenRouter's documentation of stream cancellation lists who stops and who works, and bills, to the end.
+const fn stopping(provider: KnownProvider) -> KnownProvider {
+    KnownProvider { stops_on_cancel: true, ..provider }
 }
 
 const fn local(name: &'static str, base_url: &'static str) -> KnownProvider {
-    KnownProvider { name, base_url, key_variables: &[], base_url_variable: "" }
+    KnownProvider { name, base_url, key_variables: &[], base_url_variable: "", stops_on_cancel: true }
 }
 
 /// In the order in which a start without a file takes them.
 pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
-    hosted("openai", "https://api.openai.com/v1", &["OPENAI_API_KEY"], "OPENAI_BASE_URL"),
-    hosted("anthropic", "https://api.anthropic.com/v1", &["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL"),
+    stopping(hosted("openai", "https://api.openai.com/v1", &["OPENAI_API_KEY"], "OPENAI_BASE_URL")),
+    stopping(hosted("anthropic", "https://api.anthropic.com/v1", &["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL")),
     hosted(
         "gemini",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         "GEMINI_BASE_URL",
     ),
-    hosted("deepseek", "https://api.deepseek.com/v1", &["DEEPSEEK_API_KEY"], "DEEPSEEK_BASE_URL"),
+    stopping(hosted("deepseek", "https://api.deepseek.com/v1", &["DEEPSEEK_API_KEY"], "DEEPSEEK_BASE_URL")),
     hosted("mistral", "https://api.mistral.ai/v1", &["MISTRAL_API_KEY"], "MISTRAL_BASE_URL"),
     hosted("groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], "GROQ_BASE_URL"),
     hosted("openrouter", "https://openrouter.ai/api/v1", &["OPENROUTER_API_KEY"], "OPENROUTER_BASE_URL"),
@@ -54,15 +61,20 @@ pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
     ),
     hosted("zhipu", "https://open.bigmodel.cn/api/paas/v4", &["ZHIPUAI_API_KEY", "ZHIPU_API_KEY"], "ZHIPU_BASE_URL"),
     hosted("zai", "https://api.z.ai/api/paas/v4", &["ZAI_API_KEY"], "ZAI_BASE_URL"),
-    hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"], "XAI_BASE_URL"),
+    stopping(hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"], "XAI_BASE_URL")),
     hosted("minimax", "https://api.minimax.io/v1", &["MINIMAX_API_KEY"], "MINIMAX_BASE_URL"),
     hosted("cerebras", "https://api.cerebras.ai/v1", &["CEREBRAS_API_KEY"], "CEREBRAS_BASE_URL"),
-    hosted("together", "https://api.together.xyz/v1", &["TOGETHER_API_KEY"], "TOGETHER_BASE_URL"),
-    hosted("fireworks", "https://api.fireworks.ai/inference/v1", &["FIREWORKS_API_KEY"], "FIREWORKS_BASE_URL"),
+    stopping(hosted("together", "https://api.together.xyz/v1", &["TOGETHER_API_KEY"], "TOGETHER_BASE_URL")),
+    stopping(hosted(
+        "fireworks",
+        "https://api.fireworks.ai/inference/v1",
+        &["FIREWORKS_API_KEY"],
+        "FIREWORKS_BASE_URL",
+    )),
     hosted("perplexity", "https://api.perplexity.ai", &["PERPLEXITY_API_KEY"], "PERPLEXITY_BASE_URL"),
     hosted("siliconflow", "https://api.siliconflow.cn/v1", &["SILICONFLOW_API_KEY"], "SILICONFLOW_BASE_URL"),
     hosted("nvidia", "https://integrate.api.nvidia.com/v1", &["NVIDIA_API_KEY"], "NVIDIA_BASE_URL"),
-    hosted("cohere", "https://api.cohere.ai/compatibility/v1", &["COHERE_API_KEY"], "COHERE_BASE_URL"),
+    stopping(hosted("cohere", "https://api.cohere.ai/compatibility/v1", &["COHERE_API_KEY"], "COHERE_BASE_URL")),
     local("ollama", "http://127.0.0.1:11434/v1"),
     local("vllm", "http://127.0.0.1:8000/v1"),
     local("llamacpp", "http://127.0.0.1:8080/v1"),

@@ -19,8 +19,8 @@ pub struct Model {
     pub name: Arc<str>,
     /// Where it is served. Each becomes one deployment a key of its provider.
     pub deployments: Vec<ModelDeployment>,
-    /// The order in which its deployments are offered.
-    pub strategy: routing::Strategy,
+    /// The order in which its deployments are offered; `None` = as the pool chooses where that measures, else by weight.
+    pub strategy: Option<routing::Strategy>,
     /// Input and output together, in tokens; `None` when not known.
     pub context_window: Option<u64>,
     /// Most tokens of output; `None` when not known.
@@ -33,6 +33,8 @@ pub struct Model {
     pub attempts: u32,
     /// Longest time to the first content of an exchange that asks for this model itself, over all attempts.
     pub deadline: Duration,
+    /// How long such an exchange waits for something to reopen; `None` = as `[routing.cooldown]` says.
+    pub wait: Option<Duration>,
 }
 
 /// One place where a model is served.
@@ -83,13 +85,14 @@ impl Model {
         let mut model = Self {
             name: name.into(),
             deployments: places.into_iter().map(deployment).collect(),
-            strategy: routing::Strategy::Weighted,
+            strategy: None,
             context_window: known.and_then(|known| known.context_window),
             max_output: known.and_then(|known| known.max_output),
             capabilities,
             price: None,
             attempts: ATTEMPTS,
             deadline: DEADLINE,
+            wait: None,
         };
         model.deadline = DEADLINE.max(model.patience());
         model
@@ -114,7 +117,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
     let mut model = Model {
         name: name.into(),
         deployments,
-        strategy: read_strategy(&section).unwrap_or(routing::Strategy::Weighted),
+        strategy: read_strategy(&section),
         context_window: section
             .count("context_window", 1..TOKENS_MAX)
             .or_else(|| known.and_then(|known| known.context_window)),
@@ -123,6 +126,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
         price: price::read(&section),
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: DEADLINE,
+        wait: section.duration("wait"),
     };
     model.deadline = section.duration("deadline").unwrap_or_else(|| DEADLINE.max(model.patience()));
     refuse_unsupported(&section, "tariffs");
@@ -135,25 +139,9 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
     (!model.deployments.is_empty()).then_some(model)
 }
 
-/// The strategies of this version; the others are known names that get a clear answer.
+/// The strategy that was written.
 pub(super) fn read_strategy(section: &Section<'_>) -> Option<routing::Strategy> {
-    let choices = [
-        ("weighted", Some(routing::Strategy::Weighted)),
-        ("round_robin", Some(routing::Strategy::RoundRobin)),
-        ("priority", Some(routing::Strategy::Priority)),
-        ("fastest", None),
-        ("cheapest", None),
-        ("balanced", None),
-    ];
-    let strategy = section.choice("strategy", &choices)?;
-    if strategy.is_none() {
-        section.complain(
-            "strategy",
-            "this strategy is not supported by this version",
-            Some("write `weighted`, `round_robin` or `priority`".to_owned()),
-        );
-    }
-    strategy
+    section.choice("strategy", &routing::Strategy::ALL.map(|strategy| (strategy.name(), strategy)))
 }
 
 /// Refuses a key that means something, which this version would have to ignore.

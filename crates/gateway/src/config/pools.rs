@@ -11,6 +11,7 @@ use roundelay_routing as routing;
 use super::{
     catalogue::known_model,
     models::{ATTEMPTS, DEADLINE, read_strategy, refuse_unsupported},
+    preferences::Preferences,
     reader::{At, Place, Reading, Section, Text},
     roster::Roster,
 };
@@ -34,6 +35,8 @@ pub struct Pool {
     pub continuation: bool,
     /// What is prepared for a model that takes over a conversation.
     pub handover: Handover,
+    /// How its strategy chooses, beyond its name.
+    pub preferences: Preferences,
 }
 
 /// What is prepared so that another model can carry on a conversation.
@@ -80,6 +83,7 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
         deadline: section.duration("deadline").unwrap_or_else(|| DEADLINE.max(patience)),
         continuation,
         handover: read_handover(&section),
+        preferences: Preferences::read(&section),
     };
     refuse_unsupported(&section, "schedule");
     section.finish();

@@ -7,6 +7,7 @@ use roundelay_protocol::failure::Flavour;
 
 pub(super) use self::read::{complain_of_own_address, is_key, read_all};
 use super::{
+    balance::BalancePoll,
     base_url::BaseUrl,
     known_providers::KnownProvider,
     timeouts::{Timeouts, TimeoutsWritten},
@@ -34,6 +35,12 @@ pub struct Provider {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Most requests in flight for each key.
     pub concurrency_max: u32,
+    /// How what is left behind its keys is asked for; `None` where it is not.
+    pub balance: Option<BalancePoll>,
+    /// Where it computes, in the operator's words.
+    pub region: Option<Arc<str>>,
+    /// Whether it stops working, and billing, when its answer is no longer read.
+    pub stops_on_cancel: bool,
     /// What was written of the timers, for models that put their own in their place.
     pub(super) timeouts_written: TimeoutsWritten,
 }
@@ -89,10 +96,13 @@ impl Provider {
             protocol: Protocol::OpenAi,
             flavour: Flavour::from_name(known.name).unwrap_or_default(),
             timeouts: default_timeouts(&base_url),
+            balance: BalancePoll::by_default(known.name, &base_url),
             base_url,
             api_keys: vec![api_key],
             headers: Vec::new(),
             concurrency_max: Self::CONCURRENCY_MAX,
+            region: None,
+            stops_on_cancel: known.stops_on_cancel,
             timeouts_written: TimeoutsWritten::default(),
         }
     }

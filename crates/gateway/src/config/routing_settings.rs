@@ -1,7 +1,8 @@
 //! `[routing]`: the numbers of breakers, cooldowns, retries, concurrency and affinity.
 
 use roundelay_routing::{
-    AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, RetrySettings, Settings,
+    AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, HedgeSettings, MeasureSettings,
+    RetrySettings, Settings,
 };
 
 use super::reader::Section;
@@ -13,6 +14,8 @@ pub(super) fn read(section: Section<'_>) -> Settings {
         retry: retry(section.section("retry")),
         concurrency: concurrency(section.section("concurrency")),
         affinity: affinity(section.section("affinity")),
+        measure: measure(section.section("measure")),
+        hedge: hedge(section.section("hedge")),
     };
     section.finish();
     settings
@@ -94,6 +97,7 @@ fn concurrency(section: Section<'_>) -> ConcurrencySettings {
         queue_max: section.count("queue_max", 0..100_001).map_or(default.queue_max, |count| count as usize),
         queue_wait: section.duration("queue_wait").unwrap_or(default.queue_wait),
         queue_poll: section.duration("queue_poll").unwrap_or(default.queue_poll),
+        waiting_max: section.count("waiting_max", 0..100_001).map_or(default.waiting_max, |count| count as usize),
     };
     section.finish();
     settings
@@ -104,6 +108,40 @@ fn affinity(section: Section<'_>) -> AffinitySettings {
     let settings = AffinitySettings {
         bindings_max: section.count("bindings_max", 0..10_000_001).map_or(default.bindings_max, |count| count as usize),
         idle: section.duration("idle").unwrap_or(default.idle),
+    };
+    section.finish();
+    settings
+}
+
+fn measure(section: Section<'_>) -> MeasureSettings {
+    let default = MeasureSettings::default();
+    let time = |key, otherwise| section.duration(key).unwrap_or(otherwise);
+    let number = |key, least, most, otherwise| section.number(key, least, most).unwrap_or(otherwise);
+    let settings = MeasureSettings {
+        samples: number("samples", 1.0, 1000.0, default.samples),
+        fade: time("fade", default.fade),
+        near: number("near", 0.0, 10.0, default.near),
+        failure: time("failure", default.failure),
+        explore_every: time("explore_every", default.explore_every),
+        explore_share: number("explore_share", 0.0, 0.5, default.explore_share),
+        adapt: (number("adapt_least", 0.01, 1.0, default.adapt.0), number("adapt_most", 1.0, 100.0, default.adapt.1)),
+        output_prior: number("output_prior", 0.0, 1e6, default.output_prior),
+        warm_prior: number("warm_prior", 0.0, 1.0, default.warm_prior),
+        stay: number("stay", 0.0, 10.0, default.stay),
+        lengths_max: section.count("lengths_max", 2..10_000_001).map_or(default.lengths_max, |count| count as usize),
+    };
+    section.finish();
+    settings
+}
+
+fn hedge(section: Section<'_>) -> HedgeSettings {
+    let default = HedgeSettings::default();
+    let settings = HedgeSettings {
+        after_min: section.duration("after_min").unwrap_or(default.after_min),
+        percentile: section.number("percentile", 0.5, 0.999).unwrap_or(default.percentile),
+        samples_min: section.count("samples_min", 1..65).map_or(default.samples_min, |count| count as usize),
+        input_max: section.count("input_max", 0..1_000_001).unwrap_or(default.input_max),
+        share: section.number("share", 0.0, 0.5).unwrap_or(default.share),
     };
     section.finish();
     settings

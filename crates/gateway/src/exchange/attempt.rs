@@ -8,6 +8,7 @@ use roundelay_protocol::{
     failure::{Headers, Seen},
     openai::answer::Answer as Scanned,
 };
+use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     draft::Draft,
     gateway::Worker,
     incoming::{Incoming, Progress, StreamFault},
-    outcome::Failed,
+    outcome::{self, Failed},
     snapshot::Deployment,
 };
 use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
@@ -48,8 +49,8 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    pub(super) fn output_tokens(&self) -> u64 {
-        self.scanned.usage.map_or(0, |usage| usage.completion())
+    pub(super) fn tokens(&self) -> Tokens {
+        outcome::tokens(self.scanned.usage, 0)
     }
 
     pub(super) fn into_answer(self, id: ExchangeId, deployment: &Deployment, attempts: u32) -> Answer {

@@ -106,6 +106,9 @@ impl Call {
             output_tokens: request.max_output_tokens.unwrap_or(0),
             allowed,
             conversation: conversation(gateway, inbound, &request),
+            payer: payer(gateway, inbound),
+            spendable: None,
+            hour: Arc::default(),
             deadline: gateway.clock.at(deadline),
             retries_allowed: true,
         };
@@ -153,6 +156,14 @@ fn capabilities(needs: &Needs, operation: Operation) -> Capabilities {
         completions: operation == Operation::Completions,
         ..Capabilities::NONE
     }
+}
+
+/// Who asks, so that how long answers are is learnt for each.
+fn payer(gateway: &Gateway, inbound: &Inbound) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    gateway.conversation_seed.hash(&mut hasher);
+    inbound.caller.key.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Which conversation a request belongs to: its tenant's, by name if it has one, else by its beginning.

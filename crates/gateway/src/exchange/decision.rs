@@ -123,6 +123,12 @@ impl ShownExclusion {
             Exclusion::Capability(need) => ("capability", Some(need), None),
             Exclusion::Window => ("window", None, None),
             Exclusion::NoWeight => ("no_weight", None, None),
+            Exclusion::OffDuty => ("off_duty", None, None),
+            Exclusion::Region => ("region", None, None),
+            Exclusion::Price => ("price", None, None),
+            Exclusion::Unaffordable => ("unaffordable", None, None),
+            Exclusion::TooSlow => ("too_slow", None, None),
+            Exclusion::UpstreamBalance => ("upstream_balance", None, None),
             Exclusion::Dead { why, until } => (why.name(), None, Some(until)),
             Exclusion::Cooling { until } => ("cooldown", None, Some(until)),
             Exclusion::BreakerOpen { until } => ("breaker_open", None, Some(until)),
@@ -164,6 +170,7 @@ enum ShownAffinity<'a> {
     Unbound,
     Elsewhere,
     Followed(&'a str),
+    Left(&'a str),
     #[serde(untagged)]
     Unusable {
         unusable: &'a str,
@@ -178,6 +185,7 @@ impl<'a> ShownAffinity<'a> {
             AffinityUse::FirstTurn => Self::FirstTurn,
             AffinityUse::Unbound => Self::Unbound,
             AffinityUse::Elsewhere => Self::Elsewhere,
+            AffinityUse::Left(id) => Self::Left(&snapshot.deployment(id).name),
             AffinityUse::Followed(id) => Self::Followed(&snapshot.deployment(id).name),
             AffinityUse::Unusable(id, why) => {
                 Self::Unusable { unusable: &snapshot.deployment(id).name, why: ShownExclusion::of(why, from) }
@@ -197,6 +205,7 @@ pub fn explain_stop(reason: &str) -> &'static str {
         "all_cooling" => "every candidate was cooling down or had an open breaker",
         "all_dead" => "every candidate had a refused key, an empty account, or no such model",
         "none_eligible" => "no candidate could serve this request at all",
+        "unaffordable" => "the account cannot pay what any candidate might cost",
         "busy" => "every candidate had as many requests in flight as it takes",
         _ => "",
     }
@@ -211,6 +220,7 @@ fn kind_name(kind: AttemptKind) -> &'static str {
         AttemptKind::First => "first",
         AttemptKind::Retry => "retry",
         AttemptKind::Fallback => "fallback",
+        AttemptKind::Hedge => "hedge",
     }
 }
 
@@ -254,5 +264,6 @@ fn stop_name(reason: StopReason) -> &'static str {
         StopReason::AllDead => "all_dead",
         StopReason::NoneEligible => "none_eligible",
         StopReason::Busy => "busy",
+        StopReason::Unaffordable => "unaffordable",
     }
 }

@@ -96,6 +96,7 @@ impl Draft {
                 AttemptKind::First => "first",
                 AttemptKind::Retry => "retry",
                 AttemptKind::Fallback => "fallback",
+                AttemptKind::Hedge => "hedge",
             }),
             outcome: Cow::Borrowed("abandoned"),
             status: None,

@@ -8,7 +8,7 @@ use roundelay_routing::{Attempt, Outcome, Plan, Router};
 
 use tokio::sync::watch;
 
-use super::snapshot::Snapshot;
+use super::{balances::Balances, snapshot::Snapshot};
 use crate::{
     auth::Keys,
     common::{clock::Clock, tasks::Tasks},
@@ -31,6 +31,8 @@ pub struct Gateway {
     pub recorder: Recorder,
     /// Names for exchanges.
     pub ids: ExchangeIds,
+    /// What is left at providers.
+    pub balances: Balances,
     /// What is counted.
     pub metrics: Metrics,
     /// Callers' connections.
@@ -62,6 +64,7 @@ impl Gateway {
             keys,
             recorder,
             ids,
+            balances: Balances::default(),
             metrics: Metrics::new(),
             connections: Tasks::default(),
             ending: watch::Sender::new(false),
@@ -108,8 +111,8 @@ impl<'a> Flight<'a> {
         Self { gateway, attempt, is_open: true }
     }
 
-    /// Says that content came after that time.
-    pub(super) fn commit(&self, first_content: Duration) {
+    /// Says that content came after that time; `None` = all of it at once.
+    pub(super) fn commit(&self, first_content: Option<Duration>) {
         self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
     }
 

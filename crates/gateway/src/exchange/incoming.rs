@@ -12,8 +12,10 @@ use roundelay_protocol::{
     sse,
     usage::Usage,
 };
+use roundelay_routing::Tokens;
 use tokio::time::timeout;
 
+use super::outcome;
 use crate::upstream::{self, ReadFault};
 
 /// The mark after which OpenAI's streams hold nothing.
@@ -128,6 +130,11 @@ impl Incoming {
     /// Tokens of output, as counted by the upstream or, where it did not, from the bytes of content.
     pub(super) fn output_tokens(&self) -> u64 {
         self.usage.map_or_else(|| self.content_bytes.div_ceil(BYTES_PER_TOKEN), |usage| usage.completion())
+    }
+
+    /// What the answer took, as routing learns from it.
+    pub(super) fn tokens(&self) -> Tokens {
+        outcome::tokens(self.usage, self.output_tokens())
     }
 
     /// Reads the answer's framing to its end, so that its connection can serve again.

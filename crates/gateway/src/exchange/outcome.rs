@@ -1,7 +1,16 @@
 //! What a failure of an attempt means to the router: the one bridge from the table of failures to routing.
 
 use roundelay_protocol::failure::{Class, Failure};
-use roundelay_routing::{Fault, FaultKind};
+use roundelay_protocol::usage::Usage;
+use roundelay_routing::{Fault, FaultKind, Tokens};
+
+/// What an answer took; `output` where the upstream did not count.
+pub(super) fn tokens(usage: Option<Usage>, output: u64) -> Tokens {
+    match usage {
+        Some(usage) => Tokens { input: usage.prompt(), cached: usage.cache_read, output: usage.completion() },
+        None => Tokens { output, ..Tokens::default() },
+    }
+}
 
 /// An attempt that brought nothing.
 #[derive(Debug)]

@@ -305,6 +305,7 @@ mod tests {
             target: Target::Model(ModelId(0)),
             strategy: Strategy::Weighted,
             affinity: AffinityUse::NoConversation,
+            draws: Vec::new(),
             candidates: Vec::new(),
             attempts: Vec::new(),
             stop: None,

@@ -1,6 +1,6 @@
 //! One configuration in force: what an exchange holds on to from its beginning to its end.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
 use roundelay_protocol::{
@@ -9,9 +9,10 @@ use roundelay_protocol::{
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
+use super::balances::PolledKey;
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, Config, Found, Timeouts},
+    config::{self, BaseUrl, Config, Found, Timeouts},
     upstream::{Endpoint, RequestHead},
 };
 
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub config: Config,
     /// The configuration as the router sees it.
     pub catalog: Arc<Catalog>,
+    /// The keys whose balance at the provider is asked for.
+    pub polled_keys: Vec<PolledKey>,
     deployments: Vec<Deployment>,
 }
 
@@ -30,6 +33,7 @@ pub struct Snapshot {
 pub struct Prepared {
     config: Config,
     catalog: Catalog,
+    polled_keys: Vec<PolledKey>,
     deployments: Vec<Deployment>,
 }
 
@@ -128,7 +132,8 @@ impl Snapshot {
             .zip(&layout.catalog.deployments)
             .map(|(deployment, routed)| ready(&config, deployment, &routed.name))
             .collect::<Result<_, _>>()?;
-        Ok(Prepared { config, catalog: layout.catalog, deployments })
+        let polled_keys = polled_keys(&config, &layout)?;
+        Ok(Prepared { config, catalog: layout.catalog, polled_keys, deployments })
     }
 
     /// What an id of this snapshot's catalog stands for.
@@ -161,8 +166,8 @@ impl Prepared {
 
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
-        let Self { config, catalog, deployments } = self;
-        Snapshot { config, catalog: router.adopt(catalog), deployments }
+        let Self { config, catalog, polled_keys, deployments } = self;
+        Snapshot { config, catalog: router.adopt(catalog), polled_keys, deployments }
     }
 }
 
@@ -173,23 +178,12 @@ fn index(index: usize) -> u32 {
 fn ready(config: &Config, deployment: &config::Deployment, name: &Arc<str>) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let endpoint = Endpoint::new(url.https, url.host.to_string().into(), url.port);
     let mut chat = RequestHead::post(&format!("{}{}", url.path_prefix, Operation::Chat.path()), &url.authority());
     let mut completions =
         RequestHead::post(&format!("{}{}", url.path_prefix, Operation::Completions.path()), &url.authority());
     for head in [&mut chat, &mut completions] {
         head.field("content-type", b"application/json");
-        head.field("accept-encoding", b"identity");
-        head.field("user-agent", concat!("roundelay/", env!("CARGO_PKG_VERSION")).as_bytes());
-        if let Some(number) = deployment.key {
-            let value = HeaderValue::try_from(format!("Bearer {}", provider.api_keys[number].expose()));
-            let value =
-                value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: number + 1 })?;
-            head.field("authorization", value.as_bytes());
-        }
-        for (field, value) in &provider.headers {
-            head.field(field.as_str(), value.as_bytes());
-        }
+        introduce(head, provider, deployment.key)?;
     }
     Ok(Deployment {
         name: Arc::clone(name),
@@ -199,11 +193,59 @@ fn ready(config: &Config, deployment: &config::Deployment, name: &Arc<str>) -> R
         provider: Arc::clone(&provider.name),
         model: Arc::clone(&config.models[deployment.model].name),
         flavour: provider.flavour,
-        endpoint,
+        endpoint: endpoint(url),
         timeouts: deployment.timeouts.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),
         chat,
         completions,
     })
+}
+
+fn endpoint(url: &BaseUrl) -> Endpoint {
+    Endpoint::new(url.https, url.host.to_string().into(), url.port)
+}
+
+/// Says who asks: the gateway, with the key of that index and the provider's own headers.
+fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<usize>) -> Result<(), SnapshotFault> {
+    head.field("accept-encoding", b"identity");
+    head.field("user-agent", concat!("roundelay/", env!("CARGO_PKG_VERSION")).as_bytes());
+    if let Some(index) = key {
+        let value = HeaderValue::try_from(format!("Bearer {}", provider.api_keys[index].expose()));
+        let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
+        head.field("authorization", value.as_bytes());
+    }
+    for (field, value) in &provider.headers {
+        head.field(field.as_str(), value.as_bytes());
+    }
+    Ok(())
+}
+
+/// Every key once, however many deployments it serves.
+fn polled_keys(config: &Config, layout: &config::Layout) -> Result<Vec<PolledKey>, SnapshotFault> {
+    let mut seen = HashSet::new();
+    let mut polled = Vec::new();
+    for (deployment, routed) in layout.deployments.iter().zip(&layout.catalog.deployments) {
+        let provider = &config.providers[deployment.provider];
+        let Some(poll) = provider.balance.filter(|_| seen.insert(routed.key)) else { continue };
+        let url = &provider.base_url;
+        let mut questions = Vec::new();
+        for question in poll.vendor.questions() {
+            let mut head = RequestHead::get(&question.path(&url.path_prefix), &url.authority());
+            head.field("accept", b"application/json");
+            introduce(&mut head, provider, deployment.key)?;
+            questions.push((*question, head));
+        }
+        polled.push(PolledKey {
+            key: routed.key,
+            identity: Arc::clone(&routed.key_name),
+            provider: Arc::clone(&provider.name),
+            number: deployment.key.map_or(1, |index| index + 1),
+            poll,
+            endpoint: endpoint(url),
+            connect: provider.timeouts.connect + provider.timeouts.tls,
+            questions,
+        });
+    }
+    Ok(polled)
 }

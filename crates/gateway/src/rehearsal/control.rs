@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
+use super::balance::Purse;
 use super::counts::{Counts, LastRequest};
 use super::grammar::ScenarioError;
 use super::rule::{Rule, RuleError};
@@ -45,6 +46,8 @@ struct State {
     /// Scenarios that model names spelt out, with their own counts, so that `once` means once.
     named: HashMap<String, Active>,
     accepted_keys: Option<Vec<String>>,
+    /// What is left, by key; that of `None` is for every other key.
+    purses: HashMap<Option<String>, Purse>,
     counts: Counts,
     last: Option<LastRequest>,
 }
@@ -116,17 +119,40 @@ impl Control {
         self.state().rules.remove(target).is_some()
     }
 
-    /// Forgets every rule, accepts every key again, and lets `once` in model names count anew. Counts stay.
+    /// Forgets every rule and balance, accepts every key again, and lets `once` in model names count anew. Counts stay.
     pub fn clear_all(&self) {
         let mut state = self.state();
         state.rules.clear();
         state.named.clear();
         state.accepted_keys = None;
+        state.purses.clear();
     }
 
     /// Takes only these API keys from now on, and answers others with 401; `None` takes any and none.
     pub fn accept_keys(&self, keys: Option<Vec<String>>) {
         self.state().accepted_keys = keys;
+    }
+
+    /// Sets what is left behind a key, or behind every key that has no balance of its own. Until it is set, that is 100
+    /// USD. No answer costs anything.
+    ///
+    /// # Errors
+    /// When 1,000 are set already.
+    pub fn set_balance(&self, key: Option<&str>, purse: Purse) -> Result<(), RuleError> {
+        let mut state = self.state();
+        let key = key.map(str::to_owned);
+        if state.purses.len() >= RULES_MAX && !state.purses.contains_key(&key) {
+            return Err(RuleError::TooMany);
+        }
+        state.purses.insert(key, purse);
+        Ok(())
+    }
+
+    /// What is left behind a key.
+    pub fn balance(&self, key: &str) -> Purse {
+        let state = self.state();
+        let own = state.purses.get(&Some(key.to_owned()));
+        own.or_else(|| state.purses.get(&None)).cloned().unwrap_or_default()
     }
 
     /// How many keys are accepted; `None` when any is.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::asked::{Asked, BadField, Dialect};
+use super::balance::{self, Purse};
 use super::catalogue::{self, PROVIDER_ERRORS};
 use super::control::{Control, NAME_PREFIX, Target};
 use super::counts::{Counts, LastRequest};
@@ -46,7 +47,7 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
         "GET" if path.ends_with("/models") => list(control, &request, None),
         "GET" => match path.split_once("/models/") {
             Some((_, name)) => list(control, &request, Some(name)),
-            None => Route::refused(404, "there is nothing at this path", None, Some("not_found")),
+            None => tell_balance(control, &request, &path),
         },
         _ => Route::refused(404, "there is nothing at this path", None, Some("not_found")),
     }
@@ -96,11 +97,26 @@ fn list(control: &Control, request: &Request, name: Option<&str>) -> Route {
     Route::ok(json!({"object": "list", "data": models}))
 }
 
+/// What is left, where one of the vendors tells it.
+fn tell_balance(control: &Control, request: &Request, path: &str) -> Route {
+    let Some((status, body)) = balance::told(path, &control.balance(request.key())) else {
+        return Route::refused(404, "there is nothing at this path", None, Some("not_found"));
+    };
+    if !control.accepts(request.key()) {
+        return Route::Act(Scenario { fault: Fault::Error(catalogue::wrong_key()), ..Scenario::default() });
+    }
+    match control.glance().filter(Scenario::fails_before_answer) {
+        Some(scenario) => Route::Act(scenario),
+        None => Route::Reply { status, body },
+    }
+}
+
 fn control_call(control: &Control, request: &Request, rest: &str) -> Route {
     match (request.method.as_str(), rest) {
         ("GET", "") => return Route::ok(state(control)),
         ("DELETE", "") => control.clear_all(),
         ("DELETE", "/counts") => control.reset_counts(),
+        ("PUT", "/balance") => return set_balance(control, &request.body),
         ("PUT", "/accepted-keys") => return accept_keys(control, &request.body),
         (method, rest) => match target(rest) {
             Some(target) if method == "PUT" => return set(control, target, &request.body),
@@ -133,6 +149,18 @@ fn set(control: &Control, target: Target, body: &[u8]) -> Route {
     });
     match outcome {
         Ok(shown) => Route::ok(shown),
+        Err(error) => Route::refused(400, &error.to_string(), None, Some("bad_rule")),
+    }
+}
+
+fn set_balance(control: &Control, body: &[u8]) -> Route {
+    let Some((key, purse)) = Purse::from_json(body) else {
+        let message = "a balance is `{\"amount\": \"12.50\"}`, with `currency`, `key_limit` and `key` where wanted";
+        return Route::refused(400, message, Some("amount"), Some("bad_rule"));
+    };
+    let shown = purse.to_json();
+    match control.set_balance(key.as_deref(), purse) {
+        Ok(()) => Route::ok(shown),
         Err(error) => Route::refused(400, &error.to_string(), None, Some("bad_rule")),
     }
 }

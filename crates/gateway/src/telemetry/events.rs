@@ -48,6 +48,27 @@ pub fn key_set_aside(key_name: &str, reason: &str) {
     error!(key_name = clean(key_name), reason = clean(reason), "provider key set aside");
 }
 
+/// What is left at a provider is too little, so that its deployments are left out; `key` counts the provider's keys
+/// from 1.
+pub fn balance_too_low(provider: &str, key: usize, usd: f64, min_usd: f64) {
+    warn!(provider = clean(provider), key, usd, min_usd, "upstream balance too low");
+}
+
+/// There is enough at a provider again.
+pub fn balance_enough(provider: &str, key: usize, usd: f64) {
+    info!(provider = clean(provider), key, usd, "upstream balance is enough again");
+}
+
+/// A provider does not tell what is left; its deployments are taken to have enough.
+pub fn balance_unknown(provider: &str, key: usize, reason: &str) {
+    warn!(provider = clean(provider), key, reason = clean(reason), "upstream balance unknown");
+}
+
+/// A provider that did not tell what is left does so now.
+pub fn balance_known(provider: &str, key: usize, usd: f64) {
+    info!(provider = clean(provider), key, usd, "upstream balance known again");
+}
+
 /// An exchange ended without an answer; `class` is the name of the last failure's class.
 pub fn exchange_failed(exchange: impl Display, model: &str, class: &str, attempts: u32) {
     warn!(exchange = clean(exchange), model = clean(model), class, attempts, "exchange failed");

@@ -7,7 +7,7 @@ use std::{
 
 use self::series::{AttemptCount, AttemptTiming, DeploymentSeries, ExchangeCount, ExchangeTiming, ModelSeries, Series};
 pub use self::{
-    exposition::{DeploymentView, RenderInputs},
+    exposition::{BalanceView, DeploymentView, RenderInputs},
     names::{Kind, METRICS, Metric},
 };
 

@@ -15,15 +15,25 @@ const FIELDS_MAX: usize = 128;
 #[derive(Debug, Clone)]
 pub struct RequestHead {
     bytes: Vec<u8>,
+    has_body: bool,
 }
 
 impl RequestHead {
     /// A `POST` to a path that starts with `/`, at an authority (`host` or `host:port`).
     pub fn post(path: &str, authority: &str) -> Self {
+        Self::new("POST", path, authority, true)
+    }
+
+    /// A `GET` of a path that starts with `/`, at an authority (`host` or `host:port`).
+    pub fn get(path: &str, authority: &str) -> Self {
+        Self::new("GET", path, authority, false)
+    }
+
+    fn new(method: &str, path: &str, authority: &str, has_body: bool) -> Self {
         let mut bytes = Vec::with_capacity(512);
         // Writing into a `Vec` cannot fail.
-        let _ = write!(bytes, "POST {path} HTTP/1.1\r\nhost: {authority}\r\n");
-        Self { bytes }
+        let _ = write!(bytes, "{method} {path} HTTP/1.1\r\nhost: {authority}\r\n");
+        Self { bytes, has_body }
     }
 
     /// Adds a header field. The caller has validated both (`http::HeaderValue` does): neither holds a line break.
@@ -36,11 +46,14 @@ impl RequestHead {
         self
     }
 
-    /// The whole head of a request with a body of that many bytes.
+    /// The whole head of a request with a body of that many bytes; a `GET` has none and says nothing of it.
     pub(super) fn message(&self, body_length: usize) -> Vec<u8> {
         let mut message = Vec::with_capacity(self.bytes.len() + 40);
         message.extend_from_slice(&self.bytes);
-        let _ = write!(message, "content-length: {body_length}\r\n\r\n");
+        if self.has_body {
+            let _ = write!(message, "content-length: {body_length}\r\n");
+        }
+        message.extend_from_slice(b"\r\n");
         message
     }
 }
@@ -307,5 +320,7 @@ mod tests {
             let message = String::from_utf8(head.message(length)).unwrap();
             assert_eq!(message, format!("{expected}content-length: {length}\r\n\r\n"));
         }
+        let message = RequestHead::get("/v1/credits", "host").message(0);
+        assert_eq!(message, b"GET /v1/credits HTTP/1.1\r\nhost: host\r\n\r\n");
     }
 }

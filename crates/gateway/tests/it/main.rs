@@ -1,6 +1,7 @@
 //! The gateway's promises, through its public face.
 
 mod admin;
+mod balances;
 mod config;
 mod exchange;
 mod rehearsal;

@@ -665,3 +665,32 @@ async fn documents_name_every_scenario() {
 const CANNOT_FAIL: &str = "the test's own plumbing works";
 /// Far longer than anything here takes; only a hang meets it.
 const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn balances_are_told_as_their_vendors_tell_them() {
+    let provider = Provider::start();
+    let told = async |path: &str| provider.send("GET", path, "").await.json();
+    assert_eq!(told("/user/balance").await["balance_infos"][0]["total_balance"], "100.00");
+    let put = provider.send("PUT", "/control/balance", r#"{"amount": "0.00", "currency": "CNY"}"#).await;
+    assert_eq!(put.json(), json!({"amount": "0.00", "currency": "CNY", "key_limit": null}));
+    let deepseek = told("/user/balance").await;
+    assert_eq!((&deepseek["is_available"], &deepseek["balance_infos"][0]["currency"]), (&json!(false), &json!("CNY")));
+
+    let own = r#"{"amount": 12.5, "key_limit": "3", "key": "sk-test-key-0001"}"#;
+    assert_eq!(provider.send("PUT", "/control/balance", own).await.status(), 200);
+    assert_eq!(told("/v1/users/me/balance").await["data"]["available_balance"], 12.5);
+    assert_eq!(told("/v1/user/info").await["data"]["totalBalance"], "12.5");
+    assert_eq!(told("/api/v1/key").await["data"]["limit_remaining"], 3.0);
+    assert_eq!(provider.send("GET", "/api/v1/credits", "").await.status(), 403);
+    let other = provider.send_with("GET", "/api/v1/credits", "", "").await.json();
+    assert_eq!(other["data"], json!({"total_credits": 0.0, "total_usage": 0}));
+
+    for wrong in ["", "{}", r#"{"amount": "much"}"#, r#"{"amount": null}"#, r#"{"amount": 1, "amuont": 2}"#] {
+        assert_eq!(provider.send("PUT", "/control/balance", wrong).await.status(), 400, "{wrong}");
+    }
+    provider.control.clear_all();
+    assert_eq!(told("/user/balance").await["balance_infos"][0]["total_balance"], "100.00");
+    provider.control.accept_keys(Some(Vec::new()));
+    assert_eq!(provider.send("GET", "/user/balance", "").await.status(), 401);
+    assert_eq!(provider.control.requests(), 0, "a question about money is none of those that are counted");
+}

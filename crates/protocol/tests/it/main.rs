@@ -1,6 +1,7 @@
 //! What this crate promises, checked from outside.
 #![expect(clippy::unwrap_used, reason = "in a test, what is not there is a failure")]
 
+mod balance;
 mod failure_table;
 mod failure_total;
 mod fixtures;

@@ -1,14 +1,19 @@
-//! Chooses the next deployment: the conversation's own, else stage by stage, member first and deployment second.
+//! Chooses the next deployment: the conversation's own, else stage by stage.
+//!
+//! A strategy that measures compares every deployment of a stage at once. The others choose the member first and its
+//! deployment second.
 
 use std::ops::Range;
 
-use crate::catalog::{Catalog, DeploymentId, Member, ModelId, Target};
-use crate::decision::{AffinityUse, Candidate};
+use crate::catalog::{Catalog, DeploymentId, Member, ModelId, PoolId, Target};
+use crate::chance::Chance;
+use crate::decision::{AffinityUse, Candidate, Draw, DrawOption, DrawnOption};
+use crate::demand::Demand;
 use crate::eligibility::{self, Exclusion};
 use crate::instant::Instant;
 use crate::plan::Plan;
 use crate::router::Router;
-use crate::strategy::Strategy;
+use crate::strategy::{Offer, Strategy, Turn, adapt};
 
 impl Plan {
     pub(super) fn draw(&mut self, router: &mut Router, now: Instant) -> Option<DeploymentId> {
@@ -18,25 +23,41 @@ impl Plan {
             return Some(bound);
         }
         for stage in 0.. {
-            if stage == 1 && self.stages.len() == 1 {
-                chain(&self.catalog, self.demand.target, &mut self.stages);
+            if stage == 1 {
+                self.open_chain();
             }
             if stage >= self.stages.len() {
                 break;
             }
             let range = self.look_at(router, stage, now);
-            if let Some(index) = self.draw_in(router, stage, range) {
-                return Some(self.decision.candidates[index].deployment);
+            if let Some(index) = self.draw_in(router, stage, range, now) {
+                let drawn = self.decision.candidates[index].deployment;
+                self.note_affinity(drawn);
+                return Some(drawn);
             }
         }
         None
     }
 
     pub(super) fn was_tried(&self, id: DeploymentId) -> bool {
-        self.decision.attempts.iter().any(|attempt| attempt.deployment == id)
+        self.counted_attempts().iter().any(|attempt| attempt.deployment == id)
     }
 
-    /// The deployment the conversation is bound to, if it can serve.
+    /// Chooses among all that `is_fit` of what was asked for; fallbacks are for failures.
+    pub(super) fn draw_hedge(
+        &mut self,
+        router: &mut Router,
+        is_fit: &dyn Fn(&Candidate) -> bool,
+        now: Instant,
+    ) -> Option<DeploymentId> {
+        let range = self.look_at(router, 0, now);
+        let strategy = strategy_of(&self.catalog, &self.demand, self.demand.target);
+        let target = self.demand.target;
+        let drawn = self.draw_among(router, target, strategy, range, is_fit, &|candidate| candidate.weight, now)?;
+        Some(self.decision.candidates[drawn].deployment)
+    }
+
+    /// The deployment the conversation is bound to, if it can serve and its cache is not the strategy's own business.
     fn follow(&mut self, router: &mut Router, now: Instant) -> Option<DeploymentId> {
         let conversation = self.demand.conversation?;
         if conversation.is_first_turn && !conversation.is_explicit {
@@ -47,9 +68,7 @@ impl Plan {
             self.decision.affinity = AffinityUse::Unbound;
             return None;
         };
-        if self.stages.len() == 1 {
-            chain(&self.catalog, self.demand.target, &mut self.stages);
-        }
+        self.open_chain();
         self.decision.affinity = AffinityUse::Elsewhere;
         for stage in 0..self.stages.len() {
             let range = self.look_at(router, stage, now);
@@ -57,6 +76,10 @@ impl Plan {
             let is_bound = |candidate: &&Candidate| self.catalog.slots(candidate.deployment).deployment == slot;
             let Some(bound) = candidates.iter().find(is_bound) else { continue };
             match bound.exclusion {
+                None if self.decision.strategy.weighs_cache() => {
+                    self.bound = Some(bound.deployment);
+                    return None;
+                }
                 None => {
                     self.decision.affinity = AffinityUse::Followed(bound.deployment);
                     return Some(bound.deployment);
@@ -68,6 +91,20 @@ impl Plan {
         None
     }
 
+    /// What a strategy that weighs the cache made of the conversation's place.
+    fn note_affinity(&mut self, drawn: DeploymentId) {
+        if let (Some(bound), true) = (self.bound, self.is_first()) {
+            self.decision.affinity =
+                if bound == drawn { AffinityUse::Followed(bound) } else { AffinityUse::Left(bound) };
+        }
+    }
+
+    fn open_chain(&mut self) {
+        if self.stages.len() == 1 {
+            chain(&self.catalog, self.demand.target, &mut self.stages);
+        }
+    }
+
     /// Judges every candidate of a stage anew; the first time, lists them.
     fn look_at(&mut self, router: &mut Router, stage: usize, now: Instant) -> Range<usize> {
         if stage == self.begins.len() {
@@ -76,6 +113,7 @@ impl Plan {
         }
         let end = self.begins.get(stage + 1).copied().unwrap_or(self.decision.candidates.len());
         let range = self.begins[stage]..end;
+        let slowest = self.catalog.as_pool(self.stages[stage]).and_then(|pool| pool.limits.first_content);
         for index in range.clone() {
             let mut candidate = self.decision.candidates[index];
             if candidate.exclusion.is_some_and(Exclusion::is_lasting) {
@@ -83,9 +121,10 @@ impl Plan {
             }
             let slots = self.catalog.slots(candidate.deployment);
             router.pass_time(slots, now);
-            candidate.vigour = router.deployments.at(slots.deployment).vigour(now, &router.settings.breaker);
+            (candidate.ramp, candidate.health) =
+                router.deployments.at(slots.deployment).condition(now, &router.settings.breaker);
             let configured = candidate.member_weight * self.catalog.deployment(candidate.deployment).weight;
-            candidate.weight = configured * candidate.vigour;
+            candidate.weight = configured * candidate.ramp * candidate.health;
             let verdict = router.judge(&self.catalog, candidate.deployment, now);
             candidate.is_probe_due = verdict == Ok(true);
             candidate.exclusion = if self.was_tried(candidate.deployment) {
@@ -93,7 +132,10 @@ impl Plan {
             } else if self.is_too_small(candidate.model) {
                 Some(Exclusion::Window)
             } else {
-                verdict.err()
+                verdict.err().or_else(|| {
+                    let slowest = slowest?;
+                    router.is_too_slow(slots, &self.demand, slowest, now).then_some(Exclusion::TooSlow)
+                })
             };
             self.decision.candidates[index] = candidate;
         }
@@ -106,70 +148,121 @@ impl Plan {
         self.refused_window.is_some_and(|refused| window <= refused)
     }
 
-    fn draw_in(&mut self, router: &mut Router, stage: usize, range: Range<usize>) -> Option<usize> {
+    fn draw_in(&mut self, router: &mut Router, stage: usize, range: Range<usize>, now: Instant) -> Option<usize> {
         let open = |candidate: &Candidate| candidate.exclusion.is_none();
         if !self.decision.candidates[range.clone()].iter().any(open) {
             return None;
         }
-        if let Some(last) = self.decision.attempts.last() {
-            let endpoint = self.catalog.deployment(last.deployment).endpoint;
-            let model = last.model;
-            let spares = self.last_fault.is_some_and(super::FaultKind::spares_siblings);
-            let catalog = self.catalog.clone();
-            let is_near = |candidate: &Candidate| {
-                candidate.model == model && (spares || catalog.deployment(candidate.deployment).endpoint != endpoint)
-            };
-            if let Some(index) = self.draw_deployment(router, range.clone(), &is_near) {
-                return Some(index);
-            }
-        } else if let Some(index) = self.probe_due(stage, range.clone()) {
+        let strategy = strategy_of(&self.catalog, &self.demand, self.stages[stage]);
+        if self.is_first()
+            && let Some(index) = self.probe_due(strategy, range.clone())
+        {
             return Some(index);
         }
-        if let Some(model) = self.draw_member(router, stage, range.clone()) {
-            return self.draw_deployment(router, range, &|candidate| candidate.model == model);
+        if strategy.measures() {
+            return self.draw_measured(router, stage, strategy, range, now);
+        }
+        if let Some(last) = self.decision.attempts.last() {
+            let model = last.model;
+            let is_near = self.hopeful();
+            let is_near = |candidate: &Candidate| candidate.model == model && is_near(candidate);
+            if let Some(index) = self.draw_deployment(router, range.clone(), &is_near, now) {
+                return Some(index);
+            }
+        }
+        if let Some(model) = self.draw_member(router, stage, strategy, range.clone(), now) {
+            return self.draw_deployment(router, range, &|candidate| candidate.model == model, now);
         }
         // Siblings of what failed, at the same endpoint: little hope, and better than none.
-        self.draw_deployment(router, range, &|_| true)
+        self.draw_deployment(router, range, &|_| true, now)
+    }
+
+    /// Which candidates do not share the endpoint of what failed last, unless that was not the endpoint's fault.
+    fn hopeful(&self) -> impl Fn(&Candidate) -> bool + use<> {
+        let catalog = self.catalog.clone();
+        let spares = self.last_fault.is_none_or(super::FaultKind::spares_siblings);
+        let failed = self.decision.attempts.last().map(|last| catalog.deployment(last.deployment).endpoint);
+        move |candidate| spares || Some(catalog.deployment(candidate.deployment).endpoint) != failed
     }
 
     /// A probe that is due goes before the rotation, with a request that has somewhere else to go. Where order is a
     /// priority, it waits for its turn.
-    fn probe_due(&self, stage: usize, range: Range<usize>) -> Option<usize> {
+    fn probe_due(&self, strategy: Strategy, range: Range<usize>) -> Option<usize> {
         let candidates = &self.decision.candidates[range.clone()];
         let open = candidates.iter().filter(|candidate| candidate.exclusion.is_none()).count();
-        if open < 2 || self.catalog.strategy(self.stages[stage]) == Strategy::Priority {
+        if open < 2 || strategy == Strategy::Priority {
             return None;
         }
         let is_due = |candidate: &Candidate| {
             candidate.exclusion.is_none()
                 && candidate.is_probe_due
-                && self.catalog.model(candidate.model).strategy != Strategy::Priority
+                && self.catalog.model(candidate.model).strategy != Some(Strategy::Priority)
         };
         candidates.iter().position(is_due).map(|index| range.start + index)
     }
 
+    /// Compares all open deployments of a stage. A model with a strategy of its own then has the last word among its own.
+    fn draw_measured(
+        &mut self,
+        router: &mut Router,
+        stage: usize,
+        strategy: Strategy,
+        range: Range<usize>,
+        now: Instant,
+    ) -> Option<usize> {
+        let target = self.stages[stage];
+        let is_hopeful = self.hopeful();
+        let weight = |candidate: &Candidate| candidate.weight;
+        let drawn = self
+            .draw_among(router, target, strategy, range.clone(), &is_hopeful, &weight, now)
+            .or_else(|| self.draw_among(router, target, strategy, range.clone(), &|_| true, &weight, now))?;
+        let model = self.decision.candidates[drawn].model;
+        if matches!(target, Target::Model(_)) || self.catalog.model(model).strategy.is_none() {
+            return Some(drawn);
+        }
+        self.draw_deployment(router, range, &|candidate| candidate.model == model, now)
+    }
+
     /// Chooses a member that was not tried in this exchange.
-    fn draw_member(&mut self, router: &mut Router, stage: usize, range: Range<usize>) -> Option<ModelId> {
+    fn draw_member(
+        &mut self,
+        router: &mut Router,
+        stage: usize,
+        strategy: Strategy,
+        range: Range<usize>,
+        now: Instant,
+    ) -> Option<ModelId> {
         let target = self.stages[stage];
         let Target::Pool(id) = target else {
             let model = self.decision.candidates[range.start].model;
-            return self.decision.attempts.iter().all(|attempt| attempt.model != model).then_some(model);
+            return self.counted_attempts().iter().all(|attempt| attempt.model != model).then_some(model);
         };
-        let mut weights = std::mem::take(&mut router.scratch);
-        weights.clear();
-        weights.resize(self.catalog.pool(id).members.len(), 0.0);
+        let catalog = self.catalog.clone();
+        let pool = catalog.pool(id);
+        let mut offers = std::mem::take(&mut router.scratch);
+        offers.clear();
+        offers.resize(pool.members.len(), Offer::CLOSED);
         for candidate in &self.decision.candidates[range] {
-            let was_tried = self.decision.attempts.iter().any(|attempt| attempt.model == candidate.model);
+            let was_tried = self.counted_attempts().iter().any(|attempt| attempt.model == candidate.model);
             if candidate.exclusion.is_none() && !was_tried {
+                let offer = &mut offers[candidate.member as usize];
                 // A model is as well as its best deployment.
-                let weight = &mut weights[candidate.member as usize];
-                *weight = weight.max(candidate.member_weight * candidate.vigour);
+                let weight = candidate.member_weight * candidate.ramp * candidate.health;
+                if weight > offer.weight {
+                    (offer.weight, offer.ramp) = (weight, candidate.ramp);
+                    (offer.failures, offer.seconds) = (1.0 - candidate.health, None);
+                    if pool.adapt {
+                        offer.seconds = router.expected_seconds(&catalog, candidate.deployment, &self.demand, now);
+                    }
+                }
             }
         }
-        let strategy = self.catalog.strategy(target);
-        let chosen = choose(&self.catalog, router, target, strategy, &weights, self.is_first());
-        router.scratch = weights;
-        chosen.map(|index| self.catalog.pool(id).members[index].model)
+        if pool.adapt && strategy == Strategy::Weighted {
+            adapt(&mut offers, router.settings.measure.adapt);
+        }
+        let chosen = self.choose(router, target, strategy, &mut offers, Among::Members(id));
+        router.scratch = offers;
+        chosen.map(|index| pool.members[index].model)
     }
 
     /// Chooses among the open deployments that `is_wanted`, which are all of one model unless the stage is nearly spent.
@@ -178,6 +271,7 @@ impl Plan {
         router: &mut Router,
         range: Range<usize>,
         is_wanted: &dyn Fn(&Candidate) -> bool,
+        now: Instant,
     ) -> Option<usize> {
         let candidates = &self.decision.candidates;
         let is_open = |candidate: &Candidate| candidate.exclusion.is_none() && is_wanted(candidate);
@@ -188,66 +282,169 @@ impl Plan {
         if count == 1 {
             return Some(begin);
         }
-        let mut weights = std::mem::take(&mut router.scratch);
-        weights.clear();
-        weights.extend(candidates[begin..begin + count].iter().map(|candidate| {
-            let weight = self.catalog.deployment(candidate.deployment).weight * candidate.vigour;
-            if is_open(candidate) { weight } else { 0.0 }
-        }));
-        let strategy = self.catalog.model(model).strategy;
-        let chosen = choose(&self.catalog, router, Target::Model(model), strategy, &weights, self.is_first());
-        router.scratch = weights;
-        chosen.map(|index| begin + index)
+        let catalog = self.catalog.clone();
+        let target = Target::Model(model);
+        let weight =
+            |candidate: &Candidate| catalog.deployment(candidate.deployment).weight * candidate.ramp * candidate.health;
+        self.draw_among(router, target, catalog.strategy(target), begin..begin + count, is_wanted, &weight, now)
+    }
+
+    /// Chooses among the open deployments of a range that `is_wanted`, each with its `weight`.
+    #[expect(clippy::too_many_arguments, reason = "one choice has this many circumstances")]
+    fn draw_among(
+        &mut self,
+        router: &mut Router,
+        target: Target,
+        strategy: Strategy,
+        range: Range<usize>,
+        is_wanted: &dyn Fn(&Candidate) -> bool,
+        weight: &dyn Fn(&Candidate) -> f64,
+        now: Instant,
+    ) -> Option<usize> {
+        let mut offers = std::mem::take(&mut router.scratch);
+        offers.clear();
+        for candidate in &self.decision.candidates[range.clone()] {
+            if candidate.exclusion.is_some() || !is_wanted(candidate) {
+                offers.push(Offer::CLOSED);
+                continue;
+            }
+            let mut offer = Offer {
+                weight: weight(candidate),
+                ramp: candidate.ramp,
+                failures: 1.0 - candidate.health,
+                ..Offer::CLOSED
+            };
+            if strategy.measures() {
+                let is_bound = self.bound == Some(candidate.deployment);
+                router.measure(&self.catalog, candidate.deployment, &self.demand, is_bound, now, &mut offer);
+            }
+            offers.push(offer);
+        }
+        let chosen = self.choose(router, target, strategy, &mut offers, Among::Candidates(range.start));
+        router.scratch = offers;
+        chosen.map(|index| range.start + index)
+    }
+
+    /// Chooses one of the open offers, moves the rotation of `target` on by a first attempt, and keeps the record.
+    fn choose(
+        &mut self,
+        router: &mut Router,
+        target: Target,
+        strategy: Strategy,
+        offers: &mut [Offer],
+        among: Among,
+    ) -> Option<usize> {
+        let is_first = self.is_first();
+        let explore_share = router.settings.measure.explore_share;
+        let mut turn = Turn { is_first, ..router.turn(&self.catalog, target, strategy) };
+        match router.rotation_mut(&self.catalog, target) {
+            Some(rotation) => {
+                turn.next = rotation.next;
+                if is_first && strategy.explores() {
+                    rotation.explore = (rotation.explore + explore_share).min(1.0);
+                    turn.may_explore = rotation.explore >= 1.0;
+                }
+                if is_first && strategy == Strategy::Weighted {
+                    for (offer, &credit) in offers.iter_mut().zip(&rotation.credit) {
+                        offer.credit = credit;
+                    }
+                }
+            }
+            // Its place was not carried over; always the first would send everybody there.
+            None => turn.next = router.chance.index(offers.len()),
+        }
+        let record = self.begin_record(turn, offers, among, &router.chance);
+        let chosen = turn.choose(offers, &mut router.chance);
+        if let (Some(chosen), true, Some(rotation)) = (chosen, is_first, router.rotation_mut(&self.catalog, target)) {
+            match strategy {
+                Strategy::Weighted => {
+                    for (credit, offer) in rotation.credit.iter_mut().zip(offers.iter()) {
+                        *credit = offer.credit;
+                    }
+                }
+                Strategy::RoundRobin => rotation.next = (chosen + 1) % offers.len(),
+                Strategy::Fastest | Strategy::Balanced => {
+                    if turn.may_explore && offers[chosen].is_stale {
+                        rotation.explore -= 1.0;
+                    }
+                }
+                Strategy::Priority | Strategy::Cheapest => {}
+            }
+        }
+        if let Some(mut draw) = record {
+            draw.chosen = chosen;
+            for (option, offer) in draw.options.iter_mut().zip(offers.iter()) {
+                option.offer.score = offer.score;
+            }
+            self.decision.draws.push(draw);
+        }
+        chosen
+    }
+
+    /// What the choice is made from, unless it is none or the options are too many to keep.
+    fn begin_record(&self, turn: Turn, offers: &[Offer], among: Among, chance: &Chance) -> Option<Draw> {
+        let open = offers.iter().filter(|offer| offer.weight > 0.0).count();
+        if open < 2 || offers.len() > OPTIONS_KEPT {
+            return None;
+        }
+        let option = |(index, &offer): (usize, &Offer)| {
+            let what = match among {
+                Among::Members(pool) => DrawnOption::Model(self.catalog.pool(pool).members[index].model),
+                Among::Candidates(begin) => DrawnOption::Deployment(self.decision.candidates[begin + index].deployment),
+            };
+            DrawOption { what, offer }
+        };
+        let options = offers.iter().enumerate().map(option).collect();
+        Some(Draw { turn, dice: chance.state(), options, chosen: None })
     }
 }
 
-fn choose(
-    catalog: &Catalog,
-    router: &mut Router,
-    target: Target,
-    strategy: Strategy,
-    weights: &[f64],
-    is_first: bool,
-) -> Option<usize> {
-    let next = match router.rotation_mut(catalog, target) {
-        Some(rotation) if is_first => return strategy.rotate(rotation, weights),
-        Some(rotation) => rotation.next,
-        // Its place was not carried over; always the first would send everybody there.
-        None => router.chance.index(weights.len()),
-    };
-    strategy.replace(next, weights, &mut router.chance)
+/// What the offers of one choice are.
+#[derive(Clone, Copy, Debug)]
+enum Among {
+    /// The members of this pool.
+    Members(PoolId),
+    /// The candidates from this position on.
+    Candidates(usize),
+}
+
+/// How a target chooses for this demand.
+pub(crate) fn strategy_of(catalog: &Catalog, demand: &Demand, target: Target) -> Strategy {
+    let cheaper_below = catalog.as_pool(target).and_then(|pool| pool.cheaper_below);
+    match (demand.spendable, cheaper_below) {
+        (Some(spendable), Some(level)) if spendable < level => Strategy::Cheapest,
+        (Some(_) | None, Some(_) | None) => catalog.strategy(target),
+    }
 }
 
 /// Lists what a target leads to directly, in the order given.
-pub(crate) fn list(
-    catalog: &Catalog,
-    demand: &crate::demand::Demand,
-    target: Target,
-    stage: usize,
-    candidates: &mut Vec<Candidate>,
-) {
-    let mut add = |position: usize, member: Member| {
+pub(crate) fn list(catalog: &Catalog, demand: &Demand, target: Target, stage: usize, candidates: &mut Vec<Candidate>) {
+    let mut add = |position: usize, member: Member, is_scheduled: bool| {
         let model = catalog.model(member.model);
         candidates.reserve(model.deployments.len());
         for &deployment in &model.deployments {
+            let weight = member.weight * catalog.deployment(deployment).weight;
+            let way = eligibility::Way { target, weight, is_scheduled };
             candidates.push(Candidate {
                 deployment,
                 model: member.model,
                 stage: u8::try_from(stage).unwrap_or(u8::MAX),
-                weight: member.weight * catalog.deployment(deployment).weight,
-                exclusion: eligibility::of_demand(catalog, demand, target, deployment, member.weight),
+                weight,
+                exclusion: eligibility::of_demand(catalog, demand, way, deployment),
                 member: u32::try_from(position).expect("a pool has fewer than 2^32 members"),
                 member_weight: member.weight,
-                vigour: 1.0,
+                ramp: 1.0,
+                health: 1.0,
                 is_probe_due: false,
             });
         }
     };
     match target {
-        Target::Model(model) => add(0, Member { model, weight: 1.0 }),
+        Target::Model(model) => add(0, Member { model, weight: 1.0 }, false),
         Target::Pool(id) => {
-            for (position, &member) in catalog.pool(id).members.iter().enumerate() {
-                add(position, member);
+            for (position, member) in catalog.pool(id).members.iter().enumerate() {
+                let (weight, is_scheduled) = demand.hour.weight(id, position, member.weight);
+                add(position, Member { weight, ..*member }, is_scheduled);
             }
         }
     }
@@ -263,3 +460,6 @@ pub(crate) fn chain(catalog: &Catalog, target: Target, stages: &mut Vec<Target>)
         }
     }
 }
+
+/// A choice among more than these is not kept in the record: it would outgrow the exchange.
+const OPTIONS_KEPT: usize = 64;

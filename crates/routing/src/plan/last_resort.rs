@@ -6,7 +6,7 @@ use crate::catalog::DeploymentId;
 use crate::eligibility::{DeadReason, Exclusion};
 use crate::instant::Instant;
 use crate::outcome::FaultKind;
-use crate::plan::{AttemptKind, Plan, Step, StopReason, draw};
+use crate::plan::{Plan, Step, StopReason, draw};
 use crate::router::Router;
 
 /// How the candidates stand when none was drawn.
@@ -33,8 +33,7 @@ impl Plan {
             return Step::Wait(look);
         }
         if let (Some((_, deployment)), false) = (survey.early.or(survey.missing), survey.is_any_busy) {
-            let kind = if self.is_first() { AttemptKind::First } else { AttemptKind::Fallback };
-            return self.dispatch(router, deployment, kind, now);
+            return self.dispatch(router, deployment, self.kind_of(deployment), now);
         }
         let reason = self.reason(&survey);
         self.stop(router, reason, now)
@@ -42,10 +41,18 @@ impl Plan {
 
     /// When to look again, if waiting is worth it and allowed.
     fn wait(&mut self, router: &mut Router, survey: &Survey, now: Instant) -> Option<Instant> {
-        if let Some(reopens) = survey.untried {
-            let patience = *self.patience.get_or_insert(now + router.settings.cooldown.wait_max);
+        let chosen = self.catalog.wait(self.demand.target);
+        // Who asked for waits is served by what failed in this exchange too, once that is open again.
+        let reopens = if chosen.is_some() && self.attempts_left() { survey.reopens } else { survey.untried };
+        if let Some(reopens) = reopens {
+            let longest = chosen.unwrap_or(router.settings.cooldown.wait_max);
+            let patience = *self.patience.get_or_insert(now + longest);
             let look = reopens.max(now + SHORTEST_WAIT);
-            if look <= patience && look < self.demand.deadline {
+            let is_allowed = look <= patience && look < self.demand.deadline;
+            if is_allowed && router.waiting.enter(look, now, router.settings.concurrency.waiting_max) {
+                if chosen.is_some() {
+                    self.forgiven = self.decision.attempts.len();
+                }
                 return Some(look);
             }
         }
@@ -53,7 +60,8 @@ impl Plan {
             return None;
         }
         let settings = &router.settings.concurrency;
-        let patience = *self.queue_patience.get_or_insert(now + settings.queue_wait);
+        let longest = chosen.map_or(settings.queue_wait, |chosen| chosen.max(settings.queue_wait));
+        let patience = *self.queue_patience.get_or_insert(now + longest);
         let look = now + settings.queue_poll.max(SHORTEST_WAIT);
         let is_allowed = look <= patience && look < self.demand.deadline;
         (is_allowed && router.queue.enter(look, now, settings.queue_max)).then_some(look)
@@ -70,6 +78,8 @@ impl Plan {
             StopReason::AllCooling
         } else if survey.is_any_dead {
             StopReason::AllDead
+        } else if self.decision.candidates.iter().any(|one| one.exclusion == Some(Exclusion::Unaffordable)) {
+            StopReason::Unaffordable
         } else {
             StopReason::NoneEligible
         }
@@ -79,6 +89,9 @@ impl Plan {
         let mut survey = Survey::default();
         for candidate in &self.decision.candidates {
             if candidate.exclusion.is_some_and(Exclusion::is_lasting) {
+                continue;
+            }
+            if candidate.exclusion == Some(Exclusion::TooSlow) {
                 continue;
             }
             let id = candidate.deployment;
@@ -98,6 +111,7 @@ impl Plan {
                         survey.missing = Some(survey.missing.map_or(this, |other| other.min(this)));
                     }
                 }
+                Err(Exclusion::UpstreamBalance) => survey.is_any_dead = true,
                 Err(Exclusion::Probing) => survey.reopens(now + PROBE_POLL, is_tried),
                 Err(Exclusion::Cooling { until }) => survey.reopens(until, is_tried),
                 Err(Exclusion::BreakerOpen { until } | Exclusion::EndpointOpen { until }) => {
@@ -112,6 +126,11 @@ impl Plan {
                     | Exclusion::Capability(_)
                     | Exclusion::Window
                     | Exclusion::NoWeight
+                    | Exclusion::OffDuty
+                    | Exclusion::Region
+                    | Exclusion::Price
+                    | Exclusion::Unaffordable
+                    | Exclusion::TooSlow
                     | Exclusion::Tried,
                 ) => {}
             }

@@ -10,10 +10,9 @@ use crate::plan::{Intent, MovedOn, Plan, StopReason};
 use crate::router::Router;
 
 impl Plan {
-    pub(super) fn learn(&mut self, router: &mut Router, fault: &Fault, now: Instant) {
-        let Some(deployment) = self.decision.attempts.last().map(|attempt| attempt.deployment) else {
-            return;
-        };
+    /// Learns from the failure of the attempt whose record is at `position`.
+    pub(super) fn learn(&mut self, router: &mut Router, position: usize, fault: &Fault, now: Instant) {
+        let deployment = self.decision.attempts[position].deployment;
         self.last_fault = Some(fault.kind);
         self.intent = self.intent_after(router, deployment, fault, now);
         if !matches!(self.intent, Intent::Stop(_)) {
@@ -25,9 +24,7 @@ impl Plan {
             Intent::DrawOrSame { at, .. } => MovedOn::NextOrSame(at),
             Intent::Stop(reason) => MovedOn::Stop(reason),
         };
-        if let Some(record) = self.decision.attempts.last_mut() {
-            record.moved_on = Some(moved_on);
-        }
+        self.decision.attempts[position].moved_on = Some(moved_on);
     }
 
     /// What the kind of fault asks for, limits aside.
@@ -104,7 +101,7 @@ impl Plan {
             return Intent::Draw;
         }
         let budget = router.endpoints.at(self.catalog.slots(deployment).endpoint).budget;
-        if !budget.allows(now, &router.settings.retry) {
+        if !budget.allows(self.cost_of_retry(deployment), now, &router.settings.retry) {
             self.is_retry_refused = true;
             return Intent::Draw;
         }

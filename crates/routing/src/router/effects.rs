@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::catalog::Slots;
 use crate::eligibility::DeadReason;
 use crate::instant::Instant;
-use crate::outcome::{Fault, FaultKind, Outcome};
+use crate::outcome::{Fault, FaultKind, Outcome, Tokens};
 use crate::router::Router;
 use crate::router::flights::Flight;
 use crate::router::state::Ramp;
@@ -16,9 +16,10 @@ impl Router {
         let flight = self.flights.take(attempt)?;
         let deployment = self.deployments.at_mut(flight.slots.deployment);
         match outcome {
-            Outcome::Success { .. } => {
+            Outcome::Success { total, tokens } => {
                 deployment.limiter.succeed();
                 deployment.mid_stream.record(now, self.settings.breaker.window, true);
+                self.measure_answer(&flight, *total, tokens, now);
                 if !flight.is_committed {
                     self.available(attempt, &flight, now);
                 }
@@ -34,6 +35,22 @@ impl Router {
         // Whatever the outcome did not decide, a lost probe least of all, is given back.
         self.release(attempt, flight.slots);
         Some(flight.is_committed)
+    }
+
+    /// Learns from a whole answer how fast it came, how much of the input was cached, and how long such answers are.
+    #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+    fn measure_answer(&mut self, flight: &Flight, total: Duration, tokens: &Tokens, now: Instant) {
+        let settings = &self.settings.measure;
+        let deployment = self.deployments.at_mut(flight.slots.deployment);
+        if tokens.output > 0 {
+            let output = tokens.output as f64;
+            deployment.latency.record_answer(flight.bucket, flight.first_content, total, output, now, settings);
+            self.lengths.record(flight.target, flight.payer, tokens.output, now, settings);
+        }
+        if tokens.input > 0 {
+            let share = tokens.cached as f64 / tokens.input as f64;
+            deployment.cache_hits.record(flight.is_warm, share, now, settings);
+        }
     }
 
     /// Gives up attempts that nobody reported. Silence before content is a failure.
@@ -58,6 +75,7 @@ impl Router {
         deployment.missing.refute(flight.started);
         if deployment.breaker.succeed(attempt, now, &settings.breaker) {
             deployment.ramp = Some(Ramp { from: now, floor: settings.breaker.slow_start_floor });
+            deployment.limiter.recover(now);
         }
         if let Some(conversation) = flight.conversation {
             self.bindings.bind(conversation, flight.slots.deployment, now, &settings.affinity);
@@ -66,6 +84,7 @@ impl Router {
 
     fn fault(&mut self, attempt: u64, flight: &Flight, fault: &Fault, now: Instant) {
         let slots = flight.slots;
+        self.deployments.at_mut(slots.deployment).latency.heard = Some(now);
         let told = fault.retry_after;
         let cooldown = self.settings.cooldown.clone();
         match fault.kind {

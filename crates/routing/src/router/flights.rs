@@ -1,7 +1,10 @@
 //! Attempts that were handed out and not yet reported.
 
+use std::time::Duration;
+
 use crate::catalog::Slots;
 use crate::instant::Instant;
+use crate::latency::Bucket;
 
 /// An attempt that nobody has reported.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +15,14 @@ pub(crate) struct Flight {
     /// When it is given up, unless its content has reached the caller: streams may be longer than any deadline.
     pub(crate) expires: Instant,
     pub(crate) is_committed: bool,
+    /// How the request is measured.
+    pub(crate) bucket: Bucket,
+    pub(crate) target: u64,
+    pub(crate) payer: u64,
+    /// Whether its conversation was there before.
+    pub(crate) is_warm: bool,
+    /// The time to first content, once it is known.
+    pub(crate) first_content: Option<Duration>,
 }
 
 impl Flight {

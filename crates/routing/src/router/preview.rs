@@ -8,10 +8,11 @@ use crate::demand::Demand;
 use crate::instant::Instant;
 use crate::plan::draw;
 use crate::router::Router;
-use crate::strategy::Strategy;
+use crate::router::measure::bucket;
+use crate::strategy::{Offer, Rules, Strategy, Turn, adapt};
 
 impl Router {
-    /// What a plan would do now, changing nothing.
+    /// What a plan would do now, changing nothing. Exploration, slow returns and a conversation's place aside.
     pub fn preview(&self, catalog: &Arc<Catalog>, demand: &Demand, now: Instant) -> Preview {
         let mut stages = vec![demand.target];
         draw::chain(catalog, demand.target, &mut stages);
@@ -20,7 +21,9 @@ impl Router {
             candidates.extend(self.preview_stage(catalog, demand, target, stage, now));
         }
         let bound = self.preview_bound(catalog, demand, &candidates, now);
-        Preview { target: demand.target, strategy: catalog.strategy(demand.target), bound, candidates }
+        let strategy = draw::strategy_of(catalog, demand, demand.target);
+        let output_tokens = self.expected_output(catalog, demand);
+        Preview { target: demand.target, strategy, output_tokens, bound, candidates }
     }
 
     fn preview_stage(
@@ -33,26 +36,52 @@ impl Router {
     ) -> Vec<PreviewCandidate> {
         let mut listed = Vec::new();
         draw::list(catalog, demand, target, stage, &mut listed);
+        let slowest = catalog.as_pool(target).and_then(|pool| pool.limits.first_content);
         for candidate in &mut listed {
             let slots = catalog.slots(candidate.deployment);
-            candidate.vigour = self.deployments.at(slots.deployment).vigour(now, &self.settings.breaker);
-            candidate.exclusion = candidate.exclusion.or_else(|| self.judge(catalog, candidate.deployment, now).err());
+            let state = self.deployments.at(slots.deployment);
+            (candidate.ramp, candidate.health) = state.condition(now, &self.settings.breaker);
+            candidate.weight *= candidate.ramp * candidate.health;
+            let is_slow = || slowest.is_some_and(|slowest| self.is_too_slow(slots, demand, slowest, now));
+            candidate.exclusion = candidate
+                .exclusion
+                .or_else(|| self.judge(catalog, candidate.deployment, now).err())
+                .or_else(|| is_slow().then_some(crate::eligibility::Exclusion::TooSlow));
         }
+        let shares = self.shares(catalog, demand, target, &listed, now);
         let mut shown: Vec<_> = listed
             .iter()
-            .map(|candidate| PreviewCandidate {
-                deployment: candidate.deployment,
-                model: candidate.model,
-                stage: candidate.stage,
-                share: share(catalog, target, &listed, candidate),
-                exclusion: candidate.exclusion,
-            })
+            .zip(shares)
+            .map(|(candidate, share)| self.preview_candidate(catalog, demand, candidate, share, now))
             .collect();
         // A stable sort: equals, and those of a priority list, keep the order given.
         shown.sort_by(|one, other| {
             one.exclusion.is_some().cmp(&other.exclusion.is_some()).then(other.share.total_cmp(&one.share))
         });
         shown
+    }
+
+    fn preview_candidate(
+        &self,
+        catalog: &Catalog,
+        demand: &Demand,
+        candidate: &Candidate,
+        share: f64,
+        now: Instant,
+    ) -> PreviewCandidate {
+        let id = candidate.deployment;
+        let latency = &self.deployments.at(catalog.slots(id).deployment).latency;
+        PreviewCandidate {
+            deployment: id,
+            model: candidate.model,
+            stage: candidate.stage,
+            share,
+            cost: self.expected_cost(catalog, id, demand, false),
+            seconds: self.expected_seconds(catalog, id, demand, now),
+            first_content: latency.first_content(bucket(demand)),
+            failures: 1.0 - candidate.health,
+            exclusion: candidate.exclusion,
+        }
     }
 
     fn preview_bound(
@@ -69,37 +98,77 @@ impl Router {
         };
         candidates.iter().find(is_bound).map(|candidate| candidate.deployment)
     }
-}
 
-/// The member's share in its pool × the deployment's share in its model.
-fn share(catalog: &Catalog, target: Target, listed: &[Candidate], of: &Candidate) -> f64 {
-    if of.exclusion.is_some() {
-        return 0.0;
-    }
-    let open = || listed.iter().filter(|candidate| candidate.exclusion.is_none());
-    let mut members: Vec<(u32, f64)> = Vec::new();
-    for candidate in open() {
-        let weight = candidate.member_weight * candidate.vigour;
-        match members.last_mut() {
-            Some((member, best)) if *member == candidate.member => *best = best.max(weight),
-            _ => members.push((candidate.member, weight)),
+    /// The share of first attempts that each candidate of one stage gets.
+    fn shares(
+        &self,
+        catalog: &Catalog,
+        demand: &Demand,
+        target: Target,
+        listed: &[Candidate],
+        now: Instant,
+    ) -> Vec<f64> {
+        let strategy = draw::strategy_of(catalog, demand, target);
+        let offer = |candidate: &Candidate, weight: f64| {
+            let mut offer = Offer { weight, ramp: candidate.ramp, failures: 1.0 - candidate.health, ..Offer::CLOSED };
+            self.measure(catalog, candidate.deployment, demand, false, now, &mut offer);
+            if candidate.exclusion.is_some() { Offer::CLOSED } else { offer }
+        };
+        let mut all: Vec<Offer> = listed.iter().map(|candidate| offer(candidate, candidate.weight)).collect();
+        if strategy.measures() {
+            return self.turn(catalog, target, strategy).shares(&mut all);
         }
+        let members = self.member_shares(catalog, target, strategy, listed, &all);
+        let mut shares = vec![0.0; listed.len()];
+        for (member, member_share) in (0u32..).zip(members) {
+            let own: Vec<usize> = (0..listed.len()).filter(|&index| listed[index].member == member).collect();
+            let Some(&first) = own.first() else { continue };
+            let model = Target::Model(listed[first].model);
+            let weight = |index: usize| {
+                let candidate = &listed[index];
+                catalog.deployment(candidate.deployment).weight * candidate.ramp * candidate.health
+            };
+            let mut offers: Vec<Offer> = own.iter().map(|&index| offer(&listed[index], weight(index))).collect();
+            let within = self.turn(catalog, model, catalog.strategy(model)).shares(&mut offers);
+            for (index, share) in own.into_iter().zip(within) {
+                shares[index] = member_share * share;
+            }
+        }
+        shares
     }
-    let at = members.iter().position(|&(member, _)| member == of.member).expect("an open candidate's member is open");
-    let weights: Vec<f64> = members.iter().map(|&(_, weight)| weight).collect();
-    let siblings: Vec<&Candidate> = open().filter(|candidate| candidate.member == of.member).collect();
-    let own = siblings.iter().position(|candidate| candidate.deployment == of.deployment);
-    let own = own.expect("an open candidate is among the open ones");
-    let weight = |candidate: &&Candidate| catalog.deployment(candidate.deployment).weight * candidate.vigour;
-    let deployments: Vec<f64> = siblings.iter().map(weight).collect();
-    part(catalog.strategy(target), &weights, at) * part(catalog.model(of.model).strategy, &deployments, own)
-}
 
-#[expect(clippy::cast_precision_loss, reason = "a count of members fits a double")]
-fn part(strategy: Strategy, weights: &[f64], index: usize) -> f64 {
-    match strategy {
-        Strategy::Weighted => weights[index] / weights.iter().sum::<f64>(),
-        Strategy::RoundRobin => 1.0 / weights.len() as f64,
-        Strategy::Priority => f64::from(u8::from(index == 0)),
+    fn member_shares(
+        &self,
+        catalog: &Catalog,
+        target: Target,
+        strategy: Strategy,
+        listed: &[Candidate],
+        offers: &[Offer],
+    ) -> Vec<f64> {
+        let Some(pool) = catalog.as_pool(target) else { return vec![1.0] };
+        let mut members = vec![Offer::CLOSED; pool.members.len()];
+        for (candidate, offer) in listed.iter().zip(offers).filter(|(candidate, _)| candidate.exclusion.is_none()) {
+            let weight = candidate.member_weight * candidate.ramp * candidate.health;
+            let member = &mut members[candidate.member as usize];
+            if weight > member.weight {
+                *member = Offer { weight, ..*offer };
+            }
+        }
+        if pool.adapt && strategy == Strategy::Weighted {
+            adapt(&mut members, self.settings.measure.adapt);
+        }
+        self.turn(catalog, target, strategy).shares(&mut members)
+    }
+
+    /// The circumstances of a first choice at a target, its rotation aside.
+    pub(crate) fn turn(&self, catalog: &Catalog, target: Target, strategy: Strategy) -> Turn {
+        let measure = &self.settings.measure;
+        let rules = Rules {
+            importance: catalog.as_pool(target).map(|pool| pool.importance).unwrap_or_default(),
+            near: measure.near,
+            stay: measure.stay,
+            failure: measure.failure.as_secs_f64(),
+        };
+        Turn { strategy, is_first: true, next: 0, may_explore: false, rules }
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::breaker::{Breaker, BreakerState, Window};
 use crate::concurrency::Limiter;
 use crate::cooldown::Cooldown;
+use crate::cost::CacheHits;
 use crate::instant::Instant;
+use crate::latency::Latency;
 use crate::retry::RetryBudget;
 use crate::settings::BreakerSettings;
 
@@ -21,8 +23,8 @@ pub(crate) struct DeploymentState {
     pub(crate) ramp: Option<Ramp>,
     /// Whether answers that began were whole.
     pub(crate) mid_stream: Window,
-    /// Seconds.
-    pub(crate) first_content: Option<f64>,
+    pub(crate) latency: Latency,
+    pub(crate) cache_hits: CacheHits,
 }
 
 /// A return to full weight.
@@ -39,12 +41,13 @@ pub(crate) struct EndpointState {
 }
 
 impl DeploymentState {
-    /// How much of its weight it carries: slow start × health. Exactly 1 when there is nothing to say against it.
-    pub(crate) fn vigour(&self, now: Instant, settings: &BreakerSettings) -> f64 {
+    /// How far it is back after its breaker closed, and how much of its weight ill health leaves it. Exactly 1 and 1 when
+    /// there is nothing to say against it, and while a breaker that is not closed decides.
+    pub(crate) fn condition(&self, now: Instant, settings: &BreakerSettings) -> (f64, f64) {
         if self.breaker.state() != BreakerState::Closed {
-            return 1.0;
+            return (1.0, 1.0);
         }
-        self.ramp_share(now, settings.slow_start) * self.health(now, settings)
+        (self.ramp_share(now, settings.slow_start), self.health(now, settings))
     }
 
     fn ramp_share(&self, now: Instant, length: Duration) -> f64 {
@@ -55,18 +58,12 @@ impl DeploymentState {
     }
 
     fn health(&self, now: Instant, settings: &BreakerSettings) -> f64 {
-        let (good, bad) = self.breaker.window.totals(now, settings.window);
-        if bad == 0 {
+        if self.breaker.window.is_spotless(now, settings.window) {
             return 1.0;
         }
+        let (good, bad) = self.breaker.window.totals(now, settings.window);
         let prior = f64::from(settings.health_prior);
         ((f64::from(good) + prior) / (f64::from(good) + f64::from(bad) + prior)).max(settings.health_floor)
-    }
-
-    pub(crate) fn record_first_content(&mut self, took: Duration) {
-        // A tenth of the way each time: some twenty answers make an average.
-        let took = took.as_secs_f64();
-        self.first_content = Some(self.first_content.map_or(took, |average| average + (took - average) * 0.1));
     }
 }
 

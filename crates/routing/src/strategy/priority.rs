@@ -1,6 +1,8 @@
 //! The first that can serve.
 
+use crate::strategy::Offer;
+
 /// Chooses the first that can serve.
-pub(crate) fn first(weights: &[f64]) -> Option<usize> {
-    weights.iter().position(|&weight| weight > 0.0)
+pub(super) fn first(offers: &[Offer]) -> Option<usize> {
+    offers.iter().position(Offer::is_open)
 }

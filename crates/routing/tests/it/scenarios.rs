@@ -178,7 +178,7 @@ fn a_lone_deployment_serves_all_within_one_answer_time_after_an_outage() {
         let now = now + Duration::from_secs(second.into());
         running.retain_mut(|(due, plan, attempt): &mut (u32, roundelay_routing::Plan, _)| {
             if *due == second {
-                router.commit(attempt, Duration::from_secs(ANSWER.into()), now);
+                router.commit(attempt, Some(Duration::from_secs(ANSWER.into())), now);
                 plan.report(&mut router, attempt, &success(), now);
             }
             *due > second
@@ -332,7 +332,7 @@ fn an_answer_longer_than_the_deadline_stays_in_flight_and_its_end_counts() {
     let catalog = router.adopt(pooled(&[1.0], Strategy::Weighted, 1));
     let mut plan = router.plan(&catalog, demand(at(1.0)), at(1.0));
     let stream = attempt(plan.next(&mut router, at(1.0)));
-    router.commit(&stream, Duration::from_secs(1), at(2.0));
+    router.commit(&stream, Some(Duration::from_secs(1)), at(2.0));
     let late = at(1000.0);
     run(&mut router, &catalog, demand(late), &mut at(1000.0), |_| success());
     assert_eq!(router.health(&catalog, late)[0].in_flight, 1);

@@ -188,6 +188,9 @@ impl World {
                 is_first_turn: self.dice.below(4) == 0,
                 is_explicit: self.dice.below(4) == 0,
             }),
+            payer: self.dice.below(3) as u64,
+            spendable: None,
+            hour: Arc::default(),
             deadline: self.now + Duration::from_secs(patience),
             retries_allowed: self.is_calm || self.dice.below(20) > 0,
         };
@@ -271,7 +274,7 @@ impl World {
     fn finish(&mut self, exchange: &mut Exchange, attempt: Attempt, outcome: Outcome, seen: &mut Seen) {
         let is_content = matches!(outcome, Outcome::Success { .. } | Outcome::MidStream);
         if is_content {
-            self.router.commit(&attempt, Duration::from_millis(500), self.now);
+            self.router.commit(&attempt, Some(Duration::from_millis(500)), self.now);
         }
         exchange.plan.report(&mut self.router, &attempt, &outcome, self.now);
         if attempt.is_probe && is_no_verdict(&outcome) {
@@ -285,7 +288,7 @@ impl World {
         let is_checked = self.dice.below(4) == 0;
         let once = is_checked.then(|| self.router.health(&self.catalog, self.now));
         exchange.plan.report(&mut self.router, &attempt, &Outcome::Abandoned, self.now);
-        self.router.commit(&attempt, Duration::ZERO, self.now);
+        self.router.commit(&attempt, Some(Duration::ZERO), self.now);
         assert!(once.is_none_or(|once| once == self.router.health(&self.catalog, self.now)));
         match outcome {
             Outcome::Failure(fault) => {
@@ -313,6 +316,7 @@ impl World {
             AttemptKind::Fallback => {
                 assert!(!was_there && !trail.is_empty(), "drawn twice: {trail:?}");
             }
+            AttemptKind::Hedge => panic!("nobody asked for one: {trail:?}"),
         }
         let uncertain = trail.iter().filter(|(_, fault)| fault.is_some_and(FaultKind::is_uncertain)).count();
         assert!(uncertain <= 1, "work that may be done is asked for a third time");
@@ -415,6 +419,7 @@ fn name(reason: StopReason) -> &'static str {
         StopReason::AllDead => "stop AllDead",
         StopReason::NoneEligible => "stop NoneEligible",
         StopReason::Busy => "stop Busy",
+        StopReason::Unaffordable => "stop Unaffordable",
     }
 }
 
@@ -437,7 +442,7 @@ fn build(dice: &mut Dice) -> Catalog {
         }
         let mut built = model(index, &ids);
         built.capabilities.vision = dice.below(3) > 0;
-        built.strategy = dice.strategy();
+        built.strategy = (dice.below(2) == 0).then(|| dice.strategy());
         listed.push(built);
     }
     let members = 1 + dice.below(models as usize);
@@ -468,7 +473,7 @@ impl Dice {
     }
 
     fn strategy(&mut self) -> Strategy {
-        [Strategy::Weighted, Strategy::RoundRobin, Strategy::Priority][self.below(3)]
+        Strategy::ALL[self.below(Strategy::ALL.len())]
     }
 
     fn fault(&mut self) -> Option<FaultKind> {

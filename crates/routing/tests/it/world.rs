@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roundelay_routing::{
-    Attempt, Capabilities, Catalog, Demand, Deployment, DeploymentId, EndpointId, Fault, FaultKind, Instant, KeyId,
-    Member, Model, ModelId, Outcome, Pool, PoolId, Router, Settings, Step, Strategy, Target,
+    Attempt, Capabilities, Catalog, Demand, Deployment, DeploymentId, EndpointId, Fault, FaultKind, Importance,
+    Instant, KeyId, Limits, Member, Model, ModelId, Outcome, Pool, PoolId, Router, Settings, Step, Strategy, Target,
+    Tokens,
 };
 
 pub(crate) fn at(seconds: f64) -> Instant {
@@ -23,6 +24,8 @@ pub(crate) fn deployment(index: u32, model: u32) -> Deployment {
         endpoint_name: format!("endpoint-{index}").into(),
         weight: 1.0,
         concurrency_max: 256,
+        region: None,
+        stops_on_cancel: true,
     }
 }
 
@@ -30,18 +33,32 @@ pub(crate) fn model(index: u32, deployments: &[u32]) -> Model {
     Model {
         name: format!("model-{index}").into(),
         deployments: deployments.iter().map(|&id| DeploymentId(id)).collect(),
-        strategy: Strategy::Weighted,
+        strategy: None,
         context_window: Some(1000 * u64::from(index + 1)),
         capabilities: Capabilities::ALL,
         attempts: 3,
         deadline: Duration::from_secs(120),
+        wait: None,
     }
 }
 
 pub(crate) fn pool(weights: &[f64], strategy: Strategy, fallback: Vec<Target>) -> Pool {
     let members = (0u32..).zip(weights).map(|(index, &weight)| Member { model: ModelId(index), weight }).collect();
     let name = Arc::from("pool");
-    Pool { name, members, strategy, fallback, attempts: 3, deadline: Duration::from_secs(120) }
+    Pool {
+        name,
+        members,
+        strategy,
+        fallback,
+        attempts: 3,
+        deadline: Duration::from_secs(120),
+        wait: None,
+        hedge: false,
+        adapt: false,
+        importance: Importance::default(),
+        limits: Limits::default(),
+        cheaper_below: None,
+    }
 }
 
 /// `models` single-deployment models; the first ones are the members of one pool, the others its fallbacks.
@@ -64,6 +81,9 @@ pub(crate) fn demand(now: Instant) -> Demand {
         output_tokens: 0,
         allowed: None,
         conversation: None,
+        payer: 1,
+        spendable: None,
+        hour: Arc::default(),
         deadline: now + Duration::from_secs(120),
         retries_allowed: true,
     }
@@ -74,7 +94,7 @@ pub(crate) fn router() -> Router {
 }
 
 pub(crate) fn success() -> Outcome {
-    Outcome::Success { total: Duration::from_secs(1), output_tokens: 10 }
+    Outcome::Success { total: Duration::from_secs(1), tokens: Tokens { input: 100, cached: 0, output: 10 } }
 }
 
 pub(crate) fn failure(kind: FaultKind) -> Outcome {
@@ -106,7 +126,7 @@ pub(crate) fn run(
                 attempts.push(attempt);
                 let outcome = outcome(&attempt);
                 if matches!(outcome, Outcome::Success { .. } | Outcome::MidStream) {
-                    router.commit(&attempt, Duration::from_millis(300), *now);
+                    router.commit(&attempt, Some(Duration::from_millis(300)), *now);
                 }
                 plan.report(router, &attempt, &outcome, *now);
                 if matches!(outcome, Outcome::Success { .. }) {

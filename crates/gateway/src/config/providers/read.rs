@@ -7,6 +7,7 @@ use roundelay_protocol::failure::Flavour;
 
 use super::{
     super::{
+        balance::BalancePoll,
         base_url::BaseUrl,
         complaint::nearest,
         known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider},
@@ -49,7 +50,10 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let flavour = read_flavour(&section, name);
     let headers = read_headers(&section);
     let concurrency_max = section.count("concurrency_max", 1..u64::from(Provider::CONCURRENCY_MAX) + 1);
+    let balance = BalancePoll::read(&section, name, base_url.as_ref());
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
+    let region = section.text("region").map(|region| region.value.text.as_str().into());
+    let stops_on_cancel = section.boolean("stops_on_cancel");
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     section.finish();
     let base_url = base_url?;
@@ -62,6 +66,9 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         api_keys,
         headers,
         concurrency_max: concurrency_max.map_or(Provider::CONCURRENCY_MAX, |count| count as u32),
+        balance,
+        region,
+        stops_on_cancel: stops_on_cancel.unwrap_or_else(|| known.is_some_and(|known| known.stops_on_cancel)),
         timeouts_written,
     })
 }

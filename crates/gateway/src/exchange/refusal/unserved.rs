@@ -76,6 +76,21 @@ impl Unserved {
                 )
             }
             .waiting(self.reopens_in),
+            (StopReason::NoneEligible, Some(Exclusion::Region | Exclusion::Price | Exclusion::TooSlow)) => Wire {
+                code: Some("limits_exceeded"),
+                ..Wire::new(
+                    503,
+                    "upstream_error",
+                    "every deployment that could serve is outside the limits that this pool has for price, speed or region",
+                )
+            },
+            (StopReason::Unaffordable, _) => Wire {
+                code: Some("insufficient_balance"),
+                ..Wire::new(402, "insufficient_quota", "the balance does not cover what any deployment might cost")
+            },
+            (StopReason::AllDead, Some(Exclusion::UpstreamBalance)) => {
+                Wire { code: Some("no_deployment_with_credit"), ..Wire::new(503, "upstream_error", NO_CREDIT) }
+            }
             (StopReason::Busy, _) => Wire {
                 code: Some("concurrency_limit"),
                 ..Wire::new(
@@ -101,8 +116,15 @@ impl Unserved {
 /// Whether an exclusion is a reason of that kind to stop.
 fn explains(reason: StopReason, exclusion: &Exclusion) -> bool {
     match exclusion {
-        Exclusion::NoWeight | Exclusion::Tried | Exclusion::Busy => false,
-        Exclusion::NotAllowed | Exclusion::Capability(_) | Exclusion::Window => reason == StopReason::NoneEligible,
+        Exclusion::NoWeight | Exclusion::OffDuty | Exclusion::Tried | Exclusion::Busy => false,
+        Exclusion::NotAllowed
+        | Exclusion::Capability(_)
+        | Exclusion::Window
+        | Exclusion::Region
+        | Exclusion::Price
+        | Exclusion::TooSlow => reason == StopReason::NoneEligible,
+        Exclusion::Unaffordable => reason == StopReason::Unaffordable,
+        Exclusion::UpstreamBalance => reason == StopReason::AllDead,
         Exclusion::Dead { why: DeadReason::QuotaWindow, .. }
         | Exclusion::Cooling { .. }
         | Exclusion::BreakerOpen { .. }

@@ -26,6 +26,8 @@ use super::{
 pub struct RenderInputs {
     /// Every configured deployment.
     pub deployments: Vec<DeploymentView>,
+    /// What is left behind the providers' keys, where that is known.
+    pub balances: Vec<BalanceView>,
     /// Records not yet in the store.
     pub records_queued: u64,
     /// Records lost to a full queue, since the start.
@@ -65,6 +67,17 @@ pub struct DeploymentView {
     pub effective_weight: f64,
     /// Of the outcomes in the breaker's window, 0 to 1; `None` without any.
     pub success_ratio: Option<f64>,
+}
+
+/// What is left behind one key.
+#[derive(Debug, Clone)]
+pub struct BalanceView {
+    /// The provider's configured name.
+    pub provider: Arc<str>,
+    /// The key's place among the provider's keys, from 1.
+    pub key: usize,
+    /// In USD, converted where the account is in another currency.
+    pub usd: f64,
 }
 
 pub(super) fn render(series: Arc<Series>, inputs: RenderInputs) -> String {
@@ -166,7 +179,11 @@ impl Scrape {
         self.encode_view(encoder, &names::IN_FLIGHT, |view| Some(f64::from(view.in_flight)))?;
         self.encode_view(encoder, &names::CONCURRENCY_LIMIT, |view| Some(f64::from(view.concurrency_limit)))?;
         self.encode_view(encoder, &names::EFFECTIVE_WEIGHT, |view| Some(view.effective_weight))?;
-        self.encode_view(encoder, &names::SUCCESS_RATIO, |view| view.success_ratio)
+        self.encode_view(encoder, &names::SUCCESS_RATIO, |view| view.success_ratio)?;
+        family(encoder, &names::UPSTREAM_BALANCE, |to| {
+            let mut balances = self.inputs.balances.iter();
+            balances.try_for_each(|view| to.gauge(&[&view.provider, &view.key.to_string()], &view.usd))
+        })
     }
 
     fn encode_view(

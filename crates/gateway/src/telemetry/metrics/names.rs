@@ -89,6 +89,9 @@ metrics! {
     SUCCESS_RATIO = gauge(
         "roundelay_deployment_success_ratio", &["deployment", "provider"],
         "Successes among the outcomes in the breaker's window, 0 to 1; absent without any.");
+    UPSTREAM_BALANCE = gauge(
+        "roundelay_upstream_balance_usd", &["provider", "key"],
+        "What is left behind a provider's key; absent while it is not known.");
     CONNECTIONS = gauge("roundelay_connections", &[], "Callers' connections that are open.");
     CONNECTIONS_REFUSED = counter(
         "roundelay_connections_refused_total", &[], "Connections closed at once because there were too many.");

@@ -194,9 +194,6 @@ fn a_longer_fallback_cycle_is_told_of_each_pool_in_it() {
 #[test]
 fn what_a_later_version_does_is_refused_not_ignored() {
     let pool = "[pools.a]\nmembers = ['gpt-4o']\n";
-    for strategy in ["fastest", "cheapest", "balanced"] {
-        check(&format!("{pool}strategy = '{strategy}'"), "6:1", "pools.a.strategy", &["not supported by this version"]);
-    }
     check(&format!("{pool}continuation = true"), "6:1", "pools.a.continuation", &["not supported by this version"]);
     check(&format!("{pool}handover = 'summary'"), "6:1", "pools.a.handover", &["not supported by this version"]);
     check(&format!("{pool}schedule = [{{ hours = '09:00-18:00' }}]"), "6:1", "pools.a.schedule", &["not supported"]);
@@ -303,4 +300,30 @@ fn a_file_without_providers_is_told_how_to_begin() {
     assert_eq!(complaints.len(), 1, "{complaints}");
     assert!(complaints.to_string().contains("no provider is configured"), "{complaints}");
     assert!(complaints.to_string().contains("[providers.openai]"), "{complaints}");
+}
+
+#[test]
+fn balances_are_asked_for_only_where_somebody_knows_how() {
+    let mine = "[providers.x]\nbase_url = 'http://h/v1'\n";
+    let unknown = ["nobody knows how this provider tells its balance", "balance_kind", "siliconflow"];
+    check(&format!("{mine}balance_poll = '5m'"), "6:1", "providers.x.balance_poll", &unknown);
+    check(&format!("{mine}balance_min = 1"), "6:1", "providers.x.balance_min", &unknown);
+    check(
+        &format!("{mine}balance_kind = 'depseek'"),
+        "6:16",
+        "providers.x.balance_kind",
+        &["did you mean `deepseek`?"],
+    );
+    let mine = format!("{mine}balance_kind = 'deepseek'\n");
+    check(&format!("{mine}balance_poll = '5s'"), "7:1", "providers.x.balance_poll", &["too often", "10s"]);
+    check(&format!("{mine}balance_poll = 'of'"), "7:16", "providers.x.balance_poll", &["`of`"]);
+    check(&format!("{mine}balance_poll = 5"), "7:16", "providers.x.balance_poll", &["a string"]);
+    check(
+        &format!("{mine}balance_poll = 'off'\nbalance_min = 1"),
+        "8:1",
+        "providers.x.balance_min",
+        &["`balance_poll`"],
+    );
+    check(&format!("{mine}balance_currency = 'EUR'"), "7:20", "providers.x.balance_currency", &["`USD`, `CNY`"]);
+    check("[currency]\ncny_per_usd = 0", "5:15", "currency.cny_per_usd", &["from 1 to 100"]);
 }

@@ -74,3 +74,33 @@ fn timers_are_the_models_own_then_the_providers_then_the_defaults() {
     assert_eq!(timeouts(2).first_content, seconds(10));
     assert_eq!(config.models[2].deadline, seconds(120));
 }
+
+/// How the one provider of a configuration is asked what is left: vendor, seconds between polls, minimum, currency.
+#[track_caller]
+fn check_balance(provider: &str, expected: Option<(&str, u64, u64, &str)>) {
+    let config = read(&format!("[providers.{provider}\napi_keys = ['${{OPENAI_API_KEY}}']"));
+    let poll = config.providers[0].balance;
+    let poll = poll.map(|poll| (poll.vendor.name(), poll.every.as_secs(), poll.min_nano_usd, poll.currency.code()));
+    assert_eq!(poll, expected, "{provider}");
+}
+
+#[test]
+fn balances_are_asked_for_at_the_vendors_own_address_or_where_it_is_written() {
+    check_balance("deepseek]", Some(("deepseek", 300, 0, "USD")));
+    check_balance("openrouter]", Some(("openrouter", 300, 0, "USD")));
+    check_balance("moonshot]", Some(("moonshot", 300, 0, "USD")));
+    check_balance("siliconflow]", Some(("siliconflow", 300, 0, "CNY")));
+    check_balance("openai]", None);
+    check_balance("moonshot]\nbase_url = 'https://api.moonshot.cn/v1'", Some(("moonshot", 300, 0, "CNY")));
+    check_balance("moonshot]\nbase_url = 'https://relay.example/v1'", None);
+    check_balance(
+        "moonshot]\nbase_url = 'https://relay.example/v1'\nbalance_currency = 'CNY'",
+        Some(("moonshot", 300, 0, "CNY")),
+    );
+    check_balance("deepseek]\nbalance_poll = 'off'", None);
+    check_balance("deepseek]\nbalance_poll = '1m'\nbalance_min = 2.50", Some(("deepseek", 60, 2_500_000_000, "USD")));
+    check_balance(
+        "mine]\nbase_url = 'https://relay.example/v1'\nbalance_kind = 'siliconflow'",
+        Some(("siliconflow", 300, 0, "CNY")),
+    );
+}

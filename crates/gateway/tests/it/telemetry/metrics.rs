@@ -7,11 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roundelay::telemetry::{AttemptEnded, DeploymentView, ExchangeEnded, Kind, METRICS, Metrics, RenderInputs, Tokens};
+use roundelay::telemetry::{
+    AttemptEnded, BalanceView, DeploymentView, ExchangeEnded, Kind, METRICS, Metrics, RenderInputs, Tokens,
+};
 
-/// Adding a label means to have thought about how many values it takes. A caller's key, account or name is none.
-const LABELS: [&str; 10] =
-    ["class", "code", "deployment", "kind", "model", "outcome", "provider", "reason", "stream", "version"];
+/// Adding a label means to have thought about how many values it takes. A caller's key, account or name is none; `key`
+/// is the place of a provider's.
+const LABELS: [&str; 11] =
+    ["class", "code", "deployment", "key", "kind", "model", "outcome", "provider", "reason", "stream", "version"];
 
 fn exchange(model: &Arc<str>) -> ExchangeEnded<'_> {
     ExchangeEnded {
@@ -54,6 +57,7 @@ fn view() -> DeploymentView {
 fn inputs() -> RenderInputs {
     RenderInputs {
         deployments: vec![view()],
+        balances: vec![BalanceView { provider: "deepseek".into(), key: 1, usd: 15.25 }],
         records_queued: 7,
         records_dropped: 8,
         journal_faults: 9,

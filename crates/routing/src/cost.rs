@@ -1,0 +1,129 @@
+//! What a request is expected to cost at a deployment, from what such requests cost before.
+
+use std::collections::HashMap;
+
+use crate::chance::MixState;
+use crate::hour::Rate;
+use crate::instant::Instant;
+use crate::latency::Average;
+use crate::settings::MeasureSettings;
+
+/// Expected cost of one attempt that is answered, in nano-USD. `cached` = the share of the input (0..=1) that the
+/// upstream's prompt cache is expected to hold.
+#[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+pub(crate) fn expected(rate: &Rate, input_tokens: u64, cached: f64, output_tokens: f64) -> f64 {
+    let rates = rate.of(input_tokens);
+    let input = input_tokens as f64;
+    input * (1.0 - cached) * rates.input + input * cached * rates.cache_read + output_tokens * rates.output
+}
+
+/// The most that reading the input and this many tokens of output can cost, in nano-USD.
+#[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+pub(crate) fn worst(rate: &Rate, input_tokens: u64, output_tokens: u64) -> f64 {
+    let rates = rate.of(input_tokens);
+    input_tokens as f64 * rates.input.max(rates.cache_write).max(rates.cache_read) + output_tokens as f64 * rates.output
+}
+
+/// What an attempt that brought nothing is taken to have cost: its input. Without a price a token counts as one
+/// nano-USD, so that what is compared stays in proportion to size.
+#[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+pub(crate) fn of_input(rate: Option<&Rate>, input_tokens: u64) -> f64 {
+    let per_token = rate.map_or(0.0, |rate| rate.of(input_tokens).input);
+    input_tokens.max(1) as f64 * if per_token > 0.0 { per_token } else { 1.0 }
+}
+
+/// How much of the input a deployment reads from its prompt cache.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CacheHits {
+    /// For turns that followed their conversation there.
+    warm: Average,
+    /// For all others: a system prompt that many share is cached as well.
+    cold: Average,
+}
+
+impl CacheHits {
+    pub(crate) fn record(&mut self, is_warm: bool, share: f64, now: Instant, settings: &MeasureSettings) {
+        let average = if is_warm { &mut self.warm } else { &mut self.cold };
+        average.record(share.clamp(0.0, 1.0), now, settings);
+    }
+
+    /// The share that is expected to be cached, 0..=1.
+    pub(crate) fn expected(&self, is_warm: bool, settings: &MeasureSettings) -> f64 {
+        if is_warm { self.warm.mean().unwrap_or(settings.warm_prior) } else { self.cold.mean().unwrap_or(0.0) }
+    }
+}
+
+/// How long answers are, by what was asked for and who asked.
+///
+/// Two generations make it bounded without a list of ages: when the young one is half of the limit, the old one goes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AnswerLengths {
+    young: HashMap<u64, Average, MixState>,
+    old: HashMap<u64, Average, MixState>,
+}
+
+impl AnswerLengths {
+    /// Expected tokens of output for this asker, else for all who ask for the same, else for anything.
+    pub(crate) fn expected(&self, target: u64, payer: u64, settings: &MeasureSettings) -> f64 {
+        let known = |key| self.young.get(&key).or_else(|| self.old.get(&key)).and_then(Average::mean);
+        known(joined(target, payer)).or_else(|| known(target)).unwrap_or(settings.output_prior)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+    pub(crate) fn record(&mut self, target: u64, payer: u64, tokens: u64, now: Instant, settings: &MeasureSettings) {
+        for key in [target, joined(target, payer)] {
+            let mut average = self.young.get(&key).or_else(|| self.old.get(&key)).copied().unwrap_or_default();
+            average.record(tokens as f64, now, settings);
+            if self.young.len() >= settings.lengths_max / 2 && !self.young.contains_key(&key) {
+                self.old = std::mem::take(&mut self.young);
+            }
+            self.young.insert(key, average);
+        }
+    }
+}
+
+fn joined(target: u64, payer: u64) -> u64 {
+    target.rotate_left(32) ^ payer.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::hour::TokenRates;
+
+    fn rates(input: f64) -> TokenRates {
+        TokenRates { input, cache_read: input / 10.0, cache_write: input * 1.25, output: input * 5.0 }
+    }
+
+    #[test]
+    fn cost_counts_the_cached_share_the_output_and_the_tier() {
+        let rate = Rate { base: rates(100.0), tiers: vec![(1_000, rates(200.0))] };
+        let check = |tokens, cached, output, expected_cost: f64| {
+            assert!((expected(&rate, tokens, cached, output) - expected_cost).abs() < 1e-6);
+        };
+        check(1_000, 0.0, 10.0, 105_000.0);
+        check(1_000, 0.5, 10.0, 50_000.0 + 5_000.0 + 5_000.0);
+        check(1_001, 0.0, 0.0, 200_200.0);
+        assert!((worst(&rate, 10, 1) - 1_750.0).abs() < 1e-9);
+        assert!((of_input(Some(&rate), 10) - 1_000.0).abs() < 1e-9);
+        assert!((of_input(None, 10) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn lengths_are_the_askers_own_where_known_and_bounded() {
+        let settings = MeasureSettings { lengths_max: 8, ..MeasureSettings::default() };
+        let mut lengths = AnswerLengths::default();
+        let now = Instant::from_start(Duration::from_secs(1));
+        assert!((lengths.expected(1, 1, &settings) - settings.output_prior).abs() < 1e-9);
+        lengths.record(1, 1, 10, now, &settings);
+        lengths.record(1, 2, 30, now, &settings);
+        assert!((lengths.expected(1, 1, &settings) - 10.0).abs() < 1e-9);
+        assert!((lengths.expected(1, 3, &settings) - 20.0).abs() < 1e-9);
+        for payer in 10..100 {
+            lengths.record(1, payer, 10, now, &settings);
+        }
+        assert!(lengths.young.len() + lengths.old.len() <= 8);
+    }
+}
