@@ -97,7 +97,8 @@ impl Simulate {
             severity: self.impact,
             services: self.service.clone(),
         });
-        let ceiling = adversity.as_ref().map(|adversity| ceiling(adversity, &config)).transpose()?;
+        let span = i64::try_from(workload.span().as_secs())? + 1;
+        let ceiling = adversity.as_ref().map(|adversity| ceiling(adversity, &config, self.start, span)).transpose()?;
         let world = self.world.as_deref().map(World::load).transpose()?;
         let (pool, seed, start) = (self.pool.clone(), self.seed, self.start);
         let scenario = Setup { config, workload, world, outages: adversity, pool, seed, start }.prepare()?;
@@ -156,12 +157,14 @@ fn source(workload: &str) -> String {
     path.file_name().map_or_else(|| workload.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// What the outages leave possible to the providers they meet.
-fn ceiling(adversity: &Adversity, config: &Config) -> Result<Ceiling, Failure> {
+/// What the outages leave possible to the providers they meet, in the time that is simulated.
+fn ceiling(adversity: &Adversity, config: &Config, start: Option<i64>, span: i64) -> Result<Ceiling, Failure> {
     let providers: Vec<&str> = config.providers.iter().map(|provider| &*provider.name).collect();
     let mut services: Vec<&str> = adversity.join(&providers)?.into_iter().flatten().collect();
     services.dedup();
-    Ok(Ceiling::of(&adversity.outages, &services, adversity.rule, adversity.severity))
+    let start = start.unwrap_or(adversity.outages.watched.start);
+    let outages = adversity.outages.clone().within(start..start + span);
+    Ok(Ceiling::of(&outages, &services, adversity.rule, adversity.severity))
 }
 
 fn rule(letter: &str) -> Result<Rule, String> {

@@ -78,6 +78,8 @@ enum What {
     Content,
     /// The attempt is over.
     End,
+    /// A second attempt may begin beside the first.
+    Hedge,
 }
 
 impl Run<'_> {
@@ -92,6 +94,7 @@ impl Run<'_> {
                 What::Go => self.go(event.exchange),
                 What::Content => self.content(event.exchange, event.attempt),
                 What::End => self.end(event.exchange, event.attempt),
+                What::Hedge => self.hedge(event.exchange, event.attempt),
             }
         }
         self.now = until;
@@ -144,17 +147,42 @@ impl Run<'_> {
             self.foresee(self.now + fate.first, id, number, What::Content);
         }
         self.foresee(self.now + lasts, id, number, What::End);
+        if let Some(at) = self.pilot.hedge_at(&self.exchanges.at(id).course) {
+            self.foresee(at, id, number, What::Hedge);
+        }
+    }
+
+    /// `beside` = the attempt that was to be looked at; it may be over, and its exchange as well.
+    fn hedge(&mut self, id: usize, beside: u32) {
+        let Some(exchange) = self.exchanges.find(id) else { return };
+        let is_waiting = |flight: &Flight| flight.number == beside && !flight.has_content;
+        if !exchange.flights.iter().any(is_waiting) {
+            return;
+        }
+        if let Some((deployment, routed)) = self.pilot.hedge(&mut exchange.course, self.now) {
+            self.tally.hedge();
+            self.dispatch(id, deployment, Some(routed));
+        }
     }
 
     fn content(&mut self, id: usize, number: u32) {
         let Some(exchange) = self.exchanges.find(id) else { return };
-        let arrived = exchange.arrived;
-        let Some(flight) = exchange.flights.iter_mut().find(|flight| flight.number == number) else { return };
-        flight.has_content = true;
+        let Some(place) = exchange.flights.iter().position(|flight| flight.number == number) else { return };
         let request = &self.scenario.workload.requests[exchange.request];
+        let mut flight = exchange.flights.remove(place);
+        flight.has_content = true;
         self.upstreams[flight.deployment].keep(request, self.now);
-        self.pilot.commit(flight.routed.as_ref(), self.now - flight.began, self.now);
-        exchange.first_content.get_or_insert(self.now - arrived);
+        let took = request.is_stream.then(|| self.now - flight.began);
+        self.pilot.commit(flight.routed.as_ref(), took, self.now);
+        exchange.first_content.get_or_insert(self.now - exchange.arrived);
+        // The first to show content wins; whoever runs beside it is hung up on, and its input is paid for at worst.
+        for lost in exchange.flights.drain(..) {
+            self.upstreams[lost.deployment].release();
+            self.pilot.abandon(&mut exchange.course, &lost, self.now);
+            let (cached, fresh) = (lost.fate.cached, request.input_tokens - lost.fate.cached);
+            self.tally.wasted(self.scenario.prices.cost(lost.deployment, fresh, cached, 0));
+        }
+        exchange.flights.push(flight);
     }
 
     fn end(&mut self, id: usize, number: u32) {
@@ -183,7 +211,10 @@ impl Run<'_> {
             Landing::Failed(failure) => {
                 let spent = if upstream.is_billed(failure) { price(0) } else { Some(0) };
                 self.tally.wasted(spent);
-                self.go(id);
+                // Another attempt may run beside the one that failed.
+                if exchange.flights.is_empty() {
+                    self.go(id);
+                }
             }
         }
     }

@@ -142,6 +142,12 @@ impl Outages {
         merged(&windows)
     }
 
+    /// The same incidents, watched for no longer than this, in seconds since 1970-01-01 UTC.
+    pub fn within(mut self, time: Range<i64>) -> Self {
+        self.watched = self.watched.start.max(time.start)..self.watched.end.min(time.end);
+        self
+    }
+
     /// How long somebody watched, in seconds.
     pub fn watched_seconds(&self) -> i64 {
         self.watched.end - self.watched.start

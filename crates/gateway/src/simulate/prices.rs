@@ -1,11 +1,16 @@
 //! What an attempt costs, by the prices of the configuration.
 
-use crate::config::{Config, Layout, Price};
+use std::sync::Arc;
+
+use roundelay_routing::{Hour, Rate, TokenRates};
+
+use crate::config::{Config, Deployment, Layout, Price};
 
 /// The price of each deployment.
 #[derive(Debug)]
 pub(super) struct Prices {
     by_deployment: Vec<Option<Price>>,
+    hour: Arc<Hour>,
 }
 
 /// Millionths of a nano-USD: what one token costs at a price of one nano-USD a million tokens. Sums stay exact.
@@ -13,8 +18,15 @@ pub(super) type Millionths = u128;
 
 impl Prices {
     pub(super) fn of(config: &Config, layout: &Layout) -> Self {
-        let price = |deployment: &crate::config::Deployment| config.models[deployment.model].price;
-        Self { by_deployment: layout.deployments.iter().map(price).collect() }
+        let price = |deployment: &Deployment| config.models[deployment.model].price;
+        let by_deployment: Vec<Option<Price>> = layout.deployments.iter().map(price).collect();
+        let rates = by_deployment.iter().map(|price| price.as_ref().map(rate)).collect();
+        Self { by_deployment, hour: Arc::new(Hour { rates, weights: Vec::new() }) }
+    }
+
+    /// What the router is told of prices.
+    pub(super) fn hour(&self) -> Arc<Hour> {
+        Arc::clone(&self.hour)
     }
 
     /// What so much costs; `None` when the price is not known.
@@ -28,4 +40,16 @@ impl Prices {
 /// Rounded half up.
 pub(super) fn nano(millionths: Millionths) -> u128 {
     (millionths + 500_000) / 1_000_000
+}
+
+/// Nano-USD a token.
+fn rate(price: &Price) -> Rate {
+    let token = |a_million: u64| a_million as f64 / 1e6;
+    let base = TokenRates {
+        input: token(price.input),
+        cache_read: token(price.cache_read.unwrap_or(price.input)),
+        cache_write: token(price.cache_write.unwrap_or(price.input)),
+        output: token(price.output),
+    };
+    Rate { base, tiers: Vec::new() }
 }

@@ -265,13 +265,13 @@ impl Way {
             "configured" => Self::Configured,
             "oracle-fastest" => Self::OracleFastest,
             "oracle-cheapest" => Self::OracleCheapest,
-            _ => Self::Strategy(STRATEGIES.into_iter().find(|strategy| strategy.name() == word)?),
+            _ => Self::Strategy(Strategy::ALL.into_iter().find(|strategy| strategy.name() == word)?),
         })
     }
 
     /// Every strategy and both oracles.
     pub fn all() -> Vec<Self> {
-        STRATEGIES.into_iter().map(Self::Strategy).chain([Self::OracleFastest, Self::OracleCheapest]).collect()
+        Strategy::ALL.into_iter().map(Self::Strategy).chain([Self::OracleFastest, Self::OracleCheapest]).collect()
     }
 
     /// Whether it is an oracle, which no gateway can be.
@@ -281,7 +281,7 @@ impl Way {
 
     /// The words that [`Self::of`] takes.
     pub fn words() -> Vec<&'static str> {
-        let strategies = STRATEGIES.iter().map(|strategy| strategy.name());
+        let strategies = Strategy::ALL.iter().map(|strategy| strategy.name());
         strategies.chain(["configured", "oracle-fastest", "oracle-cheapest"]).collect()
     }
 }
@@ -360,12 +360,12 @@ fn choose(catalog: &mut Catalog, targets: &[Target], strategy: Strategy) {
     asked.dedup();
     for target in asked {
         match target {
-            Target::Model(model) => catalog.models[model.0 as usize].strategy = strategy,
+            Target::Model(model) => catalog.models[model.0 as usize].strategy = Some(strategy),
             Target::Pool(pool) => {
                 let pool = &mut catalog.pools[pool.0 as usize];
                 pool.strategy = strategy;
                 for member in &pool.members {
-                    catalog.models[member.model.0 as usize].strategy = strategy;
+                    catalog.models[member.model.0 as usize].strategy = Some(strategy);
                 }
             }
         }
@@ -417,7 +417,5 @@ pub(super) fn stages(catalog: &Catalog, targets: &[Target]) -> Vec<Vec<usize>> {
     stages
 }
 
-/// All that this version has.
-const STRATEGIES: [Strategy; 3] = [Strategy::Weighted, Strategy::RoundRobin, Strategy::Priority];
 /// 2026-01-05 00:00 UTC: where nothing says when, prices by the hour begin with a week.
 const A_MONDAY: i64 = 1_767_571_200;

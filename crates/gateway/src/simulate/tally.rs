@@ -33,6 +33,8 @@ pub struct Summary {
     pub attempts: u64,
     /// Dispatches after the first of a request.
     pub further_attempts: u64,
+    /// Those of them that began beside one that was slow.
+    pub hedges: u64,
     /// From the arrival of a request to its first content; of those answered.
     pub first_content_us: Quantiles,
     /// From the arrival of a request to the end of its answer; of those answered.
@@ -99,6 +101,7 @@ pub(super) struct Tally {
     cost: Millionths,
     extra: Millionths,
     unpriced: u64,
+    hedges: u64,
     cached_tokens: u64,
     cached_tokens_in_one: u64,
 }
@@ -124,6 +127,7 @@ impl Tally {
             cost: 0,
             extra: 0,
             unpriced: 0,
+            hedges: 0,
             cached_tokens: 0,
             cached_tokens_in_one: 0,
         }
@@ -160,6 +164,10 @@ impl Tally {
         self.unpriced += u64::from(cost.is_none());
     }
 
+    pub(super) fn hedge(&mut self) {
+        self.hedges += 1;
+    }
+
     pub(super) fn unanswered(&mut self, request: usize, reason: &'static str) {
         *self.unanswered.entry(reason).or_default() += 1;
         let slice = self.slice(request);
@@ -188,6 +196,7 @@ impl Tally {
             unpriced: self.unpriced,
             attempts,
             further_attempts: attempts - first,
+            hedges: self.hedges,
             first_content_us: Quantiles::of(self.first_contents),
             total_us: Quantiles::of(self.totals),
             input_tokens: scenario.workload().requests.iter().map(|request| u64::from(request.input_tokens)).sum(),

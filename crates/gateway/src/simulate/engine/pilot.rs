@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use roundelay_routing::{
     Attempt, Capabilities, Catalog, Conversation, Demand, Fault, FaultKind, Instant, ModelId, Outcome, Plan, Router,
-    Step, StopReason, Target,
+    Step, StopReason, Target, Tokens,
 };
 
 use super::{
@@ -108,6 +108,10 @@ impl Pilot {
                         is_first_turn: turn.is_first,
                         is_explicit: false,
                     }),
+                    // Who asks is not known, so all count as one.
+                    payer: 0,
+                    spendable: None,
+                    hour: scenario.prices.hour(),
                     deadline: instant(now + deadline_of(&routed.catalog, target)),
                     retries_allowed: routed.retries_allowed,
                 };
@@ -139,7 +143,30 @@ impl Pilot {
         }
     }
 
-    pub(super) fn commit(&mut self, attempt: Option<&Attempt>, first_content: Duration, now: Duration) {
+    /// When to look whether a second attempt should begin beside the first.
+    pub(super) fn hedge_at(&self, course: &Course) -> Option<Duration> {
+        match (self, course) {
+            (Self::Router(routed), Course::Plan(plan)) => plan.hedge_at(&routed.router).map(Instant::since_start),
+            _ => None,
+        }
+    }
+
+    /// Begins a second attempt beside the first, if one may be.
+    pub(super) fn hedge(&mut self, course: &mut Course, now: Duration) -> Option<(usize, Attempt)> {
+        let (Self::Router(routed), Course::Plan(plan)) = (self, course) else { return None };
+        let attempt = plan.hedge(&mut routed.router, instant(now))?;
+        Some((routed.deployments[attempt.deployment.0 as usize], attempt))
+    }
+
+    /// Tells that an attempt lost the race, and nobody listens to it any more.
+    pub(super) fn abandon(&mut self, course: &mut Course, flight: &Flight, now: Duration) {
+        if let (Self::Router(routed), Course::Plan(plan), Some(attempt)) = (self, course, &flight.routed) {
+            plan.report(&mut routed.router, attempt, &Outcome::Abandoned, instant(now));
+        }
+    }
+
+    /// `first_content` = from dispatch; `None` where the answer came in one piece.
+    pub(super) fn commit(&mut self, attempt: Option<&Attempt>, first_content: Option<Duration>, now: Duration) {
         if let (Self::Router(routed), Some(attempt)) = (self, attempt) {
             routed.router.commit(attempt, first_content, instant(now));
         }
@@ -149,7 +176,12 @@ impl Pilot {
         let (Self::Router(routed), Course::Plan(plan), Some(attempt)) = (self, course, &flight.routed) else { return };
         let outcome = match flight.result {
             Landing::Answered => {
-                Outcome::Success { total: now - flight.began, output_tokens: u64::from(request.output_tokens) }
+                let tokens = Tokens {
+                    input: u64::from(request.input_tokens),
+                    cached: u64::from(flight.fate.cached),
+                    output: u64::from(request.output_tokens),
+                };
+                Outcome::Success { total: now - flight.began, tokens }
             }
             Landing::Cut => Outcome::MidStream,
             Landing::Failed(failure) => {
@@ -204,6 +236,7 @@ fn reason(reason: StopReason) -> &'static str {
         StopReason::AllDead => "all_dead",
         StopReason::NoneEligible => "none_eligible",
         StopReason::Busy => "busy",
+        StopReason::Unaffordable => "unaffordable",
     }
 }
 
