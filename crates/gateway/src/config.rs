@@ -18,9 +18,8 @@ pub use self::{
     log::{Log, LogFormat, LogLevel},
     models::{Model, ModelDeployment},
     names::Found,
-    pools::{Handover, Pool},
+    pools::{Handover, Pool, Shift},
     preferences::Preferences,
-    price::Price,
     providers::{Protocol, Provider},
     server::Server,
     stamp::Stamp,
@@ -36,6 +35,7 @@ mod catalogue;
 mod complaint;
 mod deployments;
 mod environment;
+mod hour;
 mod interpolation;
 mod known_providers;
 mod log;
@@ -51,7 +51,9 @@ mod routing_settings;
 mod server;
 mod stamp;
 mod timeouts;
+mod window;
 mod world;
+mod zone;
 
 /// One whole configuration: checked, resolved, and free of references to the text it came from.
 #[derive(Debug, Clone)]
@@ -174,10 +176,20 @@ pub fn length_of_time(text: &str) -> Option<std::time::Duration> {
 
 /// Every key that is understood, with `*` for the names that operators choose: `pools.*.members`.
 pub fn known_keys() -> BTreeSet<String> {
-    let reading = Reading::new("", "[providers.a]\n[models.a]\n[pools.a]\n", &|_| None);
+    let reading = Reading::new("", EVERY_SECTION, &|_| None);
     read(&reading);
     reading.known()
 }
+
+/// One of each section whose keys are known, with nothing in it.
+const EVERY_SECTION: &str = "[providers.a]
+[models.a]
+deployments = { a = {} }
+price = { tiers = [{}] }
+tariffs = [{}]
+[pools.a]
+schedule = [{}]
+";
 
 fn read_file(path: &Path) -> io::Result<String> {
     if fs::metadata(path)?.len() > FILE_BYTES_MAX {

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use roundelay_ledger::PriceList;
 use roundelay_routing as routing;
 
 use super::{Config, models::ModelDeployment, pools::Pool, timeouts::Timeouts};
@@ -28,6 +29,8 @@ pub struct Deployment {
     pub upstream_model: Option<Arc<str>>,
     /// The timers of an attempt here.
     pub timeouts: Timeouts,
+    /// What it costs, by the clock; `None` when not known.
+    pub prices: Option<Arc<PriceList>>,
 }
 
 impl Config {
@@ -63,6 +66,7 @@ impl Config {
                         model: model_index,
                         upstream_model: place.upstream_model.clone(),
                         timeouts: place.timeouts.clone(),
+                        prices: place.prices.clone(),
                     });
                 }
             }
@@ -99,11 +103,12 @@ impl Config {
     }
 }
 
+/// Those of the schedule alone are members as well, of weight 0 until their shift begins.
 fn routed_pool(pool: &Pool) -> routing::Pool {
     let member = |&(model, weight): &(usize, f64)| routing::Member { model: routing::ModelId(model as u32), weight };
     routing::Pool {
         name: Arc::clone(&pool.name),
-        members: pool.members.iter().map(member).collect(),
+        members: pool.everyone().iter().map(member).collect(),
         strategy: pool.strategy,
         fallback: pool.fallback.clone(),
         attempts: pool.attempts,

@@ -2,15 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use roundelay_ledger::PriceList;
 use roundelay_routing as routing;
 
 use super::{
     catalogue::{self, KnownModel},
-    price::{self, Price},
-    reader::{At, Place, Section, Text},
+    price::PricesWritten,
+    reader::Section,
     roster::Roster,
     timeouts::{Timeouts, TimeoutsWritten},
 };
+
+mod deployments;
 
 /// A name callers may ask for.
 #[derive(Debug, Clone)]
@@ -27,8 +30,6 @@ pub struct Model {
     pub max_output: Option<u64>,
     /// What it can do; everything when not known.
     pub capabilities: routing::Capabilities,
-    /// Its price, when one was written. Kept exactly.
-    pub price: Option<Price>,
     /// Most attempts for one exchange that asks for this model itself.
     pub attempts: u32,
     /// Longest time to the first content of an exchange that asks for this model itself, over all attempts.
@@ -48,6 +49,8 @@ pub struct ModelDeployment {
     pub weight: f64,
     /// The provider's timers with the model's own in their place.
     pub timeouts: Timeouts,
+    /// Its price with its tariffs: those written for it, else the model's; `None` when neither has one.
+    pub prices: Option<Arc<PriceList>>,
 }
 
 /// Attempts of one exchange when nothing was written: the three of Google's SRE book ("Handling Overload").
@@ -81,6 +84,7 @@ impl Model {
             upstream_model,
             weight: 1.0,
             timeouts: roster.providers[provider].timeouts_for(&TimeoutsWritten::default(), is_reasoning),
+            prices: None,
         };
         let mut model = Self {
             name: name.into(),
@@ -89,7 +93,6 @@ impl Model {
             context_window: known.and_then(|known| known.context_window),
             max_output: known.and_then(|known| known.max_output),
             capabilities,
-            price: None,
             attempts: ATTEMPTS,
             deadline: DEADLINE,
             wait: None,
@@ -104,14 +107,16 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
     let known = catalogue::known_model(name);
     let (capabilities, is_reasoning) = read_capabilities(section.section("capabilities"), known);
     let timeouts = TimeoutsWritten::read(section.section("timeouts"));
-    let places = read_deployments(&section, name, known, roster);
+    let prices = PricesWritten::read(&section);
+    let places = deployments::read(&section, name, known, &prices, roster);
     let deployments: Vec<ModelDeployment> = places
         .into_iter()
-        .map(|(provider, upstream_model, weight)| ModelDeployment {
-            provider,
-            upstream_model: Some(upstream_model),
-            weight,
-            timeouts: roster.providers[provider].timeouts_for(&timeouts, is_reasoning),
+        .map(|place| ModelDeployment {
+            provider: place.provider,
+            upstream_model: Some(place.upstream_model),
+            weight: place.weight,
+            timeouts: roster.providers[place.provider].timeouts_for(&timeouts, is_reasoning),
+            prices: place.prices,
         })
         .collect();
     let mut model = Model {
@@ -123,13 +128,11 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
             .or_else(|| known.and_then(|known| known.context_window)),
         max_output: section.count("max_output", 1..TOKENS_MAX).or_else(|| known.and_then(|known| known.max_output)),
         capabilities,
-        price: price::read(&section),
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: DEADLINE,
         wait: section.duration("wait"),
     };
     model.deadline = section.duration("deadline").unwrap_or_else(|| DEADLINE.max(model.patience()));
-    refuse_unsupported(&section, "tariffs");
     if name.is_empty() || name.contains('*') || name.chars().any(char::is_control) {
         let instead = "leave out `*` and control characters".to_owned();
         section.reading().complain(section.place(), "this cannot be the name of a model", Some(instead));
@@ -142,14 +145,6 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
 /// The strategy that was written.
 pub(super) fn read_strategy(section: &Section<'_>) -> Option<routing::Strategy> {
     section.choice("strategy", &routing::Strategy::ALL.map(|strategy| (strategy.name(), strategy)))
-}
-
-/// Refuses a key that means something, which this version would have to ignore.
-pub(super) fn refuse_unsupported(section: &Section<'_>, key: &'static str) {
-    if section.is_occupied(key) {
-        let instead = "leave it out; ignoring it in silence would surprise you".to_owned();
-        section.complain(key, format!("`{key}` is not supported by this version"), Some(instead));
-    }
 }
 
 fn read_capabilities(section: Section<'_>, known: Option<&KnownModel>) -> (routing::Capabilities, bool) {
@@ -175,82 +170,6 @@ fn read_capabilities(section: Section<'_>, known: Option<&KnownModel>) -> (routi
     (capabilities, reasoning.unwrap_or_else(|| known.is_some() && base.reasoning))
 }
 
-fn read_deployments(
-    section: &Section<'_>,
-    name: &str,
-    known: Option<&KnownModel>,
-    roster: &Roster<'_>,
-) -> Vec<(usize, Arc<str>, f64)> {
-    let Some(written) = section.weights("deployments") else {
-        if !section.has("deployments") {
-            return catalogue_deployments(section, name, known, roster);
-        }
-        return Vec::new();
-    };
-    if !section.is_occupied("deployments") {
-        section.complain("deployments", "a model needs a deployment", Some(FORM.to_owned()));
-    } else if !written.is_empty() && written.iter().all(|At { value: (_, weight), .. }| *weight <= 0.0) {
-        section.complain("deployments", "every weight is 0", Some("give one of them a weight above 0".to_owned()));
-    }
-    let mut places: Vec<(usize, Arc<str>, f64)> = Vec::new();
-    for At { value: (reference, weight), place } in written {
-        let Some((provider, upstream_model)) = read_reference(&reference, name, known, &place, section, roster) else {
-            continue;
-        };
-        if places.iter().any(|(other, upstream, _)| (*other, upstream) == (provider, &upstream_model)) {
-            let instead = "write each deployment once; a weight gives it a larger share".to_owned();
-            section.reading().complain(&place, "this deployment is here twice", Some(instead));
-            continue;
-        }
-        places.push((provider, upstream_model, weight));
-    }
-    places
-}
-
-/// `provider` or `provider/upstream_model`.
-fn read_reference(
-    reference: &Text,
-    name: &str,
-    known: Option<&KnownModel>,
-    place: &Place,
-    section: &Section<'_>,
-    roster: &Roster<'_>,
-) -> Option<(usize, Arc<str>)> {
-    let (provider, upstream_model) = match reference.text.split_once('/') {
-        Some((provider, upstream_model)) => (provider, Some(upstream_model)),
-        None => (&*reference.text, None),
-    };
-    if upstream_model == Some("") {
-        section.reading().complain(place, "nothing stands after the `/`", Some(FORM.to_owned()));
-        return None;
-    }
-    let index = roster.provider_or_complain(provider, reference, place, section.reading())?;
-    let upstream_model =
-        upstream_model.or_else(|| known.and_then(|known| known.at.get(provider)).map(String::as_str)).unwrap_or(name);
-    Some((index, upstream_model.into()))
-}
-
-fn catalogue_deployments(
-    section: &Section<'_>,
-    name: &str,
-    known: Option<&KnownModel>,
-    roster: &Roster<'_>,
-) -> Vec<(usize, Arc<str>, f64)> {
-    let Some(known) = known else {
-        let message = format!("the catalogue does not know `{name}`, so it needs `deployments`");
-        section.reading().complain(section.place(), message, Some(FORM.to_owned()));
-        return Vec::new();
-    };
-    let places = roster.places_of(known);
-    if places.is_empty() && !known.at.keys().any(|provider| roster.was_written(provider)) {
-        let providers: Vec<&str> = known.at.keys().map(String::as_str).collect();
-        let message = format!("none of the providers of `{name}` is configured");
-        let instead = format!("configure `{}`, or write `deployments`", providers.join("` or `"));
-        section.reading().complain(section.place(), message, Some(instead));
-    }
-    places.into_iter().map(|(provider, upstream_model)| (provider, upstream_model, 1.0)).collect()
-}
-
 fn warn_of_retirement(section: &Section<'_>, known: Option<&KnownModel>) {
     if let Some(date) = known.and_then(|known| known.retired.as_ref())
         && !section.has("deployments")
@@ -262,5 +181,3 @@ fn warn_of_retirement(section: &Section<'_>, known: Option<&KnownModel>) {
 
 /// Above any window; keeps sums of tokens far from overflow.
 const TOKENS_MAX: u64 = 1_000_000_001;
-
-const FORM: &str = "write `deployments = [\"provider\"]` or `[\"provider/upstream_model\"]`";

@@ -9,12 +9,16 @@ use std::{
 use roundelay_routing as routing;
 
 use super::{
-    catalogue::known_model,
-    models::{ATTEMPTS, DEADLINE, read_strategy, refuse_unsupported},
+    models::{ATTEMPTS, DEADLINE, read_strategy},
     preferences::Preferences,
-    reader::{At, Place, Reading, Section, Text},
+    reader::{At, Place, Section},
     roster::Roster,
 };
+
+mod members;
+mod schedule;
+
+pub use self::schedule::Shift;
 
 /// A named set of models.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub struct Pool {
     pub name: Arc<str>,
     /// Indices into [`super::Config::models`] with their weights, in the order they were written.
     pub members: Vec<(usize, f64)>,
+    /// What takes the place of the members for some hours; the first shift that holds counts.
+    pub schedule: Vec<Shift>,
     /// The order in which its members are offered.
     pub strategy: routing::Strategy,
     /// What is asked after the members, in order. The ids are indices into this configuration.
@@ -63,9 +69,11 @@ pub(super) fn read_all(document: &Section<'_>, roster: &mut Roster<'_>) -> Vec<P
 }
 
 fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Pool {
-    let members = read_members(&section, ids, roster);
+    let members = members::read(&section, ids, roster);
+    let schedule = schedule::read(&section, ids, roster);
     let fallback = read_fallback(&section, ids, roster);
-    let patience = members.iter().map(|&(model, _)| roster.model(model).patience()).max().unwrap_or_default();
+    let everyone = members.iter().chain(schedule.iter().flat_map(|shift| &shift.members));
+    let patience = everyone.map(|&(model, _)| roster.model(model).patience()).max().unwrap_or_default();
     let continuation = section.boolean("continuation").unwrap_or(false);
     if continuation {
         section.complain(
@@ -77,6 +85,7 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
     let pool = Pool {
         name: name.into(),
         members,
+        schedule,
         strategy: read_strategy(&section).unwrap_or(routing::Strategy::Weighted),
         fallback,
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
@@ -85,49 +94,8 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
         handover: read_handover(&section),
         preferences: Preferences::read(&section),
     };
-    refuse_unsupported(&section, "schedule");
     section.finish();
     pool
-}
-
-fn read_members(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Vec<(usize, f64)> {
-    let Some(written) = section.weights("members") else {
-        if !section.has("members") {
-            section.reading().complain(section.place(), "a pool needs members", Some(FORM.to_owned()));
-        }
-        return Vec::new();
-    };
-    if !section.is_occupied("members") {
-        section.complain("members", "a pool needs at least one member", Some(FORM.to_owned()));
-    } else if !written.is_empty() && written.iter().all(|At { value: (_, weight), .. }| *weight <= 0.0) {
-        section.complain("members", "every weight is 0", Some("give a member a weight above 0".to_owned()));
-    }
-    let mut members: Vec<(usize, f64)> = Vec::new();
-    for At { value: (name, weight), place } in written {
-        let reading = section.reading();
-        if ids.contains_key(&name.text) && !roster.has_written_model(&name.text) {
-            complain_of_pool(&name, &place, reading);
-            continue;
-        }
-        let Some(model) = roster.model_or_complain(&name, &place, reading) else {
-            continue;
-        };
-        if members.iter().any(|&(other, _)| other == model) {
-            let instead = "write each member once; a weight gives it a larger share".to_owned();
-            reading.complain(&place, format!("`{}` is here twice", name.shown()), Some(instead));
-            continue;
-        }
-        members.push((model, weight));
-    }
-    members
-}
-
-fn complain_of_pool(name: &Text, place: &Place, reading: &Reading<'_>) {
-    let (message, instead) = match known_model(&name.text) {
-        Some(_) => ("is both a pool here and a model of the catalogue", "give the pool another name"),
-        None => ("is a pool, and members are models", "write its models as members, or put the pool into `fallback`"),
-    };
-    reading.complain(place, format!("`{}` {message}", name.shown()), Some(instead.to_owned()));
 }
 
 fn read_fallback(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Vec<routing::Target> {
@@ -194,6 +162,3 @@ fn complain_of_cycles(document: &Section<'_>, pools: &[Pool], places: &[Place]) 
         }
     }
 }
-
-const FORM: &str =
-    "write `members = { \"model-a\" = 0.6, \"model-b\" = 0.4 }`, or `[\"model-a\", \"model-b\"]` for equal shares";

@@ -9,7 +9,7 @@ use std::{cell::RefCell, collections::BTreeSet, ops::Range};
 
 use toml::de::DeTable;
 
-pub(super) use self::{quantity::duration as length_of_time, section::Section};
+pub(super) use self::{lists::Share, quantity::duration as length_of_time, section::Section};
 use super::{
     Environment,
     complaint::{Complaint, Complaints},
@@ -135,6 +135,12 @@ impl Place {
             return Self { path: quoted(key), pattern: key.to_owned(), span };
         }
         Self { path: format!("{}.{}", self.path, quoted(key)), pattern: format!("{}.{key}", self.pattern), span }
+    }
+
+    /// The same place, its keys documented under `pattern`.
+    fn documented_as(mut self, pattern: &str) -> Self {
+        self.pattern = pattern.to_owned();
+        self
     }
 }
 

@@ -216,7 +216,7 @@ fn read_behaviour(section: Section<'_>, base: &Behaviour) -> Behaviour {
     };
     // Asked for so that the key is known where it was not written.
     if !section.has("faults") {
-        section.tables("faults");
+        section.sections("faults");
     }
     section.finish();
     behaviour
@@ -247,7 +247,7 @@ fn read_cache(behaviour: &Section<'_>, base: Option<Cache>) -> Option<Cache> {
 }
 
 fn read_faults(behaviour: &Section<'_>) -> Vec<FaultWindow> {
-    behaviour.tables("faults").into_iter().filter_map(read_fault).collect()
+    behaviour.sections("faults").into_iter().filter_map(read_fault).collect()
 }
 
 fn read_fault(section: Section<'_>) -> Option<FaultWindow> {

@@ -153,6 +153,7 @@ fn capabilities(needs: &Needs, operation: Operation) -> Capabilities {
         json_object: needs.json_object,
         json_schema: needs.json_schema,
         logprobs: needs.logprobs,
+        reasoning: needs.reasoning,
         completions: operation == Operation::Completions,
         ..Capabilities::NONE
     }

@@ -3,7 +3,7 @@
 mod exchange;
 mod pilot;
 
-use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
 pub(super) use self::exchange::Flight;
 use self::{
@@ -13,6 +13,7 @@ use self::{
 use super::{
     cache::PrefixCache,
     dice::Dice,
+    prices::Prices,
     scenario::{Scenario, ScenarioFault, Way},
     tally::{Summary, Tally},
     upstream::{Fate, Upstream},
@@ -33,6 +34,7 @@ pub fn run(scenario: &Scenario, way: Way, progress: &mut dyn FnMut(usize)) -> Re
         order: 0,
         now: Duration::ZERO,
         everything: Behaviour::default().cache.map(PrefixCache::new),
+        prices: Prices::new(scenario),
         tally: Tally::new(scenario),
     };
     for (index, request) in scenario.workload.requests.iter().enumerate() {
@@ -50,6 +52,7 @@ struct Run<'a> {
     scenario: &'a Scenario,
     pilot: Pilot,
     upstreams: Vec<Upstream>,
+    prices: Prices,
     exchanges: Exchanges,
     events: BinaryHeap<Reverse<Event>>,
     /// Counts events: of two at the same instant, the one that was foreseen first comes first.
@@ -108,8 +111,9 @@ impl Run<'_> {
             self.tally.cached_in_one(everything.cached(&request.prefix, request.input_tokens, self.now));
             everything.keep(&request.prefix, self.now);
         }
-        let course = self.pilot.set_out(self.scenario, index, &mut self.upstreams, self.now);
-        let id = self.exchanges.add(Exchange::new(index, self.now, course));
+        let sheet = self.prices.freeze(self.scenario, self.now);
+        let course = self.pilot.set_out(self.scenario, index, &sheet, &mut self.upstreams, self.now);
+        let id = self.exchanges.add(Exchange::new(index, self.now, course, sheet));
         self.go(id);
     }
 
@@ -180,7 +184,7 @@ impl Run<'_> {
             self.upstreams[lost.deployment].release();
             self.pilot.abandon(&mut exchange.course, &lost, self.now);
             let (cached, fresh) = (lost.fate.cached, request.input_tokens - lost.fate.cached);
-            self.tally.wasted(self.scenario.prices.cost(lost.deployment, fresh, cached, 0));
+            self.tally.wasted(exchange.sheet.cost(lost.deployment, fresh, cached, 0));
         }
         exchange.flights.push(flight);
     }
@@ -195,7 +199,8 @@ impl Run<'_> {
         upstream.release();
         self.pilot.report(&mut exchange.course, &flight, request, self.now);
         let (cached, fresh) = (flight.fate.cached, request.input_tokens - flight.fate.cached);
-        let price = |output| self.scenario.prices.cost(flight.deployment, fresh, cached, output);
+        let sheet = Arc::clone(&exchange.sheet);
+        let price = |output| sheet.cost(flight.deployment, fresh, cached, output);
         match flight.result {
             Landing::Answered => {
                 let (arrived, first) =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{prices::Prices, upstream::Upstream, workload::Request};
+use super::{prices::Sheet, upstream::Upstream, workload::Request};
 
 /// What an oracle minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) fn order(
     wish: Wish,
     stages: &[Vec<usize>],
     upstreams: &mut [Upstream],
-    prices: &Prices,
+    sheet: &Sheet,
     request: &Request,
     now: Duration,
 ) -> Vec<usize> {
@@ -29,7 +29,7 @@ pub(super) fn order(
         for &deployment in deployments {
             let foresight = upstreams[deployment].foresee(request, now);
             let fresh = request.input_tokens - foresight.cached;
-            let cost = prices.cost(deployment, fresh, foresight.cached, request.output_tokens);
+            let cost = sheet.cost(deployment, fresh, foresight.cached, request.output_tokens);
             let cost = cost.map_or(f64::INFINITY, |cost| cost as f64);
             let (first, second) = match wish {
                 Wish::Fast => (foresight.seconds, cost),

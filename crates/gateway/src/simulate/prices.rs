@@ -1,55 +1,72 @@
-//! What an attempt costs, by the prices of the configuration.
+//! What attempts cost, by the prices and tariffs of the configuration.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use roundelay_routing::{Hour, Rate, TokenRates};
+use roundelay_calendar::UnixTime;
+use roundelay_ledger::{Quote, Tokens};
+use roundelay_routing::{DeploymentId, Hour};
 
-use crate::config::{Config, Deployment, Layout, Price};
+use super::scenario::Scenario;
 
-/// The price of each deployment.
+/// Follows the prices through a run.
 #[derive(Debug)]
 pub(super) struct Prices {
-    by_deployment: Vec<Option<Price>>,
-    hour: Arc<Hour>,
+    sheet: Arc<Sheet>,
+    /// When another sheet holds, in seconds since 1970-01-01 UTC.
+    until: Option<UnixTime>,
 }
 
-/// Millionths of a nano-USD: what one token costs at a price of one nano-USD a million tokens. Sums stay exact.
-pub(super) type Millionths = u128;
+/// The prices and the duty of an instant: what an exchange that arrives then is planned and charged by, to its end.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    pub(super) hour: Arc<Hour>,
+    /// By deployment.
+    quotes: Vec<Option<Quote>>,
+}
 
 impl Prices {
-    pub(super) fn of(config: &Config, layout: &Layout) -> Self {
-        let price = |deployment: &Deployment| config.models[deployment.model].price;
-        let by_deployment: Vec<Option<Price>> = layout.deployments.iter().map(price).collect();
-        let rates = by_deployment.iter().map(|price| price.as_ref().map(rate)).collect();
-        Self { by_deployment, hour: Arc::new(Hour { rates, weights: Vec::new() }) }
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let (sheet, until) = Sheet::of(scenario, at(scenario, Duration::ZERO));
+        Self { sheet: Arc::new(sheet), until }
     }
 
-    /// What the router is told of prices.
-    pub(super) fn hour(&self) -> Arc<Hour> {
-        Arc::clone(&self.hour)
-    }
-
-    /// What so much costs; `None` when the price is not known.
-    pub(super) fn cost(&self, deployment: usize, fresh: u32, cached: u32, output: u32) -> Option<Millionths> {
-        let price = self.by_deployment[deployment]?;
-        let of = |tokens: u32, price: u64| u128::from(tokens) * u128::from(price);
-        Some(of(fresh, price.input) + of(cached, price.cache_read.unwrap_or(price.input)) + of(output, price.output))
+    /// What holds for an exchange that arrives now. Time never runs backwards.
+    pub(super) fn freeze(&mut self, scenario: &Scenario, now: Duration) -> Arc<Sheet> {
+        let now = at(scenario, now);
+        if self.until.is_some_and(|until| now >= until) {
+            let (sheet, until) = Sheet::of(scenario, now);
+            (self.sheet, self.until) = (Arc::new(sheet), until);
+        }
+        Arc::clone(&self.sheet)
     }
 }
 
-/// Rounded half up.
-pub(super) fn nano(millionths: Millionths) -> u128 {
-    (millionths + 500_000) / 1_000_000
+impl Sheet {
+    fn of(scenario: &Scenario, at: UnixTime) -> (Self, Option<UnixTime>) {
+        let (hour, until) = scenario.layout.hour(&scenario.config, at);
+        let ids = (0u32..).take(scenario.layout.deployments.len());
+        let quotes = ids.map(|id| scenario.layout.quote(DeploymentId(id), at)).collect();
+        (Self { hour: Arc::new(hour), quotes }, until)
+    }
+
+    /// What so much costs, in nano-USD; `None` when the price is not known.
+    pub(super) fn cost(&self, deployment: usize, fresh: u32, cached: u32, output: u32) -> Option<u64> {
+        let tokens = Tokens {
+            input: u64::from(fresh),
+            cache_read: u64::from(cached),
+            output: u64::from(output),
+            ..Tokens::default()
+        };
+        let charge = self.quotes[deployment].as_ref()?.charge(&tokens).ok()?;
+        Some(charge.nano().unsigned_abs())
+    }
+
+    /// The prices of one deployment as the only one.
+    pub(super) fn only(&self, deployment: usize) -> Arc<Hour> {
+        Arc::new(Hour { rates: vec![self.hour.rates[deployment].clone()], weights: Vec::new() })
+    }
 }
 
-/// Nano-USD a token.
-fn rate(price: &Price) -> Rate {
-    let token = |a_million: u64| a_million as f64 / 1e6;
-    let base = TokenRates {
-        input: token(price.input),
-        cache_read: token(price.cache_read.unwrap_or(price.input)),
-        cache_write: token(price.cache_write.unwrap_or(price.input)),
-        output: token(price.output),
-    };
-    Rate { base, tiers: Vec::new() }
+fn at(scenario: &Scenario, now: Duration) -> UnixTime {
+    UnixTime(scenario.start.saturating_add_unsigned(now.as_secs()))
 }

@@ -2,11 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Strategy, Target};
+use roundelay_routing::{Catalog, CatalogFault, DeploymentId, Hour, ModelId, PoolId, Strategy, Target};
 
 use super::{
     outages::{Outages, Rule, Severity},
-    prices::Prices,
     upstream::Upstream,
     workload::Workload,
 };
@@ -67,7 +66,6 @@ pub struct Scenario {
     pub(super) workload: Workload,
     pub(super) seed: u64,
     pub(super) start: i64,
-    pub(super) prices: Prices,
     /// What each request names; one entry when all name the same.
     pub(super) targets: Vec<Target>,
     /// By deployment: its behaviour, its incidents.
@@ -147,9 +145,8 @@ impl Setup {
             names.iter().zip(incidents).map(|(name, incidents)| (world.of(name).0.clone(), incidents)).collect();
         let reached = reached(&layout.catalog, &targets);
         let assumed = reached.iter().map(|&id| names[id]).filter(|name| !world.of(name).1).map(str::to_owned).collect();
-        let prices = Prices::of(&self.config, &layout);
         let Self { config, workload, seed, .. } = self;
-        Ok(Scenario { config, layout, workload, seed, start, prices, targets, behaviours, assumed })
+        Ok(Scenario { config, layout, workload, seed, start, targets, behaviours, assumed })
     }
 
     /// What the records say of the deployments, as a world.
@@ -384,14 +381,14 @@ fn alone(catalog: &Catalog, deployment: usize) -> Result<Catalog, CatalogFault> 
 }
 
 fn reached(catalog: &Catalog, targets: &[Target]) -> Vec<usize> {
-    let mut reached: Vec<usize> = stages(catalog, targets).into_iter().flatten().collect();
+    let mut reached: Vec<usize> = stages(catalog, targets, None).into_iter().flatten().collect();
     reached.sort_unstable();
     reached.dedup();
     reached
 }
 
-/// The deployments behind what is asked for, then those of its fallback chain, target by target.
-pub(super) fn stages(catalog: &Catalog, targets: &[Target]) -> Vec<Vec<usize>> {
+/// The deployments behind what is asked for and on duty at that hour, then those of its fallback chain, target by target.
+pub(super) fn stages(catalog: &Catalog, targets: &[Target], hour: Option<&Hour>) -> Vec<Vec<usize>> {
     let mut ahead: Vec<Target> = targets.to_vec();
     ahead.sort_unstable();
     ahead.dedup();
@@ -403,9 +400,16 @@ pub(super) fn stages(catalog: &Catalog, targets: &[Target]) -> Vec<Vec<usize>> {
         match target {
             Target::Model(model) => stages.push(of_model(model).collect()),
             Target::Pool(pool) => {
+                let weights = hour.and_then(|hour| hour.weights.get(pool.0 as usize)?.as_ref());
                 let pool = catalog.pool(pool);
-                let members = pool.members.iter().filter(|member| member.weight > 0.0);
-                stages.push(members.flat_map(|member| of_model(member.model)).collect());
+                let weight = |place: usize| match weights {
+                    Some(weights) => weights.get(place).copied().unwrap_or(0.0),
+                    None => pool.members[place].weight,
+                };
+                // Without an hour: all who are ever on duty.
+                let serves = |place: &usize| hour.is_none() || weight(*place) > 0.0;
+                let members = (0..pool.members.len()).filter(serves).map(|place| pool.members[place].model);
+                stages.push(members.flat_map(of_model).collect());
                 for &target in &pool.fallback {
                     if !ahead.contains(&target) {
                         ahead.push(target);

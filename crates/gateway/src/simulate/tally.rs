@@ -4,11 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-use super::{
-    engine::Flight,
-    prices::{Millionths, nano},
-    scenario::Scenario,
-};
+use super::{engine::Flight, scenario::Scenario};
 
 /// What one run came to. Times are microseconds, money is nano-USD.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -98,8 +94,9 @@ pub(super) struct Tally {
     arrivals: Vec<Duration>,
     first_contents: Vec<u64>,
     totals: Vec<u64>,
-    cost: Millionths,
-    extra: Millionths,
+    /// Nano-USD.
+    cost: u64,
+    extra: u64,
     unpriced: u64,
     hedges: u64,
     cached_tokens: u64,
@@ -145,7 +142,7 @@ impl Tally {
         flight: &Flight,
         first_content: Duration,
         total: Duration,
-        cost: Option<Millionths>,
+        cost: Option<u64>,
     ) {
         let slice = self.slice(request);
         let count = &mut self.counts[flight.deployment];
@@ -154,13 +151,13 @@ impl Tally {
         self.first_contents.push(micros(first_content));
         self.totals.push(micros(total));
         self.cached_tokens += u64::from(flight.fate.cached);
-        self.cost += cost.unwrap_or(0);
+        self.cost = self.cost.saturating_add(cost.unwrap_or(0));
         self.unpriced += u64::from(cost.is_none());
     }
 
     /// An attempt that brought no answer cost so much at worst.
-    pub(super) fn wasted(&mut self, cost: Option<Millionths>) {
-        self.extra += cost.unwrap_or(0);
+    pub(super) fn wasted(&mut self, cost: Option<u64>) {
+        self.extra = self.extra.saturating_add(cost.unwrap_or(0));
         self.unpriced += u64::from(cost.is_none());
     }
 
@@ -191,8 +188,8 @@ impl Tally {
             answered,
             availability: answered as f64 / requests.max(1) as f64,
             unanswered: self.unanswered,
-            cost_nano: whole(self.cost),
-            extra_cost_nano: whole(self.extra),
+            cost_nano: self.cost,
+            extra_cost_nano: self.extra,
             unpriced: self.unpriced,
             attempts,
             further_attempts: attempts - first,
@@ -242,10 +239,6 @@ impl Summary {
     pub fn answered_share(&self, share: &Share) -> f64 {
         share.answered as f64 / self.answered.max(1) as f64
     }
-}
-
-fn whole(cost: Millionths) -> u64 {
-    u64::try_from(nano(cost)).unwrap_or(u64::MAX)
 }
 
 fn micros(length: Duration) -> u64 {

@@ -3,6 +3,7 @@
 use roundelay::config::{self, Complaints, Config};
 
 mod complaints;
+mod hours;
 mod names;
 mod shipped;
 mod values;

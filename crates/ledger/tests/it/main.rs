@@ -5,3 +5,5 @@ mod exchange_id;
 mod hold;
 mod key;
 mod money;
+mod price;
+mod tariff;

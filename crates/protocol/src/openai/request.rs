@@ -60,6 +60,8 @@ pub struct Needs {
     pub json_object: bool,
     pub json_schema: bool,
     pub logprobs: bool,
+    /// The caller asked for reasoning by name: an effort, or that thinking be on.
+    pub reasoning: bool,
     pub web_search: bool,
     /// The last message is the assistant's: the model is asked to go on with it.
     pub prefill: bool,

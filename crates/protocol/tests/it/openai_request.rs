@@ -83,6 +83,16 @@ fn needs_are_what_a_deployment_must_be_able_to_do() {
     check(r#","modalities":["text","audio"],"audio":{"voice":"a"}"#, Needs { audio_output: true, ..none });
     check(r#","logprobs":true"#, Needs { logprobs: true, ..none });
     check(r#","logprobs":false,"top_logprobs":0"#, none);
+    let reasoning = Needs { reasoning: true, ..none };
+    check(r#","reasoning_effort":"low""#, reasoning);
+    check(r#","reasoning_effort":"none""#, none);
+    check(r#","reasoning":{"effort": "high"}"#, reasoning);
+    check(r#","reasoning":{"effort": "none"}"#, none);
+    check(r#","reasoning":{}"#, none);
+    check(r#","thinking":{"type":"enabled","budget_tokens":100}"#, reasoning);
+    check(r#","thinking":{"type":"disabled"}"#, none);
+    check(r#","enable_thinking":true"#, reasoning);
+    check(r#","enable_thinking":false"#, none);
     check(r#","web_search_options":{}"#, Needs { web_search: true, ..none });
 
     #[track_caller]

@@ -28,7 +28,8 @@ pub(super) fn choose(turn: &Turn, offers: &mut [Offer], chance: &mut Chance) -> 
 /// What was never asked is asked once, since no estimate stands in for a measurement; what nobody has heard of for long,
 /// as often as the share for it allows.
 fn explore(turn: &Turn, offers: &[Offer], chance: &mut Chance) -> Option<usize> {
-    if !turn.is_first || !turn.strategy.explores() {
+    // A conversation does not leave its cache for the sake of a measurement.
+    if !turn.is_first || !turn.strategy.explores() || offers.iter().any(|offer| offer.is_open() && offer.is_bound) {
         return None;
     }
     let is_wanted = |offer: &Offer| offer.is_open() && (offer.is_untried || turn.may_explore && offer.is_stale);

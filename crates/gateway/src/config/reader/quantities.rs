@@ -67,6 +67,16 @@ impl Section<'_> {
         )
     }
 
+    /// Millionths from a decimal factor of at most a million.
+    pub(in super::super) fn millionths(&self, key: &'static str) -> Option<u64> {
+        self.quantity(
+            key,
+            quantity::millionths,
+            |millionths| *millionths <= quantity::MILLIONTHS_MAX,
+            || "write a factor from 0 to 1000000 with at most six places: `0.5` is half the price".to_owned(),
+        )
+    }
+
     fn quantity<T>(
         &self,
         key: &'static str,

@@ -8,6 +8,9 @@ pub(super) const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The longest time of a simulation.
 pub(super) const DECADE: Duration = Duration::from_secs(3_652 * 24 * 60 * 60);
 
+/// The largest factor that may be written.
+pub(super) const MILLIONTHS_MAX: u64 = 1_000_000_000_000;
+
 /// Decimal places of a nano-USD.
 const NANO_PLACES: usize = 9;
 
@@ -65,6 +68,11 @@ pub(super) fn size(text: &str) -> Option<u64> {
 /// Exactly the digits, times 10⁹; refused when there are more than nine places or the number does not fit.
 pub(super) fn nano_usd(text: &str) -> Option<u64> {
     decimal(text.trim(), NANO_PLACES)
+}
+
+/// Exactly the digits, times 10⁶; refused when there are more than six places or the number does not fit.
+pub(super) fn millionths(text: &str) -> Option<u64> {
+    decimal(text.trim(), 6)
 }
 
 /// A decimal number without sign or exponent, as a whole number of its last of `places`.

@@ -12,7 +12,7 @@ use toml::{
 
 use super::{
     super::{complaint::nearest, interpolation::interpolate},
-    At, Place, Reading, Text, quantity, quoted,
+    At, Place, Reading, Text, quoted,
 };
 
 /// One table of the document. Reading a key that is absent gives `None`; a key that is wrong gives `None` and a fault.
@@ -112,13 +112,19 @@ impl<'a> Section<'a> {
 
     /// A section of fixed keys; an empty one when it was not written.
     pub(in super::super) fn section(&self, key: &'static str) -> Self {
+        let pattern = self.place_of(key).pattern;
+        self.section_as(key, &pattern)
+    }
+
+    /// A section whose keys are documented under `pattern`, because they are those of another section.
+    pub(in super::super) fn section_as(&self, key: &'static str, pattern: &str) -> Self {
         let Some((place, value)) = self.ask(key) else {
-            return Section::new(self.reading, None, self.place_of(key));
+            return Section::new(self.reading, None, self.place_of(key).documented_as(pattern));
         };
         if !matches!(value.get_ref(), DeValue::Table(_)) {
             self.wrong_type(&place, value, "a table");
         }
-        Section::new(self.reading, value.get_ref().as_table(), place)
+        Section::new(self.reading, value.get_ref().as_table(), place.documented_as(pattern))
     }
 
     /// The names under `key`, in the order of the file.
@@ -146,30 +152,6 @@ impl<'a> Section<'a> {
         named.filter_map(|(name, place, value)| Some((name, self.text_of(place, value)?))).collect()
     }
 
-    /// Names with weights: `{ a = 0.6, b = 0.4 }`, or `["a", "b"]` for equal ones. In the order of the file.
-    pub(in super::super) fn weights(&self, key: &'static str) -> Option<Vec<At<(Text, f64)>>> {
-        let (_, value) = self.ask(key)?;
-        if let DeValue::Array(_) = value.get_ref() {
-            let texts = self.texts(key)?.into_iter();
-            return Some(texts.map(|At { value, place }| At { value: (value, 1.0), place }).collect());
-        }
-        let mut weights = Vec::new();
-        for (name, place, value) in self.named(key, "a table of weights or a list of names") {
-            match self.weight_of(&place, value) {
-                Some(weight) => weights.push(At { value: (Text::written(&name), weight), place }),
-                None => self.reading.complain(
-                    &place,
-                    "this is not a weight",
-                    Some(
-                        "write a number from 0 to 1000000, such as `0.6`; 0 keeps a member out of the rotation"
-                            .to_owned(),
-                    ),
-                ),
-            }
-        }
-        Some(weights)
-    }
-
     /// Whether `key` was written with anything in it: for keys of which only the empty form is understood.
     pub(in super::super) fn is_occupied(&self, key: &'static str) -> bool {
         match self.ask(key).map(|(_, value)| value.get_ref()) {
@@ -178,6 +160,11 @@ impl<'a> Section<'a> {
             Some(DeValue::Table(table)) => !table.is_empty(),
             Some(_) => true,
         }
+    }
+
+    /// Whether `key` holds a table, for keys that take another form as well.
+    pub(in super::super) fn is_table(&self, key: &'static str) -> bool {
+        self.entry(key).is_some_and(|(_, value)| value.get_ref().is_table())
     }
 
     pub(in super::super) fn has(&self, key: &str) -> bool {
@@ -207,18 +194,8 @@ impl<'a> Section<'a> {
         self.is_finished.set(true);
     }
 
-    fn weight_of(&self, place: &Place, value: &'a Spanned<DeValue<'a>>) -> Option<f64> {
-        let weight = match value.get_ref() {
-            DeValue::Integer(digits) => quantity::number(digits.as_str()),
-            DeValue::Float(digits) => quantity::number(digits.as_str()),
-            DeValue::String(_) => quantity::number(&self.text_of(place.clone(), value)?.value.text),
-            _ => None,
-        };
-        weight.filter(|weight| (0.0..=1e6).contains(weight))
-    }
-
     /// The entries of the table under `key`, in the order of the file.
-    fn named(&self, key: &'static str, expected: &str) -> Vec<(String, Place, &'a Spanned<DeValue<'a>>)> {
+    pub(super) fn named(&self, key: &'static str, expected: &str) -> Vec<(String, Place, &'a Spanned<DeValue<'a>>)> {
         let Some((place, value)) = self.ask(key) else {
             return Vec::new();
         };

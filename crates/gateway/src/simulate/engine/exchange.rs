@@ -1,9 +1,12 @@
 //! The exchanges under way.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    super::upstream::{Failure, Fate},
+    super::{
+        prices::Sheet,
+        upstream::{Failure, Fate},
+    },
     pilot::Course,
 };
 
@@ -14,6 +17,8 @@ pub(in super::super) struct Exchange {
     pub(super) request: usize,
     pub(super) arrived: Duration,
     pub(super) course: Course,
+    /// The prices it is planned and charged by.
+    pub(super) sheet: Arc<Sheet>,
     pub(super) attempts: u32,
     pub(super) flights: Vec<Flight>,
     /// Since it arrived.
@@ -50,8 +55,8 @@ pub(super) struct Exchanges {
 }
 
 impl Exchange {
-    pub(super) fn new(request: usize, arrived: Duration, course: Course) -> Self {
-        Self { request, arrived, course, attempts: 0, flights: Vec::new(), first_content: None }
+    pub(super) fn new(request: usize, arrived: Duration, course: Course, sheet: Arc<Sheet>) -> Self {
+        Self { request, arrived, course, sheet, attempts: 0, flights: Vec::new(), first_content: None }
     }
 }
 

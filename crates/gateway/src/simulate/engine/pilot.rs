@@ -10,6 +10,7 @@ use roundelay_routing::{
 use super::{
     super::{
         oracle::{self, Wish},
+        prices::Sheet,
         scenario::{Scenario, ScenarioFault, Way, stages},
         upstream::Upstream,
         workload::Request,
@@ -24,11 +25,7 @@ pub(super) enum Pilot {
     /// As the gateway does.
     Router(Box<Routed>),
     /// As somebody would who knew everything.
-    Oracle {
-        wish: Wish,
-        /// By target: the deployments behind it, and behind its fallback chain.
-        stages: Vec<(Target, Vec<Vec<usize>>)>,
-    },
+    Oracle(Wish),
 }
 
 #[derive(Debug)]
@@ -76,11 +73,7 @@ impl Pilot {
                 return Ok(Self::Router(Box::new(routed)));
             }
         };
-        let mut targets = scenario.targets.clone();
-        targets.sort_unstable();
-        targets.dedup();
-        let of_target = |target: Target| (target, stages(&scenario.layout.catalog, &[target]));
-        Ok(Self::Oracle { wish, stages: targets.into_iter().map(of_target).collect() })
+        Ok(Self::Oracle(wish))
     }
 
     /// Begins a request's way, as the exchange does.
@@ -88,6 +81,7 @@ impl Pilot {
         &mut self,
         scenario: &Scenario,
         index: usize,
+        sheet: &Sheet,
         upstreams: &mut [Upstream],
         now: Duration,
     ) -> Course {
@@ -111,15 +105,15 @@ impl Pilot {
                     // Who asks is not known, so all count as one.
                     payer: 0,
                     spendable: None,
-                    hour: scenario.prices.hour(),
+                    hour: if routed.only.is_some() { sheet.only(routed.deployments[0]) } else { Arc::clone(&sheet.hour) },
                     deadline: instant(now + deadline_of(&routed.catalog, target)),
                     retries_allowed: routed.retries_allowed,
                 };
                 Course::Plan(Box::new(routed.router.plan(&routed.catalog, demand, instant(now))))
             }
-            Self::Oracle { wish, stages } => {
-                let stages = stages.iter().find(|(known, _)| *known == target).map_or(&[][..], |(_, stages)| stages);
-                let left = oracle::order(*wish, stages, upstreams, &scenario.prices, request, now);
+            Self::Oracle(wish) => {
+                let stages = stages(&scenario.layout.catalog, &[target], Some(&sheet.hour));
+                let left = oracle::order(*wish, &stages, upstreams, sheet, request, now);
                 Course::Known { left, attempts_max: scenario.layout.catalog.attempts(target) }
             }
         }
@@ -139,7 +133,7 @@ impl Pilot {
                 Some(deployment) if attempts < *attempts_max => Bearing::Attempt { deployment, routed: None },
                 Some(_) | None => Bearing::Stop("attempts_spent"),
             },
-            (Self::Oracle { .. }, Course::Plan(_)) => Bearing::Stop("attempts_spent"),
+            (Self::Oracle(_), Course::Plan(_)) => Bearing::Stop("attempts_spent"),
         }
     }
 
@@ -196,7 +190,7 @@ impl Pilot {
     pub(super) fn deadline(&self, scenario: &Scenario, index: usize, arrived: Duration) -> Duration {
         let (catalog, only) = match self {
             Self::Router(routed) => (&*routed.catalog, routed.only),
-            Self::Oracle { .. } => (&scenario.layout.catalog, None),
+            Self::Oracle(_) => (&scenario.layout.catalog, None),
         };
         arrived + deadline_of(catalog, only.unwrap_or_else(|| scenario.target(index)))
     }

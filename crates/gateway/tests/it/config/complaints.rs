@@ -8,7 +8,7 @@ use super::{PROVIDERS, environment, read, refuse};
 
 /// `text` after `PROVIDERS` gives one complaint, at `place` (line:column) about `path`, with these words in it.
 #[track_caller]
-fn check(text: &str, place: &str, path: &str, words: &[&str]) {
+pub(super) fn check(text: &str, place: &str, path: &str, words: &[&str]) {
     let complaints = refuse(&format!("{PROVIDERS}{text}"));
     assert_eq!(complaints.len(), 1, "more than one complaint:\n{complaints}");
     let complaint = complaints.iter().next().expect("one complaint");
@@ -196,8 +196,6 @@ fn what_a_later_version_does_is_refused_not_ignored() {
     let pool = "[pools.a]\nmembers = ['gpt-4o']\n";
     check(&format!("{pool}continuation = true"), "6:1", "pools.a.continuation", &["not supported by this version"]);
     check(&format!("{pool}handover = 'summary'"), "6:1", "pools.a.handover", &["not supported by this version"]);
-    check(&format!("{pool}schedule = [{{ hours = '09:00-18:00' }}]"), "6:1", "pools.a.schedule", &["not supported"]);
-    check("[models.'gpt-4o']\ntariffs = [{ multiply = 0.5 }]", "5:1", "models.gpt-4o.tariffs", &["not supported"]);
     read(&format!("{PROVIDERS}{pool}continuation = false\nhandover = 'full'\nschedule = []"));
 }
 

@@ -52,11 +52,13 @@ deployments = ["anthropic", "local/anthropic.claude-sonnet-4-6"]
 price = { input = 3.00, output = 15.00, cache_read = 0.30 }
 context_window = 200000
 capabilities = { tools = true, vision = true, prefill = false }
+tariffs = [{ days = "mon-fri", hours = "22:00-08:00", zone = "Asia/Shanghai", multiply = 0.5 }]
 timeouts = { first_content = "20s" }
 [pools.assistant]
 members  = { "claude-sonnet-4-6" = 0.6, "gpt-4-turbo-preview" = 0.4 }
 strategy = "weighted"
 fallback = ["deepseek-chat"]
+schedule = [{ hours = "09:00-18:00", zone = "Asia/Shanghai", members = { "deepseek-chat" = 1 } }]
 attempts = 3
 deadline = "120s"
 continuation = false

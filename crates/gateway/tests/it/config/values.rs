@@ -35,7 +35,8 @@ fn quantities_are_read_exactly() {
     assert_eq!(server.header_timeout, Duration::from_millis(250));
     assert_eq!(server.drain, Duration::from_secs(5400));
     assert_eq!(server.idle_timeout, Duration::from_millis(1500));
-    let price = config.models[0].price.expect("a price was written");
+    let prices = config.models[0].deployments[0].prices.as_ref().expect("a price was written");
+    let price = prices.standard().base();
     assert_eq!((price.input, price.output), (3_000_000_000, 15_000_000_000));
     assert_eq!((price.cache_read, price.cache_write), (Some(300_000_000), Some(1)));
     assert_eq!(price.audio_input, None);

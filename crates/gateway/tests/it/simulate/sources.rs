@@ -85,6 +85,7 @@ fn steady_workloads_are_described_in_a_word() {
         ("steady:30/m,1,5,2", "its duration"),
         ("steady:30/m,1h,x,2", "its input"),
         ("steady:1/h,1m,5,2", "no request"),
+        ("steady:1/0s,1m,5,2", "its rate"),
         ("steady:1/h", "four parts"),
     ] {
         let fault = Workload::read(written, usize::MAX).unwrap_err().to_string();

@@ -82,6 +82,13 @@ const ONCE: [&str; 17] = [
     "prompt_cache_key",
 ];
 
+/// Whether an object of that name turns reasoning on: it does unless it says otherwise.
+fn asks_for_thinking(raw: &str) -> bool {
+    let dense: String = raw.chars().filter(|letter| !letter.is_ascii_whitespace()).take(256).collect();
+    let is_off = ["\"disabled\"", "\"enabled\":false", "\"effort\":\"none\""].iter().any(|off| dense.contains(off));
+    dense.starts_with('{') && dense.len() > 2 && !is_off
+}
+
 impl Scan<'_> {
     fn member(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
         self.refuse_duplicate(reader, key)?;
@@ -113,6 +120,10 @@ impl Scan<'_> {
             "logprobs" | "top_logprobs" => {
                 request.needs.logprobs |= !matches!(reader.raw()?, "null" | "false" | "0");
             }
+            // OpenAI and most others; OpenRouter; DeepSeek and Zhipu; Alibaba.
+            "reasoning_effort" => request.needs.reasoning |= !matches!(reader.raw()?, "null" | "\"none\""),
+            "reasoning" | "thinking" => request.needs.reasoning |= asks_for_thinking(reader.raw()?),
+            "enable_thinking" => request.needs.reasoning |= reader.raw()? == "true",
             "web_search_options" => request.needs.web_search = reader.raw()? != "null",
             "user" => self.members.user = optional_text(reader)?,
             "safety_identifier" => self.members.safety_identifier = optional_text(reader)?,

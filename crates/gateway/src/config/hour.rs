@@ -1,0 +1,63 @@
+//! What the clock decides for a while: what each deployment costs, and who is on duty in each pool.
+
+use roundelay_calendar::UnixTime;
+use roundelay_ledger::{Price, Quote, TokenPrices};
+use roundelay_routing as routing;
+
+use super::{Config, deployments::Layout};
+
+impl Layout {
+    /// What that deployment costs at an instant, to be kept for an exchange; `None` when not known. The id must be of
+    /// this layout's catalog.
+    pub fn quote(&self, deployment: routing::DeploymentId, at: UnixTime) -> Option<Quote> {
+        self.deployments[deployment.0 as usize].prices.as_ref().map(|prices| prices.at(at))
+    }
+
+    /// What the router is told of an instant, and the first later instant at which it would be told something else;
+    /// `None` when that never comes. The configuration must be the one that was laid out.
+    pub fn hour(&self, config: &Config, at: UnixTime) -> (routing::Hour, Option<UnixTime>) {
+        let (weights, mut until) = config.duties(at);
+        let rates = self.deployments.iter().map(|deployment| {
+            let quote = deployment.prices.as_ref()?.at(at);
+            until = sooner(until, quote.until);
+            Some(rate(&quote.price))
+        });
+        (routing::Hour { rates: rates.collect(), weights }, until)
+    }
+}
+
+impl Config {
+    /// The weights of each pool's members, in the order of the catalog, where a shift is on duty at that instant; and
+    /// the first later instant at which that changes for one of them, `None` when it never does.
+    pub fn duties(&self, at: UnixTime) -> (Vec<Option<Vec<f64>>>, Option<UnixTime>) {
+        let mut until = None;
+        let weights = self.pools.iter().map(|pool| {
+            let turn = pool.turn(at);
+            until = sooner(until, turn.until);
+            turn.index.map(|index| pool.schedule[index].weights(&pool.everyone()))
+        });
+        (weights.collect(), until)
+    }
+}
+
+/// A price as the router compares it: it ranks by it, and charges nobody, so it need not be exact.
+fn rate(price: &Price) -> routing::Rate {
+    let tier = |(above, prices): &(u64, TokenPrices)| (*above, token_rates(prices));
+    routing::Rate { base: token_rates(price.base()), tiers: price.tiers().iter().map(tier).collect() }
+}
+
+/// Written for a million tokens, kept for one.
+fn token_rates(prices: &TokenPrices) -> routing::TokenRates {
+    let each = |nano_usd: u64| nano_usd as f64 / 1e6;
+    routing::TokenRates {
+        input: each(prices.input),
+        cache_read: each(prices.cache_read()),
+        cache_write: each(prices.cache_write()),
+        output: each(prices.output),
+    }
+}
+
+/// The earlier of two instants, `None` being never.
+fn sooner(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<UnixTime> {
+    one.into_iter().chain(other).min()
+}
