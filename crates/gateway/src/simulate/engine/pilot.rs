@@ -105,7 +105,11 @@ impl Pilot {
                     // Who asks is not known, so all count as one.
                     payer: 0,
                     spendable: None,
-                    hour: if routed.only.is_some() { sheet.only(routed.deployments[0]) } else { Arc::clone(&sheet.hour) },
+                    hour: if routed.only.is_some() {
+                        sheet.only(routed.deployments[0])
+                    } else {
+                        Arc::clone(&sheet.hour)
+                    },
                     deadline: instant(now + deadline_of(&routed.catalog, target)),
                     retries_allowed: routed.retries_allowed,
                 };
