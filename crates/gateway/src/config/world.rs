@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::{Complaint, Complaints, Environment, complaint::nearest, read_file, reader::Reading, reader::Section};
 
 /// How each deployment behaves.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
     /// Of those about which nothing else is written.
     pub default: Behaviour,
@@ -123,12 +123,6 @@ impl Default for Behaviour {
     }
 }
 
-impl Default for World {
-    fn default() -> Self {
-        Self { default: Behaviour::default(), deployments: Vec::new() }
-    }
-}
-
 impl World {
     /// Reads and checks the file of a world.
     ///
@@ -236,7 +230,7 @@ fn read_limits(section: Section<'_>, base: &Limits) -> Limits {
 /// `cache = { idle = "5m", tokens_max = 1000000 }`, or `{ off = true }`.
 fn read_cache(behaviour: &Section<'_>, base: Option<Cache>) -> Option<Cache> {
     let section = behaviour.section("cache");
-    let is_off = section.boolean("off").unwrap_or(!behaviour.has("cache") && base.is_none());
+    let is_off = section.boolean("off").unwrap_or_else(|| !behaviour.has("cache") && base.is_none());
     let otherwise = base.unwrap_or(Cache { idle: CACHE_IDLE, tokens_max: None });
     let cache = Cache {
         idle: section.duration("idle").unwrap_or(otherwise.idle),

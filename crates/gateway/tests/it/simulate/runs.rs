@@ -32,7 +32,7 @@ const TWO: &str = r#"
 fn setup(config: &str, world: &str, workload: &str) -> Setup {
     Setup {
         config: config::parse(config, "c.toml", &|_| Some("key".to_owned())).unwrap_or_else(|fault| panic!("{fault}")),
-        workload: Workload::read(workload, usize::MAX).unwrap(),
+        workload: Workload::read(workload, usize::MAX).expect("a workload"),
         world: Some(World::parse(world, "w.toml").unwrap_or_else(|fault| panic!("{fault}"))),
         outages: None,
         pool: None,
@@ -46,7 +46,7 @@ fn scenario(config: &str, world: &str, workload: &str) -> Scenario {
 }
 
 fn summary(scenario: &Scenario, way: &str) -> Summary {
-    run(scenario, Way::of(way).unwrap(), &mut |_| {}).unwrap()
+    run(scenario, Way::of(way).expect("a known way"), &mut |_| {}).expect("a catalog that can be routed")
 }
 
 /// The share of attempts that went to each deployment.
@@ -215,13 +215,13 @@ fn what_makes_no_sense_is_said() {
 #[track_caller]
 fn check_outages(rule: Rule, extra_calls_max: f64) {
     let Some(path) = recorded("outages/api_incident_intervals.csv") else { return };
-    let outages = Outages::load(&path).unwrap();
+    let outages = Outages::load(&path).expect("the recorded incidents");
     let severity = Severity::Down { least_impact: 1 };
     let ceiling = Ceiling::of(&outages, &["openai_api", "anthropic_api"], rule, severity);
     let scenario = |workload| {
         let adversity = Adversity { outages: outages.clone(), rule, severity, services: Vec::new() };
         let base = setup(&kept("two-vendors.toml"), "", workload);
-        Setup { outages: Some(adversity), ..base }.prepare().unwrap()
+        Setup { outages: Some(adversity), ..base }.prepare().expect("a scenario")
     };
     // Once a minute, since incidents are told by the minute.
     let scenario_of_minutes = scenario("steady:1/m,547d,500,200");
@@ -233,7 +233,7 @@ fn check_outages(rule: Rule, extra_calls_max: f64) {
     assert!(further <= extra_calls_max, "{further} further calls");
     let scenario = scenario("steady:1/5m,547d,500,200");
     for (way, alone) in scenario.each_alone().into_iter().zip(&ceiling.alone) {
-        let summary = run(&scenario, way, &mut |_| {}).unwrap();
+        let summary = run(&scenario, way, &mut |_| {}).expect("a catalog that can be routed");
         let difference = (summary.availability - alone.availability).abs();
         assert!(difference < 0.0002, "{}: {} for {}", alone.service, summary.availability, alone.availability);
     }

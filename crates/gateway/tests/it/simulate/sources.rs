@@ -10,12 +10,12 @@ use roundelay::{
 use super::recorded;
 
 fn parse(text: &str) -> Workload {
-    Workload::parse("w", text.as_bytes(), usize::MAX).unwrap()
+    Workload::parse("w", text.as_bytes(), usize::MAX).expect("a workload")
 }
 
 #[track_caller]
 fn check_fault(text: &str, expected: &str) {
-    let fault = Workload::parse("w", text.as_bytes(), usize::MAX).unwrap_err().to_string();
+    let fault = Workload::parse("w", text.as_bytes(), usize::MAX).expect_err("a fault").to_string();
     assert!(fault.contains(expected), "{fault}");
 }
 

@@ -16,7 +16,7 @@ struct Both {
 
 fn outages() -> Option<Outages> {
     let path = recorded("outages/api_incident_intervals.csv")?;
-    let outages = Outages::load(&path).unwrap();
+    let outages = Outages::load(&path).expect("the recorded incidents");
     assert_eq!(outages.incidents.len(), 239);
     assert_eq!(outages.watched_seconds(), 547 * 86_400);
     Some(outages)
@@ -36,7 +36,7 @@ fn check(rule: Rule, least_impact: u8, openai: Row, anthropic: Row, both: &Both)
     }
     assert_eq!(percent(ceiling.together, 3), both.available);
     assert_eq!((ceiling.overlaps.0, format!("{:.0}", ceiling.overlaps.1).as_str()), (both.overlaps, both.minutes));
-    assert_eq!(format!("{:.2}", ceiling.correlation.unwrap()), both.correlation);
+    assert_eq!(format!("{:.2}", ceiling.correlation.expect("both were impaired")), both.correlation);
 }
 
 #[track_caller]
