@@ -1,5 +1,6 @@
 //! The simulator: what it reads, what it computes, and that it decides as the gateway does.
 
+mod commands;
 mod runs;
 mod sources;
 mod table;
