@@ -17,7 +17,7 @@ pub(super) fn show(results: &Results) {
         of.requests,
         printable(&of.workload),
         of.kind,
-        of_us(of.span_us),
+        span(of.span_us),
         of.seed,
         of.config,
     ));
@@ -103,6 +103,12 @@ fn unanswered(row: &Summary) -> Vec<[String; 3]> {
 
 fn percent(share: f64, places: usize) -> String {
     format!("{:.places$} %", share * 100.0)
+}
+
+/// Outages last for months, which nobody reads in minutes.
+fn span(us: u64) -> String {
+    const DAY_US: u64 = 86_400_000_000;
+    if us < 2 * DAY_US { of_us(us) } else { format!("{:.1} d", us as f64 / DAY_US as f64) }
 }
 
 /// To a hundredth of a cent.

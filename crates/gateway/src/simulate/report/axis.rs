@@ -99,7 +99,8 @@ pub(super) fn micros(us: f64) -> String {
         us if us < 1e3 => format!("{us:.0} µs"),
         us if us < 1e6 => format!("{} ms", short(us / 1e3)),
         us if us < 120e6 => format!("{} s", short(us / 1e6)),
-        us => format!("{} min", short(us / 60e6)),
+        us if us < 2.0 * DAY_US => format!("{} min", short(us / 60e6)),
+        us => format!("{} d", short(us / DAY_US)),
     }
 }
 
@@ -116,6 +117,7 @@ pub(super) fn short(number: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
+const DAY_US: f64 = 86_400e6;
 /// Colours that the style sheet has.
 pub(super) const COLOURS: usize = 8;
 
