@@ -14,9 +14,12 @@ mod gateway;
 mod incoming;
 mod outcome;
 mod pipe;
+mod preview;
 mod refusal;
 mod relay;
+mod replay;
 mod snapshot;
+mod terms;
 
 use std::sync::Arc;
 
@@ -28,10 +31,13 @@ pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
     call::Inbound,
-    decision::{explain_stop, write_preview},
+    decision::explain_stop,
     gateway::{Gateway, Worker},
+    preview::write_preview,
     refusal::{FailedExchange, Refusal, Unserved, Wire},
+    replay::{KeptDraw, Remade, ReplayFault, read_draws},
     snapshot::{Snapshot, SnapshotFault},
+    terms::Terms,
 };
 use self::{
     attempt::Attempted,
@@ -74,7 +80,7 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
     let _in_flight = gateway.metrics.exchange_began();
     let mut draft = Draft::begin(&inbound);
     let mut caller = CallerSide::new(reply, &inbound, gateway);
-    let ending = match Call::decode(gateway, &inbound) {
+    let ending = match Call::decode(gateway, &inbound, draft.admitted()) {
         Ok(call) => {
             draft.learn_call(&call);
             caller.learn_call(&call);

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use roundelay_calendar::UnixTime;
 use roundelay_protocol::usage::Usage;
 use roundelay_routing::{Attempt, AttemptKind, Decision};
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use super::{
     gateway::Gateway,
     incoming::Incoming,
     snapshot::Deployment,
+    terms::Terms,
 };
 use crate::{
     common::clock::unix_time,
@@ -32,6 +34,8 @@ pub(super) struct Draft {
     first_dispatch: Option<Duration>,
     /// The label of the pool or model in metrics: what was asked for, once it is known to exist.
     label: Option<Arc<str>>,
+    /// The prices it is charged at, once it was understood.
+    terms: Option<Arc<Terms>>,
     is_client_retry: bool,
     record: Record,
 }
@@ -66,14 +70,21 @@ impl Draft {
             first_content: None,
             first_dispatch: None,
             label: None,
+            terms: None,
             is_client_retry: inbound.client_retries() > 0,
             record,
         }
     }
 
+    /// When it began, by the wall clock: what is charged goes by this instant.
+    pub(super) fn admitted(&self) -> UnixTime {
+        UnixTime(self.record.started_at_ms.div_euclid(1000))
+    }
+
     pub(super) fn learn_call(&mut self, call: &Call) {
         self.record.asked.clone_from(&call.request.model);
         self.record.stream = call.request.stream;
+        self.terms = Some(Arc::clone(&call.terms));
         self.label = Some(Arc::clone(call.snapshot.target_name(call.demand.target)));
     }
 
@@ -148,11 +159,13 @@ impl Draft {
         self.content_begins();
         self.served_by(deployment);
         self.learn_usage(whole.scanned.usage, whole.scanned.content_bytes as u64);
+        self.learn_cost(whole.scanned.usage, deployment);
     }
 
     pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
         self.served_by(deployment);
         self.learn_usage(incoming.usage, incoming.output_tokens() * 4);
+        self.learn_cost(incoming.usage, deployment);
     }
 
     fn served_by(&mut self, deployment: &Deployment) {
@@ -174,8 +187,18 @@ impl Draft {
         };
     }
 
+    /// Where the provider counted and a price is known.
+    fn learn_cost(&mut self, usage: Option<Usage>, deployment: &Deployment) {
+        self.record.cost = usage.and_then(|usage| {
+            let quote = self.terms.as_ref()?.quote(deployment.id)?;
+            // A charge beyond all money that can be written is no charge that can be known.
+            quote.charge(&tokens(usage)).ok()
+        });
+    }
+
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
-        self.record.decision = decision::to_json(&call.snapshot, &decision);
+        let deadline = call.deadline.saturating_duration_since(self.received);
+        self.record.decision = decision::to_json(&call.snapshot, &call.demand, deadline, &decision);
     }
 
     /// Writes the record, before the caller can know that the exchange has ended.
@@ -226,6 +249,12 @@ impl Draft {
         });
         gateway.recorder.record(self.record);
     }
+}
+
+/// What a provider counted, in the classes that have prices.
+fn tokens(usage: Usage) -> roundelay_ledger::Tokens {
+    let Usage { input, cache_read, cache_write, output, reasoning: _, audio_input, audio_output, image } = usage;
+    roundelay_ledger::Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image }
 }
 
 fn micros(duration: Duration) -> u64 {
