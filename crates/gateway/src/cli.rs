@@ -7,12 +7,14 @@ mod duration;
 mod excluded;
 mod expiry;
 mod explain;
+mod export;
 mod keys;
 mod reach;
 mod rehearse;
 mod route;
 mod running;
 mod serve;
+mod simulate;
 mod table;
 mod usage;
 mod version;
@@ -64,7 +66,9 @@ enum Command {
     Accounts(accounts::AccountsCommand),
     Usage(usage::Usage),
     Explain(explain::Explain),
+    Export(export::Export),
     Route(route::Route),
+    Simulate(simulate::Simulate),
     /// Run the rehearsal provider: a model server that misbehaves on request.
     Rehearse(rehearse::Rehearse),
     /// Print the version.
@@ -83,7 +87,9 @@ pub fn run() -> ExitCode {
         Command::Accounts(accounts) => accounts.run(common),
         Command::Usage(usage) => usage.run(common),
         Command::Explain(explain) => explain.run(common),
+        Command::Export(export) => export.run(common),
         Command::Route(route) => route.run(common),
+        Command::Simulate(simulate) => simulate.run(common),
         Command::Rehearse(rehearse) => rehearse.run(common),
         Command::Version => version::run(common),
     };

@@ -7,6 +7,7 @@ mod exchange;
 mod rehearsal;
 mod reload;
 mod server;
+mod simulate;
 mod store;
 mod support;
 mod telemetry;

@@ -37,6 +37,14 @@ impl Section<'_> {
         })
     }
 
+    /// A length of time that may be nothing, and at most ten years.
+    pub(in super::super) fn length(&self, key: &'static str) -> Option<Duration> {
+        let is_allowed = |length: &Duration| *length <= quantity::DECADE;
+        self.quantity(key, quantity::duration, is_allowed, || {
+            "write a time with its unit: `\"0s\"`, `\"250ms\"`, `\"30m\"`, `\"12d\"`".to_owned()
+        })
+    }
+
     /// A length of time that may be nothing, at most a week.
     pub(in super::super) fn wait(&self, key: &'static str) -> Option<Duration> {
         let is_allowed = |duration: &Duration| *duration <= quantity::WEEK;
