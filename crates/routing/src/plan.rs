@@ -349,6 +349,7 @@ impl Plan {
             bucket: bucket(&self.demand),
             target: self.catalog.name_hash(self.demand.target),
             payer: self.demand.payer,
+            input_tokens: self.demand.input_tokens,
             is_warm: bound == Some(slots.deployment),
             first_content: None,
         }

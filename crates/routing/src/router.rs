@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, Deployment, DeploymentId, KeyId, Slots, Target, na
 use crate::chance::Chance;
 use crate::concurrency::Queue;
 use crate::cooldown::KeyState;
-use crate::cost::AnswerLengths;
+use crate::cost::Habits;
 use crate::demand::Demand;
 use crate::eligibility::{self, DeadReason, Exclusion};
 use crate::hedge::HedgeBudget;
@@ -38,7 +38,7 @@ pub struct Router {
     pub(crate) keys: Named<KeyState>,
     pub(crate) endpoints: Named<EndpointState>,
     pub(crate) bindings: Bindings,
-    pub(crate) lengths: AnswerLengths,
+    pub(crate) habits: Habits,
     pub(crate) hedges: HedgeBudget,
     /// Exchanges that wait for a place.
     pub(crate) queue: Queue,
@@ -101,7 +101,7 @@ impl Router {
             keys: Named::default(),
             endpoints: Named::default(),
             bindings: Bindings::default(),
-            lengths: AnswerLengths::default(),
+            habits: Habits::default(),
             hedges: HedgeBudget::default(),
             queue: Queue::default(),
             waiting: Queue::default(),

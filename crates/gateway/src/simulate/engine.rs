@@ -151,7 +151,7 @@ impl Run<'_> {
             self.foresee(self.now + fate.first, id, number, What::Content);
         }
         self.foresee(self.now + lasts, id, number, What::End);
-        if let Some(at) = self.pilot.hedge_at(&self.exchanges.at(id).course) {
+        if let Some(at) = self.pilot.hedge_at(&self.exchanges.at(id).course, request.is_stream) {
             self.foresee(at, id, number, What::Hedge);
         }
     }
@@ -159,11 +159,12 @@ impl Run<'_> {
     /// `beside` = the attempt that was to be looked at; it may be over, and its exchange as well.
     fn hedge(&mut self, id: usize, beside: u32) {
         let Some(exchange) = self.exchanges.find(id) else { return };
+        let is_stream = self.scenario.workload.requests[exchange.request].is_stream;
         let is_waiting = |flight: &Flight| flight.number == beside && !flight.has_content;
         if !exchange.flights.iter().any(is_waiting) {
             return;
         }
-        if let Some((deployment, routed)) = self.pilot.hedge(&mut exchange.course, self.now) {
+        if let Some((deployment, routed)) = self.pilot.hedge(&mut exchange.course, is_stream, self.now) {
             self.tally.hedge();
             self.dispatch(id, deployment, Some(routed));
         }

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::catalog::{Catalog, DeploymentId, Member, ModelId, PoolId, Target};
 use crate::chance::Chance;
+use crate::cost::Expected;
 use crate::decision::{AffinityUse, AttemptRecord, Candidate, Draw, DrawOption, DrawnOption};
 use crate::demand::Demand;
 use crate::eligibility::{self, Exclusion};
@@ -113,7 +114,7 @@ impl Plan {
         }
         let end = self.begins.get(stage + 1).copied().unwrap_or(self.decision.candidates.len());
         let range = self.begins[stage]..end;
-        let slowest = self.catalog.as_pool(self.stages[stage]).and_then(|pool| pool.limits.first_content);
+        let slowest = eligibility::slowest(&self.catalog, &self.demand, self.stages[stage]);
         for index in range.clone() {
             let mut candidate = self.decision.candidates[index];
             if candidate.exclusion.is_some_and(Exclusion::is_lasting) {
@@ -218,7 +219,10 @@ impl Plan {
         let drawn = self
             .draw_among(router, target, strategy, range.clone(), &is_hopeful, &weight, now)
             .or_else(|| self.draw_among(router, target, strategy, range.clone(), &|_| true, &weight, now))?;
-        let model = self.decision.candidates[drawn].model;
+        let Candidate { model, deployment, .. } = self.decision.candidates[drawn];
+        if self.is_first() && self.bound == Some(deployment) {
+            return Some(drawn);
+        }
         if matches!(target, Target::Model(_)) || self.catalog.model(model).strategy.is_none() {
             return Some(drawn);
         }
@@ -244,7 +248,7 @@ impl Plan {
         let mut offers = std::mem::take(&mut router.scratch);
         offers.clear();
         offers.resize(pool.members.len(), Offer::CLOSED);
-        let output_tokens = if pool.adapt { router.expected_output(&catalog, &self.demand) } else { 0.0 };
+        let tokens = if pool.adapt { router.expected_tokens(&catalog, &self.demand) } else { Expected::default() };
         for candidate in &self.decision.candidates[range] {
             let was_tried = self.counted_attempts().iter().any(|attempt| attempt.model == candidate.model);
             if candidate.exclusion.is_none() && !was_tried {
@@ -256,7 +260,7 @@ impl Plan {
                     (offer.failures, offer.seconds) = (1.0 - candidate.health, None);
                     if pool.adapt {
                         let id = candidate.deployment;
-                        offer.seconds = router.expected_seconds(&catalog, id, &self.demand, output_tokens, now);
+                        offer.seconds = router.expected_seconds(&catalog, id, &self.demand, tokens, now);
                     }
                 }
             }
@@ -307,7 +311,8 @@ impl Plan {
     ) -> Option<usize> {
         let mut offers = std::mem::take(&mut router.scratch);
         offers.clear();
-        let output_tokens = if strategy.measures() { router.expected_output(&self.catalog, &self.demand) } else { 0.0 };
+        let tokens =
+            if strategy.measures() { router.expected_tokens(&self.catalog, &self.demand) } else { Expected::default() };
         for candidate in &self.decision.candidates[range.clone()] {
             if candidate.exclusion.is_some() || !is_wanted(candidate) {
                 offers.push(Offer::CLOSED);
@@ -322,7 +327,7 @@ impl Plan {
             if strategy.measures() {
                 let is_bound = self.bound == Some(candidate.deployment);
                 let id = candidate.deployment;
-                router.measure(&self.catalog, id, &self.demand, output_tokens, is_bound, now, &mut offer);
+                router.measure(&self.catalog, id, &self.demand, tokens, is_bound, now, &mut offer);
             }
             offers.push(offer);
         }

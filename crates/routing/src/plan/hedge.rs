@@ -57,7 +57,7 @@ impl Plan {
         if is_streamed {
             return Some(first);
         }
-        let writing = latency.writing(router.expected_output(&self.catalog, &self.demand))?;
+        let writing = latency.writing(router.expected_tokens(&self.catalog, &self.demand).output)?;
         Some(first.saturating_add(Duration::try_from_secs_f64(writing).ok()?))
     }
 

@@ -45,8 +45,9 @@ impl Router {
         if tokens.output > 0 {
             let output = tokens.output as f64;
             deployment.latency.record_answer(flight.bucket, flight.first_content, total, output, now, settings);
-            self.lengths.record(flight.target, flight.payer, tokens.output, now, settings);
         }
+        let input = (tokens.input, flight.input_tokens);
+        self.habits.record((flight.target, flight.payer), tokens.output, input, now, settings);
         if tokens.input > 0 {
             let share = tokens.cached as f64 / tokens.input as f64;
             deployment.cache_hits.record(flight.is_warm, share, now, settings);

@@ -113,6 +113,20 @@ fn where_it_computes() {
 }
 
 #[test]
+fn limits_bind_the_whole_fallback_chain() {
+    let mut router = router();
+    let mut catalog = pooled(&[1.0], Strategy::Weighted, 3);
+    catalog.pools[0].limits.regions = vec!["eu".into()];
+    catalog.deployments[0].region = Some("eu".into());
+    catalog.deployments[2].region = Some("eu".into());
+    let catalog = router.adopt(catalog);
+    let mut now = at(2.0);
+    let (attempts, _) = run(&mut router, &catalog, demand(now), &mut now, |_| failure(FaultKind::RateLimited));
+    let went: Vec<u32> = attempts.iter().map(|attempt| attempt.deployment.0).collect();
+    assert_eq!(went, [0, 2], "the second is elsewhere");
+}
+
+#[test]
 fn what_it_charges() {
     let limit = |input: f64, output: f64| {
         move |catalog: &mut Catalog| {

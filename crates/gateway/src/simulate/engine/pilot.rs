@@ -142,17 +142,19 @@ impl Pilot {
     }
 
     /// When to look whether a second attempt should begin beside the first.
-    pub(super) fn hedge_at(&self, course: &Course) -> Option<Duration> {
+    pub(super) fn hedge_at(&self, course: &Course, is_stream: bool) -> Option<Duration> {
         match (self, course) {
-            (Self::Router(routed), Course::Plan(plan)) => plan.hedge_at(&routed.router).map(Instant::since_start),
+            (Self::Router(routed), Course::Plan(plan)) => {
+                plan.hedge_at(&routed.router, is_stream).map(Instant::since_start)
+            }
             _ => None,
         }
     }
 
     /// Begins a second attempt beside the first, if one may be.
-    pub(super) fn hedge(&mut self, course: &mut Course, now: Duration) -> Option<(usize, Attempt)> {
+    pub(super) fn hedge(&mut self, course: &mut Course, is_stream: bool, now: Duration) -> Option<(usize, Attempt)> {
         let (Self::Router(routed), Course::Plan(plan)) = (self, course) else { return None };
-        let attempt = plan.hedge(&mut routed.router, instant(now))?;
+        let attempt = plan.hedge(&mut routed.router, is_stream, instant(now))?;
         Some((routed.deployments[attempt.deployment.0 as usize], attempt))
     }
 
