@@ -265,6 +265,21 @@ fn what_a_request_needs_and_what_it_wrote_to_a_cache_are_part_of_a_replay() {
 }
 
 #[test]
+fn a_replay_goes_by_the_estimate_and_the_limit_that_the_router_went_by() {
+    let config = TWO.replace("deployments = [\"a\"]", "deployments = [\"a\"]\ncontext_window = 2000");
+    let answered_by_a = |demand: &str| {
+        let workload = turns(r#"{"input":1000,"output":100}"#, |_, _| {
+            format!(r#"{{{demand},"needs":[],"first_turn":true,"explicit":false,"deadline_ms":1}}"#)
+        });
+        let base = setup(&config, "", "steady:1/s,1s,1,1");
+        summary(&Setup { workload, ..base }.prepare().unwrap(), "weighted").deployments[0].answered
+    };
+    assert_eq!(answered_by_a(r#""input_tokens":1500"#), 70);
+    assert_eq!(answered_by_a(r#""input_tokens":9000"#), 0);
+    assert_eq!(answered_by_a(r#""input_tokens":1500,"output_tokens_max":1000"#), 0);
+}
+
+#[test]
 fn what_makes_no_sense_is_said() {
     let told = |setup: Setup| setup.prepare().unwrap_err().to_string();
     let steady = "steady:1/s,1s,1,1";
