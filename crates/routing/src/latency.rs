@@ -244,6 +244,7 @@ mod tests {
         check_nearest(&[(4, 10), (3, 20)], 0, 20.0);
         check_nearest(&[(0, 10), (3, 20)], 7, 20.0);
         check_nearest(&[(4, 10), (7, 20)], 3, 20.0);
+        check_nearest(&[(7, 10), (0, 20)], 3, 20.0);
     }
 
     #[test]
