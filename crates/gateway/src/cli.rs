@@ -8,6 +8,7 @@ mod excluded;
 mod expiry;
 mod explain;
 mod keys;
+mod prices;
 mod reach;
 mod rehearse;
 mod route;
@@ -63,6 +64,7 @@ enum Command {
     Keys(keys::KeysCommand),
     Accounts(accounts::AccountsCommand),
     Usage(usage::Usage),
+    Prices(prices::PricesCommand),
     Explain(explain::Explain),
     Route(route::Route),
     /// Run the rehearsal provider: a model server that misbehaves on request.
@@ -82,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(common),
         Command::Accounts(accounts) => accounts.run(common),
         Command::Usage(usage) => usage.run(common),
+        Command::Prices(prices) => prices.run(common),
         Command::Explain(explain) => explain.run(common),
         Command::Route(route) => route.run(common),
         Command::Rehearse(rehearse) => rehearse.run(common),

@@ -1,109 +1,228 @@
 //! The models everybody knows, as data built into the binary: `catalogue/models.toml`.
+//!
+//! The text is parsed once. What a place costs is read when it is asked for, because most places are of providers that
+//! nobody here has.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, LazyLock},
+};
 
+use roundelay_ledger::{Price, PriceList, Tariff};
 use roundelay_routing::Capabilities;
-use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    currency::{CnyPerUsd, Currency},
+    price::{self, PriceOrigin},
+    reader::Reading,
+};
 
 /// What the catalogue knows of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct KnownModel {
-    /// Its name at each provider that serves it.
-    pub(super) at: BTreeMap<String, String>,
+    /// The providers that serve it.
+    pub(super) at: BTreeMap<&'static str, KnownPlace>,
     /// Input and output together, in tokens.
     pub(super) context_window: Option<u64>,
     /// The longest output, in tokens.
     pub(super) max_output: Option<u64>,
     pub(super) capabilities: Capabilities,
     /// The date on which its vendor stopped serving it.
-    pub(super) retired: Option<String>,
+    pub(super) retired: Option<&'static str>,
+}
+
+/// A model at one provider.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownPlace {
+    /// Its name there.
+    pub(super) upstream_model: &'static str,
+    table: &'static DeTable<'static>,
+}
+
+/// What a model costs at one provider.
+#[derive(Debug)]
+pub(super) struct KnownPrice {
+    /// As its vendor lists it.
+    pub(super) listed: Price,
+    pub(super) currency: Currency,
+    pub(super) tariffs: Vec<Tariff>,
+    pub(super) source: Source,
+}
+
+/// Where a fact is from, and of which day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// A vendor's page, or a collection that others keep.
+    pub from: &'static str,
+    /// The day it was read or last confirmed, as `2026-11-23`.
+    pub date: &'static str,
 }
 
 /// The model of that name.
 pub(super) fn known_model(name: &str) -> Option<&'static KnownModel> {
-    CATALOGUE.get(name)
+    CATALOGUE.models.get(name)
 }
 
 /// All models, by name.
 pub(super) fn known_models() -> impl Iterator<Item = (&'static str, &'static KnownModel)> {
-    CATALOGUE.iter().map(|(name, model)| (name.as_str(), model))
+    CATALOGUE.models.iter().map(|(name, model)| (*name, model))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    models: BTreeMap<String, Block>,
+/// What a known provider calls `upstream_model`, whatever it is called here.
+pub(super) fn known_place(provider: &str, upstream_model: &str) -> Option<KnownPlace> {
+    CATALOGUE.places.get(&(provider, upstream_model)).copied()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Block {
-    at: BTreeMap<String, String>,
-    context_window: Option<u64>,
-    max_output: Option<u64>,
-    capabilities: Vec<Capability>,
-    retired: Option<String>,
-    /// Where the facts are from, and of which day: for people who check them.
-    #[serde(rename = "source")]
-    _source: String,
-    #[serde(rename = "date")]
-    _date: String,
+/// A price that needs no configuration.
+#[derive(Debug, Clone)]
+pub struct CataloguePrice {
+    /// What the model is called here.
+    pub model: &'static str,
+    /// Who serves it.
+    pub provider: &'static str,
+    /// What it is called there.
+    pub upstream_model: &'static str,
+    /// In USD, with its tariffs; `None` when it is not published or was not confirmed.
+    pub prices: Option<Arc<PriceList>>,
+    /// Where it is from.
+    pub origin: Option<PriceOrigin>,
 }
 
-/// What models differ in. What is missing in a block the model cannot do.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Capability {
-    Tools,
-    ParallelTools,
-    Vision,
-    Audio,
-    Documents,
-    JsonSchema,
-    Reasoning,
-    Prefill,
+/// Everything that the catalogue knows of prices, by model and provider.
+pub fn catalogue_prices(rate: CnyPerUsd) -> Vec<CataloguePrice> {
+    let places = known_models().flat_map(|(model, known)| known.at.iter().map(move |(provider, place)| (model, provider, place)));
+    let priced = places.map(|(model, provider, place)| {
+        let priced = place.price().map(|price| price.in_usd(rate));
+        let (prices, origin) = priced.map_or((None, None), |(prices, origin)| (Some(prices), Some(origin)));
+        CataloguePrice { model, provider, upstream_model: place.upstream_model, prices, origin }
+    });
+    priced.collect()
 }
 
-static CATALOGUE: LazyLock<BTreeMap<String, KnownModel>> = LazyLock::new(|| {
-    let file: File = toml::from_str(MODELS).expect("a test reads the catalogue");
-    file.models.into_iter().map(|(name, block)| (name, KnownModel::from(block))).collect()
-});
+impl KnownPlace {
+    /// What it costs; `None` when that is not published or was not confirmed.
+    pub(super) fn price(&self) -> Option<KnownPrice> {
+        self.table.get("price")?;
+        let reading = Reading::new(FILE, MODELS, &|_| None);
+        let section = reading.section(self.table);
+        let listed = price::read_listed(&section).expect(SOUND);
+        section.abandon();
+        let source = CATALOGUE.sources[text(self.table, "source").expect(SOUND)];
+        let tariffs = text(self.table, "tariffs").map(known_tariffs).unwrap_or_default();
+        debug_assert!(!reading.has_faults(), "{}", self.upstream_model);
+        Some(KnownPrice { listed: listed.price, currency: listed.currency, tariffs, source })
+    }
+}
 
+fn known_tariffs(name: &str) -> Vec<Tariff> {
+    let reading = Reading::new(FILE, MODELS, &|_| None);
+    let tables = CATALOGUE.tariffs.get(name).and_then(|list| list.as_array()).expect(SOUND);
+    let tables = tables.iter().map(|tariff| tariff.get_ref().as_table().expect(SOUND));
+    // Tariffs of the catalogue multiply, so no rate of exchange is needed.
+    let read = |table| price::read_tariff(reading.section(table), CnyPerUsd::DEFAULT);
+    tables.map(read).collect()
+}
+
+#[derive(Debug)]
+struct Catalogue {
+    models: BTreeMap<&'static str, KnownModel>,
+    /// By provider and its own name for the model.
+    places: HashMap<(&'static str, &'static str), KnownPlace>,
+    sources: HashMap<&'static str, Source>,
+    tariffs: HashMap<&'static str, &'static DeValue<'static>>,
+}
+
+const FILE: &str = "catalogue/models.toml";
 const MODELS: &str = include_str!("../../../../catalogue/models.toml");
 
-impl From<Block> for KnownModel {
-    fn from(block: Block) -> Self {
-        // A chat model answers in JSON when told to, and gives log probabilities or says that it does not.
-        let mut capabilities = Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
-        for capability in block.capabilities {
-            match capability {
-                Capability::Tools => capabilities.tools = true,
-                Capability::ParallelTools => capabilities.parallel_tools = true,
-                Capability::Vision => capabilities.vision = true,
-                Capability::Audio => capabilities.audio = true,
-                Capability::Documents => capabilities.documents = true,
-                Capability::JsonSchema => capabilities.json_schema = true,
-                Capability::Reasoning => capabilities.reasoning = true,
-                Capability::Prefill => capabilities.prefill = true,
-            }
-        }
-        Self {
-            at: block.at,
-            context_window: block.context_window,
-            max_output: block.max_output,
-            capabilities,
-            retired: block.retired,
-        }
+/// Why reading cannot fail.
+const SOUND: &str = "a test reads the whole catalogue";
+
+static DOCUMENT: LazyLock<DeTable<'static>> = LazyLock::new(|| DeTable::parse(MODELS).expect(SOUND).into_inner());
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+    let models: BTreeMap<_, _> = entries(table(&DOCUMENT, "models").expect(SOUND))
+        .map(|(name, value)| (name, read_model(name, value.as_table().expect(SOUND))))
+        .collect();
+    let places = models.values().flat_map(|model| &model.at);
+    Catalogue {
+        places: places.map(|(provider, place)| ((*provider, place.upstream_model), *place)).collect(),
+        models,
+        sources: entries(table(&DOCUMENT, "sources").expect(SOUND))
+            .map(|(name, value)| (name, read_source(value.as_table().expect(SOUND))))
+            .collect(),
+        tariffs: entries(table(&DOCUMENT, "tariffs").expect(SOUND)).collect(),
     }
+});
+
+fn read_model(name: &'static str, model: &'static DeTable<'static>) -> KnownModel {
+    let at = entries(table(model, "at").expect(SOUND)).map(|(provider, value)| {
+        let table = value.as_table().expect(SOUND);
+        (provider, KnownPlace { upstream_model: text(table, "model").unwrap_or(name), table })
+    });
+    KnownModel {
+        at: at.collect(),
+        context_window: count(model, "context_window"),
+        max_output: count(model, "max_output"),
+        capabilities: read_capabilities(model),
+        retired: text(model, "retired"),
+    }
+}
+
+fn read_source(source: &'static DeTable<'static>) -> Source {
+    Source { from: text(source, "from").expect(SOUND), date: text(source, "date").expect(SOUND) }
+}
+
+/// What is missing in the list the model cannot do.
+fn read_capabilities(model: &DeTable<'_>) -> Capabilities {
+    // A chat model answers in JSON when told to, and gives log probabilities or says that it does not.
+    let mut capabilities = Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
+    let listed = model.get("capabilities").and_then(|list| list.get_ref().as_array()).expect(SOUND);
+    for capability in listed.iter().filter_map(|capability| capability.get_ref().as_str()) {
+        let known = match capability {
+            "tools" => &mut capabilities.tools,
+            "parallel_tools" => &mut capabilities.parallel_tools,
+            "vision" => &mut capabilities.vision,
+            "audio" => &mut capabilities.audio,
+            "documents" => &mut capabilities.documents,
+            "json_schema" => &mut capabilities.json_schema,
+            "reasoning" => &mut capabilities.reasoning,
+            "prefill" => &mut capabilities.prefill,
+            other => panic!("the catalogue has a capability `{other}` that nothing asks for"),
+        };
+        *known = true;
+    }
+    capabilities
+}
+
+fn entries(
+    table: &'static DeTable<'static>,
+) -> impl Iterator<Item = (&'static str, &'static DeValue<'static>)> {
+    table.iter().map(|(name, value)| (&**name.get_ref(), value.get_ref()))
+}
+
+fn table(of: &'static DeTable<'static>, key: &str) -> Option<&'static DeTable<'static>> {
+    of.get(key)?.get_ref().as_table()
+}
+
+fn text(of: &'static DeTable<'static>, key: &str) -> Option<&'static str> {
+    of.get(key)?.get_ref().as_str()
+}
+
+fn count(of: &DeTable<'_>, key: &str) -> Option<u64> {
+    of.get(key)?.get_ref().as_integer()?.as_str().parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::{super::known_providers::known_provider, *};
 
     #[test]
     fn every_model_is_served_by_known_providers_and_has_sane_numbers() {
-        assert!(known_models().count() >= 60);
+        assert!(known_models().count() >= 150);
         for (name, model) in known_models() {
             assert!(!model.at.is_empty(), "{name}");
             for provider in model.at.keys() {
@@ -112,10 +231,36 @@ mod tests {
             let window = model.context_window.expect(name);
             assert!((4_096..=10_000_000).contains(&window), "{name}: {window}");
             assert!(model.max_output.unwrap_or(1) < window, "{name}");
-            if let Some(date) = &model.retired {
+            if let Some(date) = model.retired {
                 assert!(date.parse::<jiff::civil::Date>().is_ok(), "{name}: {date}");
             }
         }
+    }
+
+    #[test]
+    fn every_price_is_read_and_is_one_that_somebody_could_ask() {
+        let (mut providers, mut priced) = (BTreeSet::new(), 0);
+        let mut names = BTreeSet::new();
+        for (name, model) in known_models() {
+            for (provider, place) in &model.at {
+                assert!(names.insert((*provider, place.upstream_model)), "{name}: two models mean the same at {provider}");
+                let Some(price) = place.price() else { continue };
+                providers.insert(*provider);
+                priced += 1;
+                assert!(price.source.date.parse::<jiff::civil::Date>().is_ok(), "{name} at {provider}");
+                let classes = [price.listed.base()].into_iter().chain(price.listed.tiers().iter().map(|(_, tier)| tier));
+                for class in classes {
+                    let dearest = class.input.max(class.output).max(class.cache_write()).max(class.audio_output());
+                    assert!(dearest <= 1_000_000_000_000, "{name} at {provider}: above 1000 for a million tokens");
+                    assert!(class.cache_read() <= class.input, "{name} at {provider}: reading a cache costs more");
+                    assert!(class.output >= class.input || class.input == 0, "{name} at {provider}: output is cheap");
+                }
+                for (above, _) in price.listed.tiers() {
+                    assert!(*above < model.context_window.expect(name), "{name} at {provider}: {above} never comes");
+                }
+            }
+        }
+        assert!(providers.len() >= 15 && priced >= 300, "{priced} prices at {providers:?}");
     }
 
     #[test]
