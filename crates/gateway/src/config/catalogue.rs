@@ -91,7 +91,8 @@ pub struct CataloguePrice {
 
 /// Everything that the catalogue knows of prices, by model and provider.
 pub fn catalogue_prices(rate: CnyPerUsd) -> Vec<CataloguePrice> {
-    let places = known_models().flat_map(|(model, known)| known.at.iter().map(move |(provider, place)| (model, provider, place)));
+    let places = known_models()
+        .flat_map(|(model, known)| known.at.iter().map(move |(provider, place)| (model, provider, place)));
     let priced = places.map(|(model, provider, place)| {
         let priced = place.price().map(|price| price.in_usd(rate));
         let (prices, origin) = priced.map_or((None, None), |(prices, origin)| (Some(prices), Some(origin)));
@@ -196,9 +197,7 @@ fn read_capabilities(model: &DeTable<'_>) -> Capabilities {
     capabilities
 }
 
-fn entries(
-    table: &'static DeTable<'static>,
-) -> impl Iterator<Item = (&'static str, &'static DeValue<'static>)> {
+fn entries(table: &'static DeTable<'static>) -> impl Iterator<Item = (&'static str, &'static DeValue<'static>)> {
     table.iter().map(|(name, value)| (&**name.get_ref(), value.get_ref()))
 }
 
@@ -243,12 +242,16 @@ mod tests {
         let mut names = BTreeSet::new();
         for (name, model) in known_models() {
             for (provider, place) in &model.at {
-                assert!(names.insert((*provider, place.upstream_model)), "{name}: two models mean the same at {provider}");
+                assert!(
+                    names.insert((*provider, place.upstream_model)),
+                    "{name}: two models mean the same at {provider}"
+                );
                 let Some(price) = place.price() else { continue };
                 providers.insert(*provider);
                 priced += 1;
                 assert!(price.source.date.parse::<jiff::civil::Date>().is_ok(), "{name} at {provider}");
-                let classes = [price.listed.base()].into_iter().chain(price.listed.tiers().iter().map(|(_, tier)| tier));
+                let classes =
+                    [price.listed.base()].into_iter().chain(price.listed.tiers().iter().map(|(_, tier)| tier));
                 for class in classes {
                     let dearest = class.input.max(class.output).max(class.cache_write()).max(class.audio_output());
                     assert!(dearest <= 1_000_000_000_000, "{name} at {provider}: above 1000 for a million tokens");

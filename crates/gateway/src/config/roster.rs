@@ -86,7 +86,9 @@ impl<'a> Roster<'a> {
     /// Where the providers here serve a model of the catalogue.
     pub(super) fn places_of(&self, known: &KnownModel) -> Vec<(usize, Arc<str>)> {
         let places = self.providers.iter().enumerate();
-        places.filter_map(|(index, provider)| Some((index, known.at.get(&*provider.name)?.upstream_model.into()))).collect()
+        places
+            .filter_map(|(index, provider)| Some((index, known.at.get(&*provider.name)?.upstream_model.into())))
+            .collect()
     }
 
     /// What the catalogue knows of a price there.

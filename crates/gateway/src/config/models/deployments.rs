@@ -88,7 +88,12 @@ impl Prices<'_> {
     }
 
     /// What a deployment costs about which `more` was written.
-    fn read_at(&self, more: Option<Section<'_>>, found: Option<&(usize, Arc<str>)>, roster: &Roster<'_>) -> Option<Priced> {
+    fn read_at(
+        &self,
+        more: Option<Section<'_>>,
+        found: Option<&(usize, Arc<str>)>,
+        roster: &Roster<'_>,
+    ) -> Option<Priced> {
         let Some(deployment) = more else {
             let (provider, upstream_model) = found?;
             return self.of(*provider, upstream_model, roster);
@@ -128,8 +133,7 @@ fn read_reference(
         return None;
     }
     let index = roster.provider_or_complain(provider, reference, place, section.reading())?;
-    let upstream_model =
-        upstream_model.or_else(|| Some(known?.at.get(provider)?.upstream_model)).unwrap_or(name);
+    let upstream_model = upstream_model.or_else(|| Some(known?.at.get(provider)?.upstream_model)).unwrap_or(name);
     Some((index, upstream_model.into()))
 }
 

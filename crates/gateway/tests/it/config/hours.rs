@@ -118,7 +118,11 @@ fn a_deployment_has_the_models_prices_or_its_own() {
     let layout = config.layout().expect("a catalog");
     let open = layout.catalog.deployments.iter().position(|deployment| &*deployment.name == "openai/*");
     let open = DeploymentId(u32::try_from(open.expect("an open model")).expect("few deployments"));
-    assert_eq!(layout.quote(open, at("2026-12-01T12:00:00Z")), None, "what is asked for as `openai/anything` has no price");
+    assert_eq!(
+        layout.quote(open, at("2026-12-01T12:00:00Z")),
+        None,
+        "what is asked for as `openai/anything` has no price"
+    );
 }
 
 #[test]
@@ -179,8 +183,16 @@ fn an_hour_has_every_rate_and_every_duty_until_the_first_of_them_changes() {
         assert_eq!(rate.tiers, [(200_000, TokenRates { output: 3.75 * above, ..expected(above) })], "{now}");
         assert_eq!((hour.weights, end), (vec![weights], Some(at(until))), "{now}");
         assert_eq!(hour.rates.len(), layout.catalog.deployments.len());
-        let open = layout.catalog.deployments.iter().zip(&hour.rates).filter(|(deployment, _)| deployment.name.ends_with("/*"));
-        assert!(open.clone().count() == 3 && open.into_iter().all(|(_, rate)| rate.is_none()), "of these no price is known");
+        let open = layout
+            .catalog
+            .deployments
+            .iter()
+            .zip(&hour.rates)
+            .filter(|(deployment, _)| deployment.name.ends_with("/*"));
+        assert!(
+            open.clone().count() == 3 && open.into_iter().all(|(_, rate)| rate.is_none()),
+            "of these no price is known"
+        );
     }
 }
 

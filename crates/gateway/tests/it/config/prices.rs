@@ -117,7 +117,9 @@ fn an_introductory_price_ends_on_its_day() {
 
 #[test]
 fn a_price_in_yuan_is_turned_into_dollars_by_the_written_rate() {
-    for (currency, input, output) in [("", "1.126760563", "3.943661972"), ("[currency]\ncny_per_usd = 8\n", "1.00", "3.50")] {
+    for (currency, input, output) in
+        [("", "1.126760563", "3.943661972"), ("[currency]\ncny_per_usd = 8\n", "1.00", "3.50")]
+    {
         let config = read(&format!("{EVERYBODY}{currency}"));
         let prices = list(&config, "glm-5.3", "zhipu").expect("8 and 28 yuan").standard().base();
         assert_eq!((usd(prices.input), usd(prices.output)), (input.into(), output.into()));
@@ -130,7 +132,12 @@ fn a_price_in_yuan_is_turned_into_dollars_by_the_written_rate() {
     let list = list(&config, "m", "local").expect("a price");
     assert_eq!((usd(list.standard().base().output), usd(list.standard().of(10).input)), ("2.00".into(), "5.00".into()));
     assert_eq!(usd(list.at(at("2026-11-22T23:00:00Z")).price.base().input), "0.50");
-    check_complaint("[models.'gpt-4o']\nprice = { currency = 'EUR', input = 1, output = 2 }", "5:22", "models.gpt-4o.price.currency", &["`USD`, `CNY`"]);
+    check_complaint(
+        "[models.'gpt-4o']\nprice = { currency = 'EUR', input = 1, output = 2 }",
+        "5:22",
+        "models.gpt-4o.price.currency",
+        &["`USD`, `CNY`"],
+    );
 }
 
 #[test]
@@ -142,7 +149,8 @@ fn what_is_written_goes_before_what_is_known() {
          [models.'gpt-5-mini']\ndeployments = {{ openai = {{ price = {{ input = 3, output = 4 }} }} }}\n\
          [models.'gpt-5-nano']\ntariffs = [{{ days = 'daily', multiply = 2 }}]"
     ));
-    let input = |model, provider| list(&config, model, provider).map(|list| usd(list.at(at(SUNDAY)).price.base().input));
+    let input =
+        |model, provider| list(&config, model, provider).map(|list| usd(list.at(at(SUNDAY)).price.base().input));
     assert_eq!(input("gpt-4o", "openai").as_deref(), Some("2.50"));
     assert_eq!(input("gpt-4o", "team").as_deref(), Some("2.50"), "another account at the same vendor");
     assert_eq!(input("gpt-4o", "local"), None, "a server of one's own has no list");
