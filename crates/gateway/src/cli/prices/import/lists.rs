@@ -303,7 +303,7 @@ mod tests {
         let numbers = |prices: &TokenPrices| {
             let all =
                 [Some(prices.input), Some(prices.output), prices.cache_read, prices.cache_write, prices.audio_input];
-            all.map(|price| price.map_or("-".to_owned(), |price| price.to_string())).join(" ")
+            all.map(|price| price.map_or_else(|| "-".to_owned(), |price| price.to_string())).join(" ")
         };
         let offers = list.offers.into_iter().map(|Offer { provider, upstream_model, price }| {
             let tiers = price.tiers().iter().map(|(above, tier)| format!(" >{above}: {}", numbers(tier)));

@@ -217,9 +217,7 @@ fn quoted(key: &str) -> String {
     for character in key.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            _ if character.is_control() => {
-                write!(quoted, "\\u{:04X}", u32::from(character)).expect("a string takes everything")
-            }
+            _ if character.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(character))),
             _ => quoted.push(character),
         }
     }
