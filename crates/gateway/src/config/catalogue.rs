@@ -1,7 +1,7 @@
 //! The models everybody knows, as data built into the binary: `catalogue/models.toml`.
 //!
-//! The text is parsed once. What a place costs is read when it is asked for, because most places are of providers that
-//! nobody here has.
+//! Names, windows and capabilities are read once. What a place costs is read when it is asked for, because most places
+//! are of providers that nobody here has.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,7 +10,7 @@ use std::{
 
 use roundelay_ledger::{Price, PriceList, Tariff};
 use roundelay_routing::Capabilities;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::{
     currency::{CnyPerUsd, Currency},
@@ -37,7 +37,8 @@ pub(super) struct KnownModel {
 pub(super) struct KnownPlace {
     /// Its name there.
     pub(super) upstream_model: &'static str,
-    table: &'static DeTable<'static>,
+    /// All that is written about it, a document of its own.
+    line: &'static str,
 }
 
 /// What a model costs at one provider.
@@ -104,25 +105,33 @@ pub fn catalogue_prices(rate: CnyPerUsd) -> Vec<CataloguePrice> {
 impl KnownPlace {
     /// What it costs; `None` when that is not published or was not confirmed.
     pub(super) fn price(&self) -> Option<KnownPrice> {
-        self.table.get("price")?;
-        let reading = Reading::new(FILE, MODELS, &|_| None);
-        let section = reading.section(self.table);
+        let line = DeTable::parse(self.line).expect(SOUND).into_inner();
+        let (_, place) = table(&line, "at").and_then(|at| at.iter().next()).expect(SOUND);
+        let place = place.get_ref().as_table().expect(SOUND);
+        place.get("price")?;
+        let reading = Reading::new(FILE, self.line, &|_| None);
+        let section = reading.section(place);
         let listed = price::read_listed(&section).expect(SOUND);
         section.abandon();
-        let source = CATALOGUE.sources[text(self.table, "source").expect(SOUND)];
-        let tariffs = text(self.table, "tariffs").map(known_tariffs).unwrap_or_default();
-        debug_assert!(!reading.has_faults(), "{}", self.upstream_model);
+        debug_assert!(!reading.has_faults(), "{}", self.line);
+        let source = source(text(place, "source").expect(SOUND));
+        let tariffs = text(place, "tariffs").map(tariffs).unwrap_or_default();
         Some(KnownPrice { listed: listed.price, currency: listed.currency, tariffs, source })
     }
 }
 
-fn known_tariffs(name: &str) -> Vec<Tariff> {
+fn source(name: &str) -> Source {
+    let source = table(&HEAD, "sources").and_then(|sources| table(sources, name)).expect(SOUND);
+    Source { from: text(source, "from").expect(SOUND), date: text(source, "date").expect(SOUND) }
+}
+
+fn tariffs(name: &str) -> Vec<Tariff> {
     let reading = Reading::new(FILE, MODELS, &|_| None);
-    let tables = CATALOGUE.tariffs.get(name).and_then(|list| list.as_array()).expect(SOUND);
-    let tables = tables.iter().map(|tariff| tariff.get_ref().as_table().expect(SOUND));
+    let listed = table(&HEAD, "tariffs").and_then(|tariffs| tariffs.get(name)).expect(SOUND);
+    let listed = listed.get_ref().as_array().expect(SOUND);
     // Tariffs of the catalogue multiply, so no rate of exchange is needed.
     let read = |table| price::read_tariff(reading.section(table), CnyPerUsd::DEFAULT);
-    tables.map(read).collect()
+    listed.iter().map(|tariff| read(tariff.get_ref().as_table().expect(SOUND))).collect()
 }
 
 #[derive(Debug)]
@@ -130,57 +139,61 @@ struct Catalogue {
     models: BTreeMap<&'static str, KnownModel>,
     /// By provider and its own name for the model.
     places: HashMap<(&'static str, &'static str), KnownPlace>,
-    sources: HashMap<&'static str, Source>,
-    tariffs: HashMap<&'static str, &'static DeValue<'static>>,
 }
 
 const FILE: &str = "catalogue/models.toml";
 const MODELS: &str = include_str!("../../../../catalogue/models.toml");
+/// How the part of a model begins.
+const MODEL: &str = "\n[models.\"";
 
 /// Why reading cannot fail.
 const SOUND: &str = "a test reads the whole catalogue";
 
-static DOCUMENT: LazyLock<DeTable<'static>> = LazyLock::new(|| DeTable::parse(MODELS).expect(SOUND).into_inner());
-
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-    let models: BTreeMap<_, _> = entries(table(&DOCUMENT, "models").expect(SOUND))
-        .map(|(name, value)| (name, read_model(name, value.as_table().expect(SOUND))))
-        .collect();
-    let places = models.values().flat_map(|model| &model.at);
-    Catalogue {
-        places: places.map(|(provider, place)| ((*provider, place.upstream_model), *place)).collect(),
-        models,
-        sources: entries(table(&DOCUMENT, "sources").expect(SOUND))
-            .map(|(name, value)| (name, read_source(value.as_table().expect(SOUND))))
-            .collect(),
-        tariffs: entries(table(&DOCUMENT, "tariffs").expect(SOUND)).collect(),
-    }
+/// Sources and tariffs, which stand before the models.
+static HEAD: LazyLock<DeTable<'static>> = LazyLock::new(|| {
+    let (head, _) = MODELS.split_once(MODEL).expect(SOUND);
+    DeTable::parse(head).expect(SOUND).into_inner()
 });
 
-fn read_model(name: &'static str, model: &'static DeTable<'static>) -> KnownModel {
-    let at = entries(table(model, "at").expect(SOUND)).map(|(provider, value)| {
-        let table = value.as_table().expect(SOUND);
-        (provider, KnownPlace { upstream_model: text(table, "model").unwrap_or(name), table })
-    });
-    KnownModel {
-        at: at.collect(),
-        context_window: count(model, "context_window"),
-        max_output: count(model, "max_output"),
-        capabilities: read_capabilities(model),
-        retired: text(model, "retired"),
-    }
-}
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+    let models: BTreeMap<_, _> = MODELS.split(MODEL).skip(1).map(read_model).collect();
+    let places = models.values().flat_map(|model| &model.at);
+    let places = places.map(|(provider, place)| ((*provider, place.upstream_model), *place)).collect();
+    Catalogue { models, places }
+});
 
-fn read_source(source: &'static DeTable<'static>) -> Source {
-    Source { from: text(source, "from").expect(SOUND), date: text(source, "date").expect(SOUND) }
+/// Reads a model line by line, as the catalogue is written: parsing it all as TOML would be most of a start.
+fn read_model(part: &'static str) -> (&'static str, KnownModel) {
+    let (name, lines) = part.split_once("\"]\n").expect(SOUND);
+    let mut model = KnownModel {
+        at: BTreeMap::new(),
+        context_window: None,
+        max_output: None,
+        capabilities: Capabilities::NONE,
+        retired: None,
+    };
+    for line in lines.lines().filter(|line| !line.is_empty()) {
+        let (key, value) = line.split_once(" = ").expect(SOUND);
+        match key {
+            "context_window" => model.context_window = value.parse().ok(),
+            "max_output" => model.max_output = value.parse().ok(),
+            "capabilities" => model.capabilities = read_capabilities(value),
+            "retired" => model.retired = Some(value.trim_matches('"')),
+            _ => {
+                let provider = key.strip_prefix("at.").expect(SOUND);
+                let upstream_model = value.strip_prefix("{ model = \"").and_then(|rest| rest.split('"').next());
+                model.at.insert(provider, KnownPlace { upstream_model: upstream_model.unwrap_or(name), line });
+            }
+        }
+    }
+    (name, model)
 }
 
 /// What is missing in the list the model cannot do.
-fn read_capabilities(model: &DeTable<'_>) -> Capabilities {
+fn read_capabilities(list: &str) -> Capabilities {
     // A chat model answers in JSON when told to, and gives log probabilities or says that it does not.
     let mut capabilities = Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
-    let listed = model.get("capabilities").and_then(|list| list.get_ref().as_array()).expect(SOUND);
-    for capability in listed.iter().filter_map(|capability| capability.get_ref().as_str()) {
+    for capability in list.split('"').skip(1).step_by(2) {
         let known = match capability {
             "tools" => &mut capabilities.tools,
             "parallel_tools" => &mut capabilities.parallel_tools,
@@ -197,20 +210,12 @@ fn read_capabilities(model: &DeTable<'_>) -> Capabilities {
     capabilities
 }
 
-fn entries(table: &'static DeTable<'static>) -> impl Iterator<Item = (&'static str, &'static DeValue<'static>)> {
-    table.iter().map(|(name, value)| (&**name.get_ref(), value.get_ref()))
-}
-
-fn table(of: &'static DeTable<'static>, key: &str) -> Option<&'static DeTable<'static>> {
+fn table<'a>(of: &'a DeTable<'a>, key: &str) -> Option<&'a DeTable<'a>> {
     of.get(key)?.get_ref().as_table()
 }
 
-fn text(of: &'static DeTable<'static>, key: &str) -> Option<&'static str> {
+fn text<'a>(of: &'a DeTable<'_>, key: &str) -> Option<&'a str> {
     of.get(key)?.get_ref().as_str()
-}
-
-fn count(of: &DeTable<'_>, key: &str) -> Option<u64> {
-    of.get(key)?.get_ref().as_integer()?.as_str().parse().ok()
 }
 
 #[cfg(test)]
@@ -264,6 +269,33 @@ mod tests {
             }
         }
         assert!(providers.len() >= 15 && priced >= 300, "{priced} prices at {providers:?}");
+    }
+
+    #[test]
+    fn lines_say_what_the_whole_says_as_toml() {
+        let whole = DeTable::parse(MODELS).expect("TOML").into_inner();
+        let models = table(&whole, "models").expect("models");
+        assert_eq!(models.len(), known_models().count());
+        for (name, known) in known_models() {
+            let model = table(models, name).expect(name);
+            let number =
+                |key: &str| model.get(key).map(|value| value.get_ref().as_integer().expect(key).as_str().to_owned());
+            assert_eq!(known.context_window.map(|count| count.to_string()), number("context_window"), "{name}");
+            assert_eq!(known.max_output.map(|count| count.to_string()), number("max_output"), "{name}");
+            assert_eq!(known.retired, text(model, "retired"), "{name}");
+            let listed = model.get("capabilities").and_then(|list| list.get_ref().as_array()).expect(name);
+            let listed: Vec<&str> = listed.iter().filter_map(|capability| capability.get_ref().as_str()).collect();
+            assert_eq!(known.capabilities, read_capabilities(&format!("{listed:?}")), "{name}");
+            let at = table(model, "at").expect(name);
+            let places = at.iter().map(|(provider, place)| {
+                let place = place.get_ref().as_table().expect("a table");
+                (&**provider.get_ref(), text(place, "model").unwrap_or(name))
+            });
+            let places: BTreeMap<_, _> = places.collect();
+            let read: BTreeMap<_, _> =
+                known.at.iter().map(|(provider, place)| (*provider, place.upstream_model)).collect();
+            assert_eq!(read, places, "{name}");
+        }
     }
 
     #[test]
