@@ -135,9 +135,10 @@ IN_GENAI_PRICES = {
 
 # Where prices are from. {litellm} and the like are versions.
 SOURCES = {
-    "litellm": ("LiteLLM's price map {litellm}", None),
-    "both": ("LiteLLM's price map {litellm}, and model-prices {model_prices} says the same", None),
-    "model_prices": ("model-prices {model_prices}, by https://www.alibabacloud.com/help/en/model-studio/context-cache", None),
+    "litellm": ("LiteLLM {litellm}", None),
+    # Both say the same; the day is that of the older one.
+    "both": ("LiteLLM {litellm}, model-prices {model_prices}", None),
+    "model_prices": ("model-prices {model_prices}", None),
     "google": ("https://ai.google.dev/gemini-api/docs/pricing", "2026-10-14"),
     "mistral": ("https://docs.mistral.ai/inference/pricing", "2026-10-29"),
     "deepseek": ("https://api-docs.deepseek.com/quick_start/pricing", "2026-10-26"),
