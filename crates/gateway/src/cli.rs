@@ -7,6 +7,7 @@ mod duration;
 mod excluded;
 mod expiry;
 mod explain;
+mod export;
 mod keys;
 mod prices;
 mod reach;
@@ -14,6 +15,7 @@ mod rehearse;
 mod route;
 mod running;
 mod serve;
+mod simulate;
 mod table;
 mod usage;
 mod version;
@@ -66,7 +68,9 @@ enum Command {
     Usage(usage::Usage),
     Prices(prices::PricesCommand),
     Explain(explain::Explain),
+    Export(export::Export),
     Route(route::Route),
+    Simulate(simulate::Simulate),
     /// Run the rehearsal provider: a model server that misbehaves on request.
     Rehearse(rehearse::Rehearse),
     /// Print the version.
@@ -86,7 +90,9 @@ pub fn run() -> ExitCode {
         Command::Usage(usage) => usage.run(common),
         Command::Prices(prices) => prices.run(common),
         Command::Explain(explain) => explain.run(common),
+        Command::Export(export) => export.run(common),
         Command::Route(route) => route.run(common),
+        Command::Simulate(simulate) => simulate.run(common),
         Command::Rehearse(rehearse) => rehearse.run(common),
         Command::Version => version::run(common),
     };

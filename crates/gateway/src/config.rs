@@ -28,6 +28,7 @@ pub use self::{
     server::Server,
     stamp::Stamp,
     timeouts::Timeouts,
+    world::{Behaviour, Cache, Effect, Failing, FaultWindow, Limits, World},
 };
 use self::{names::Names, reader::Reading, roster::Roster};
 use crate::common::secret::Secret;
@@ -57,6 +58,7 @@ mod server;
 mod stamp;
 mod timeouts;
 mod window;
+mod world;
 mod zone;
 
 /// One whole configuration: checked, resolved, and free of references to the text it came from.
@@ -174,6 +176,11 @@ pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complain
         source: Source::Environment(source),
         stamp: None,
     })
+}
+
+/// A time with its unit as configurations have it: `250ms`, `1.5s`, `1h30m`, `2d`; `None` when it is not one.
+pub fn length_of_time(text: &str) -> Option<std::time::Duration> {
+    reader::length_of_time(text)
 }
 
 /// Every key that is understood, with `*` for the names that operators choose: `pools.*.members`.

@@ -10,13 +10,18 @@ mod call;
 mod caller;
 mod decision;
 mod draft;
+mod flight;
 mod gateway;
 mod incoming;
 mod outcome;
 mod pipe;
+mod preview;
+mod race;
 mod refusal;
 mod relay;
+mod replay;
 mod snapshot;
+mod terms;
 
 use std::sync::Arc;
 
@@ -28,18 +33,21 @@ pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
     call::Inbound,
-    decision::{explain_stop, write_preview},
+    decision::explain_stop,
     gateway::{Gateway, Worker},
+    preview::write_preview,
     refusal::{FailedExchange, Refusal, Unserved, Wire},
+    replay::{KeptDraw, Remade, ReplayFault, read_draws},
     snapshot::{Snapshot, SnapshotFault},
+    terms::Terms,
 };
 use self::{
     attempt::Attempted,
     call::Call,
     caller::{CallerSide, Interruption},
     draft::Draft,
-    gateway::Flight,
     outcome::Failed,
+    race::Race,
     relay::Relayed,
 };
 
@@ -74,7 +82,7 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
     let _in_flight = gateway.metrics.exchange_began();
     let mut draft = Draft::begin(&inbound);
     let mut caller = CallerSide::new(reply, &inbound, gateway);
-    let ending = match Call::decode(gateway, &inbound) {
+    let ending = match Call::decode(gateway, &inbound, draft.admitted()) {
         Ok(call) => {
             draft.learn_call(&call);
             caller.learn_call(&call);
@@ -119,59 +127,52 @@ async fn pursue(
         if let (AttemptKind::Fallback, Some(failed)) = (attempt.kind, &last) {
             gateway.metrics.fallback(failed.failure.class.name());
         }
-        let mut flight = Flight::new(gateway, attempt);
-        let deployment = call.snapshot.deployment(attempt.deployment);
-        draft.attempt_begins(&attempt, &deployment.name);
+        let mut race = Race::begin(worker, call, attempt, draft);
         let attempted = {
             // Boxed, so that an open stream does not keep the room that an attempt takes.
-            let attempt = Box::pin(attempt::make(worker, inbound, call, deployment, draft));
-            caller.attend(attempt).await
+            let run = Box::pin(race.run(inbound, plan, draft));
+            caller.attend(run).await
         };
         match attempted {
             Err(why) => {
-                draft.attempt_ends(gateway, deployment, "abandoned");
-                flight.land(plan, &Outcome::Abandoned);
+                race.abandon(plan, draft);
                 return Ending::Interrupted(why);
             }
             Ok(Attempted::Failed(failed)) => {
-                draft.attempt_ends(gateway, deployment, failed.failure.class.name());
-                flight.land(plan, &Outcome::Failure(failed.fault(deployment.is_open())));
                 last = Some(match last {
                     Some(earlier) => earlier.or_more_telling(failed),
                     None => failed,
                 });
             }
             Ok(Attempted::Whole(whole)) => {
-                draft.learn_whole(&whole, deployment);
-                draft.attempt_ends(gateway, deployment, "answered");
-                flight.commit(None);
-                let (total, tokens) = (draft.elapsed_in_attempt(), whole.tokens());
-                flight.land(plan, &Outcome::Success { total, tokens });
-                return Ending::Whole(whole.into_answer(inbound.id, deployment, attempt.number));
+                let flight = race.winner();
+                draft.learn_whole(&whole, flight.deployment);
+                let (total, tokens) = (flight.elapsed(), whole.tokens());
+                flight.land(plan, draft, "answered", &Outcome::Success { total, tokens });
+                return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts()));
             }
             Ok(Attempted::Opened(mut incoming)) => {
-                flight.commit(Some(draft.elapsed_in_attempt()));
-                draft.content_begins();
+                let flight = race.winner();
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
-                caller.open(deployment, attempt.number);
-                let relayed = relay::relay(&mut incoming, caller, deployment).await;
-                draft.learn_stream(&incoming, deployment);
-                draft.attempt_ends(gateway, deployment, relayed.name());
-                let (total, tokens) = (draft.elapsed_in_attempt(), incoming.tokens());
+                caller.open(flight.deployment, draft.attempts());
+                let relayed = relay::relay(&mut incoming, caller, flight.deployment).await;
+                draft.learn_stream(&incoming, flight.deployment);
+                let name = relayed.name();
+                let (total, tokens) = (flight.elapsed(), incoming.tokens());
                 return match relayed {
                     Relayed::Whole(tail) => {
-                        flight.land(plan, &Outcome::Success { total, tokens });
+                        flight.land(plan, draft, name, &Outcome::Success { total, tokens });
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
                         Ending::Streamed(tail)
                     }
                     Relayed::Broke(failure) => {
-                        flight.land(plan, &Outcome::MidStream);
+                        flight.land(plan, draft, name, &Outcome::MidStream);
                         Ending::Cut(Refusal::Broke(Box::new(failure)))
                     }
                     Relayed::Interrupted(why) => {
-                        flight.land(plan, &Outcome::Abandoned);
+                        flight.land(plan, draft, name, &Outcome::Abandoned);
                         Ending::Interrupted(why)
                     }
                 };

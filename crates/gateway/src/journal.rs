@@ -17,6 +17,6 @@ mod segment;
 mod writer;
 
 pub use ids::ExchangeIds;
-pub use recorder::{Faults, Recorder};
+pub use recorder::{DECISION_MAX, Faults, Recorder};
 pub use segment::{Replayed, catch_up};
 pub use writer::{Journal, JournalFault};

@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod journal;
 pub mod rehearsal;
 pub mod server;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;

@@ -386,4 +386,111 @@ mod tests {
         breaker.pass_time(at(20.0), &settings, &mut chance);
         assert!(matches!(breaker.passage(at(20.0)), Passage::Shut { .. }));
     }
+
+    /// Open since 0 s, until the instant answered.
+    fn opened(settings: &BreakerSettings, chance: &mut Chance) -> (Breaker, Instant) {
+        let mut breaker = Breaker::default();
+        for attempt in 0..5 {
+            breaker.fail_hard(attempt, settings.consecutive, at(0.0), settings, chance);
+        }
+        let until = breaker.opens(at(0.0)).expect("five in a row open it");
+        (breaker, until)
+    }
+
+    #[test]
+    fn an_open_period_ends_at_its_instant() {
+        let (settings, mut chance) = (BreakerSettings::default(), Chance::new(1));
+        let (breaker, until) = opened(&settings, &mut chance);
+        let before = at(until.since_start().as_secs_f64() - 0.001);
+        assert_eq!((breaker.opens(before), breaker.opens(until)), (Some(until), None));
+        assert_eq!((breaker.passage(before), breaker.passage(until)), (Passage::Shut { until }, Passage::Probe));
+    }
+
+    #[test]
+    fn it_opens_when_under_half_of_ten_succeed() {
+        #[track_caller]
+        fn check(good: u32, bad: u32, expected: BreakerState) {
+            let (settings, mut chance, mut breaker) = (BreakerSettings::default(), Chance::new(1), Breaker::default());
+            (0..good).for_each(|_| _ = breaker.succeed(0, at(1.0), &settings));
+            (0..bad).for_each(|_| breaker.fail_soft(0, at(1.0), &settings, &mut chance));
+            assert_eq!(breaker.state(), expected, "{good} good, {bad} bad");
+        }
+        check(4, 5, BreakerState::Closed);
+        check(5, 5, BreakerState::Closed);
+        check(4, 6, BreakerState::Open);
+        check(5, 6, BreakerState::Open);
+        check(0, 9, BreakerState::Closed);
+        check(0, 10, BreakerState::Open);
+    }
+
+    #[test]
+    fn only_the_probe_has_a_say_while_one_runs() {
+        let (settings, mut chance) = (BreakerSettings::default(), Chance::new(1));
+        let others = |breaker: &mut Breaker, chance: &mut Chance| {
+            let standing = format!("{:?}", breaker.standing);
+            assert!(!breaker.succeed(8, at(5.0), &settings));
+            breaker.fail_soft(8, at(5.0), &settings, chance);
+            breaker.release(8);
+            assert_eq!(format!("{:?}", breaker.standing), standing);
+        };
+        let (mut breaker, _) = opened(&settings, &mut chance);
+        breaker.begin(9, at(60.0), true);
+        others(&mut breaker, &mut chance);
+        assert!(breaker.succeed(9, at(5.0), &settings), "one that is alone closes it");
+
+        let (mut breaker, _) = opened(&settings, &mut chance);
+        breaker.begin(9, at(60.0), false);
+        assert!(!breaker.succeed(9, at(5.0), &settings));
+        assert_eq!(breaker.state(), BreakerState::HalfOpen, "one of two");
+        breaker.begin(10, at(60.0), false);
+        others(&mut breaker, &mut chance);
+        breaker.release(10);
+        assert_eq!(breaker.passage(at(6.0)), Passage::Probe, "the probe was given back");
+        breaker.begin(11, at(60.0), false);
+        assert!(breaker.succeed(11, at(6.0), &settings), "what succeeded before the release counts");
+
+        let (mut breaker, until) = opened(&settings, &mut chance);
+        breaker.begin(9, at(60.0), true);
+        breaker.release(9);
+        assert_eq!(breaker.passes_last_resort(at(5.0)), Some(at(5.0)), "as if it had not been asked");
+        breaker.begin(10, at(60.0), true);
+        breaker.fail_soft(10, at(5.0), &settings, &mut chance);
+        assert_eq!(breaker.passes_last_resort(at(5.0)), Some(until.min(at(15.0))));
+    }
+
+    #[test]
+    fn an_early_probe_that_nobody_reported_lets_the_next_through_a_while_later() {
+        let settings = BreakerSettings { open: Duration::from_secs(100), ..BreakerSettings::default() };
+        let mut chance = Chance::new(1);
+        let (mut breaker, until) = opened(&settings, &mut chance);
+        breaker.begin(9, at(20.0), true);
+        breaker.pass_time(at(19.9), &settings, &mut chance);
+        assert_eq!(breaker.passes_last_resort(at(19.9)), None);
+        breaker.pass_time(at(20.0), &settings, &mut chance);
+        assert_eq!(breaker.passes_last_resort(at(20.0)), Some(until.min(at(120.0))));
+    }
+
+    #[test]
+    fn a_breaker_without_a_ratio_fails_by_its_probe_alone() {
+        let (settings, mut chance) = (BreakerSettings::default(), Chance::new(1));
+        let mut closed = Breaker::default();
+        (0..20).for_each(|_| closed.fail_probe(0, at(1.0), &settings, &mut chance));
+        assert_eq!((closed.state(), closed.window.ratio(at(1.0), settings.window)), (BreakerState::Closed, None));
+        let (mut breaker, until) = opened(&settings, &mut chance);
+        breaker.pass_time(until, &settings, &mut chance);
+        breaker.begin(9, at(60.0), false);
+        breaker.fail_probe(9, until, &settings, &mut chance);
+        assert_eq!(breaker.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn a_window_forgets_after_its_length_and_gives_a_share_of_what_there_is() {
+        let (length, mut window) = (Duration::from_secs(120), Window::default());
+        assert_eq!(window.ratio(at(0.0), length), None);
+        window.record(at(0.0), length, true);
+        assert_eq!(window.ratio(at(0.0), length), Some(1.0));
+        (0..3).for_each(|_| window.record(at(1.0), length, false));
+        assert_eq!(window.ratio(at(119.9), length), Some(0.25));
+        assert_eq!((window.totals(at(120.0), length), window.ratio(at(120.0), length)), ((0, 0), None));
+    }
 }

@@ -121,7 +121,7 @@ impl Default for Importance {
     }
 }
 
-/// Hard limits on the candidates of a pool. What is not known does not exceed a limit.
+/// Hard limits on the candidates of a pool, its fallback chain included. What is not known does not exceed a limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
     /// Price of input, nano-USD a token, at the demand's hour.

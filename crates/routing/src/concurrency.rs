@@ -2,14 +2,18 @@
 //!
 //! A deployment is one model with one key, which is what vendors limit. Its key as a whole has the configured maximum.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
 use crate::instant::Instant;
 use crate::settings::ConcurrencySettings;
 
 /// Requests in flight, and how many there may be.
 ///
 /// Until the first rate limit nothing holds but the configured maximum: a limit learnt from nothing would refuse the first
-/// burst. In the first seconds after a breaker closed the limit begins low and doubles, so that those who waited do not
-/// all come at once.
+/// burst. In the first seconds after it is back, whatever had set it aside, the limit begins low and doubles, so that those
+/// who waited do not all come at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limiter {
     pub(crate) in_flight: u32,
@@ -17,22 +21,23 @@ pub(crate) struct Limiter {
     /// Successes since the limit last changed.
     round: u32,
     lowered: Option<Instant>,
-    recovered: Option<Instant>,
 }
 
 impl Limiter {
-    pub(crate) fn limit(&self, max: u32, now: Instant, settings: &ConcurrencySettings) -> u32 {
-        self.own_limit(now, settings).map_or(max, |limit| limit.min(max))
+    /// `age` = how long it has been back, where it had been set aside.
+    pub(crate) fn limit(&self, max: u32, age: Option<Duration>, settings: &ConcurrencySettings) -> u32 {
+        self.own_limit(age, settings).map_or(max, |limit| limit.min(max))
     }
 
-    pub(crate) fn is_full(&self, now: Instant, settings: &ConcurrencySettings) -> bool {
-        self.own_limit(now, settings).is_some_and(|limit| self.in_flight >= limit)
+    /// `age` = how long it has been back, where it had been set aside.
+    pub(crate) fn is_full(&self, age: Option<Duration>, settings: &ConcurrencySettings) -> bool {
+        self.own_limit(age, settings).is_some_and(|limit| self.in_flight >= limit)
     }
 
-    fn own_limit(&self, now: Instant, settings: &ConcurrencySettings) -> Option<u32> {
-        let Some(recovered) = self.recovered else { return self.limit };
-        let doubled = now.saturating_duration_since(recovered).as_secs();
-        let rising = u32::try_from(doubled).ok().and_then(|times| settings.start.checked_mul(1u32.checked_shl(times)?));
+    fn own_limit(&self, age: Option<Duration>, settings: &ConcurrencySettings) -> Option<u32> {
+        let Some(age) = age else { return self.limit };
+        let times = u32::try_from(age.as_secs()).ok();
+        let rising = times.and_then(|times| settings.start.checked_mul(1u32.checked_shl(times)?));
         match (self.limit, rising) {
             (Some(limit), Some(rising)) => Some(limit.min(rising)),
             (limit, rising) => limit.or(rising),
@@ -67,27 +72,24 @@ impl Limiter {
         self.round = 0;
         self.lowered = Some(now);
     }
-
-    /// Its breaker closed: for some seconds the limit begins at `start` and doubles with each.
-    pub(crate) fn recover(&mut self, now: Instant) {
-        self.recovered = Some(now);
-    }
 }
 
 /// Exchanges that wait, as the instants at which they look again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
-    looks: Vec<Instant>,
+    looks: BinaryHeap<Reverse<Instant>>,
 }
 
 impl Queue {
     /// Answers whether there was room to wait until `look`. A place is free again at that instant, so none can leak.
     pub(crate) fn enter(&mut self, look: Instant, now: Instant, max: usize) -> bool {
-        self.looks.retain(|&look| look > now);
+        while self.looks.peek().is_some_and(|first| first.0 <= now) {
+            self.looks.pop();
+        }
         if self.looks.len() >= max {
             return false;
         }
-        self.looks.push(look);
+        self.looks.push(Reverse(look));
         true
     }
 }
@@ -105,7 +107,7 @@ mod tests {
     #[test]
     fn a_rate_limit_halves_once_a_burst_and_a_round_adds_one() {
         let settings = ConcurrencySettings::default();
-        let limit = |limiter: &Limiter, max| limiter.limit(max, at(9), &settings);
+        let limit = |limiter: &Limiter, max| limiter.limit(max, None, &settings);
         let mut limiter = Limiter { in_flight: 40, ..Limiter::default() };
         assert_eq!(limit(&limiter, 256), 256);
         limiter.throttle(at(1), at(2), &settings);
@@ -123,19 +125,18 @@ mod tests {
     #[test]
     fn after_a_recovery_the_limit_doubles_each_second_up_to_the_one_there_was() {
         let settings = ConcurrencySettings::default();
-        let check = |limiter: &Limiter, second, expected| {
-            assert_eq!(limiter.limit(100_000, at(second), &settings), expected, "at {second} s");
+        let age = |seconds| Some(Duration::from_secs(seconds));
+        let check = |limiter: &Limiter, seconds, expected| {
+            assert_eq!(limiter.limit(100_000, age(seconds), &settings), expected, "after {seconds} s");
         };
         let mut limiter = Limiter { in_flight: 40, ..Limiter::default() };
-        limiter.recover(at(10));
-        for (second, expected) in [(10, 8), (11, 16), (13, 64), (20, 8_192), (60, 100_000), (600, 100_000)] {
-            check(&limiter, second, expected);
+        for (seconds, expected) in [(0, 8), (1, 16), (3, 64), (10, 8_192), (50, 100_000), (600, 100_000)] {
+            check(&limiter, seconds, expected);
         }
-        assert!(limiter.is_full(at(12), &settings) && !limiter.is_full(at(13), &settings));
+        assert!(limiter.is_full(age(2), &settings) && !limiter.is_full(age(3), &settings));
         limiter.throttle(at(20), at(20), &settings);
-        limiter.recover(at(30));
-        for (second, expected) in [(30, 8), (31, 16), (32, 20), (90, 20)] {
-            check(&limiter, second, expected);
+        for (seconds, expected) in [(0, 8), (1, 16), (2, 20), (60, 20)] {
+            check(&limiter, seconds, expected);
         }
     }
 

@@ -44,11 +44,14 @@ impl Cooldown {
         self.until = self.until.max(now + length);
     }
 
-    /// What an attempt that had `started` since the last strike found proves it wrong: it is over at once.
-    pub(crate) fn refute(&mut self, started: Instant) {
-        if self.struck.is_none_or(|struck| started >= struck) {
+    /// What an attempt that had `started` since the last strike found proves it wrong: it is over at once. Answers whether
+    /// there was one.
+    pub(crate) fn refute(&mut self, started: Instant) -> bool {
+        let is_wrong = self.struck.is_some_and(|struck| started >= struck);
+        if is_wrong {
             *self = Self::default();
         }
+        is_wrong
     }
 
     /// It works again, so the next strike is the first. A deadline that stands keeps standing.
@@ -66,6 +69,8 @@ pub(crate) struct KeyState {
     why: Option<DeadReason>,
     /// The one attempt that may find out whether it works again, and when that attempt is given up.
     test: Option<(u64, Instant)>,
+    /// When it last worked again after having been set aside.
+    pub(crate) back: Option<Instant>,
     /// Requests in flight with it, at all its deployments.
     pub(crate) in_flight: u32,
     /// What may still be spent of the balance behind it, in nano-USD; `None` = not known.
@@ -123,8 +128,9 @@ impl KeyState {
 
     pub(crate) fn succeed(&mut self, now: Instant) {
         // An answer that was on its way when the account ran dry does not fill it.
-        if self.cooldown.ends(now).is_none() {
+        if self.cooldown.ends(now).is_none() && self.why.is_some() {
             self.works_again();
+            self.back = Some(now);
         }
     }
 
@@ -177,13 +183,86 @@ mod tests {
         check(DeadReason::KeyRejected, Some(0.0), Some(5.0), false);
     }
 
-    #[test]
-    fn what_was_told_is_believed_once_and_then_only_if_it_is_long_enough() {
-        let default = Duration::from_secs(5);
+    /// Strikes with a default of 5 s up to 60 s: when the attempt began, when it was refused, what it was told; and how many
+    /// seconds it then rests.
+    #[track_caller]
+    fn check(strikes: &[(u64, u64, Option<u64>)], expected: u64) {
         let mut cooldown = Cooldown::default();
-        for (now, expected) in [(10, None), (11, Some(16)), (16, Some(26)), (26, Some(46))] {
-            cooldown.strike(at(now), at(now), default, Duration::from_secs(60), Some(Duration::ZERO));
-            assert_eq!(cooldown.ends(at(now)), expected.map(at), "struck at {now} s");
+        let mut last = 0;
+        for &(started, now, told) in strikes {
+            let told = told.map(Duration::from_secs);
+            cooldown.strike(at(started), at(now), Duration::from_secs(5), Duration::from_secs(60), told);
+            last = now;
         }
+        let ends = cooldown.ends(at(last)).map_or(0, |ends| ends.since_start().as_secs() - last);
+        assert_eq!(ends, expected, "{strikes:?}");
+        assert_eq!(cooldown.ends(at(last + expected)), None, "it is over at its end");
+    }
+
+    #[test]
+    fn each_strike_that_tells_something_new_doubles_and_what_was_told_is_believed_once() {
+        check(&[(0, 1, None)], 5);
+        check(&[(0, 1, None), (10, 11, None)], 10);
+        check(&[(0, 1, None), (10, 11, None), (30, 31, None)], 20);
+        check(&[(0, 1, None), (10, 11, None), (30, 31, None), (60, 61, None), (110, 111, None)], 60);
+        // Of one burst, to the instant.
+        check(&[(0, 1, None), (1, 2, None)], 5);
+        check(&[(0, 1, None), (2, 2, None)], 10);
+        check(&[(0, 1, Some(0))], 0);
+        check(&[(0, 1, Some(9))], 9);
+        check(&[(0, 1, Some(0)), (2, 3, Some(0))], 5);
+        check(&[(0, 1, Some(0)), (2, 3, Some(0)), (10, 11, Some(0))], 10);
+        check(&[(0, 1, Some(0)), (2, 3, Some(30))], 30);
+        // A deadline only ever moves away.
+        check(&[(0, 1, Some(100)), (0, 2, Some(1))], 99);
+    }
+
+    #[test]
+    fn a_strike_after_it_worked_again_is_the_first() {
+        let mut cooldown = Cooldown::default();
+        let strike = |cooldown: &mut Cooldown, now: u64| {
+            cooldown.strike(at(now), at(now), Duration::from_secs(5), Duration::from_secs(60), None);
+            cooldown.ends(at(now))
+        };
+        strike(&mut cooldown, 1);
+        cooldown.forgive();
+        assert_eq!(cooldown.ends(at(2)), Some(at(6)), "what was asked for still holds");
+        assert_eq!(strike(&mut cooldown, 10), Some(at(15)));
+        assert!(!cooldown.refute(at(9)), "an answer from before the strike proves nothing");
+        assert!(cooldown.refute(at(10)) && cooldown.ends(at(10)).is_none());
+        assert!(!cooldown.refute(at(11)), "there is nothing to prove wrong");
+    }
+
+    fn set_aside(key: &mut KeyState, now: u64) {
+        let rest = (Duration::from_secs(10), Duration::from_secs(60));
+        key.set_aside(DeadReason::KeyEmpty, at(now), at(now), rest, None);
+    }
+
+    #[test]
+    fn a_key_set_aside_is_tested_by_one_request_at_a_time() {
+        let mut key = KeyState::default();
+        key.begin(1, at(60));
+        assert_eq!((key.passage(at(0)), key.in_flight), (KeyPassage::Free, 1));
+        key.succeed(at(1));
+        assert_eq!(key.back, None, "it was never away");
+        set_aside(&mut key, 1);
+        assert_eq!(key.passage(at(10)), KeyPassage::Dead { why: DeadReason::KeyEmpty, until: at(11) });
+        key.succeed(at(10));
+        assert_eq!(key.dead(at(10)), Some((at(11), DeadReason::KeyEmpty)), "an answer from before changes nothing");
+        assert_eq!(key.passage(at(11)), KeyPassage::Test);
+        key.begin(2, at(20));
+        assert_eq!((key.passage(at(19)), key.passage(at(20))), (KeyPassage::Testing, KeyPassage::Test));
+        key.release(1);
+        assert_eq!((key.passage(at(19)), key.in_flight), (KeyPassage::Testing, 1), "another one ended");
+        key.release(2);
+        assert_eq!((key.passage(at(19)), key.in_flight), (KeyPassage::Test, 0));
+        key.succeed(at(19));
+        assert_eq!((key.passage(at(19)), key.back), (KeyPassage::Free, Some(at(19))));
+    }
+
+    #[test]
+    fn a_key_is_short_when_nothing_is_left() {
+        let short = |spendable| KeyState { spendable, ..KeyState::default() }.is_short();
+        assert_eq!([None, Some(1.0), Some(0.0), Some(-1.0)].map(short), [false, false, true, true]);
     }
 }

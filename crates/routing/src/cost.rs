@@ -53,32 +53,73 @@ impl CacheHits {
     }
 }
 
-/// How long answers are, by what was asked for and who asked.
+/// What a request is expected to be counted at.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Expected {
+    pub(crate) input: u64,
+    pub(crate) output: f64,
+}
+
+/// How long answers are, and how far our estimates of inputs are off, by what was asked for and who asked.
 ///
 /// Two generations make it bounded without a list of ages: when the young one is half of the limit, the old one goes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AnswerLengths {
-    young: HashMap<u64, Average, MixState>,
-    old: HashMap<u64, Average, MixState>,
+pub(crate) struct Habits {
+    young: HashMap<u64, Habit, MixState>,
+    old: HashMap<u64, Habit, MixState>,
 }
 
-impl AnswerLengths {
-    /// Expected tokens of output for this asker, else for all who ask for the same, else for anything.
-    pub(crate) fn expected(&self, target: u64, payer: u64, settings: &MeasureSettings) -> f64 {
-        let known = |key| self.young.get(&key).or_else(|| self.old.get(&key)).and_then(Average::mean);
-        known(joined(target, payer)).or_else(|| known(target)).unwrap_or(settings.output_prior)
+#[derive(Clone, Copy, Debug, Default)]
+struct Habit {
+    output: Average,
+    /// Tokens counted for each estimated token of input.
+    counted: Average,
+}
+
+impl Habits {
+    /// For this asker, else for all who ask for the same, else for anything. `estimate` = tokens of input.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "token counts are far below 2^52, and casts saturate"
+    )]
+    pub(crate) fn expected(&self, target: u64, payer: u64, estimate: u64, settings: &MeasureSettings) -> Expected {
+        let own = self.find(joined(target, payer));
+        let all = self.find(target);
+        let known = |part: fn(&Habit) -> Option<f64>| own.and_then(part).or_else(|| all.and_then(part));
+        let counted = known(|habit| habit.counted.mean()).unwrap_or(1.0);
+        let output = known(|habit| habit.output.mean()).unwrap_or(settings.output_prior);
+        Expected { input: (estimate as f64 * counted).round() as u64, output }
     }
 
+    /// Learns from an answer: its length, and the tokens of input counted and estimated. What was not counted is 0.
     #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
-    pub(crate) fn record(&mut self, target: u64, payer: u64, tokens: u64, now: Instant, settings: &MeasureSettings) {
+    pub(crate) fn record(
+        &mut self,
+        (target, payer): (u64, u64),
+        output: u64,
+        (counted, estimated): (u64, u64),
+        now: Instant,
+        settings: &MeasureSettings,
+    ) {
         for key in [target, joined(target, payer)] {
-            let mut average = self.young.get(&key).or_else(|| self.old.get(&key)).copied().unwrap_or_default();
-            average.record(tokens as f64, now, settings);
+            let mut habit = self.find(key).copied().unwrap_or_default();
+            if output > 0 {
+                habit.output.record(output as f64, now, settings);
+            }
+            if counted > 0 && estimated > 0 {
+                habit.counted.record(counted as f64 / estimated as f64, now, settings);
+            }
             if self.young.len() >= settings.lengths_max / 2 && !self.young.contains_key(&key) {
                 self.old = std::mem::take(&mut self.young);
             }
-            self.young.insert(key, average);
+            self.young.insert(key, habit);
         }
+    }
+
+    fn find(&self, key: u64) -> Option<&Habit> {
+        self.young.get(&key).or_else(|| self.old.get(&key))
     }
 }
 
@@ -114,16 +155,61 @@ mod tests {
     #[test]
     fn lengths_are_the_askers_own_where_known_and_bounded() {
         let settings = MeasureSettings { lengths_max: 8, ..MeasureSettings::default() };
-        let mut lengths = AnswerLengths::default();
+        let mut lengths = Habits::default();
         let now = Instant::from_start(Duration::from_secs(1));
-        assert!((lengths.expected(1, 1, &settings) - settings.output_prior).abs() < 1e-9);
-        lengths.record(1, 1, 10, now, &settings);
-        lengths.record(1, 2, 30, now, &settings);
-        assert!((lengths.expected(1, 1, &settings) - 10.0).abs() < 1e-9);
-        assert!((lengths.expected(1, 3, &settings) - 20.0).abs() < 1e-9);
+        assert!((lengths.expected(1, 1, 0, &settings).output - settings.output_prior).abs() < 1e-9);
+        lengths.record((1, 1), 10, (0, 0), now, &settings);
+        lengths.record((1, 2), 30, (0, 0), now, &settings);
+        assert!((lengths.expected(1, 1, 0, &settings).output - 10.0).abs() < 1e-9);
+        assert!((lengths.expected(1, 3, 0, &settings).output - 20.0).abs() < 1e-9);
         for payer in 10..100 {
-            lengths.record(1, payer, 10, now, &settings);
+            lengths.record((1, payer), 10, (0, 0), now, &settings);
         }
         assert!(lengths.young.len() + lengths.old.len() <= 8);
+    }
+
+    #[test]
+    fn an_estimate_is_corrected_by_what_was_counted() {
+        let (settings, now) = (MeasureSettings::default(), Instant::from_start(Duration::from_secs(1)));
+        let mut habits = Habits::default();
+        let input = |habits: &Habits, payer| habits.expected(7, payer, 1_000, &settings).input;
+        assert_eq!(input(&habits, 1), 1_000);
+        habits.record((7, 1), 10, (400, 800), now, &settings);
+        habits.record((7, 2), 10, (0, 800), now, &settings);
+        assert_eq!((input(&habits, 1), input(&habits, 2), input(&habits, 3)), (500, 500, 500));
+        habits.record((7, 2), 10, (800, 800), now, &settings);
+        assert_eq!((input(&habits, 1), input(&habits, 2), input(&habits, 3)), (500, 1_000, 750));
+    }
+
+    #[test]
+    fn the_cache_is_measured_apart_for_a_conversation_s_own_place() {
+        let (settings, now) = (MeasureSettings::default(), Instant::from_start(Duration::from_secs(1)));
+        let mut hits = CacheHits::default();
+        let expected = |hits: &CacheHits| (hits.expected(true, &settings), hits.expected(false, &settings));
+        assert_eq!(expected(&hits), (0.5, 0.0));
+        hits.record(true, 0.75, now, &settings);
+        assert_eq!(expected(&hits), (0.75, 0.0));
+        hits.record(false, 0.25, now, &settings);
+        assert_eq!(expected(&hits), (0.75, 0.25));
+        hits.record(false, 1.25, now, &settings);
+        assert_eq!(expected(&hits), (0.75, 0.625), "no more than all");
+    }
+
+    #[test]
+    fn those_who_ask_again_drive_nobody_out() {
+        let settings = MeasureSettings { lengths_max: 8, ..MeasureSettings::default() };
+        let now = Instant::from_start(Duration::from_secs(1));
+        let mut lengths = Habits::default();
+        for payer in [1, 2, 3, 3, 3, 3] {
+            lengths.record((7, payer), 10 * payer, (0, 0), now, &settings);
+        }
+        for payer in 1..=3u32 {
+            let own = lengths.expected(7, u64::from(payer), 0, &settings).output;
+            assert!((own - 10.0 * f64::from(payer)).abs() < 1e-9, "{payer}: {own}");
+        }
+        // Whatever the hash of the target is.
+        lengths.record((u64::MAX, 1), 10, (0, 0), now, &settings);
+        lengths.record((u64::MAX, 2), 30, (0, 0), now, &settings);
+        assert!((lengths.expected(u64::MAX, 1, 0, &settings).output - 10.0).abs() < 1e-9);
     }
 }

@@ -108,26 +108,47 @@ impl Capabilities {
 
     /// Names each need that is not covered; empty when all are.
     pub fn missing(self, needs: Self) -> impl Iterator<Item = &'static str> {
-        [
-            (needs.tools && !self.tools, "tools"),
-            (needs.parallel_tools && !self.parallel_tools, "parallel_tools"),
-            (needs.vision && !self.vision, "vision"),
-            (needs.audio && !self.audio, "audio"),
-            (needs.documents && !self.documents, "documents"),
-            (needs.json_object && !self.json_object, "json_object"),
-            (needs.json_schema && !self.json_schema, "json_schema"),
-            (needs.reasoning && !self.reasoning, "reasoning"),
-            (needs.prefill && !self.prefill, "prefill"),
-            (needs.logprobs && !self.logprobs, "logprobs"),
-            (needs.completions && !self.completions, "completions"),
-            (needs.embeddings && !self.embeddings, "embeddings"),
-        ]
-        .into_iter()
-        .filter_map(|(is_missing, name)| is_missing.then_some(name))
+        let pairs = needs.list().into_iter().zip(self.list()).zip(NAMES);
+        pairs.filter_map(|((is_needed, is_there), name)| (is_needed && !is_there).then_some(name))
     }
 
     /// Whether all `needs` are among these capabilities.
     pub fn covers(self, needs: Self) -> bool {
-        self.missing(needs).next().is_none()
+        // Without a branch for each: asked of every candidate of every request.
+        needs.list().into_iter().zip(self.list()).fold(true, |all, (needed, there)| all & (!needed | there))
+    }
+
+    /// In the order of [`NAMES`].
+    fn list(self) -> [bool; NAMES.len()] {
+        [
+            self.tools,
+            self.parallel_tools,
+            self.vision,
+            self.audio,
+            self.documents,
+            self.json_object,
+            self.json_schema,
+            self.reasoning,
+            self.prefill,
+            self.logprobs,
+            self.completions,
+            self.embeddings,
+        ]
     }
 }
+
+/// As configuration writes them.
+const NAMES: [&str; 12] = [
+    "tools",
+    "parallel_tools",
+    "vision",
+    "audio",
+    "documents",
+    "json_object",
+    "json_schema",
+    "reasoning",
+    "prefill",
+    "logprobs",
+    "completions",
+    "embeddings",
+];

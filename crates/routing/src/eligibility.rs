@@ -1,5 +1,7 @@
 //! Which deployments may serve a demand now, and why the others may not.
 
+use std::time::Duration;
+
 use crate::breaker::Passage;
 use crate::catalog::{Catalog, DeploymentId, Limits, Target};
 use crate::cooldown::{KeyPassage, KeyState};
@@ -132,8 +134,8 @@ pub(crate) fn of_demand(catalog: &Catalog, demand: &Demand, way: Way, id: Deploy
             return Some(Exclusion::NotAllowed);
         }
     }
-    if let Some(missing) = model.capabilities.missing(demand.needs).next() {
-        return Some(Exclusion::Capability(missing));
+    if !model.capabilities.covers(demand.needs) {
+        return model.capabilities.missing(demand.needs).next().map(Exclusion::Capability);
     }
     let tokens = demand.input_tokens.saturating_add(demand.output_tokens);
     if model.context_window.is_some_and(|window| tokens > window) {
@@ -142,16 +144,28 @@ pub(crate) fn of_demand(catalog: &Catalog, demand: &Demand, way: Way, id: Deploy
     if way.weight <= 0.0 {
         return Some(if way.is_scheduled { Exclusion::OffDuty } else { Exclusion::NoWeight });
     }
-    if let Some(pool) = catalog.as_pool(way.target) {
-        let regions = &pool.limits.regions;
+    for limits in limits(catalog, demand, way.target) {
+        let regions = &limits.regions;
         if !regions.is_empty() && !deployment.region.as_ref().is_some_and(|region| regions.contains(region)) {
             return Some(Exclusion::Region);
         }
-        if is_too_dear(&pool.limits, demand, id) {
+        if is_too_dear(limits, demand, id) {
             return Some(Exclusion::Price);
         }
     }
-    demand.spendable.filter(|&spendable| is_beyond(spendable, demand, id)).map(|_| Exclusion::Unaffordable)
+    demand.spendable.filter(|&spendable| held(demand, id) > spendable).map(|_| Exclusion::Unaffordable)
+}
+
+/// The limits on what is reached through a target: those of the pool that was asked for, which bind its whole fallback
+/// chain, and those of a pool on that chain.
+fn limits<'a>(catalog: &'a Catalog, demand: &Demand, target: Target) -> impl Iterator<Item = &'a Limits> + use<'a> {
+    let other = Some(target).filter(|&target| target != demand.target);
+    [Some(demand.target), other].into_iter().flatten().filter_map(|way| Some(&catalog.as_pool(way)?.limits))
+}
+
+/// The longest that its first content may usually take, for what is reached through a target.
+pub(crate) fn slowest(catalog: &Catalog, demand: &Demand, target: Target) -> Option<Duration> {
+    limits(catalog, demand, target).filter_map(|limits| limits.first_content).min()
 }
 
 fn is_too_dear(limits: &Limits, demand: &Demand, id: DeploymentId) -> bool {
@@ -163,12 +177,12 @@ fn is_too_dear(limits: &Limits, demand: &Demand, id: DeploymentId) -> bool {
     exceeds(rates.input, limits.input_price) || exceeds(rates.output, limits.output_price)
 }
 
-/// Whether what would be set aside for the request is more than can be spent. A price that is not known costs nothing
-/// here: whether to serve without a price is not for routing to say.
-fn is_beyond(spendable: f64, demand: &Demand, id: DeploymentId) -> bool {
-    let Some(rate) = demand.hour.rate(id) else { return spendable < 0.0 };
+/// Nano-USD that would be set aside for an attempt. A price that is not known costs nothing here: whether to serve without
+/// a price is not for routing to say.
+pub(crate) fn held(demand: &Demand, id: DeploymentId) -> f64 {
+    let Some(rate) = demand.hour.rate(id) else { return 0.0 };
     let output = if demand.output_tokens == 0 { OUTPUT_HELD } else { demand.output_tokens.min(OUTPUT_HELD) };
-    cost::worst(rate, demand.input_tokens, output) > spendable
+    cost::worst(rate, demand.input_tokens, output)
 }
 
 /// Tokens of output for which money is set aside before an answer begins; longer ones are paid for as they come. Of

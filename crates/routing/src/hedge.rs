@@ -20,16 +20,18 @@ impl HedgeBudget {
         self.spend += cost;
     }
 
-    /// Whether one more stays within the share of both; if so it counts.
-    pub(crate) fn withdraw(&mut self, cost: f64, now: Instant, settings: &HedgeSettings) -> bool {
+    /// What one more may cost so that the share of both is kept; `None` = there may be no more.
+    pub(crate) fn room(&mut self, now: Instant, settings: &HedgeSettings) -> Option<f64> {
         self.fade(now);
-        let is_within = self.hedges + 1.0 <= settings.share * self.requests
-            && self.hedge_spend + cost <= settings.share * self.spend;
-        if is_within {
-            self.hedges += 1.0;
-            self.hedge_spend += cost;
-        }
-        is_within
+        let is_within = self.hedges + 1.0 <= settings.share * self.requests;
+        is_within.then_some(settings.share * self.spend - self.hedge_spend)
+    }
+
+    /// Counts one that there was room for.
+    pub(crate) fn withdraw(&mut self, cost: f64, now: Instant) {
+        self.fade(now);
+        self.hedges += 1.0;
+        self.hedge_spend += cost;
     }
 
     fn fade(&mut self, now: Instant) {
@@ -47,21 +49,27 @@ const HOUR: f64 = 3600.0;
 mod tests {
     use super::*;
 
-    #[test]
-    fn hedges_stay_under_two_percent_of_requests_and_of_spend() {
+    /// A thousand requests of cost 10, each hedged at this cost where there is room: how many were.
+    #[track_caller]
+    fn check(cost: f64, expected: usize) {
         let (settings, now) = (HedgeSettings::default(), Instant::default());
         let mut budget = HedgeBudget::default();
-        let mut hedges = 0;
-        for _ in 0..1_000 {
+        let hedged = (0..1_000).filter(|_| {
             budget.first_attempt(10.0, now);
-            hedges += u32::from(budget.withdraw(10.0, now, &settings));
-        }
-        assert_eq!(hedges, 20);
-        let mut budget = HedgeBudget::default();
-        let hedges = (0..1_000).filter(|_| {
-            budget.first_attempt(10.0, now);
-            budget.withdraw(100.0, now, &settings)
+            let is_within = budget.room(now, &settings).is_some_and(|room| cost <= room);
+            if is_within {
+                budget.withdraw(cost, now);
+            }
+            is_within
         });
-        assert_eq!(hedges.count(), 2, "dear ones are fewer");
+        assert_eq!(hedged.count(), expected, "at a cost of {cost}");
+    }
+
+    #[test]
+    fn hedges_stay_under_two_percent_of_requests_and_of_spend() {
+        check(10.0, 20);
+        check(1.0, 20);
+        check(100.0, 2);
+        check(1_000.0, 0);
     }
 }

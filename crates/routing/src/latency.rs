@@ -122,6 +122,11 @@ impl Latency {
         Some(first_content.unwrap_or(0.0) + output_tokens * per_token.unwrap_or(0.0))
     }
 
+    /// Seconds from the first content to the last token; `None` = never measured.
+    pub(crate) fn writing(&self, output_tokens: f64) -> Option<f64> {
+        self.per_token.mean().map(|seconds| output_tokens * seconds)
+    }
+
     /// A percentile (0..1) of the time to first content; `None` with fewer than `least` samples.
     pub(crate) fn percentile(&self, bucket: Bucket, part: f64, least: usize) -> Option<Duration> {
         let mut samples = self.recent[usize::from(bucket.0)].samples.clone();
@@ -205,5 +210,63 @@ mod tests {
             latency.record_first_content(bucket, Duration::from_secs(number), at(number), &settings);
         }
         assert_eq!(latency.percentile(bucket, 0.95, 50), Some(Duration::from_secs(196)));
+    }
+
+    #[test]
+    fn the_newest_of_many_samples_has_a_tenth() {
+        let (settings, mut average) = (MeasureSettings::default(), Average::default());
+        (0..100).for_each(|_| average.record(1.0, at(1), &settings));
+        average.record(11.0, at(1), &settings);
+        assert!((average.mean().unwrap() - 2.0).abs() < 1e-9, "{average:?}");
+    }
+
+    #[test]
+    fn sizes_and_reasoning_are_measured_apart() {
+        let of = |tokens| (Bucket::of(tokens, false).0, Bucket::of(tokens, true).0);
+        for (tokens, expected) in [(0, 0), (999, 0), (1_000, 1), (7_999, 1), (8_000, 2), (63_999, 2), (64_000, 3)] {
+            assert_eq!(of(tokens), (expected, expected + 4), "{tokens} tokens");
+        }
+    }
+
+    /// What was measured, in seconds, for a bucket that never was.
+    #[track_caller]
+    fn check_nearest(measured: &[(u8, u64)], wanted: u8, expected: f64) {
+        let (settings, mut latency) = (MeasureSettings::default(), Latency::default());
+        for &(bucket, seconds) in measured {
+            latency.record_first_content(Bucket(bucket), Duration::from_secs(seconds), at(1), &settings);
+        }
+        assert_eq!(latency.first_content(Bucket(wanted)), Some(expected), "{wanted} among {measured:?}");
+    }
+
+    #[test]
+    fn the_nearest_size_stands_in_and_reasoning_for_reasoning_first() {
+        check_nearest(&[(0, 10), (2, 20)], 3, 20.0);
+        check_nearest(&[(4, 10), (6, 20)], 7, 20.0);
+        check_nearest(&[(3, 10), (4, 20)], 7, 20.0);
+        check_nearest(&[(4, 10), (3, 20)], 0, 20.0);
+        check_nearest(&[(0, 10), (3, 20)], 7, 20.0);
+        check_nearest(&[(4, 10), (7, 20)], 3, 20.0);
+    }
+
+    #[test]
+    fn the_latest_is_of_whatever_size_was_heard_last() {
+        let (settings, mut latency) = (MeasureSettings::default(), Latency::default());
+        assert_eq!(latency.latest_first_content(), None);
+        for (now, bucket, seconds) in [(1, 3, 3), (2, 0, 5), (3, 1, 7)] {
+            latency.record_first_content(Bucket(bucket), Duration::from_secs(seconds), at(now), &settings);
+            assert_eq!(latency.latest_first_content(), Some(Duration::from_secs(seconds).as_secs_f64()));
+        }
+    }
+
+    #[test]
+    fn sixty_four_samples_are_kept_and_as_many_as_needed_are_enough() {
+        let (settings, mut latency, bucket) = (MeasureSettings::default(), Latency::default(), Bucket::of(0, false));
+        for number in 0..65u64 {
+            let least = usize::try_from(number.min(63)).unwrap() + 1;
+            latency.record_first_content(bucket, Duration::from_secs(number), at(number), &settings);
+            assert!(latency.percentile(bucket, 0.5, least).is_some() && latency.percentile(bucket, 0.5, 65).is_none());
+        }
+        assert_eq!(latency.percentile(bucket, 0.0, 1), Some(Duration::from_secs(1)), "the oldest is gone");
+        assert_eq!(latency.percentile(bucket, 1.0, 1), Some(Duration::from_secs(64)));
     }
 }

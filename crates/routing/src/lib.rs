@@ -2,6 +2,7 @@
 //!
 //! The story of one exchange: [`Router::plan`] turns a [`Demand`] into a [`Plan`]; [`Plan::next`] names a [`Step`]; the
 //! caller dispatches it, tells [`Router::commit`] when content reached its own caller, and [`Plan::report`] how it ended.
+//! Where a pool hedges, [`Plan::hedge_at`] says when [`Plan::hedge`] may name a second attempt beside a slow first one.
 //!
 //! What routing does *not* know: what time it is (every call is told `now`), how a request or an answer looks on the wire
 //! (it is told what a demand needs and what kind of fault happened), who pays, and what a deployment's address or key is.

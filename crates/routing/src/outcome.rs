@@ -14,7 +14,7 @@ pub enum Outcome {
     },
     /// It failed before any content reached the caller.
     Failure(Fault),
-    /// The caller left, or its task died: says nothing about the deployment.
+    /// The caller left, its task died, or the other of two attempts was quicker: says nothing about the deployment.
     Abandoned,
     /// It failed after content had reached the caller.
     MidStream,
@@ -109,6 +109,8 @@ pub enum Ending {
     Failure(FaultKind),
     /// The caller left, or nobody reported.
     Abandoned,
+    /// The other of two attempts side by side was quicker.
+    Lost,
     /// It failed after content.
     MidStream,
 }

@@ -100,6 +100,8 @@ pub enum MovedOn {
     Next,
     /// Another deployment, or if there is none the same, not before this instant.
     NextOrSame(Instant),
+    /// Nothing yet: the other of two attempts side by side may still answer.
+    Other,
     /// Nothing more.
     Stop(StopReason),
 }
@@ -128,6 +130,8 @@ pub struct Plan {
     /// The largest window that refused the input; `Some(u64::MAX)` if it is not known.
     refused_window: Option<u64>,
     last_fault: Option<FaultKind>,
+    /// Position of the attempt that had it.
+    last_failed: Option<usize>,
     is_retry_refused: bool,
     /// Until when this exchange may wait for something to reopen, and for a place.
     patience: Option<Instant>,
@@ -169,6 +173,7 @@ impl Plan {
             uncertain_replays: 0,
             refused_window: None,
             last_fault: None,
+            last_failed: None,
             is_retry_refused: false,
             patience: None,
             queue_patience: None,
@@ -178,15 +183,16 @@ impl Plan {
     /// Chooses what to do now. Call after each report, and after each wait.
     ///
     /// Ends: there are finitely many attempts, and every wait ends before the deadline. Asking while an attempt is
-    /// unreported gives that attempt up as one whose work may have been done.
+    /// unreported gives that attempt (or both of two) up as one whose work may have been done.
     #[must_use]
     pub fn next(&mut self, router: &mut Router, now: Instant) -> Step {
         if let Some(stop) = self.decision.stop {
             return Step::Stop(stop);
         }
-        let awaited = std::mem::take(&mut self.awaited);
-        if let Some(given_up) = awaited.into_iter().flatten().last().and_then(|id| self.position(id)) {
-            self.learn(router, given_up, &Fault::new(FaultKind::Reset), now);
+        for given_up in std::mem::take(&mut self.awaited).into_iter().flatten() {
+            if let Some(position) = self.position(given_up) {
+                self.learn(router, position, &Fault::new(FaultKind::Reset), now);
+            }
         }
         if let Intent::Stop(reason) = self.intent {
             return self.stop(router, reason, now);
@@ -224,11 +230,13 @@ impl Plan {
         let Some(place) = self.awaited.iter().position(|&awaited| awaited == Some(attempt.id)) else { return };
         self.awaited[place] = None;
         let Some(position) = self.position(attempt.id) else { return };
-        self.decision.attempts[position].ending = Some(Ending::from(outcome));
+        let other = self.awaited.into_iter().flatten().next();
+        let is_lost = *outcome == Outcome::Abandoned && other.is_some_and(|other| router.has_content(other));
+        let ending = if is_lost { Ending::Lost } else { Ending::from(outcome) };
+        self.decision.attempts[position].ending = Some(ending);
         match outcome {
-            // The other of two may still answer.
-            Outcome::Failure(_) | Outcome::Abandoned if !was_committed && self.is_awaited() => {}
             Outcome::Failure(fault) if !was_committed => self.learn(router, position, fault, now),
+            Outcome::Abandoned if other.is_some() => {}
             Outcome::Failure(_) | Outcome::Success { .. } | Outcome::Abandoned | Outcome::MidStream => {
                 self.intent = Intent::Stop(StopReason::AttemptsSpent);
             }
@@ -341,6 +349,7 @@ impl Plan {
             bucket: bucket(&self.demand),
             target: self.catalog.name_hash(self.demand.target),
             payer: self.demand.payer,
+            input_tokens: self.demand.input_tokens,
             is_warm: bound == Some(slots.deployment),
             first_content: None,
         }

@@ -33,8 +33,13 @@ impl RetryBudget {
     }
 
     pub(crate) fn allows(&self, cost: f64, now: Instant, settings: &RetrySettings) -> bool {
-        let is_well = self.missing < settings.counter_max / 2.0;
-        is_well && (self.earned(now, settings) >= cost || self.reserve_used(now, settings) < settings.reserve)
+        self.is_well(settings)
+            && (self.earned(now, settings) >= cost || self.reserve_used(now, settings) < settings.reserve)
+    }
+
+    /// Whether the counter is above half: below it the endpoint is asked for nothing that could be left out.
+    pub(crate) fn is_well(&self, settings: &RetrySettings) -> bool {
+        self.missing < settings.counter_max / 2.0
     }
 
     pub(crate) fn charge(&mut self, cost: f64, now: Instant, settings: &RetrySettings) {

@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, Deployment, DeploymentId, KeyId, Slots, Target, na
 use crate::chance::Chance;
 use crate::concurrency::Queue;
 use crate::cooldown::KeyState;
-use crate::cost::AnswerLengths;
+use crate::cost::Habits;
 use crate::demand::Demand;
 use crate::eligibility::{self, DeadReason, Exclusion};
 use crate::hedge::HedgeBudget;
@@ -38,7 +38,7 @@ pub struct Router {
     pub(crate) keys: Named<KeyState>,
     pub(crate) endpoints: Named<EndpointState>,
     pub(crate) bindings: Bindings,
-    pub(crate) lengths: AnswerLengths,
+    pub(crate) habits: Habits,
     pub(crate) hedges: HedgeBudget,
     /// Exchanges that wait for a place.
     pub(crate) queue: Queue,
@@ -101,7 +101,7 @@ impl Router {
             keys: Named::default(),
             endpoints: Named::default(),
             bindings: Bindings::default(),
-            lengths: AnswerLengths::default(),
+            habits: Habits::default(),
             hedges: HedgeBudget::default(),
             queue: Queue::default(),
             waiting: Queue::default(),
@@ -161,6 +161,11 @@ impl Router {
         self.available(attempt.id, &flight, now);
     }
 
+    /// Whether the content of an attempt has reached its caller.
+    pub(crate) fn has_content(&mut self, attempt: u64) -> bool {
+        self.flights.find_mut(attempt).is_some_and(|flight| flight.is_committed)
+    }
+
     /// An attempt ended. Only the first report of an attempt counts.
     pub fn report(&mut self, attempt: &Attempt, outcome: &Outcome, now: Instant) {
         self.settle(attempt.id, outcome, now);
@@ -201,7 +206,7 @@ impl Router {
             cooldown_until: state.cooldown.ends(now),
             dead_until: dead.into_iter().flatten().max_by_key(|&(until, _)| until),
             in_flight: state.limiter.in_flight,
-            concurrency_limit: state.limiter.limit(deployment.concurrency_max, now, &self.settings.concurrency),
+            concurrency_limit: self.limit(catalog, id, now),
             effective_weight: deployment.weight * ramp * health,
             success_ratio: state.breaker.window.ratio(now, window),
             mid_stream_ratio: state.mid_stream.ratio(now, window),
@@ -222,8 +227,16 @@ impl Router {
         let deployment = self.deployments.at(slots.deployment);
         let (key, endpoint) = (self.keys.at(slots.key), self.endpoints.at(slots.endpoint));
         let is_full = key.in_flight >= catalog.deployment(id).concurrency_max
-            || deployment.limiter.is_full(now, &self.settings.concurrency);
+            || deployment.limiter.is_full(back_for(deployment, key, endpoint, now), &self.settings.concurrency);
         eligibility::of_state(deployment, key, endpoint, is_full, now)
+    }
+
+    /// How many requests a deployment may have in flight.
+    pub(crate) fn limit(&self, catalog: &Catalog, id: DeploymentId, now: Instant) -> u32 {
+        let (slots, most) = (catalog.slots(id), catalog.deployment(id).concurrency_max);
+        let (deployment, key) = (self.deployments.at(slots.deployment), self.keys.at(slots.key));
+        let age = back_for(deployment, key, self.endpoints.at(slots.endpoint), now);
+        deployment.limiter.limit(most, age, &self.settings.concurrency)
     }
 
     /// The rotation of a target, unless the catalog has been replaced.
@@ -248,6 +261,12 @@ impl Router {
         self.keys.at_mut(slots.key).begin(id, expires);
         id
     }
+}
+
+/// How long a deployment, its key and its endpoint have been back, where one of them had been set aside.
+fn back_for(deployment: &DeploymentState, key: &KeyState, endpoint: &EndpointState, now: Instant) -> Option<Duration> {
+    let back = deployment.back.max(key.back).max(endpoint.back)?;
+    Some(now.saturating_duration_since(back))
 }
 
 impl Rotations {

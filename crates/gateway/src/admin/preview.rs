@@ -7,6 +7,7 @@ use axum::{
     body::Bytes,
     extract::{State, rejection::BytesRejection},
 };
+use roundelay_calendar::UnixTime;
 use roundelay_routing::{Capabilities, Demand, Instant, Router, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +16,10 @@ use super::{
     Fault,
     desk::{Answer, Desk, read},
 };
-use crate::exchange::{Snapshot, write_preview};
+use crate::{
+    common::clock::unix_time,
+    exchange::{Snapshot, Terms, write_preview},
+};
 
 /// What `POST /admin/route` takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,12 +30,15 @@ pub struct Question {
     /// Estimated input tokens.
     #[serde(default)]
     pub input_tokens: u64,
-    /// The time to plan for (RFC 3339). No rule depends on the hour, so it is checked and repeated in the answer only.
+    /// The most output tokens that the request asks for; 0 = it does not say.
+    #[serde(default)]
+    pub output_tokens: u64,
+    /// The time to plan for (RFC 3339): its prices and its duty, with the health of today. The present when left out.
     #[serde(default)]
     pub at: Option<String>,
 }
 
-/// What would be tried, stage by stage, with each deployment's share or why it is left out.
+/// What would be tried, stage by stage, with each deployment's share, expected cost and time, or why it is left out.
 ///
 /// # Errors
 /// When the model is unknown, or `at` is no time.
@@ -39,11 +46,14 @@ pub fn answer(snapshot: &Snapshot, router: &Router, question: &Question, now: In
     let at = question.at.as_deref().map(time).transpose()?;
     let unknown = || Fault::not_found(format!("no pool or model `{}` is configured", question.model));
     let target = snapshot.target(&question.model).ok_or_else(unknown)?;
-    let demand = demand(target, question.input_tokens, now);
+    let planned_for = at.map_or_else(|| unix_time().as_secs().cast_signed(), jiff::Timestamp::as_second);
+    let terms = snapshot.terms_of(UnixTime(planned_for));
+    let demand = demand(target, question, &terms, now);
     let preview = router.preview(&snapshot.catalog, &demand, now);
-    let mut written = write_preview(snapshot, &preview, now);
-    written["input_tokens"] = json!(question.input_tokens);
+    let tokens = (question.input_tokens, question.output_tokens);
+    let mut written = write_preview(snapshot, &preview, &terms, tokens, now);
     written["at"] = json!(at.map(|at| at.to_string()));
+    written["until"] = json!(terms.until.and_then(shown));
     Ok(written)
 }
 
@@ -51,17 +61,21 @@ fn time(text: &str) -> Result<jiff::Timestamp, Fault> {
     text.parse().map_err(|_| Fault::bad_request(format!("`{text}` is not a time: write one as `2027-01-31T09:30:00Z`")))
 }
 
-fn demand(target: Target, input_tokens: u64, now: Instant) -> Demand {
+fn shown(at: UnixTime) -> Option<String> {
+    jiff::Timestamp::from_second(at.0).ok().map(|at| at.to_string())
+}
+
+fn demand(target: Target, question: &Question, terms: &Terms, now: Instant) -> Demand {
     Demand {
         target,
         needs: Capabilities::NONE,
-        input_tokens,
-        output_tokens: 0,
+        input_tokens: question.input_tokens,
+        output_tokens: question.output_tokens,
         allowed: None,
         conversation: None,
         payer: 0,
         spendable: None,
-        hour: Arc::default(),
+        hour: Arc::clone(&terms.hour),
         deadline: now + PLANNED,
         retries_allowed: true,
     }

@@ -31,6 +31,8 @@ struct Usage {
     since_ms: Option<i64>,
     outcomes: BTreeMap<String, u64>,
     tokens: Tokens,
+    #[serde(flatten)]
+    cost: Cost,
     by_model: BTreeMap<String, Share>,
     by_key: BTreeMap<String, Share>,
     by_account: BTreeMap<String, Share>,
@@ -46,11 +48,22 @@ struct Tokens {
     reasoning: u64,
 }
 
+/// What was charged for, as far as it is known.
+#[derive(Debug, Default, Serialize)]
+struct Cost {
+    /// In nano-USD, of those whose cost is known.
+    cost_nano: i64,
+    /// Exchanges that were answered and whose cost is not known: no price is written, or the provider did not count.
+    unpriced: u64,
+}
+
 #[derive(Debug, Default, Serialize)]
 struct Share {
     exchanges: u64,
     #[serde(flatten)]
     tokens: Tokens,
+    #[serde(flatten)]
+    cost: Cost,
 }
 
 /// Adds up the latest `last` (1 to [`LAST_MAX`]) records.
@@ -74,6 +87,7 @@ impl Usage {
         self.since_ms = Some(self.since_ms.map_or(sum.since_ms, |since| since.min(sum.since_ms)));
         *self.outcomes.entry(sum.outcome.clone()).or_default() += sum.exchanges;
         self.tokens.add(sum);
+        self.cost.add(sum);
         if let Some(model) = &sum.model {
             self.by_model.entry(model.clone()).or_default().add(sum);
         }
@@ -86,6 +100,14 @@ impl Share {
     fn add(&mut self, sum: &UsageSum) {
         self.exchanges += sum.exchanges;
         self.tokens.add(sum);
+        self.cost.add(sum);
+    }
+}
+
+impl Cost {
+    fn add(&mut self, sum: &UsageSum) {
+        self.cost_nano = self.cost_nano.saturating_add(sum.cost_nano);
+        self.unpriced += sum.unpriced;
     }
 }
 

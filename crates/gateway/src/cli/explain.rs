@@ -1,5 +1,7 @@
 //! `roundelay explain`: the story of one exchange.
 
+mod choices;
+
 use std::process::ExitCode;
 
 use clap::Args;
@@ -20,10 +22,14 @@ use crate::{admin::exchanges::one, exchange::explain_stop};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   roundelay explain x_0ph4zk1m8r2d0          every answer's `x-roundelay-exchange` is such a name
-  roundelay explain x_0ph4zk1m8r2d0 --json   the whole record")]
+  roundelay explain x_0ph4zk1m8r2d0 --json   the whole record
+  roundelay explain x_0ph4zk1m8r2d0 --verify status 1 where a choice, made again, is not the recorded one")]
 pub(super) struct Explain {
     /// The exchange's name: `x_` and 13 letters or digits.
     id: String,
+    /// Fail unless every choice among several comes out as recorded when it is made again from its inputs.
+    #[arg(long)]
+    verify: bool,
 }
 
 impl Explain {
@@ -38,6 +44,9 @@ impl Explain {
         } else {
             tell(&record);
         }
+        if let (true, Some(difference)) = (self.verify, choices::difference(&record["decision"])) {
+            return Err(difference.into());
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -45,6 +54,7 @@ impl Explain {
 fn tell(record: &Value) {
     tell_asked(record);
     tell_considered(&record["decision"]);
+    choices::tell(&record["decision"]);
     tell_tried(record);
     tell_ending(record);
 }
@@ -79,6 +89,9 @@ fn affinity(affinity: &Value) -> Option<String> {
         ),
         Value::Object(how) if how.contains_key("followed") => {
             Some(format!("followed the conversation to {}", cell(&how["followed"])))
+        }
+        Value::Object(how) if how.contains_key("left") => {
+            Some(format!("left the conversation's {}, since another was clearly better", cell(&how["left"])))
         }
         Value::Object(how) if how.contains_key("unusable") => Some(format!(
             "the conversation's {} could not be used: {}",
@@ -145,6 +158,7 @@ fn moved_on(then: &Value) -> String {
     match then["go"].as_str() {
         Some("same") => format!("; then the same again{at}"),
         Some("next") => "; then the next".to_owned(),
+        Some("other") => "; then the other of the two was awaited".to_owned(),
         Some("next_or_same") => format!("; then the next, or if there is none the same{at}"),
         Some("stop") => format!("; then no more: {}", explain_stop(then["because"].as_str().unwrap_or_default())),
         _ => String::new(),
@@ -170,7 +184,7 @@ fn tell_ending(record: &Value) {
     }
     if !record["deployment"].is_null() {
         say(&format_args!("tokens      {}", tokens(&record["usage"])));
-        say(&format_args!("cost        {}", cost(&record["cost_nano"])));
+        say(&format_args!("cost        {}", usd(&record["cost_nano"])));
     }
 }
 
@@ -193,7 +207,7 @@ fn tokens(usage: &Value) -> String {
 }
 
 /// Nano-USD as USD.
-fn cost(nano: &Value) -> String {
+pub(super) fn usd(nano: &Value) -> String {
     match nano.as_i64() {
         Some(nano) => format!(
             "{}${}.{:09}",

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     Common, Failure,
+    explain::usd,
     reach::Reach,
     say,
     table::{cell, print, printable},
@@ -49,7 +50,7 @@ fn show(usage: &Value) {
         let rows: Vec<_> = entries(&usage[field]).map(|(name, share)| row(name, share)).collect();
         if !rows.is_empty() {
             say(&"");
-            print([title, "EXCHANGES", "INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT", "REASONING"], &rows);
+            print([title, "EXCHANGES", "INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT", "REASONING", "COST"], &rows);
         }
     }
 }
@@ -58,8 +59,18 @@ fn entries(map: &Value) -> impl Iterator<Item = (String, &Value)> {
     map.as_object().into_iter().flatten().map(|(name, value)| (printable(name), value))
 }
 
-fn row(name: String, share: &Value) -> [String; 7] {
+fn row(name: String, share: &Value) -> [String; 8] {
     let [exchanges, input, cache_read, cache_write, output, reasoning] =
         ["exchanges", "input", "cache_read", "cache_write", "output", "reasoning"].map(|field| cell(&share[field]));
-    [name, exchanges, input, cache_read, cache_write, output, reasoning]
+    [name, exchanges, input, cache_read, cache_write, output, reasoning, cost(share)]
+}
+
+/// What is known of it; exchanges whose cost is not known are told beside it.
+fn cost(share: &Value) -> String {
+    let (nano, unpriced) = (&share["cost_nano"], share["unpriced"].as_u64().unwrap_or_default());
+    match (unpriced, share["exchanges"].as_u64()) {
+        (0, _) => usd(nano),
+        (unpriced, Some(all)) if unpriced == all => "not known".to_owned(),
+        (unpriced, _) => format!("{} and {unpriced} not known", usd(nano)),
+    }
 }

@@ -13,20 +13,27 @@ impl Layout {
         self.deployments[deployment.0 as usize].prices.as_ref().map(|prices| prices.at(at))
     }
 
+    /// What every deployment of this layout costs at an instant, in the order of the catalog.
+    pub fn quotes(&self, at: UnixTime) -> Vec<Option<Quote>> {
+        self.deployments.iter().map(|deployment| Some(deployment.prices.as_ref()?.at(at))).collect()
+    }
+
     /// What the router is told of an instant, and the first later instant at which it would be told something else;
     /// `None` when that never comes. The configuration must be the one that was laid out.
     pub fn hour(&self, config: &Config, at: UnixTime) -> (routing::Hour, Option<UnixTime>) {
-        let (weights, mut until) = config.duties(at);
-        let rates = self.deployments.iter().map(|deployment| {
-            let quote = deployment.prices.as_ref()?.at(at);
-            until = sooner(until, quote.until);
-            Some(rate(&quote.price))
-        });
-        (routing::Hour { rates: rates.collect(), weights }, until)
+        config.hour(&self.quotes(at), at)
     }
 }
 
 impl Config {
+    /// As [`Layout::hour`], where what each deployment costs at that instant is known already.
+    pub fn hour(&self, quotes: &[Option<Quote>], at: UnixTime) -> (routing::Hour, Option<UnixTime>) {
+        let (weights, until) = self.duties(at);
+        let until = quotes.iter().flatten().fold(until, |until, quote| sooner(until, quote.until));
+        let rates = quotes.iter().map(|quote| Some(rate(&quote.as_ref()?.price))).collect();
+        (routing::Hour { rates, weights }, until)
+    }
+
     /// The weights of each pool's members, in the order of the catalog, where a shift is on duty at that instant; and
     /// the first later instant at which that changes for one of them, `None` when it never does.
     pub fn duties(&self, at: UnixTime) -> (Vec<Option<Vec<f64>>>, Option<UnixTime>) {

@@ -139,7 +139,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
         capabilities,
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: DEADLINE,
-        wait: section.duration("wait"),
+        wait: section.wait("wait"),
     };
     model.deadline = section.duration("deadline").unwrap_or_else(|| DEADLINE.max(model.patience()));
     if name.is_empty() || name.contains('*') || name.chars().any(char::is_control) {

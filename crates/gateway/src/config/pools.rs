@@ -72,8 +72,9 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
     let members = members::read(&section, ids, roster);
     let schedule = schedule::read(&section, ids, roster);
     let fallback = read_fallback(&section, ids, roster);
-    let everyone = members.iter().chain(schedule.iter().flat_map(|shift| &shift.members));
-    let patience = everyone.map(|&(model, _)| roster.model(model).patience()).max().unwrap_or_default();
+    let everyone: Vec<usize> =
+        members.iter().chain(schedule.iter().flat_map(|shift| &shift.members)).map(|&(model, _)| model).collect();
+    let patience = everyone.iter().map(|&model| roster.model(model).patience()).max().unwrap_or_default();
     let continuation = section.boolean("continuation").unwrap_or(false);
     if continuation {
         section.complain(
@@ -82,17 +83,19 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
             Some("write `false`: an answer that is cut after content ends with an error the caller can see".to_owned()),
         );
     }
+    let strategy = read_strategy(&section).unwrap_or(routing::Strategy::Weighted);
+    let preferences = Preferences::read(&section, strategy, &everyone, roster);
     let pool = Pool {
         name: name.into(),
         members,
         schedule,
-        strategy: read_strategy(&section).unwrap_or(routing::Strategy::Weighted),
+        strategy,
         fallback,
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: section.duration("deadline").unwrap_or_else(|| DEADLINE.max(patience)),
         continuation,
         handover: read_handover(&section),
-        preferences: Preferences::read(&section),
+        preferences,
     };
     section.finish();
     pool

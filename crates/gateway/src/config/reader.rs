@@ -9,7 +9,7 @@ use std::{cell::RefCell, collections::BTreeSet, ops::Range};
 
 use toml::de::DeTable;
 
-pub(super) use self::{lists::Share, section::Section};
+pub(super) use self::{lists::Share, quantity::duration as length_of_time, section::Section};
 use super::{
     Environment,
     complaint::{Complaint, Complaints},

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     answer::{self, Answer, AnswerBody},
     call::{Call, Inbound},
-    draft::Draft,
+    flight::Flight,
     gateway::Worker,
     incoming::{Incoming, Progress, StreamFault},
     outcome::{self, Failed},
@@ -66,14 +66,8 @@ impl Headers for Head {
 }
 
 /// Makes one attempt. Dropped, it closes the connection.
-pub(super) async fn make(
-    worker: &Worker,
-    inbound: &Inbound,
-    call: &Call,
-    deployment: &Deployment,
-    draft: &mut Draft,
-) -> Attempted {
-    let began = Instant::now();
+pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
+    let deployment = flight.deployment;
     let request = &call.request;
     let body = request.rewrite(&inbound.body, deployment.upstream_model(&request.model), request.stream);
     let head = request_head(inbound, deployment);
@@ -82,7 +76,7 @@ pub(super) async fn make(
         Ok(answered) => answered,
         Err(fault) => return Attempted::Failed(failed_dispatch(deployment, &fault)),
     };
-    draft.headers_came(head.status);
+    flight.hear(head.status);
     if !(200..300).contains(&head.status) {
         let body = read_failure(&mut answer, call.deadline).await;
         return Attempted::Failed(refused(deployment, &head, &body));
@@ -96,7 +90,7 @@ pub(super) async fn make(
         };
     }
     let mut incoming = Box::new(Incoming::new(answer, request.choices, request.include_usage));
-    let until = call.deadline.min(began + deployment.timeouts.first_content);
+    let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
         let seen = match timeout_at(until.min(silent), incoming.read()).await {

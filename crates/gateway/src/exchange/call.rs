@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::HeaderMap;
+use roundelay_calendar::UnixTime;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
     estimate::{Tokenizer, input_tokens},
@@ -16,7 +17,7 @@ use roundelay_protocol::{
 use roundelay_routing::{Capabilities, Conversation, Demand, Target};
 use tokio::time::Instant;
 
-use super::{gateway::Gateway, refusal::Refusal, snapshot::Snapshot};
+use super::{gateway::Gateway, refusal::Refusal, snapshot::Snapshot, terms::Terms};
 use crate::auth::Caller;
 
 /// A request whose caller is known and whose body is here.
@@ -78,16 +79,20 @@ pub(super) struct Call {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) request: Request,
     pub(super) demand: Demand,
+    /// The prices it is ranked and charged at.
+    pub(super) terms: Arc<Terms>,
     /// No attempt begins, and none waits for content, after this instant.
     pub(super) deadline: Instant,
+    /// Whether a second attempt may run beside a slow first one.
+    pub(super) may_hedge: bool,
 }
 
 impl Call {
-    /// Reads the request and looks up what it asks for.
+    /// Reads the request and looks up what it asks for. The instant is that of its admission.
     ///
     /// # Errors
     /// When the body is not such a request, or names what is unknown here or not allowed to this caller.
-    pub(super) fn decode(gateway: &Gateway, inbound: &Inbound) -> Result<Self, Refusal> {
+    pub(super) fn decode(gateway: &Gateway, inbound: &Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
         let request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
@@ -99,6 +104,7 @@ impl Call {
             }
         };
         let deadline = inbound.received + within_patience(attempts_deadline, inbound.patience());
+        let terms = snapshot.terms(admitted);
         let demand = Demand {
             target,
             needs: capabilities(&request.needs, inbound.operation),
@@ -108,11 +114,14 @@ impl Call {
             conversation: conversation(gateway, inbound, &request),
             payer: payer(gateway, inbound),
             spendable: None,
-            hour: Arc::default(),
+            hour: Arc::clone(&terms.hour),
             deadline: gateway.clock.at(deadline),
             retries_allowed: true,
         };
-        Ok(Self { snapshot, request, demand, deadline })
+        let is_hedged = matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
+        // Who comes back because we were slow is not helped by asking twice as much.
+        let may_hedge = is_hedged && inbound.client_retries() == 0;
+        Ok(Self { snapshot, request, demand, terms, deadline, may_hedge })
     }
 }
 

@@ -1,31 +1,45 @@
 //! The decision record as JSON: the form in which it is stored, shown by `explain`, and read by scripts.
 
+mod demand;
+pub(super) mod draws;
+
 use std::time::Duration;
 
 use roundelay_routing::{
-    AffinityUse, AttemptKind, AttemptRecord, Candidate, Decision, Ending, Exclusion, FaultKind, Instant, MovedOn,
-    Preview, StopReason,
+    AffinityUse, AttemptKind, AttemptRecord, Candidate, Decision, Demand, Draw, Ending, Exclusion, FaultKind, Instant,
+    MovedOn, StopReason,
 };
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
 
+use self::demand::ShownDemand;
 use super::snapshot::Snapshot;
+use crate::journal::DECISION_MAX;
 
-/// The decision of one exchange. Instants become milliseconds of wait from its first attempt.
+/// The decision of one exchange with what it was made from; `deadline` counts from the request's arrival.
 ///
+/// Instants become milliseconds of wait from its first attempt. Choices that would make it longer than a record may be
+/// are left out, and counted.
+pub(super) fn to_json(snapshot: &Snapshot, demand: &Demand, deadline: Duration, decision: &Decision) -> String {
+    let whole = write(snapshot, demand, deadline, decision, &decision.draws);
+    if whole.len() <= DECISION_MAX { whole } else { write(snapshot, demand, deadline, decision, &[]) }
+}
+
 /// Written for every exchange, so without a tree in between.
-pub(super) fn to_json(snapshot: &Snapshot, decision: &Decision) -> String {
+fn write(snapshot: &Snapshot, demand: &Demand, deadline: Duration, decision: &Decision, draws: &[Draw]) -> String {
     let start = decision.attempts.first().map_or(Instant::from_start(Duration::ZERO), |first| first.started);
     let shown = Shown {
         target: snapshot.target_name(decision.target),
         strategy: decision.strategy.name(),
         affinity: ShownAffinity::of(decision.affinity, snapshot, start),
+        demand: ShownDemand::of(demand, deadline),
         candidates: Each(&decision.candidates, |candidate: &Candidate| ShownCandidate {
             deployment: &snapshot.deployment(candidate.deployment).name,
             stage: candidate.stage,
             weight: rounded(candidate.weight),
             excluded: candidate.exclusion.map(|exclusion| ShownExclusion::of(exclusion, start)),
         }),
+        draws: draws::list(draws, &snapshot.catalog),
+        draws_omitted: decision.draws.len() - draws.len(),
         attempts: Each(&decision.attempts, |attempt: &AttemptRecord| ShownAttempt {
             deployment: &snapshot.deployment(attempt.deployment).name,
             kind: kind_name(attempt.kind),
@@ -41,37 +55,22 @@ pub(super) fn to_json(snapshot: &Snapshot, decision: &Decision) -> String {
     serde_json::to_string(&shown).expect("names and numbers are JSON")
 }
 
-/// What a plan would do, as `roundelay route` and the admin API show it.
-pub fn write_preview(snapshot: &Snapshot, preview: &Preview, now: Instant) -> Value {
-    let candidates: Vec<Value> = preview
-        .candidates
-        .iter()
-        .map(|candidate| {
-            let deployment = snapshot.deployment(candidate.deployment);
-            json!({
-                "deployment": &*deployment.name,
-                "model": &*deployment.model,
-                "stage": candidate.stage,
-                "share": rounded(candidate.share),
-                "excluded": candidate.exclusion.map(|exclusion| ShownExclusion::of(exclusion, now)),
-            })
-        })
-        .collect();
-    json!({
-        "target": &**snapshot.target_name(preview.target),
-        "strategy": preview.strategy.name(),
-        "candidates": candidates,
-    })
-}
-
 #[derive(Serialize)]
-struct Shown<'a, C: Serialize, A: Serialize> {
+struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     target: &'a str,
     strategy: &'static str,
     affinity: ShownAffinity<'a>,
+    demand: ShownDemand,
     candidates: C,
+    draws: D,
+    #[serde(skip_serializing_if = "is_none")]
+    draws_omitted: usize,
     attempts: A,
     stop: Option<ShownStop>,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A list that is written as it is walked.
@@ -108,7 +107,7 @@ struct ShownStop {
 }
 
 #[derive(Serialize)]
-struct ShownExclusion {
+pub(super) struct ShownExclusion {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<&'static str>,
@@ -117,7 +116,7 @@ struct ShownExclusion {
 }
 
 impl ShownExclusion {
-    fn of(exclusion: Exclusion, from: Instant) -> Self {
+    pub(super) fn of(exclusion: Exclusion, from: Instant) -> Self {
         let (reason, lacks, until) = match exclusion {
             Exclusion::NotAllowed => ("not_allowed", None, None),
             Exclusion::Capability(need) => ("capability", Some(need), None),
@@ -156,6 +155,7 @@ impl ShownMove {
             MovedOn::Same(at) => ("same", Some(at), None),
             MovedOn::Next => ("next", None, None),
             MovedOn::NextOrSame(at) => ("next_or_same", Some(at), None),
+            MovedOn::Other => ("other", None, None),
             MovedOn::Stop(reason) => ("stop", None, Some(stop_name(reason))),
         };
         Self { go, at_ms: at.map(|at| wait_ms(at, from)), because }
@@ -211,11 +211,12 @@ pub fn explain_stop(reason: &str) -> &'static str {
     }
 }
 
-fn rounded(number: f64) -> f64 {
+pub(super) fn rounded(number: f64) -> f64 {
     (number * 10_000.0).round() / 10_000.0
 }
 
-fn kind_name(kind: AttemptKind) -> &'static str {
+/// Why an attempt was made, as records and metrics call it.
+pub(super) fn kind_name(kind: AttemptKind) -> &'static str {
     match kind {
         AttemptKind::First => "first",
         AttemptKind::Retry => "retry",
@@ -228,6 +229,7 @@ fn ending_name(ending: Ending) -> &'static str {
     match ending {
         Ending::Success => "answered",
         Ending::Abandoned => "abandoned",
+        Ending::Lost => "lost",
         Ending::MidStream => "mid_stream_error",
         Ending::Failure(kind) => match kind {
             FaultKind::CallerBad => "caller_bad",

@@ -2,8 +2,9 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use roundelay_calendar::UnixTime;
 use roundelay_protocol::usage::Usage;
-use roundelay_routing::{Attempt, AttemptKind, Decision};
+use roundelay_routing::Decision;
 use tokio::time::Instant;
 
 use super::{
@@ -12,9 +13,11 @@ use super::{
     call::{Call, Inbound},
     caller::Interruption,
     decision,
+    flight::Flight,
     gateway::Gateway,
     incoming::Incoming,
     snapshot::Deployment,
+    terms::Terms,
 };
 use crate::{
     common::clock::unix_time,
@@ -27,11 +30,12 @@ use crate::{
 pub(super) struct Draft {
     received: Instant,
     taken: Instant,
-    attempt_began: Instant,
     first_content: Option<Instant>,
     first_dispatch: Option<Duration>,
     /// The label of the pool or model in metrics: what was asked for, once it is known to exist.
     label: Option<Arc<str>>,
+    /// The prices it is charged at, once it was understood.
+    terms: Option<Arc<Terms>>,
     is_client_retry: bool,
     record: Record,
 }
@@ -62,18 +66,24 @@ impl Draft {
         Self {
             received: inbound.received,
             taken: inbound.taken,
-            attempt_began: inbound.received,
             first_content: None,
             first_dispatch: None,
             label: None,
+            terms: None,
             is_client_retry: inbound.client_retries() > 0,
             record,
         }
     }
 
+    /// When it began, by the wall clock: what is charged goes by this instant.
+    pub(super) fn admitted(&self) -> UnixTime {
+        UnixTime(self.record.started_at_ms.div_euclid(1000))
+    }
+
     pub(super) fn learn_call(&mut self, call: &Call) {
         self.record.asked.clone_from(&call.request.model);
         self.record.stream = call.request.stream;
+        self.terms = Some(Arc::clone(&call.terms));
         self.label = Some(Arc::clone(call.snapshot.target_name(call.demand.target)));
     }
 
@@ -84,20 +94,14 @@ impl Draft {
         }
     }
 
-    pub(super) fn attempt_begins(&mut self, attempt: &Attempt, deployment: &str) {
-        self.attempt_began = Instant::now();
-        let since = self.attempt_began.saturating_duration_since(self.received);
-        let own_time = self.attempt_began.saturating_duration_since(self.taken);
+    pub(super) fn attempt_begins(&mut self, flight: &Flight<'_>) {
+        let since = flight.began.saturating_duration_since(self.received);
+        let own_time = flight.began.saturating_duration_since(self.taken);
         self.first_dispatch.get_or_insert(own_time);
         self.record.attempts.push(AttemptRecord {
-            number: attempt.number,
-            deployment: deployment.to_owned(),
-            kind: Cow::Borrowed(match attempt.kind {
-                AttemptKind::First => "first",
-                AttemptKind::Retry => "retry",
-                AttemptKind::Fallback => "fallback",
-                AttemptKind::Hedge => "hedge",
-            }),
+            number: flight.number(),
+            deployment: flight.deployment.name.to_string(),
+            kind: Cow::Borrowed(decision::kind_name(flight.kind())),
             outcome: Cow::Borrowed("abandoned"),
             status: None,
             started_us: micros(since),
@@ -107,52 +111,50 @@ impl Draft {
         });
     }
 
-    pub(super) fn headers_came(&mut self, status: u16) {
-        let elapsed = micros(self.elapsed_in_attempt());
-        if let Some(attempt) = self.record.attempts.last_mut() {
-            attempt.status = Some(status);
-            attempt.headers_us = Some(elapsed);
-        }
-    }
-
-    pub(super) fn content_begins(&mut self) {
-        let elapsed = micros(self.elapsed_in_attempt());
+    pub(super) fn content_begins(&mut self, flight: &Flight<'_>) {
         self.first_content = Some(Instant::now());
-        if let Some(attempt) = self.record.attempts.last_mut() {
-            attempt.first_content_us = Some(elapsed);
+        if let Some(attempt) = self.attempt_mut(flight) {
+            attempt.first_content_us = Some(micros(flight.elapsed()));
         }
     }
 
-    pub(super) fn elapsed_in_attempt(&self) -> Duration {
-        self.attempt_began.elapsed()
-    }
-
-    /// Ends the attempt that began last.
-    pub(super) fn attempt_ends(&mut self, gateway: &Gateway, deployment: &Deployment, outcome: &'static str) {
-        let duration = self.elapsed_in_attempt();
-        let Some(attempt) = self.record.attempts.last_mut() else { return };
+    pub(super) fn attempt_ends(&mut self, flight: &Flight<'_>, outcome: &'static str) {
+        let (duration, heard) = (flight.elapsed(), flight.heard());
+        let Some(attempt) = self.attempt_mut(flight) else { return };
         attempt.outcome = Cow::Borrowed(outcome);
+        attempt.status = heard.map(|heard| heard.status);
+        attempt.headers_us = heard.map(|heard| micros(heard.after));
         attempt.duration_us = micros(duration);
-        let Cow::Borrowed(kind) = attempt.kind else { unreachable!("a kind is written here, from a closed list") };
-        gateway.metrics.attempt_ended(&AttemptEnded {
-            deployment: &deployment.name,
-            provider: &deployment.provider,
-            kind,
+        flight.gateway.metrics.attempt_ended(&AttemptEnded {
+            deployment: &flight.deployment.name,
+            provider: &flight.deployment.provider,
+            kind: decision::kind_name(flight.kind()),
             outcome,
             duration,
             first_content: attempt.first_content_us.map(Duration::from_micros),
         });
     }
 
+    /// How many attempts were begun.
+    pub(super) fn attempts(&self) -> u32 {
+        u32::try_from(self.record.attempts.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Attempts count from 1, and are begun in that order.
+    fn attempt_mut(&mut self, flight: &Flight<'_>) -> Option<&mut AttemptRecord> {
+        self.record.attempts.get_mut(flight.number() as usize - 1)
+    }
+
     pub(super) fn learn_whole(&mut self, whole: &Whole, deployment: &Deployment) {
-        self.content_begins();
         self.served_by(deployment);
         self.learn_usage(whole.scanned.usage, whole.scanned.content_bytes as u64);
+        self.learn_cost(whole.scanned.usage, deployment);
     }
 
     pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
         self.served_by(deployment);
         self.learn_usage(incoming.usage, incoming.output_tokens() * 4);
+        self.learn_cost(incoming.usage, deployment);
     }
 
     fn served_by(&mut self, deployment: &Deployment) {
@@ -174,8 +176,18 @@ impl Draft {
         };
     }
 
+    /// Where the provider counted and a price is known.
+    fn learn_cost(&mut self, usage: Option<Usage>, deployment: &Deployment) {
+        self.record.cost = usage.and_then(|usage| {
+            let quote = self.terms.as_ref()?.quote(deployment.id)?;
+            // A charge beyond all money that can be written is no charge that can be known.
+            quote.charge(&tokens(usage)).ok()
+        });
+    }
+
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
-        self.record.decision = decision::to_json(&call.snapshot, &decision);
+        let deadline = call.deadline.saturating_duration_since(self.received);
+        self.record.decision = decision::to_json(&call.snapshot, &call.demand, deadline, &decision);
     }
 
     /// Writes the record, before the caller can know that the exchange has ended.
@@ -199,8 +211,7 @@ impl Draft {
             self.record.failure = refusal.class().map(|class| Cow::Borrowed(class.name())).or_else(code);
         }
         if let ("failed" | "cut", Some(class)) = (outcome, &self.record.failure) {
-            let attempts = u32::try_from(self.record.attempts.len()).unwrap_or(u32::MAX);
-            events::exchange_failed(self.record.id, &self.record.asked, class, attempts);
+            events::exchange_failed(self.record.id, &self.record.asked, class, self.attempts());
         }
         let first_content = self.first_content.map(|at| at.saturating_duration_since(self.received));
         self.record.outcome = Cow::Borrowed(outcome);
@@ -226,6 +237,12 @@ impl Draft {
         });
         gateway.recorder.record(self.record);
     }
+}
+
+/// What a provider counted, in the classes that have prices.
+fn tokens(usage: Usage) -> roundelay_ledger::Tokens {
+    let Usage { input, cache_read, cache_write, output, reasoning: _, audio_input, audio_output, image } = usage;
+    roundelay_ledger::Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image }
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -1,11 +1,9 @@
 //! What all exchanges share, and what those of one runtime share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use roundelay_routing::{Attempt, Outcome, Plan, Router};
-
+use roundelay_routing::Router;
 use tokio::sync::watch;
 
 use super::{balances::Balances, snapshot::Snapshot};
@@ -95,38 +93,5 @@ impl Worker {
     /// A runtime's own part beside the shared one.
     pub fn new(gateway: Arc<Gateway>) -> Self {
         Self { gateway, upstream: Upstream::new(), tasks: Tasks::default() }
-    }
-}
-
-/// An attempt that the router counts as in flight. Dropped without a report, it is given back as abandoned.
-#[derive(Debug)]
-pub(super) struct Flight<'a> {
-    gateway: &'a Gateway,
-    attempt: Attempt,
-    is_open: bool,
-}
-
-impl<'a> Flight<'a> {
-    pub(super) fn new(gateway: &'a Gateway, attempt: Attempt) -> Self {
-        Self { gateway, attempt, is_open: true }
-    }
-
-    /// Says that content came after that time; `None` = all of it at once.
-    pub(super) fn commit(&self, first_content: Option<Duration>) {
-        self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
-    }
-
-    /// Ends an attempt; the plan learns how, and where to go next.
-    pub(super) fn land(&mut self, plan: &mut Plan, outcome: &Outcome) {
-        self.is_open = false;
-        plan.report(&mut self.gateway.router(), &self.attempt, outcome, self.gateway.clock.now());
-    }
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        if self.is_open {
-            self.gateway.router().report(&self.attempt, &Outcome::Abandoned, self.gateway.clock.now());
-        }
     }
 }

@@ -3,13 +3,18 @@
 use std::{collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
+use roundelay_calendar::UnixTime;
+use roundelay_ledger::PriceList;
 use roundelay_protocol::{
     failure::{Failure, Flavour, Seen, classify},
     openai::Operation,
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
-use super::balances::PolledKey;
+use super::{
+    balances::PolledKey,
+    terms::{InForce, Terms},
+};
 use crate::{
     common::{clock::unix_time, secret::Secret},
     config::{self, BaseUrl, Config, Found, Timeouts},
@@ -26,6 +31,7 @@ pub struct Snapshot {
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
     deployments: Vec<Deployment>,
+    terms: InForce,
 }
 
 /// A snapshot that lacks only the router's word: what takes time has been done.
@@ -56,6 +62,8 @@ pub enum SnapshotFault {
 /// All that an attempt at one deployment needs, made ready once.
 #[derive(Debug)]
 pub struct Deployment {
+    /// In the catalog of its snapshot.
+    pub id: DeploymentId,
     /// `provider/upstream_model`, with `#2` for the second key.
     pub name: Arc<str>,
     /// `name`, for the answer's header.
@@ -70,6 +78,7 @@ pub struct Deployment {
     pub endpoint: Endpoint,
     /// The timers of an attempt.
     pub timeouts: Timeouts,
+    prices: Option<Arc<PriceList>>,
     upstream_model: Option<Arc<str>>,
     secrets: Vec<Secret>,
     chat: RequestHead,
@@ -130,7 +139,8 @@ impl Snapshot {
             .deployments
             .iter()
             .zip(&layout.catalog.deployments)
-            .map(|(deployment, routed)| ready(&config, deployment, &routed.name))
+            .zip(0..)
+            .map(|((deployment, routed), id)| ready(&config, deployment, &routed.name, DeploymentId(id)))
             .collect::<Result<_, _>>()?;
         let polled_keys = polled_keys(&config, &layout)?;
         Ok(Prepared { config, catalog: layout.catalog, polled_keys, deployments })
@@ -139,6 +149,16 @@ impl Snapshot {
     /// What an id of this snapshot's catalog stands for.
     pub fn deployment(&self, id: DeploymentId) -> &Deployment {
         &self.deployments[id.0 as usize]
+    }
+
+    /// The prices and the duty at that instant, made anew only when a tariff or a schedule has changed them.
+    pub fn terms(&self, at: UnixTime) -> Arc<Terms> {
+        self.terms.at(at, || self.terms_of(at))
+    }
+
+    /// As [`Self::terms`], for an instant that is not the present one.
+    pub fn terms_of(&self, at: UnixTime) -> Terms {
+        Terms::at(&self.config, self.deployments.iter().map(|deployment| deployment.prices.as_ref()), at)
     }
 
     /// The pool or model of that name; `None` when it is unknown.
@@ -167,7 +187,7 @@ impl Prepared {
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
         let Self { config, catalog, polled_keys, deployments } = self;
-        Snapshot { config, catalog: router.adopt(catalog), polled_keys, deployments }
+        Snapshot { config, catalog: router.adopt(catalog), polled_keys, deployments, terms: InForce::default() }
     }
 }
 
@@ -175,7 +195,12 @@ fn index(index: usize) -> u32 {
     u32::try_from(index).expect("a configuration of 4 MiB has no four billion entries")
 }
 
-fn ready(config: &Config, deployment: &config::Deployment, name: &Arc<str>) -> Result<Deployment, SnapshotFault> {
+fn ready(
+    config: &Config,
+    deployment: &config::Deployment,
+    name: &Arc<str>,
+    id: DeploymentId,
+) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
     let mut chat = RequestHead::post(&format!("{}{}", url.path_prefix, Operation::Chat.path()), &url.authority());
@@ -186,6 +211,7 @@ fn ready(config: &Config, deployment: &config::Deployment, name: &Arc<str>) -> R
         introduce(head, provider, deployment.key)?;
     }
     Ok(Deployment {
+        id,
         name: Arc::clone(name),
         // Names come from a configuration that may hold any text: what no header carries is left out of it.
         name_header: HeaderValue::from_str(&name.replace(|c: char| !c.is_ascii_graphic(), "_"))
@@ -195,6 +221,7 @@ fn ready(config: &Config, deployment: &config::Deployment, name: &Arc<str>) -> R
         flavour: provider.flavour,
         endpoint: endpoint(url),
         timeouts: deployment.timeouts.clone(),
+        prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),
         chat,

@@ -241,4 +241,5 @@ const AFTER_FAULT: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 const KEPT_ROOM: usize = 2 * BATCH;
 const ASKED_MAX: usize = 256;
-const DECISION_MAX: usize = 64 << 10;
+/// The longest decision that a record keeps, in bytes: 64 KiB, some sixty times the usual.
+pub const DECISION_MAX: usize = 64 << 10;

@@ -61,9 +61,9 @@ pub struct AttemptRecord {
     pub number: u32,
     /// Where it went.
     pub deployment: String,
-    /// `first`, `retry` or `fallback`.
+    /// `first`, `retry`, `fallback` or `hedge`.
     pub kind: Label,
-    /// `answered`, or the failure class.
+    /// `answered`, `lost` to the other of two, `abandoned`, or the failure class.
     pub outcome: Label,
     /// The upstream's HTTP status, once there was one.
     pub status: Option<u16>,

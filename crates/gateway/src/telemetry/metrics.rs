@@ -62,9 +62,9 @@ pub struct AttemptEnded<'a> {
     pub deployment: &'a Arc<str>,
     /// The provider's configured name.
     pub provider: &'a Arc<str>,
-    /// `first`, `retry` or `fallback`.
+    /// `first`, `retry`, `fallback` or `hedge`.
     pub kind: &'static str,
-    /// `answered`, or the name of the failure's class.
+    /// `answered`, `lost`, `abandoned`, or the name of the failure's class.
     pub outcome: &'static str,
     /// From dispatch to the end.
     pub duration: Duration,

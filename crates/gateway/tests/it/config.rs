@@ -5,6 +5,7 @@ use roundelay::config::{self, Complaints, Config};
 mod complaints;
 mod hours;
 mod names;
+mod preferences;
 mod prices;
 mod shipped;
 mod values;

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+mod by_the_hour;
 mod ends;
 mod falls_back;
+mod hedges;
+mod made_again;
 mod passes_through;
 mod who_may;
 

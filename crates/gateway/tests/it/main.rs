@@ -8,6 +8,7 @@ mod prices;
 mod rehearsal;
 mod reload;
 mod server;
+mod simulate;
 mod store;
 mod support;
 mod telemetry;

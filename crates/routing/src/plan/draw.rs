@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use crate::catalog::{Catalog, DeploymentId, Member, ModelId, PoolId, Target};
 use crate::chance::Chance;
-use crate::decision::{AffinityUse, Candidate, Draw, DrawOption, DrawnOption};
+use crate::cost::Expected;
+use crate::decision::{AffinityUse, AttemptRecord, Candidate, Draw, DrawOption, DrawnOption};
 use crate::demand::Demand;
 use crate::eligibility::{self, Exclusion};
 use crate::instant::Instant;
@@ -113,7 +114,7 @@ impl Plan {
         }
         let end = self.begins.get(stage + 1).copied().unwrap_or(self.decision.candidates.len());
         let range = self.begins[stage]..end;
-        let slowest = self.catalog.as_pool(self.stages[stage]).and_then(|pool| pool.limits.first_content);
+        let slowest = eligibility::slowest(&self.catalog, &self.demand, self.stages[stage]);
         for index in range.clone() {
             let mut candidate = self.decision.candidates[index];
             if candidate.exclusion.is_some_and(Exclusion::is_lasting) {
@@ -143,9 +144,8 @@ impl Plan {
     }
 
     /// Whether a window at least as large has refused the input. One of unknown size is not known to be larger.
-    fn is_too_small(&self, model: ModelId) -> bool {
-        let window = self.catalog.model(model).context_window.unwrap_or(0);
-        self.refused_window.is_some_and(|refused| window <= refused)
+    pub(super) fn is_too_small(&self, model: ModelId) -> bool {
+        self.refused_window.is_some_and(|refused| self.catalog.model(model).context_window.unwrap_or(0) <= refused)
     }
 
     fn draw_in(&mut self, router: &mut Router, stage: usize, range: Range<usize>, now: Instant) -> Option<usize> {
@@ -162,8 +162,7 @@ impl Plan {
         if strategy.measures() {
             return self.draw_measured(router, stage, strategy, range, now);
         }
-        if let Some(last) = self.decision.attempts.last() {
-            let model = last.model;
+        if let Some(model) = self.last_failed().map(|failed| failed.model) {
             let is_near = self.hopeful();
             let is_near = |candidate: &Candidate| candidate.model == model && is_near(candidate);
             if let Some(index) = self.draw_deployment(router, range.clone(), &is_near, now) {
@@ -177,11 +176,15 @@ impl Plan {
         self.draw_deployment(router, range, &|_| true, now)
     }
 
+    fn last_failed(&self) -> Option<&AttemptRecord> {
+        self.last_failed.map(|position| &self.decision.attempts[position])
+    }
+
     /// Which candidates do not share the endpoint of what failed last, unless that was not the endpoint's fault.
     fn hopeful(&self) -> impl Fn(&Candidate) -> bool + use<> {
         let catalog = self.catalog.clone();
         let spares = self.last_fault.is_none_or(super::FaultKind::spares_siblings);
-        let failed = self.decision.attempts.last().map(|last| catalog.deployment(last.deployment).endpoint);
+        let failed = self.last_failed().map(|failed| catalog.deployment(failed.deployment).endpoint);
         move |candidate| spares || Some(catalog.deployment(candidate.deployment).endpoint) != failed
     }
 
@@ -216,7 +219,10 @@ impl Plan {
         let drawn = self
             .draw_among(router, target, strategy, range.clone(), &is_hopeful, &weight, now)
             .or_else(|| self.draw_among(router, target, strategy, range.clone(), &|_| true, &weight, now))?;
-        let model = self.decision.candidates[drawn].model;
+        let Candidate { model, deployment, .. } = self.decision.candidates[drawn];
+        if self.is_first() && self.bound == Some(deployment) {
+            return Some(drawn);
+        }
         if matches!(target, Target::Model(_)) || self.catalog.model(model).strategy.is_none() {
             return Some(drawn);
         }
@@ -242,6 +248,7 @@ impl Plan {
         let mut offers = std::mem::take(&mut router.scratch);
         offers.clear();
         offers.resize(pool.members.len(), Offer::CLOSED);
+        let tokens = if pool.adapt { router.expected_tokens(&catalog, &self.demand) } else { Expected::default() };
         for candidate in &self.decision.candidates[range] {
             let was_tried = self.counted_attempts().iter().any(|attempt| attempt.model == candidate.model);
             if candidate.exclusion.is_none() && !was_tried {
@@ -252,7 +259,8 @@ impl Plan {
                     (offer.weight, offer.ramp) = (weight, candidate.ramp);
                     (offer.failures, offer.seconds) = (1.0 - candidate.health, None);
                     if pool.adapt {
-                        offer.seconds = router.expected_seconds(&catalog, candidate.deployment, &self.demand, now);
+                        let id = candidate.deployment;
+                        offer.seconds = router.expected_seconds(&catalog, id, &self.demand, tokens, now);
                     }
                 }
             }
@@ -303,6 +311,8 @@ impl Plan {
     ) -> Option<usize> {
         let mut offers = std::mem::take(&mut router.scratch);
         offers.clear();
+        let tokens =
+            if strategy.measures() { router.expected_tokens(&self.catalog, &self.demand) } else { Expected::default() };
         for candidate in &self.decision.candidates[range.clone()] {
             if candidate.exclusion.is_some() || !is_wanted(candidate) {
                 offers.push(Offer::CLOSED);
@@ -316,7 +326,8 @@ impl Plan {
             };
             if strategy.measures() {
                 let is_bound = self.bound == Some(candidate.deployment);
-                router.measure(&self.catalog, candidate.deployment, &self.demand, is_bound, now, &mut offer);
+                let id = candidate.deployment;
+                router.measure(&self.catalog, id, &self.demand, tokens, is_bound, now, &mut offer);
             }
             offers.push(offer);
         }

@@ -64,7 +64,12 @@ impl Plan {
         let patience = *self.queue_patience.get_or_insert(now + longest);
         let look = now + settings.queue_poll.max(SHORTEST_WAIT);
         let is_allowed = look <= patience && look < self.demand.deadline;
-        (is_allowed && router.queue.enter(look, now, settings.queue_max)).then_some(look)
+        // Whoever was to wait for it to reopen waits on while it takes back its crowd.
+        let (queue, most) = match chosen {
+            Some(_) => (&mut router.waiting, settings.waiting_max),
+            None => (&mut router.queue, settings.queue_max),
+        };
+        (is_allowed && queue.enter(look, now, most)).then_some(look)
     }
 
     fn reason(&self, survey: &Survey) -> StopReason {

@@ -11,14 +11,23 @@ use crate::router::Router;
 
 impl Plan {
     /// Learns from the failure of the attempt whose record is at `position`.
+    ///
+    /// Of two attempts side by side both failures are learnt from: one that ends the exchange does so whatever the other
+    /// asks for, else the later one says where to go.
     pub(super) fn learn(&mut self, router: &mut Router, position: usize, fault: &Fault, now: Instant) {
         let deployment = self.decision.attempts[position].deployment;
+        let earlier = self.intent;
         self.last_fault = Some(fault.kind);
+        self.last_failed = Some(position);
         self.intent = self.intent_after(router, deployment, fault, now);
         if !matches!(self.intent, Intent::Stop(_)) {
             self.intent = self.within_limits(router, deployment, fault, now);
         }
+        if matches!(earlier, Intent::Stop(_)) {
+            self.intent = earlier;
+        }
         let moved_on = match self.intent {
+            _ if self.is_awaited() => MovedOn::Other,
             Intent::Draw => MovedOn::Next,
             Intent::Same { at, .. } => MovedOn::Same(at),
             Intent::DrawOrSame { at, .. } => MovedOn::NextOrSame(at),
@@ -97,7 +106,9 @@ impl Plan {
         // Waiting long at one place is what the other candidates are for.
         let is_soon = at <= now + router.settings.retry.backoff_max && at < self.demand.deadline;
         let is_spent = self.retries >= router.settings.retry.same_target_max || fault.same_target_forbidden;
-        if is_spent || !is_soon || !self.will_be_usable(router, deployment, at, now) {
+        // The other of two may have refused the input as too long.
+        let is_small = self.is_too_small(self.catalog.deployment(deployment).model);
+        if is_spent || !is_soon || is_small || !self.will_be_usable(router, deployment, at, now) {
             return Intent::Draw;
         }
         let budget = router.endpoints.at(self.catalog.slots(deployment).endpoint).budget;

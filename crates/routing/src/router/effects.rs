@@ -45,8 +45,9 @@ impl Router {
         if tokens.output > 0 {
             let output = tokens.output as f64;
             deployment.latency.record_answer(flight.bucket, flight.first_content, total, output, now, settings);
-            self.lengths.record(flight.target, flight.payer, tokens.output, now, settings);
         }
+        let input = (tokens.input, flight.input_tokens);
+        self.habits.record((flight.target, flight.payer), tokens.output, input, now, settings);
         if tokens.input > 0 {
             let share = tokens.cached as f64 / tokens.input as f64;
             deployment.cache_hits.record(flight.is_warm, share, now, settings);
@@ -66,16 +67,20 @@ impl Router {
         let settings = &self.settings;
         self.keys.at_mut(flight.slots.key).succeed(now);
         let endpoint = self.endpoints.at_mut(flight.slots.endpoint);
-        endpoint.breaker.succeed(attempt, now, &settings.breaker);
+        if endpoint.breaker.succeed(attempt, now, &settings.breaker) {
+            endpoint.back = Some(now);
+        }
         endpoint.budget.succeed(&settings.retry);
         let deployment = self.deployments.at_mut(flight.slots.deployment);
         if deployment.cooldown.ends(now).is_none() {
             deployment.cooldown.forgive();
         }
-        deployment.missing.refute(flight.started);
+        if deployment.missing.refute(flight.started) {
+            deployment.back = Some(now);
+        }
         if deployment.breaker.succeed(attempt, now, &settings.breaker) {
             deployment.ramp = Some(Ramp { from: now, floor: settings.breaker.slow_start_floor });
-            deployment.limiter.recover(now);
+            deployment.back = Some(now);
         }
         if let Some(conversation) = flight.conversation {
             self.bindings.bind(conversation, flight.slots.deployment, now, &settings.affinity);
@@ -116,7 +121,7 @@ impl Router {
             }
             FaultKind::Ramp => {
                 self.answered(attempt, slots, now);
-                self.cool(flight, now, (cooldown.ramp, cooldown.ramp), told);
+                self.rest(flight, now, (cooldown.ramp, cooldown.ramp), told);
                 let deployment = self.deployments.at_mut(slots.deployment);
                 deployment.ramp = deployment.cooldown.ends(now).map(|from| Ramp { from, floor: 0.5 });
             }
@@ -124,7 +129,7 @@ impl Router {
                 self.answered(attempt, slots, now);
                 self.fail_hard(attempt, slots, now);
                 if told.is_some() {
-                    self.cool(flight, now, (Duration::ZERO, Duration::ZERO), told);
+                    self.rest(flight, now, (Duration::ZERO, Duration::ZERO), told);
                 }
             }
             FaultKind::ServerError { at_endpoint } => {
@@ -140,10 +145,12 @@ impl Router {
                 let missing = &mut self.deployments.at_mut(slots.deployment).missing;
                 let first = cooldown.rate_limited.min(cooldown.missing);
                 missing.strike(flight.started, now, first, cooldown.missing, None);
+                let ends = missing.ends(now);
+                self.expect_back(slots, ends, now);
             }
             FaultKind::NotReady { missing: false } => {
                 self.answered(attempt, slots, now);
-                self.cool(flight, now, (cooldown.rate_limited, cooldown.rate_limited_max), told);
+                self.rest(flight, now, (cooldown.rate_limited, cooldown.rate_limited_max), told);
             }
             // The pooled connection was old; that says nothing about who is at the other end.
             FaultKind::ConnectFailed { reused_connection: true } => {}
@@ -184,9 +191,26 @@ impl Router {
         cooldown.strike(flight.started, now, default, max, told);
     }
 
+    /// Cools it for a reason that lowers no limit.
+    fn rest(&mut self, flight: &Flight, now: Instant, lengths: (Duration, Duration), told: Option<Duration>) {
+        self.cool(flight, now, lengths, told);
+        let ends = self.deployments.at(flight.slots.deployment).cooldown.ends(now);
+        self.expect_back(flight.slots, ends, now);
+    }
+
+    /// Who waits until then must not all come at once. In a rest shorter than that after a rate limit no crowd gathers.
+    fn expect_back(&mut self, slots: Slots, ends: Option<Instant>, now: Instant) {
+        let least = now + self.settings.cooldown.rate_limited;
+        let deployment = self.deployments.at_mut(slots.deployment);
+        deployment.back = ends.filter(|&ends| ends >= least).or(deployment.back);
+    }
+
     /// The endpoint spoke, if only to refuse: it can be reached.
     fn answered(&mut self, attempt: u64, slots: Slots, now: Instant) {
-        self.endpoints.at_mut(slots.endpoint).breaker.succeed(attempt, now, &self.settings.breaker);
+        let endpoint = &mut self.endpoints.at_mut(slots.endpoint);
+        if endpoint.breaker.succeed(attempt, now, &self.settings.breaker) {
+            endpoint.back = Some(now);
+        }
     }
 
     fn fail_endpoint(&mut self, attempt: u64, slots: Slots, now: Instant) {

@@ -19,6 +19,8 @@ pub(crate) struct Flight {
     pub(crate) bucket: Bucket,
     pub(crate) target: u64,
     pub(crate) payer: u64,
+    /// As estimated.
+    pub(crate) input_tokens: u64,
     /// Whether its conversation was there before.
     pub(crate) is_warm: bool,
     /// The time to first content, once it is known.

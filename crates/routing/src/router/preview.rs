@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, DeploymentId, Target};
 use crate::decision::{Candidate, Preview, PreviewCandidate};
 use crate::demand::Demand;
+use crate::eligibility::{self, Exclusion};
 use crate::instant::Instant;
 use crate::plan::draw;
 use crate::router::Router;
@@ -22,7 +23,7 @@ impl Router {
         }
         let bound = self.preview_bound(catalog, demand, &candidates, now);
         let strategy = draw::strategy_of(catalog, demand, demand.target);
-        let output_tokens = self.expected_output(catalog, demand);
+        let output_tokens = self.expected_tokens(catalog, demand).output;
         Preview { target: demand.target, strategy, output_tokens, bound, candidates }
     }
 
@@ -36,7 +37,7 @@ impl Router {
     ) -> Vec<PreviewCandidate> {
         let mut listed = Vec::new();
         draw::list(catalog, demand, target, stage, &mut listed);
-        let slowest = catalog.as_pool(target).and_then(|pool| pool.limits.first_content);
+        let slowest = eligibility::slowest(catalog, demand, target);
         for candidate in &mut listed {
             let slots = catalog.slots(candidate.deployment);
             let state = self.deployments.at(slots.deployment);
@@ -46,7 +47,7 @@ impl Router {
             candidate.exclusion = candidate
                 .exclusion
                 .or_else(|| self.judge(catalog, candidate.deployment, now).err())
-                .or_else(|| is_slow().then_some(crate::eligibility::Exclusion::TooSlow));
+                .or_else(|| is_slow().then_some(Exclusion::TooSlow));
         }
         let shares = self.shares(catalog, demand, target, &listed, now);
         let mut shown: Vec<_> = listed
@@ -71,13 +72,14 @@ impl Router {
     ) -> PreviewCandidate {
         let id = candidate.deployment;
         let latency = &self.deployments.at(catalog.slots(id).deployment).latency;
+        let tokens = self.expected_tokens(catalog, demand);
         PreviewCandidate {
             deployment: id,
             model: candidate.model,
             stage: candidate.stage,
             share,
-            cost: self.expected_cost(catalog, id, demand, false),
-            seconds: self.expected_seconds(catalog, id, demand, now),
+            cost: self.expected_cost(catalog, id, demand, tokens, false),
+            seconds: self.expected_seconds(catalog, id, demand, tokens, now),
             first_content: latency.first_content(bucket(demand)),
             failures: 1.0 - candidate.health,
             exclusion: candidate.exclusion,
@@ -109,9 +111,10 @@ impl Router {
         now: Instant,
     ) -> Vec<f64> {
         let strategy = draw::strategy_of(catalog, demand, target);
+        let tokens = self.expected_tokens(catalog, demand);
         let offer = |candidate: &Candidate, weight: f64| {
             let mut offer = Offer { weight, ramp: candidate.ramp, failures: 1.0 - candidate.health, ..Offer::CLOSED };
-            self.measure(catalog, candidate.deployment, demand, false, now, &mut offer);
+            self.measure(catalog, candidate.deployment, demand, tokens, false, now, &mut offer);
             if candidate.exclusion.is_some() { Offer::CLOSED } else { offer }
         };
         let mut all: Vec<Offer> = listed.iter().map(|candidate| offer(candidate, candidate.weight)).collect();

@@ -21,6 +21,8 @@ pub(crate) struct DeploymentState {
     pub(crate) missing: Cooldown,
     pub(crate) limiter: Limiter,
     pub(crate) ramp: Option<Ramp>,
+    /// When it was, or will be, back after having been set aside.
+    pub(crate) back: Option<Instant>,
     /// Whether answers that began were whole.
     pub(crate) mid_stream: Window,
     pub(crate) latency: Latency,
@@ -37,6 +39,8 @@ pub(crate) struct Ramp {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EndpointState {
     pub(crate) breaker: Breaker,
+    /// When its breaker last closed.
+    pub(crate) back: Option<Instant>,
     pub(crate) budget: RetryBudget,
 }
 

@@ -1,7 +1,15 @@
 //! What routing promises.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so at once")]
 
+mod choices;
+mod exclusions;
+mod hedging;
+mod previews;
+mod properties;
+mod recovery;
 mod rotation;
 mod scenarios;
 mod simulation;
+mod storm;
+mod traffic;
 mod world;

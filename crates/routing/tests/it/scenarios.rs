@@ -523,3 +523,28 @@ fn the_decision_record_tells_why_it_moved_on() {
     let stages: Vec<_> = decision.candidates.iter().map(|line| (line.stage, line.exclusion)).collect();
     assert_eq!(stages, [(0, Some(Exclusion::Tried)), (1, None)]);
 }
+
+/// A conversation whose place is the best stays there, though its model would rotate over its own deployments.
+#[test]
+fn a_conversation_stays_where_its_cache_is_also_within_its_model() {
+    let mut router = router();
+    let mut model = model(0, &[0, 1]);
+    model.strategy = Some(Strategy::RoundRobin);
+    let deployments = vec![deployment(0, 0), deployment(1, 0)];
+    let built = Catalog::new(deployments, vec![model], vec![pool(&[1.0], Strategy::Cheapest, vec![])]);
+    let catalog = router.adopt(built.unwrap());
+    let mut places = Vec::new();
+    for turn in 0..6 {
+        let now = at(1.0 + f64::from(turn));
+        let conversation = Some(Conversation { id: 42, is_first_turn: turn == 0, is_explicit: false });
+        let mut plan = router.plan(&catalog, roundelay_routing::Demand { conversation, ..demand(now) }, now);
+        let attempt = attempt(plan.next(&mut router, now));
+        places.push(attempt.deployment);
+        router.commit(&attempt, Some(Duration::from_millis(300)), now);
+        plan.report(&mut router, &attempt, &success(), now);
+        if turn > 0 {
+            assert_eq!(plan.decision().affinity, AffinityUse::Followed(places[0]));
+        }
+    }
+    assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
+}

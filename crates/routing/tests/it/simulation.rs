@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use roundelay_routing::{
     AffinityUse, Attempt, AttemptKind, BreakerState, Capabilities, Catalog, Conversation, DeadReason, Demand,
-    DeploymentHealth, Fault, FaultKind, Instant, Member, ModelId, Outcome, Plan, PoolId, Router, Settings, Step,
-    StopReason, Strategy, Target,
+    DeploymentHealth, Ending, Fault, FaultKind, HedgeSettings, Instant, Member, ModelId, MovedOn, Outcome, Plan,
+    PoolId, Router, Settings, Step, StopReason, Strategy, Target,
 };
 
 use crate::world::{at, deployment, model, pool, success};
@@ -69,6 +69,14 @@ const SOMETIMES: &[&str] = &[
     "key dead",
     "missing",
     "mid stream",
+    "hedge",
+    "hedge won",
+    "hedge lost",
+    "hedge failed",
+    "first failed beside its hedge",
+    "both failed",
+    "both abandoned",
+    "both struck",
     "stop CallerAtFault",
     "stop TooLong",
     "stop AttemptsSpent",
@@ -102,11 +110,20 @@ struct World {
 struct Exchange {
     plan: Plan,
     demand: Demand,
+    /// When something happens to it next.
     due: Instant,
-    running: Option<(Attempt, Outcome)>,
+    /// One attempt, or two where one is a hedge.
+    running: Vec<Running>,
     trail: Vec<(Attempt, Option<FaultKind>)>,
     is_over: bool,
     steps: u32,
+}
+
+/// An attempt under way, and how it is going to end.
+struct Running {
+    attempt: Attempt,
+    outcome: Outcome,
+    ends: Instant,
 }
 
 type Seen = BTreeMap<&'static str, u32>;
@@ -118,7 +135,7 @@ fn note(seen: &mut Seen, name: &'static str) {
 impl World {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
-        let mut router = Router::new(Settings::default(), seed);
+        let mut router = Router::new(settings(&mut dice), seed);
         let built = build(&mut dice);
         let moods = vec![None; built.deployments.len()];
         let catalog = router.adopt(built);
@@ -196,7 +213,7 @@ impl World {
         };
         let plan = self.router.plan(&self.catalog, demand.clone(), self.now);
         let due = self.now;
-        self.exchanges.push(Exchange { plan, demand, due, running: None, trail: vec![], is_over: false, steps: 0 });
+        self.exchanges.push(Exchange { plan, demand, due, running: vec![], trail: vec![], is_over: false, steps: 0 });
     }
 
     fn live_until(&mut self, until: Instant, seen: &mut Seen) {
@@ -220,8 +237,12 @@ impl World {
     fn step(&mut self, exchange: &mut Exchange, seen: &mut Seen) {
         exchange.steps += 1;
         assert!(exchange.steps < 2000, "a plan does not end");
-        if let Some((attempt, outcome)) = exchange.running.take() {
+        if let Some(ended) = exchange.running.iter().position(|running| running.ends <= self.now) {
+            let Running { attempt, outcome, .. } = exchange.running.swap_remove(ended);
             return self.finish(exchange, attempt, outcome, seen);
+        }
+        if !exchange.running.is_empty() {
+            return self.hedge(exchange, seen);
         }
         match exchange.plan.next(&mut self.router, self.now) {
             Step::Attempt(attempt) => self.start(exchange, attempt, seen),
@@ -252,12 +273,15 @@ impl World {
             if attempt.is_probe {
                 note(seen, "lost probe");
             }
-            self.lost.push((which, tests_breaker, exchange.demand.deadline + Duration::from_secs(60)));
+            for attempt in exchange.running.drain(..).map(|running| running.attempt).chain([attempt]) {
+                let tests_breaker = self.breaker_probes.contains(&attempt.id);
+                let until = exchange.demand.deadline + Duration::from_secs(60);
+                self.lost.push((attempt.deployment.0 as usize, tests_breaker, until));
+            }
             exchange.is_over = true;
             return;
         }
-        let took = Duration::from_millis(self.dice.below(3000) as u64);
-        exchange.due = self.now + took;
+        let ends = self.now + Duration::from_millis(self.dice.below(3000) as u64);
         let outcome = match self.moods[which] {
             Some(kind) => Outcome::Failure(Fault {
                 kind,
@@ -268,7 +292,38 @@ impl World {
             None if !self.is_calm && self.dice.below(30) == 0 => Outcome::MidStream,
             None => success(),
         };
-        exchange.running = Some((attempt, outcome));
+        exchange.running.push(Running { attempt, outcome, ends });
+        self.await_next(exchange);
+    }
+
+    /// The exchange goes on when an attempt ends, or when it is time for another beside it.
+    fn await_next(&self, exchange: &mut Exchange) {
+        let ends = exchange.running.iter().map(|running| running.ends).min().unwrap();
+        let hedge_at = exchange.plan.hedge_at(&self.router, true).filter(|&at| at > self.now);
+        exchange.due = hedge_at.map_or(ends, |at| at.min(ends));
+    }
+
+    fn hedge(&mut self, exchange: &mut Exchange, seen: &mut Seen) {
+        match exchange.plan.hedge(&mut self.router, true, self.now) {
+            Some(attempt) => {
+                note(seen, "hedge");
+                self.start(exchange, attempt, seen);
+                self.strike_both(exchange, seen);
+            }
+            None => exchange.due = exchange.running[0].ends,
+        }
+    }
+
+    /// What ends two attempts at once: the network, or the request itself.
+    fn strike_both(&mut self, exchange: &mut Exchange, seen: &mut Seen) {
+        if exchange.running.len() < 2 || self.is_calm || self.dice.below(4) > 0 {
+            return;
+        }
+        note(seen, "both struck");
+        for running in &mut exchange.running {
+            let kinds = [FaultKind::Reset, FaultKind::FirstContentTimeout, FaultKind::CallerBad, FaultKind::Empty];
+            running.outcome = Outcome::Failure(Fault::new(kinds[self.dice.below(kinds.len())]));
+        }
     }
 
     fn finish(&mut self, exchange: &mut Exchange, attempt: Attempt, outcome: Outcome, seen: &mut Seen) {
@@ -276,8 +331,62 @@ impl World {
         if is_content {
             self.router.commit(&attempt, Some(Duration::from_millis(500)), self.now);
         }
-        exchange.plan.report(&mut self.router, &attempt, &outcome, self.now);
-        if attempt.is_probe && is_no_verdict(&outcome) {
+        let other = exchange.running.pop();
+        if let Some(other) = other.as_ref().filter(|_| is_content || outcome == Outcome::Abandoned) {
+            let is_won = attempt.kind == AttemptKind::Hedge;
+            note(
+                seen,
+                if !is_content {
+                    "both abandoned"
+                } else if is_won {
+                    "hedge won"
+                } else {
+                    "hedge lost"
+                },
+            );
+            self.report(exchange, &other.attempt, &Outcome::Abandoned, seen);
+            let ending = exchange.plan.decision().attempts[other.attempt.number as usize - 1].ending;
+            assert_eq!(ending, Some(if is_content { Ending::Lost } else { Ending::Abandoned }));
+        }
+        self.report(exchange, &attempt, &outcome, seen);
+        match outcome {
+            Outcome::Failure(fault) => {
+                exchange.trail[attempt.number as usize - 1].1 = Some(fault.kind);
+                return self.go_on_after_failure(exchange, &attempt, other, seen);
+            }
+            Outcome::Success { .. } => self.answered += 1,
+            Outcome::MidStream => note(seen, "mid stream"),
+            Outcome::Abandoned => {}
+        }
+        let after = exchange.plan.next(&mut self.router, self.now);
+        assert!(matches!(after, Step::Stop(_)), "an attempt after content or without a caller: {after:?}");
+        exchange.is_over = true;
+    }
+
+    /// Where two ran, the other is awaited.
+    fn go_on_after_failure(
+        &mut self,
+        exchange: &mut Exchange,
+        failed: &Attempt,
+        other: Option<Running>,
+        seen: &mut Seen,
+    ) {
+        let is_hedge = failed.kind == AttemptKind::Hedge;
+        let moved_on = exchange.plan.decision().attempts[failed.number as usize - 1].moved_on;
+        assert_eq!(moved_on == Some(MovedOn::Other), other.is_some(), "{moved_on:?}");
+        if let Some(other) = other {
+            note(seen, if is_hedge { "hedge failed" } else { "first failed beside its hedge" });
+            exchange.running.push(other);
+            self.await_next(exchange);
+        } else if exchange.trail.len() == 2 && exchange.trail.iter().all(|(_, fault)| fault.is_some()) {
+            let had_hedge = exchange.trail.iter().any(|(attempt, _)| attempt.kind == AttemptKind::Hedge);
+            note(seen, if had_hedge { "both failed" } else { "two failed" });
+        }
+    }
+
+    fn report(&mut self, exchange: &mut Exchange, attempt: &Attempt, outcome: &Outcome, seen: &mut Seen) {
+        exchange.plan.report(&mut self.router, attempt, outcome, self.now);
+        if attempt.is_probe && is_no_verdict(outcome) {
             let probes = self.probed.len();
             self.probed.retain(|&(which, _), _| which != attempt.deployment.0 as usize);
             if self.probed.len() < probes {
@@ -287,21 +396,9 @@ impl World {
         // A second report and a late commit change nothing.
         let is_checked = self.dice.below(4) == 0;
         let once = is_checked.then(|| self.router.health(&self.catalog, self.now));
-        exchange.plan.report(&mut self.router, &attempt, &Outcome::Abandoned, self.now);
-        self.router.commit(&attempt, Some(Duration::ZERO), self.now);
+        exchange.plan.report(&mut self.router, attempt, &Outcome::Abandoned, self.now);
+        self.router.commit(attempt, Some(Duration::ZERO), self.now);
         assert!(once.is_none_or(|once| once == self.router.health(&self.catalog, self.now)));
-        match outcome {
-            Outcome::Failure(fault) => {
-                exchange.trail.last_mut().unwrap().1 = Some(fault.kind);
-                return;
-            }
-            Outcome::Success { .. } => self.answered += 1,
-            Outcome::MidStream => note(seen, "mid stream"),
-            Outcome::Abandoned => {}
-        }
-        let after = exchange.plan.next(&mut self.router, self.now);
-        assert!(matches!(after, Step::Stop(_)), "an attempt after content or without a caller: {after:?}");
-        exchange.is_over = true;
     }
 
     fn check_attempt(&mut self, exchange: &Exchange, attempt: &Attempt, seen: &mut Seen) {
@@ -316,10 +413,12 @@ impl World {
             AttemptKind::Fallback => {
                 assert!(!was_there && !trail.is_empty(), "drawn twice: {trail:?}");
             }
-            AttemptKind::Hedge => panic!("nobody asked for one: {trail:?}"),
+            AttemptKind::Hedge => self.check_hedge(exchange, attempt),
         }
         let uncertain = trail.iter().filter(|(_, fault)| fault.is_some_and(FaultKind::is_uncertain)).count();
         assert!(uncertain <= 1, "work that may be done is asked for a third time");
+        let is_refused = trail.iter().any(|(_, fault)| *fault == Some(FaultKind::CallerBad));
+        assert!(!is_refused, "a bad request is asked for again: {trail:?}");
         let slow = [Some(FaultKind::Reset), Some(FaultKind::FirstContentTimeout)];
         let again = trail.iter().any(|(a, fault)| a.deployment == attempt.deployment && slow.contains(fault));
         assert!(!again, "a silent deployment is asked again");
@@ -353,10 +452,18 @@ impl World {
         names.iter().filter(|(is_so, _)| *is_so).for_each(|(_, name)| note(seen, name));
     }
 
+    fn check_hedge(&self, exchange: &Exchange, hedge: &Attempt) {
+        let [(first, None)] = exchange.trail[..] else { panic!("not beside a first: {:?}", exchange.trail) };
+        let endpoint = |attempt: &Attempt| self.catalog.deployments[attempt.deployment.0 as usize].endpoint;
+        assert!(endpoint(&first) != endpoint(hedge) && !hedge.is_probe, "{first:?} {hedge:?}");
+        assert!(self.catalog.pools[0].hedge && exchange.demand.target == Target::Pool(PoolId(0)));
+        assert!(exchange.demand.retries_allowed && exchange.running.len() == 1);
+    }
+
     fn is_probed(&self, which: usize) -> bool {
-        let running = self.exchanges.iter().filter_map(|exchange| exchange.running.as_ref());
+        let running = self.exchanges.iter().flat_map(|exchange| &exchange.running).map(|running| running.attempt);
         let mut probes = running
-            .filter(|(attempt, _)| self.breaker_probes.contains(&attempt.id) && attempt.deployment.0 as usize == which);
+            .filter(|attempt| self.breaker_probes.contains(&attempt.id) && attempt.deployment.0 as usize == which);
         probes.next().is_some()
             || self.lost.iter().any(|&(at, tests_breaker, end)| at == which && tests_breaker && end > self.now)
     }
@@ -370,8 +477,8 @@ impl World {
             // An answer proves that a deployment is there.
             let dead = before.dead_until.filter(|&(_, why)| why != DeadReason::Missing);
             assert!(is_later(dead.map(|dead| dead.0), after.dead_until.map(|dead| dead.0)), "{before:?} {after:?}");
-            let running = self.exchanges.iter().chain([current]).filter_map(|exchange| exchange.running.as_ref());
-            let running = running.filter(|(attempt, _)| attempt.deployment.0 as usize == index).count();
+            let running = self.exchanges.iter().chain([current]).flat_map(|exchange| &exchange.running);
+            let running = running.filter(|running| running.attempt.deployment.0 as usize == index).count();
             let lost = self.lost.iter().filter(|&&(which, _, end)| which == index && end > now).count();
             assert_eq!(after.in_flight as usize, running + lost, "{after:?}");
             assert!(after.effective_weight >= 0.0 && after.concurrency_limit >= 1);
@@ -423,6 +530,16 @@ fn name(reason: StopReason) -> &'static str {
     }
 }
 
+/// In half of the worlds second attempts come early and often enough to see much of them.
+fn settings(dice: &mut Dice) -> Settings {
+    let mut settings = Settings::default();
+    if dice.below(2) == 0 {
+        let after_min = Duration::from_millis(200);
+        settings.hedge = HedgeSettings { after_min, samples_min: 3, share: 0.5, ..settings.hedge };
+    }
+    settings
+}
+
 /// One to four models of one or two deployments; keys and endpoints are sometimes shared; a pool of some, the rest its fallbacks.
 fn build(dice: &mut Dice) -> Catalog {
     let count = 1 + u32::try_from(dice.below(4)).unwrap();
@@ -448,7 +565,8 @@ fn build(dice: &mut Dice) -> Catalog {
     let members = 1 + dice.below(models as usize);
     let weights: Vec<f64> = (0..members).map(|_| 0.1 + dice.unit()).collect();
     let fallback = (u32::try_from(members).unwrap()..models).map(|index| Target::Model(ModelId(index))).collect();
-    let pool = pool(&weights, dice.strategy(), fallback);
+    let mut pool = pool(&weights, dice.strategy(), fallback);
+    pool.hedge = dice.below(2) == 0;
     assert!(pool.members.iter().all(|Member { weight, .. }| *weight > 0.0));
     Catalog::new(deployments, listed, vec![pool]).unwrap()
 }

@@ -40,6 +40,22 @@ impl Section<'_> {
         })
     }
 
+    /// A length of time that may be nothing, and at most ten years.
+    pub(in super::super) fn length(&self, key: &'static str) -> Option<Duration> {
+        let is_allowed = |length: &Duration| *length <= quantity::DECADE;
+        self.quantity(key, quantity::duration, is_allowed, || {
+            "write a time with its unit: `\"0s\"`, `\"250ms\"`, `\"30m\"`, `\"12d\"`".to_owned()
+        })
+    }
+
+    /// A length of time that may be nothing, at most a week.
+    pub(in super::super) fn wait(&self, key: &'static str) -> Option<Duration> {
+        let is_allowed = |duration: &Duration| *duration <= quantity::WEEK;
+        self.quantity(key, quantity::duration, is_allowed, || {
+            "write a time of at most a week with its unit, or `\"0s\"`: `\"250ms\"`, `\"5s\"`".to_owned()
+        })
+    }
+
     /// A size in bytes within `range`.
     pub(in super::super) fn size(&self, key: &'static str, range: Range<u64>) -> Option<u64> {
         let least = range.start;

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The longest time that may be written.
 pub(super) const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// The longest time of a simulation.
+pub(super) const DECADE: Duration = Duration::from_secs(3_652 * 24 * 60 * 60);
+
 /// The largest factor that may be written.
 pub(super) const MILLIONTHS_MAX: u64 = 1_000_000_000_000;
 
@@ -20,7 +23,7 @@ pub(super) fn number(text: &str) -> Option<f64> {
 }
 
 /// `250ms`, `5s`, `30m`, `1h`, also with decimals and put together: `1.5s`, `1h30m`. A number without a unit is refused.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(in super::super) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut whole = Duration::ZERO;
     if rest.is_empty() {

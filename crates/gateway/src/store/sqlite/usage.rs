@@ -20,11 +20,15 @@ pub struct UsageSum {
     pub since_ms: i64,
     /// Their tokens; `estimated` when any of them are.
     pub usage: Usage,
+    /// What those cost whose cost is known, in nano-USD.
+    pub cost_nano: i64,
+    /// How many showed an answer whose cost is not known.
+    pub unpriced: u64,
 }
 
 impl Store {
     /// Adds up the latest `last` exchanges: a sum for each outcome, model, key and account there is among them. More
-    /// than 2⁴⁰ tokens of one exchange count as so many.
+    /// than 2⁴⁰ tokens, or nano-USD, of one exchange count as so many.
     pub fn usage(&self, last: u64) -> Result<Vec<UsageSum>, StoreFault> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(SUMS)?;
@@ -45,6 +49,8 @@ impl Store {
                     reasoning: count("reasoning")?,
                     estimated: row.get("estimated")?,
                 },
+                cost_nano: row.get("cost")?,
+                unpriced: count("unpriced")?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -60,6 +66,8 @@ const SUMS: &str = "
            sum(min(cache_write, 1 << 40)) AS cache_write,
            sum(min(output, 1 << 40)) AS output,
            sum(min(reasoning, 1 << 40)) AS reasoning,
-           max(estimated) AS estimated
+           max(estimated) AS estimated,
+           coalesce(sum(min(cost_nano, 1 << 40)), 0) AS cost,
+           sum(cost_nano IS NULL AND model IS NOT NULL) AS unpriced
     FROM (SELECT * FROM exchanges ORDER BY id DESC LIMIT ?1)
     GROUP BY outcome, model, api_key, account";

@@ -129,11 +129,37 @@ fn an_exchange_is_explained_alike_with_and_without_a_gateway() {
     {
         assert!(story.contains(part), "{part}:\n{story}");
     }
+    let chosen = "chosen      broken, by priority; made again from its inputs: the same";
+    assert!(story.contains(chosen), "{chosen}:\n{story}");
+    assert_eq!(text_of(&data, &["explain", &id, "--verify"]), story);
     let usage = json_of(&data, &["usage"]);
     let folder = gateway.stop();
     assert_eq!(json_of(&data, &["explain", &id]), record);
     assert_eq!(text_of(&data, &["explain", &id]), story);
     assert_eq!(json_of(&data, &["usage"]), usage);
+    drop(folder);
+}
+
+#[test]
+fn a_record_whose_choice_comes_out_otherwise_fails_its_verification() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let id = gateway.chat("assistant").header("x-roundelay-exchange").unwrap().to_owned();
+    let data = gateway.data();
+    let chosen = &json_of(&data, &["explain", &id, "--verify"])["decision"]["draws"][0]["chosen"];
+    let folder = gateway.stop();
+    let changed = format!(
+        "UPDATE exchanges SET decision = json_set(decision, '$.draws[0].chosen', {})",
+        1 - chosen.as_i64().unwrap()
+    );
+    let store = rusqlite::Connection::open(data.join("roundelay.db")).unwrap();
+    assert_eq!(store.execute(&changed, []).unwrap(), 1);
+    drop(store);
+    let output = run(&data, &["explain", &id, "--verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.contains("choice 1 made again: first instead of second"), "{complaint}");
+    assert!(text_of(&data, &["explain", &id]).contains("made again from its inputs: first instead of second"));
     drop(folder);
 }
 

@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 11] = [
     &["server"],
     &["admin"],
     &["exchange"],
-    &["auth", "upstream", "journal", "rehearsal"],
+    &["auth", "upstream", "journal", "simulate", "rehearsal"],
     &["store"],
     &["telemetry"],
     &["config"],

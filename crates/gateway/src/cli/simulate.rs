@@ -1,0 +1,193 @@
+//! `roundelay simulate`.
+
+mod progress;
+mod shown;
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use clap::{Args, ValueEnum};
+
+use self::progress::Progress;
+use super::{Common, DEFAULT_FILE, Failure, export::moment, say};
+use crate::{
+    config::{self, Config, Source, World},
+    simulate::{Adversity, Ceiling, Language, Outages, Results, Rule, Setup, Severity, Way, Workload, html, run},
+};
+
+/// Replay traffic against a configuration without sending anything, and compare strategies.
+///
+/// The router and the prices are those of the gateway; only time, the deployments and their luck are made up. The same
+/// seed and files give the same bytes of output.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  roundelay simulate --workload steady:5/s,1h,800,200
+  roundelay export --since 7d > week.jsonl && roundelay simulate --config new.toml --workload week.jsonl
+                                             what last week would have cost and how fast it would have been
+  roundelay simulate --config four.toml --workload azure.csv --world four.world.toml --report out.html
+  roundelay simulate --config two.toml --workload steady:1/m,547d,500,200 --outages incidents.csv --rule B --impact 2
+
+A workload is a file of Azure's traces (csv), of Mooncake's (jsonl), of this gateway's records (`roundelay export`), or
+`steady:RATE,DURATION,INPUT,OUTPUT`. A world is a TOML file that says how each deployment behaves:
+
+  [deployments.\"openai/gpt-5.4\"]
+  first_content = \"300ms\"           per_1k_input = \"20ms\"        per_token = \"10ms\"        spread = 0.2
+  limits = { requests_per_minute = 600, concurrency = 100, retry_after = \"2s\" }
+  cache = { idle = \"10m\" }          billed_on_failure = true
+  faults = [{ from = \"20m\", until = \"30m\", slow = 5.0 }, { fail = \"rate_limited\", share = 0.05 }]")]
+pub(super) struct Simulate {
+    /// The traffic: a file, or `steady:RATE,DURATION,INPUT,OUTPUT` such as `steady:5/s,1h,800,200`.
+    #[arg(long, value_name = "FILE")]
+    workload: String,
+    /// How the deployments behave. Without it: as the workload's own records say, else all alike.
+    #[arg(long, value_name = "FILE")]
+    world: Option<PathBuf>,
+    /// Real incidents (csv: service, id, impact, start, monitoring, end) on top of that.
+    #[arg(long, value_name = "FILE")]
+    outages: Option<PathBuf>,
+    /// When an incident ends: A resolved, without those over 24 h; B mitigated; C resolved.
+    #[arg(long, value_name = "A|B|C", default_value = "B", value_parser = rule)]
+    rule: Rule,
+    /// Incidents of at least this impact (1 minor, 2 major, 3 critical) let nothing through; `graded`: 10, 30, 100 % fail.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = severity)]
+    impact: Severity,
+    /// Which service of the outages a provider is. Without it `openai` is `openai_api`, and so on.
+    #[arg(long, value_name = "PROVIDER=SERVICE", value_parser = service)]
+    service: Vec<(String, String)>,
+    /// The pool or model that every request asks for. Without it: what the records say, else the only pool.
+    #[arg(long, value_name = "NAME")]
+    pool: Option<String>,
+    /// What to compare, with commas. `configured` is what the file says; oracles know all but the dice.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = way)]
+    strategies: Vec<Way>,
+    /// `off`: each deployment by itself, one attempt a request.
+    #[arg(long, value_enum, default_value_t = Fallback::On)]
+    fallback: Fallback,
+    /// Where every die begins.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The first requests of the workload only.
+    #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
+    limit: usize,
+    /// Wall-clock time of the first request, for prices by the hour. Without it: as the workload or the outages say.
+    #[arg(long, value_name = "TIME", value_parser = start)]
+    start: Option<i64>,
+    /// Write a report with plots: one HTML file that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The language of the report.
+    #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = language)]
+    language: Language,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Fallback {
+    On,
+    Off,
+}
+
+impl Simulate {
+    pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
+        let (config, digest) = load(common)?;
+        let workload = Workload::read(&self.workload, self.limit)?;
+        let source = source(&self.workload);
+        let outages = self.outages.as_deref().map(Outages::load).transpose()?;
+        let adversity = outages.map(|outages| Adversity {
+            outages,
+            rule: self.rule,
+            severity: self.impact,
+            services: self.service.clone(),
+        });
+        let span = i64::try_from(workload.span().as_secs())? + 1;
+        let ceiling = adversity.as_ref().map(|adversity| ceiling(adversity, &config, self.start, span)).transpose()?;
+        let world = self.world.as_deref().map(World::load).transpose()?;
+        let (pool, seed, start) = (self.pool.clone(), self.seed, self.start);
+        let scenario = Setup { config, workload, world, outages: adversity, pool, seed, start }.prepare()?;
+        let ways = match self.fallback {
+            Fallback::Off => scenario.each_alone(),
+            Fallback::On if self.strategies.is_empty() => Way::all(),
+            Fallback::On => self.strategies.clone(),
+        };
+        let progress = Progress::new(scenario.workload().requests.len(), ways.len());
+        let mut rows = Vec::with_capacity(ways.len());
+        for (number, way) in ways.into_iter().enumerate() {
+            progress.begin(number, &scenario.name_of(way));
+            rows.push(run(&scenario, way, &mut |done| progress.advance(number, done))?);
+        }
+        progress.end();
+        let results = Results::new(&scenario, source, digest, ceiling, rows);
+        if let Some(path) = &self.report {
+            fs::write(path, html(&results, self.language))
+                .map_err(|fault| format!("cannot write the report {}: {fault}", path.display()))?;
+        }
+        if common.json {
+            say(&serde_json::to_string_pretty(&results)?);
+        } else {
+            shown::show(&results);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The configuration, and a digest of its text. Nothing is sent, so a key that is not in the environment is not missed.
+fn load(common: &Common) -> Result<(Config, String), Failure> {
+    let environment = |name: &str| config::process_environment(name).or_else(|| Some("not-needed".to_owned()));
+    let path = common.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+    if common.config.is_none() && !path.exists() {
+        let config = common.load()?;
+        let digest = match &config.source {
+            Source::Environment(names) => digest(names.join(",").as_bytes()),
+            Source::File(_) | Source::Text(_) => String::new(),
+        };
+        return Ok((config, digest));
+    }
+    let config = config::load(&path, &environment)?;
+    Ok((config, digest(&fs::read(&path)?)))
+}
+
+fn digest(text: &[u8]) -> String {
+    blake3::hash(text).to_hex()[..16].to_owned()
+}
+
+/// How the report calls the workload: a file by its name alone, so that it is the same wherever it was made.
+fn source(workload: &str) -> String {
+    if workload.starts_with("steady:") {
+        return workload.to_owned();
+    }
+    let path = PathBuf::from(workload);
+    path.file_name().map_or_else(|| workload.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// What the outages leave possible to the providers they meet, in the time that is simulated.
+fn ceiling(adversity: &Adversity, config: &Config, start: Option<i64>, span: i64) -> Result<Ceiling, Failure> {
+    let providers: Vec<&str> = config.providers.iter().map(|provider| &*provider.name).collect();
+    let mut services: Vec<&str> = adversity.join(&providers)?.into_iter().flatten().collect();
+    services.dedup();
+    let start = start.unwrap_or(adversity.outages.watched.start);
+    let outages = adversity.outages.clone().within(start..start + span);
+    Ok(Ceiling::of(&outages, &services, adversity.rule, adversity.severity))
+}
+
+fn rule(letter: &str) -> Result<Rule, String> {
+    Rule::of(letter).ok_or_else(|| "write A, B or C".to_owned())
+}
+
+fn severity(word: &str) -> Result<Severity, String> {
+    Severity::of(word).ok_or_else(|| "write 1, 2, 3 or graded".to_owned())
+}
+
+fn service(pair: &str) -> Result<(String, String), String> {
+    let (provider, service) = pair.split_once('=').ok_or_else(|| "write PROVIDER=SERVICE".to_owned())?;
+    Ok((provider.to_owned(), service.to_owned()))
+}
+
+fn way(word: &str) -> Result<Way, String> {
+    Way::of(word).ok_or_else(|| format!("known are {}", Way::words().join(", ")))
+}
+
+fn language(word: &str) -> Result<Language, String> {
+    Language::of(word).ok_or_else(|| "write en or zh-CN".to_owned())
+}
+
+fn start(text: &str) -> Result<i64, String> {
+    moment(text).map(jiff::Timestamp::as_second)
+}

@@ -1,0 +1,122 @@
+//! One attempt up to its first content or its whole answer; where that is slow and the pool allows it, two.
+
+use std::pin::pin;
+
+use roundelay_routing::{Attempt, Outcome, Plan};
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    attempt::{self, Attempted},
+    call::{Call, Inbound},
+    draft::Draft,
+    flight::Flight,
+    gateway::Worker,
+};
+
+/// The attempts of one step of a plan: the one it named, and perhaps a second beside it.
+#[derive(Debug)]
+pub(super) struct Race<'a> {
+    worker: &'a Worker,
+    call: &'a Call,
+    first: Flight<'a>,
+    /// Boxed, because it is rare, and a race is kept for each exchange.
+    hedge: Option<Box<Flight<'a>>>,
+}
+
+impl<'a> Race<'a> {
+    pub(super) fn begin(worker: &'a Worker, call: &'a Call, attempt: Attempt, draft: &mut Draft) -> Self {
+        Self { worker, call, first: Flight::begin(&worker.gateway, call, attempt, draft), hedge: None }
+    }
+
+    /// Runs until there is an answer, or no hope for one. What failed or lost has landed then; the one that answers is
+    /// [`Self::winner`].
+    ///
+    /// Dropped, it closes the connections of all that still run, and [`Self::abandon`] lands them.
+    pub(super) async fn run(&mut self, inbound: &Inbound, plan: &mut Plan, draft: &mut Draft) -> Attempted {
+        if let Some(at) = self.hedge_at(plan) {
+            // Boxed, so that who does not race does not take the room of two attempts.
+            return Box::pin(self.run_two(at, inbound, plan, draft)).await;
+        }
+        let attempted = attempt::make(self.worker, inbound, self.call, &self.first).await;
+        note(&self.first, &attempted, plan, draft);
+        attempted
+    }
+
+    /// When a second attempt may begin; asks the router only where the pool has it.
+    fn hedge_at(&self, plan: &Plan) -> Option<Instant> {
+        if !self.call.may_hedge {
+            return None;
+        }
+        let gateway = &self.worker.gateway;
+        let at = plan.hedge_at(&gateway.router(), self.call.request.stream)?;
+        Some(gateway.clock.instant(at))
+    }
+
+    /// The first alone until `at`; from then on, if the plan allows a second, both until one answers or both have failed.
+    ///
+    /// Dropped at any of its awaits it leaves nothing undone: a second attempt begins, and an attempt lands, in one go.
+    async fn run_two(&mut self, at: Instant, inbound: &Inbound, plan: &mut Plan, draft: &mut Draft) -> Attempted {
+        let Self { worker, call, first, hedge } = self;
+        let gateway = &worker.gateway;
+        let mut leading = pin!(attempt::make(worker, inbound, call, first));
+        tokio::select! {
+            biased;
+            attempted = &mut leading => {
+                note(first, &attempted, plan, draft);
+                return attempted;
+            }
+            () = sleep_until(at) => {}
+        }
+        let second = plan.hedge(&mut gateway.router(), call.request.stream, gateway.clock.now());
+        let Some(second) = second else {
+            let attempted = leading.await;
+            note(first, &attempted, plan, draft);
+            return attempted;
+        };
+        let hedge = &**hedge.insert(Box::new(Flight::begin(gateway, call, second, draft)));
+        let mut following = pin!(attempt::make(worker, inbound, call, hedge));
+        let (ended, attempted, other, rest) = tokio::select! {
+            biased;
+            attempted = &mut leading => (&*first, attempted, hedge, following),
+            attempted = &mut following => (hedge, attempted, &*first, leading),
+        };
+        note(ended, &attempted, plan, draft);
+        let Attempted::Failed(failed) = attempted else {
+            // Its connection closes on the way out, before any of the answer is shown.
+            other.land(plan, draft, "lost", &Outcome::Abandoned);
+            return attempted;
+        };
+        let attempted = rest.await;
+        note(other, &attempted, plan, draft);
+        match attempted {
+            Attempted::Failed(later) => Attempted::Failed(failed.or_more_telling(later)),
+            answered => answered,
+        }
+    }
+
+    /// The one that answers.
+    pub(super) fn winner(self) -> Flight<'a> {
+        match self.hedge {
+            Some(hedge) if !hedge.has_landed() => *hedge,
+            _ => self.first,
+        }
+    }
+
+    /// Lands all that still run, for nobody waits for them.
+    pub(super) fn abandon(self, plan: &mut Plan, draft: &mut Draft) {
+        for flight in [Some(&self.first), self.hedge.as_deref()].into_iter().flatten() {
+            if !flight.has_landed() {
+                flight.land(plan, draft, "abandoned", &Outcome::Abandoned);
+            }
+        }
+    }
+}
+
+/// Lands what failed, and commits to what answers.
+fn note(flight: &Flight<'_>, attempted: &Attempted, plan: &mut Plan, draft: &mut Draft) {
+    match attempted {
+        Attempted::Failed(failed) => flight.fail(plan, draft, failed),
+        Attempted::Whole(_) => flight.commit(draft, false),
+        Attempted::Opened(_) => flight.commit(draft, true),
+    }
+}

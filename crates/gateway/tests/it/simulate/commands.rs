@@ -1,0 +1,112 @@
+//! `roundelay export` and `roundelay simulate`, as they are typed.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::support::{TestGateway, Upstream};
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_roundelay")).args(args).current_dir(folder).output().expect("the binary runs")
+}
+
+#[track_caller]
+fn text_of(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "a bar is for terminals: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[track_caller]
+fn check_complaint(folder: &Path, args: &[&str], expected: &str) {
+    let output = run(folder, args);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains(expected), "{args:?}: {told}");
+}
+
+#[test]
+fn what_a_gateway_did_can_be_done_again_without_it() {
+    let upstream = Upstream::start();
+    let config = format!(
+        "[providers.local]\nbase_url = '{url}'\nflavour = 'openai'\n[providers.spare]\nbase_url = '{url}'\nflavour = 'openai'\n\
+         [models.broken]\ndeployments = ['local/rehearsal-503']\n[models.second]\ndeployments = ['spare/rehearsal']\n\
+         price = {{ input = 1.0, output = 2.0 }}\n\
+         [pools.sturdy]\nstrategy = 'priority'\nmembers = ['broken', 'second']\n",
+        url = upstream.base_url()
+    );
+    let gateway = TestGateway::start(&config);
+    for _ in 0..3 {
+        assert_eq!(gateway.chat("sturdy").status, 200);
+    }
+    let (data, file) = (gateway.data(), gateway.config_file());
+    let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    let here = tempfile::tempdir().unwrap();
+    let exported = text_of(here.path(), &["export", "--data", data]);
+    let records: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 3);
+    assert!(records.iter().all(|record| record["asked"] == "sturdy" && record["attempts"].is_array()));
+    assert_eq!(text_of(here.path(), &["export", "--data", data, "--last", "2"]).lines().count(), 2);
+    assert_eq!(text_of(here.path(), &["export", "--data", data, "--since", "1h"]), exported);
+    assert_eq!(text_of(here.path(), &["export", "--data", data, "--since", "2100-01-01"]), "");
+    fs::write(here.path().join("week.jsonl"), &exported).unwrap();
+
+    let simulate = ["simulate", "--config", file, "--workload", "week.jsonl", "--strategies", "configured"];
+    let results: Value = serde_json::from_str(&text_of(here.path(), &[&simulate[..], &["--json"]].concat())).unwrap();
+    let row = &results["rows"][0];
+    assert_eq!((&results["of"]["kind"], &row["answered"]), (&Value::from("records"), &Value::from(3)));
+    assert_eq!(row["deployments"][0]["deployment"], "local/rehearsal-503");
+    assert!(row["further_attempts"].as_u64().unwrap() > 0, "the broken one is still broken: {row}");
+    let folder = gateway.stop();
+    assert_eq!(text_of(here.path(), &["export", "--data", data]), exported, "the same without a gateway");
+    drop(folder);
+}
+
+#[test]
+fn a_report_needs_nothing_else_and_says_nothing_of_its_making() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[providers.a]\nprotocol = 'openai'\nbase_url = 'http://127.0.0.1:9/v1'\napi_keys = ['${NOT_THERE}']\n\
+        [models.m]\ndeployments = ['a']\nprice = { input = 1.0, output = 2.0 }\n[pools.p]\nmembers = ['m']\n";
+    fs::write(folder.path().join("roundelay.toml"), config).unwrap();
+    let report = |name: &str, language: &str| {
+        let args = ["simulate", "--workload", "steady:1/s,1m,100,10", "--report", name, "--language", language];
+        let shown = text_of(folder.path(), &args);
+        assert!(shown.contains("oracle-fastest   100.0000 %"), "{shown}");
+        fs::read_to_string(folder.path().join(name)).unwrap()
+    };
+    let (first, again, chinese) = (report("1.html", "en"), report("2.html", "en"), report("3.html", "zh-CN"));
+    assert!(first == again, "the same seed gives the same bytes");
+    assert!(first.contains("<h1>Roundelay simulation</h1>") && chinese.contains("<h1>Roundelay 模拟报告</h1>"));
+    for forbidden in ["<script", "<link", "src=", "http", "url(", &*folder.path().to_string_lossy()] {
+        assert!(!first.contains(forbidden), "{forbidden}");
+    }
+    let count = |part: &str| first.matches(part).count();
+    assert_eq!(count("<svg"), count("</svg>"));
+    assert_eq!(count("<svg"), 4 + 8, "cost, two times, what is missing, and a strip a row");
+    assert!(first.contains("prefers-color-scheme:dark"));
+}
+
+#[test]
+fn mistakes_are_answered_with_what_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[providers.a]\nprotocol = 'openai'\nbase_url = 'http://127.0.0.1:9/v1'\n[models.m]\ndeployments = ['a']\n\
+        [pools.p]\nmembers = ['m']\n";
+    fs::write(folder.path().join("roundelay.toml"), config).unwrap();
+    fs::write(folder.path().join("world.toml"), "[deployments.'a/n']\n").unwrap();
+    fs::write(folder.path().join("o.csv"), "service,incident_id,impact,start_utc,monitoring_utc,end_utc\n").unwrap();
+    let steady = ["simulate", "--workload", "steady:1/s,1m,100,10"];
+    let check = |more: &[&str], expected: &str| check_complaint(folder.path(), &[&steady[..], more].concat(), expected);
+    check(&["--strategies", "fastst"], "known are weighted, ");
+    check(&["--world", "world.toml"], "did you mean `a/m`?");
+    check(&["--pool", "q"], "no pool and no model `q`");
+    check(&["--outages", "o.csv"], "--service PROVIDER=SERVICE");
+    check(&["--outages", "o.csv", "--rule", "D"], "write A, B or C");
+    check(&["--report", "no/such/folder.html"], "cannot write the report");
+    check_complaint(folder.path(), &["simulate", "--workload", "nothing.csv"], "cannot read the workload nothing.csv");
+    check_complaint(folder.path(), &["export", "--since", "soon"], "write 2026-11-01");
+    check_complaint(folder.path(), &["export"], "--data DIR");
+}
