@@ -167,7 +167,7 @@ mod tests {
         }
         assert!(lengths.young.len() + lengths.old.len() <= 8);
         for target in 10..100 {
-            lengths.record(target, 1, 10, now, &settings);
+            lengths.record((target, 1), 10, (0, 0), now, &settings);
         }
         assert!(lengths.young.len() + lengths.old.len() <= 8);
     }
