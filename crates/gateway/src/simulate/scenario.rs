@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use roundelay_routing::{Catalog, CatalogFault, DeploymentId, Hour, ModelId, PoolId, Strategy, Target};
+use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Strategy, Target};
 
 use super::{
     outages::{Outages, Rule, Severity},
@@ -380,36 +380,21 @@ fn alone(catalog: &Catalog, deployment: usize) -> Result<Catalog, CatalogFault> 
     Catalog::new(vec![only], vec![model], Vec::new())
 }
 
-fn reached(catalog: &Catalog, targets: &[Target]) -> Vec<usize> {
-    let mut reached: Vec<usize> = stages(catalog, targets, None).into_iter().flatten().collect();
-    reached.sort_unstable();
-    reached.dedup();
-    reached
-}
-
-/// The deployments behind what is asked for and on duty at that hour, then those of its fallback chain, target by target.
-pub(super) fn stages(catalog: &Catalog, targets: &[Target], hour: Option<&Hour>) -> Vec<Vec<usize>> {
+/// The deployments behind what is asked for, whoever is on duty, and those of its fallback chain.
+pub(super) fn reached(catalog: &Catalog, targets: &[Target]) -> Vec<usize> {
     let mut ahead: Vec<Target> = targets.to_vec();
     ahead.sort_unstable();
     ahead.dedup();
-    let mut stages = Vec::new();
+    let mut reached = Vec::new();
     let mut next = 0;
     while let Some(&target) = ahead.get(next) {
         next += 1;
-        let of_model = |model: ModelId| catalog.model(model).deployments.iter().map(|id| id.0 as usize);
+        let mut reach = |model: ModelId| reached.extend(catalog.model(model).deployments.iter().map(|id| id.0 as usize));
         match target {
-            Target::Model(model) => stages.push(of_model(model).collect()),
+            Target::Model(model) => reach(model),
             Target::Pool(pool) => {
-                let weights = hour.and_then(|hour| hour.weights.get(pool.0 as usize)?.as_ref());
                 let pool = catalog.pool(pool);
-                let weight = |place: usize| match weights {
-                    Some(weights) => weights.get(place).copied().unwrap_or(0.0),
-                    None => pool.members[place].weight,
-                };
-                // Without an hour: all who are ever on duty.
-                let serves = |place: &usize| hour.is_none() || weight(*place) > 0.0;
-                let members = (0..pool.members.len()).filter(serves).map(|place| pool.members[place].model);
-                stages.push(members.flat_map(of_model).collect());
+                pool.members.iter().for_each(|member| reach(member.model));
                 for &target in &pool.fallback {
                     if !ahead.contains(&target) {
                         ahead.push(target);
@@ -418,7 +403,9 @@ pub(super) fn stages(catalog: &Catalog, targets: &[Target], hour: Option<&Hour>)
             }
         }
     }
-    stages
+    reached.sort_unstable();
+    reached.dedup();
+    reached
 }
 
 /// 2026-01-05 00:00 UTC: where nothing says when, prices by the hour begin with a week.
