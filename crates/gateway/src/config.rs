@@ -9,6 +9,7 @@ use std::{
 use roundelay_routing as routing;
 use toml::de::DeTable;
 
+pub(crate) use self::complaint::nearest;
 pub use self::{
     balance::BalancePoll,
     base_url::{BaseUrl, BaseUrlFault, Host},
@@ -128,7 +129,7 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, Complai
             io::ErrorKind::InvalidData => Some("save it as UTF-8 text".to_owned()),
             _ => None,
         };
-        let message = format!("cannot read this file: {}", fault.kind());
+        let message = format!("cannot read this file: {}", unreadable(&fault));
         Complaints::new(vec![Complaint::of_whole(&file, message, instead)])
     })?;
     let mut config = parse(&text, &file, environment)?;
@@ -199,6 +200,14 @@ tariffs = [{}]
 [pools.a]
 schedule = [{}]
 ";
+
+/// Why a file cannot be read, in the same words for every file.
+pub(crate) fn unreadable(fault: &io::Error) -> String {
+    match fault.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => kind.to_string(),
+    }
+}
 
 fn read_file(path: &Path) -> io::Result<String> {
     if fs::metadata(path)?.len() > FILE_BYTES_MAX {

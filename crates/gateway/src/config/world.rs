@@ -4,7 +4,9 @@ use std::{path::Path, time::Duration};
 
 use toml::de::DeTable;
 
-use super::{Complaint, Complaints, Environment, complaint::nearest, read_file, reader::Reading, reader::Section};
+use super::{
+    Complaint, Complaints, Environment, complaint::nearest, read_file, reader::Reading, reader::Section, unreadable,
+};
 
 /// How each deployment behaves.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -131,7 +133,7 @@ impl World {
     pub fn load(path: &Path) -> Result<Self, Complaints> {
         let file = path.display().to_string();
         let text = read_file(path).map_err(|fault| {
-            let message = format!("cannot read this file: {}", fault.kind());
+            let message = format!("cannot read this file: {}", unreadable(&fault));
             Complaints::new(vec![Complaint::of_whole(&file, message, None)])
         })?;
         Self::parse(&text, &file)

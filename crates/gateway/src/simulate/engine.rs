@@ -15,7 +15,7 @@ use super::{
     dice::Dice,
     prices::Prices,
     scenario::{Scenario, ScenarioFault, Way},
-    tally::{Summary, Tally},
+    tally::{RowKind, Summary, Tally},
     upstream::{Fate, Upstream},
 };
 use crate::config::{Behaviour, Failing};
@@ -45,7 +45,8 @@ pub fn run(scenario: &Scenario, way: Way, progress: &mut dyn FnMut(usize)) -> Re
         }
     }
     run.pass_time(Duration::MAX);
-    Ok(run.tally.conclude(scenario.name_of(way), scenario))
+    let kind = if way.is_oracle() { RowKind::Oracle } else { RowKind::Simulated };
+    Ok(run.tally.conclude(scenario.name_of(way), kind, scenario))
 }
 
 struct Run<'a> {

@@ -7,6 +7,7 @@ mod records;
 mod steady;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::File,
     io::{self, BufRead, BufReader, Read as _},
@@ -18,8 +19,11 @@ use std::{
 use roundelay_ledger::Tokens;
 use roundelay_routing::Capabilities;
 
+use crate::config::unreadable;
+
 pub use self::learn::Learnt;
 pub(super) use self::mooncake::BLOCK_TOKENS;
+use super::recorded::Recorded;
 
 /// Requests in the order of their arrival.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,8 +36,12 @@ pub struct Workload {
     pub began: Option<i64>,
     /// How each deployment behaved, where the source says so.
     pub learnt: Vec<Learnt>,
+    /// What became of each request, where the source says so.
+    pub recorded: Vec<Recorded>,
     /// Records of what never reached the router, which are no requests: a key refused, a name unknown, a body not read.
     pub left_out: u64,
+    /// What those asked for that named something: how many by name.
+    pub left_out_asked: BTreeMap<String, u64>,
 }
 
 /// One request.
@@ -94,7 +102,7 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadFault {
     /// The file cannot be read.
-    #[error("cannot read the workload {file}: {fault}")]
+    #[error("cannot read the workload {file}: {}", unreadable(fault))]
     Unreadable {
         /// As it was named.
         file: String,
@@ -180,6 +188,12 @@ impl Workload {
         let start = workload.requests[0].at;
         workload.requests.iter_mut().for_each(|request| request.at -= start);
         Ok(workload)
+    }
+
+    /// What the records say of a deployment: under its own name, else under the one that stands for all its keys.
+    pub(super) fn learnt_of(&self, name: &str) -> Option<&Learnt> {
+        let find = |wanted: &str| self.learnt.iter().find(|learnt| learnt.deployment == wanted);
+        find(name).or_else(|| find(name.split_once('#')?.0))
     }
 
     /// From the first arrival to the last.

@@ -70,9 +70,9 @@ fn records_are_read_by_line_or_as_a_list_and_teach_how_deployments_behave() {
         assert_eq!((a.deployment.as_str(), a.answered, a.failed), ("a/m", 0, 1));
         let fault = &a.behaviour.faults[0];
         assert_eq!(fault.share.to_bits(), 1f64.to_bits());
-        assert!(matches!(fault.effect, Effect::Fail { how: Failing::ServerError, .. }));
-        assert_eq!(b.behaviour.first_content, Duration::from_millis(100));
-        assert_eq!(b.behaviour.per_token, Duration::from_millis(10));
+        let after = Some(Duration::from_millis(50));
+        assert_eq!(fault.effect, Effect::Fail { how: Failing::ServerError, after, retry_after: None });
+        assert_eq!((b.deployment.as_str(), b.answered, b.failed), ("b/m", 1, 0));
     }
 }
 
@@ -119,26 +119,10 @@ fn what_never_reached_the_router_is_counted_and_left_out() {
     ];
     let workload = parse(&lines.join("\n"));
     assert_eq!((workload.requests.len(), workload.left_out), (2, 3));
+    assert_eq!(workload.left_out_asked.into_iter().collect::<Vec<_>>(), [("no-such-model".to_owned(), 1)]);
     assert_eq!(workload.requests[1].at, Duration::from_secs(1), "time begins with the first that counts");
     assert_eq!(workload.began, Some(4));
     check_fault(&lines[..3].join("\n"), "w holds no request");
-}
-
-#[test]
-fn answers_in_one_piece_teach_nothing_of_first_contents_where_streams_do() {
-    let answer = |is_stream: bool, first: u64| {
-        format!(
-            r#"{{"started_at_ms":1,"asked":"p","stream":{is_stream},"usage":{{"input":9,"output":101}},"attempts":[{{"deployment":"a/m","outcome":"answered","started_us":0,"first_content_us":{first},"duration_us":1100003}}]}}"#
-        )
-    };
-    let check = |lines: &[String], first_content: u64, per_token: u64| {
-        let behaviour = parse(&lines.join("\n")).learnt[0].behaviour.clone();
-        let expected = (Duration::from_micros(first_content), Duration::from_micros(per_token));
-        assert_eq!((behaviour.first_content, behaviour.per_token), expected);
-    };
-    let (streamed, whole) = (answer(true, 100_003), answer(false, 1_100_000));
-    check(&[streamed, whole.clone(), whole.clone(), whole.clone()], 100_003, 10_000);
-    check(&[whole], 1_100_003, 0);
 }
 
 #[test]
