@@ -46,6 +46,8 @@ pub(crate) struct Latency {
     per_token: Average,
     /// The last samples of each size of `first_content`, for percentiles.
     recent: [Recent; 8],
+    /// When it was last asked, whatever came of it.
+    pub(crate) asked: Option<Instant>,
     /// When anything was last heard.
     pub(crate) heard: Option<Instant>,
 }

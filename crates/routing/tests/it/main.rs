@@ -4,6 +4,7 @@
 mod choices;
 mod exclusions;
 mod hedging;
+mod measuring;
 mod previews;
 mod properties;
 mod recovery;
