@@ -58,7 +58,7 @@ fn taken(turn: Turn, offers: &[Offer]) -> Vec<u32> {
 #[track_caller]
 fn check_scores(turn: Turn, offers: &[Offer], expected: &[f64]) {
     let (_, scores) = draw(turn, offers, 0);
-    let is_near = |(one, other): (&f64, &f64)| one == other || (one - other).abs() < 1e-9;
+    let is_near = |(one, other): (&f64, &f64)| one.total_cmp(other).is_eq() || (one - other).abs() < 1e-9;
     assert!(scores.len() == expected.len() && scores.iter().zip(expected).all(is_near), "{scores:?}");
 }
 

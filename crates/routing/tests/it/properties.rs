@@ -74,6 +74,9 @@ const FAULTS: [FaultKind; 12] = [
     FaultKind::QuotaWindow,
 ];
 
+/// Sees every deployment before and after a step, and from which dispatch on that step sent something.
+type Check<'a> = dyn FnMut(&Traffic, &[DeploymentHealth], &[DeploymentHealth], usize) + 'a;
+
 impl Script {
     fn traffic(&self) -> Traffic {
         let mut catalog = pooled(&self.weights, self.strategy, u32::try_from(self.weights.len()).unwrap());
@@ -89,7 +92,7 @@ impl Script {
     }
 
     /// Plays all events; `check` sees every deployment before and after each step, and what was dispatched by it.
-    fn play(&self, check: &mut dyn FnMut(&Traffic, &[DeploymentHealth], &[DeploymentHealth], usize)) -> Traffic {
+    fn play(&self, check: &mut Check<'_>) -> Traffic {
         let mut traffic = self.traffic();
         let mut moods = vec![(None, Duration::from_secs(1)); self.weights.len()];
         for event in &self.events {
@@ -105,12 +108,7 @@ impl Script {
     }
 }
 
-fn live(
-    traffic: &mut Traffic,
-    until: Instant,
-    moods: &[(Option<Fault>, Duration)],
-    check: &mut dyn FnMut(&Traffic, &[DeploymentHealth], &[DeploymentHealth], usize),
-) {
+fn live(traffic: &mut Traffic, until: Instant, moods: &[(Option<Fault>, Duration)], check: &mut Check<'_>) {
     let catalog = traffic.catalog.clone();
     while let Some(due) = traffic.next_due().filter(|due| *due <= until) {
         let (before, sent) = (traffic.router.health(&catalog, due), traffic.sent.len());
