@@ -101,6 +101,22 @@ impl Latency {
         self.heard = Some(now);
     }
 
+    /// Learns from an attempt that was given up before it showed anything. Where even a whole answer of so many tokens would
+    /// usually have come, it is at least as slow as that wait; else nothing is known of it.
+    pub(crate) fn record_silence(
+        &mut self,
+        bucket: Bucket,
+        waited: Duration,
+        output_tokens: f64,
+        now: Instant,
+        settings: &MeasureSettings,
+    ) {
+        if self.predict(bucket, output_tokens).is_some_and(|usual| waited.as_secs_f64() > usual) {
+            self.first_content[usize::from(bucket.0)].record(waited.as_secs_f64(), now, settings);
+            self.heard = Some(now);
+        }
+    }
+
     /// Seconds to first content; that of the nearest size where this one was never measured.
     pub(crate) fn first_content(&self, bucket: Bucket) -> Option<f64> {
         let wanted = usize::from(bucket.0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roundelay_routing::{Demand, DeploymentId, ModelId, Outcome, Plan, Router, Strategy, Target};
+use roundelay_routing::{Demand, DeploymentId, ModelId, Outcome, Plan, Router, Strategy, Target, Tokens};
 
 use crate::world::{at, attempt, demand, pooled, router, run, success};
 
@@ -53,4 +53,38 @@ fn check(strategy: Strategy) {
 fn a_silent_deployment_does_not_get_every_request_for_never_having_answered() {
     check(Strategy::Fastest);
     check(Strategy::Balanced);
+}
+
+/// Of a hundred requests, one after the other, how many go to the quicker of two once it shows nothing and its callers
+/// leave after ten seconds.
+#[track_caller]
+fn check_left(strategy: Strategy) {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0, 1.0], strategy, 2));
+    let mut now = at(1.0);
+    let mut ask = |router: &mut Router, is_silent: bool| {
+        now = now + Duration::from_secs(1);
+        let mut plan = router.plan(&catalog, demand(now), now);
+        let sent = attempt(plan.next(router, now));
+        let is_first = sent.deployment == FIRST;
+        if is_first && is_silent {
+            now = now + Duration::from_secs(10);
+            plan.report(router, &sent, &Outcome::Abandoned, now);
+        } else {
+            let took = Duration::from_millis(if is_first { 300 } else { 900 });
+            router.commit(&sent, Some(took), now);
+            let tokens = Tokens { input: 100, cached: 0, output: 10 };
+            plan.report(router, &sent, &Outcome::Success { total: took + Duration::from_millis(100), tokens }, now);
+        }
+        is_first
+    };
+    let before = (0..100).filter(|_| ask(&mut router, false)).count();
+    let after = (0..100).filter(|_| ask(&mut router, true)).count();
+    assert!(before > 90 && after < 10, "{before}, then {after} under {strategy:?}");
+}
+
+#[test]
+fn whoever_leaves_after_longer_than_a_whole_answer_takes_has_seen_that_it_is_slow() {
+    check_left(Strategy::Fastest);
+    check_left(Strategy::Balanced);
 }
