@@ -9,6 +9,7 @@ mod expiry;
 mod explain;
 mod export;
 mod keys;
+mod prices;
 mod reach;
 mod rehearse;
 mod route;
@@ -65,6 +66,7 @@ enum Command {
     Keys(keys::KeysCommand),
     Accounts(accounts::AccountsCommand),
     Usage(usage::Usage),
+    Prices(prices::PricesCommand),
     Explain(explain::Explain),
     Export(export::Export),
     Route(route::Route),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(common),
         Command::Accounts(accounts) => accounts.run(common),
         Command::Usage(usage) => usage.run(common),
+        Command::Prices(prices) => prices.run(common),
         Command::Explain(explain) => explain.run(common),
         Command::Export(export) => export.run(common),
         Command::Route(route) => route.run(common),

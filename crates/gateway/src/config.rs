@@ -12,14 +12,18 @@ use toml::de::DeTable;
 pub use self::{
     balance::BalancePoll,
     base_url::{BaseUrl, BaseUrlFault, Host},
+    catalogue::{CataloguePrice, Source as PriceSource, catalogue_prices},
     complaint::{Complaint, Complaints},
+    currency::{CnyPerUsd, Currency},
     deployments::{Deployment, Layout},
     environment::process_environment,
     log::{Log, LogFormat, LogLevel},
     models::{Model, ModelDeployment},
+    money::{MoneySettings, UnknownPrice},
     names::Found,
     pools::{Handover, Pool, Shift},
     preferences::Preferences,
+    price::PriceOrigin,
     providers::{Protocol, Provider},
     server::Server,
     stamp::Stamp,
@@ -33,6 +37,7 @@ mod balance;
 mod base_url;
 mod catalogue;
 mod complaint;
+mod currency;
 mod deployments;
 mod environment;
 mod hour;
@@ -40,6 +45,7 @@ mod interpolation;
 mod known_providers;
 mod log;
 mod models;
+mod money;
 mod names;
 mod pools;
 mod preferences;
@@ -69,8 +75,10 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// The numbers of breakers, cooldowns, retries and affinity.
     pub routing: routing::Settings,
-    /// How many yuan make a dollar, for comparing upstream balances alone.
+    /// How many yuan make a dollar: for balances at upstreams, and for prices that are listed in yuan.
     pub cny_per_usd: f64,
+    /// What is done where money is not known.
+    pub money: MoneySettings,
     /// How the log is written.
     pub log: Log,
     /// What is allowed but deserves a second look.
@@ -151,7 +159,7 @@ pub fn parse(text: &str, file: &str, environment: Environment<'_>) -> Result<Con
 pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complaints> {
     let (providers, source) = environment::providers(environment)?;
     let written = providers.iter().map(|provider| provider.name.to_string()).collect();
-    let mut roster = Roster::new(&providers, written);
+    let mut roster = Roster::new(&providers, written, CnyPerUsd::DEFAULT);
     roster.add_unwritten(&BTreeSet::new());
     let models = roster.into_models();
     Ok(Config {
@@ -161,7 +169,8 @@ pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complain
         models,
         pools: Vec::new(),
         routing: routing::Settings::default(),
-        cny_per_usd: balance::default_cny_per_usd(),
+        cny_per_usd: CnyPerUsd::DEFAULT.as_f64(),
+        money: MoneySettings::default(),
         log: Log::default(),
         warnings: Vec::new(),
         source: Source::Environment(source),
@@ -210,7 +219,8 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let server = server::read(document.section("server"));
     let log = log::read(document.section("log"));
     let settings = routing_settings::read(document.section("routing"));
-    let cny_per_usd = balance::read_cny_per_usd(document.section("currency"));
+    let rate = CnyPerUsd::read(document.section("currency"));
+    let money = money::read(document.section("money"));
     let providers = providers::read_all(&document);
     providers::complain_of_own_address(&document, &providers, server.listen);
     let written: BTreeSet<String> = document.names("providers").into_iter().map(|(name, _)| name).collect();
@@ -218,7 +228,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         let instead = "write `[providers.openai]` with `api_keys = [\"${OPENAI_API_KEY}\"]` below it";
         document.complain("providers", "no provider is configured", Some(instead.to_owned()));
     }
-    let mut roster = Roster::new(&providers, written);
+    let mut roster = Roster::new(&providers, written, rate);
     roster.read_models(&document);
     let pools = pools::read_all(&document, &mut roster);
     roster.add_unwritten(&pools.iter().map(|pool| &*pool.name).collect());
@@ -231,7 +241,8 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         models,
         pools,
         routing: settings,
-        cny_per_usd,
+        cny_per_usd: rate.as_f64(),
+        money,
         log,
         warnings: Vec::new(),
         source: Source::Text(String::new()),

@@ -166,6 +166,10 @@ mod tests {
             lengths.record((1, payer), 10, (0, 0), now, &settings);
         }
         assert!(lengths.young.len() + lengths.old.len() <= 8);
+        for target in 10..100 {
+            lengths.record((target, 1), 10, (0, 0), now, &settings);
+        }
+        assert!(lengths.young.len() + lengths.old.len() <= 8);
     }
 
     #[test]

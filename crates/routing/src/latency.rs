@@ -120,6 +120,9 @@ impl Latency {
     /// Seconds to first content; that of the nearest size where this one was never measured.
     pub(crate) fn first_content(&self, bucket: Bucket) -> Option<f64> {
         let wanted = usize::from(bucket.0);
+        if let Some(mean) = self.first_content[wanted].mean() {
+            return Some(mean);
+        }
         let distance = |index: usize| (index / 4).abs_diff(wanted / 4) * 8 + (index % 4).abs_diff(wanted % 4);
         let measured = (0..8).filter_map(|index| Some((index, self.first_content[index].mean()?)));
         measured.min_by_key(|&(index, _)| distance(index)).map(|(_, mean)| mean)
@@ -264,6 +267,7 @@ mod tests {
         check_nearest(&[(4, 10), (3, 20)], 0, 20.0);
         check_nearest(&[(0, 10), (3, 20)], 7, 20.0);
         check_nearest(&[(4, 10), (7, 20)], 3, 20.0);
+        check_nearest(&[(7, 10), (0, 20)], 3, 20.0);
     }
 
     #[test]

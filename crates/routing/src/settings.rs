@@ -168,7 +168,8 @@ impl Default for RetrySettings {
 /// How many requests a deployment has at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConcurrencySettings {
-    /// The least that the first rate limit leaves: 8. Before it, only the deployment's own maximum holds.
+    /// The least that the first rate limit leaves: 8. Before it, only the deployment's own maximum holds. What is back after
+    /// having been set aside begins with as many, doubled each second.
     pub start: u32,
     /// What each rate limit leaves of the limit, 0..1: 0.5.
     pub decrease: f64,
@@ -178,7 +179,7 @@ pub struct ConcurrencySettings {
     pub queue_wait: Duration,
     /// How often a waiting exchange looks again: 0.1 s.
     pub queue_poll: Duration,
-    /// Exchanges that may wait for something to reopen: 1,000.
+    /// Exchanges that may wait for something to reopen, and then for a place there: 1,000.
     pub waiting_max: usize,
 }
 

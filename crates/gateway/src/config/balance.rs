@@ -1,5 +1,4 @@
-//! `balance_…` of a provider, and `[currency]`: whether what is left there is asked for, how often, and how little is
-//! too little.
+//! `balance_…` of a provider: whether what is left there is asked for, how often, and how little is too little.
 
 use std::time::Duration;
 
@@ -24,9 +23,6 @@ pub struct BalancePoll {
 const EVERY: Duration = Duration::from_secs(5 * 60);
 /// No vendor states a limit for these calls; one of a few calls a minute cannot be met by accident with this.
 const EVERY_MIN: Duration = Duration::from_secs(10);
-
-/// Yuan to a dollar when nothing is written: about what it has been since 2023, when it moved between 6.7 and 7.35.
-const CNY_PER_USD: f64 = 7.1;
 
 impl BalancePoll {
     /// What is done when nothing is written: the vendor's own keys at the vendor's own address are asked for.
@@ -88,16 +84,4 @@ fn read_every(section: &Section<'_>) -> Option<Option<Duration>> {
         section.complain("balance_poll", "this is too often", Some(instead));
     }
     Some(Some(every))
-}
-
-/// Reads `[currency]`: how many yuan make a dollar.
-pub(super) fn read_cny_per_usd(section: Section<'_>) -> f64 {
-    let rate = section.number("cny_per_usd", 1.0, 100.0);
-    section.finish();
-    rate.unwrap_or(CNY_PER_USD)
-}
-
-/// The rate of a configuration that does not say.
-pub(super) fn default_cny_per_usd() -> f64 {
-    CNY_PER_USD
 }

@@ -1,109 +1,232 @@
 //! The models everybody knows, as data built into the binary: `catalogue/models.toml`.
+//!
+//! Names, windows and capabilities are read once. What a place costs is read when it is asked for, because most places
+//! are of providers that nobody here has.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, LazyLock},
+};
 
+use roundelay_ledger::{Price, PriceList, Tariff};
 use roundelay_routing::Capabilities;
-use serde::Deserialize;
+use toml::de::DeTable;
+
+use super::{
+    currency::{CnyPerUsd, Currency},
+    price::{self, PriceOrigin},
+    reader::Reading,
+};
 
 /// What the catalogue knows of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct KnownModel {
-    /// Its name at each provider that serves it.
-    pub(super) at: BTreeMap<String, String>,
+    /// The providers that serve it.
+    pub(super) at: BTreeMap<&'static str, KnownPlace>,
     /// Input and output together, in tokens.
     pub(super) context_window: Option<u64>,
     /// The longest output, in tokens.
     pub(super) max_output: Option<u64>,
     pub(super) capabilities: Capabilities,
     /// The date on which its vendor stopped serving it.
-    pub(super) retired: Option<String>,
+    pub(super) retired: Option<&'static str>,
+}
+
+/// A model at one provider.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownPlace {
+    /// Its name there.
+    pub(super) upstream_model: &'static str,
+    /// All that is written about it, a document of its own.
+    line: &'static str,
+}
+
+/// What a model costs at one provider.
+#[derive(Debug)]
+pub(super) struct KnownPrice {
+    /// As its vendor lists it.
+    pub(super) listed: Price,
+    pub(super) currency: Currency,
+    pub(super) tariffs: Vec<Tariff>,
+    pub(super) source: Source,
+}
+
+/// Where a fact is from, and of which day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// A vendor's page, or a collection that others keep.
+    pub from: &'static str,
+    /// The day it was read or last confirmed, as `2026-11-23`.
+    pub date: &'static str,
 }
 
 /// The model of that name.
 pub(super) fn known_model(name: &str) -> Option<&'static KnownModel> {
-    CATALOGUE.get(name)
+    CATALOGUE.models.get(name)
 }
 
 /// All models, by name.
 pub(super) fn known_models() -> impl Iterator<Item = (&'static str, &'static KnownModel)> {
-    CATALOGUE.iter().map(|(name, model)| (name.as_str(), model))
+    CATALOGUE.models.iter().map(|(name, model)| (*name, model))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    models: BTreeMap<String, Block>,
+/// What a known provider calls `upstream_model`, whatever it is called here.
+pub(super) fn known_place(provider: &str, upstream_model: &str) -> Option<KnownPlace> {
+    CATALOGUE.places.get(&(provider, upstream_model)).copied()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Block {
-    at: BTreeMap<String, String>,
-    context_window: Option<u64>,
-    max_output: Option<u64>,
-    capabilities: Vec<Capability>,
-    retired: Option<String>,
-    /// Where the facts are from, and of which day: for people who check them.
-    #[serde(rename = "source")]
-    _source: String,
-    #[serde(rename = "date")]
-    _date: String,
+/// A price that needs no configuration.
+#[derive(Debug, Clone)]
+pub struct CataloguePrice {
+    /// What the model is called here.
+    pub model: &'static str,
+    /// Who serves it.
+    pub provider: &'static str,
+    /// What it is called there.
+    pub upstream_model: &'static str,
+    /// In USD, with its tariffs; `None` when it is not published or was not confirmed.
+    pub prices: Option<Arc<PriceList>>,
+    /// Where it is from.
+    pub origin: Option<PriceOrigin>,
 }
 
-/// What models differ in. What is missing in a block the model cannot do.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Capability {
-    Tools,
-    ParallelTools,
-    Vision,
-    Audio,
-    Documents,
-    JsonSchema,
-    Reasoning,
-    Prefill,
+/// Everything that the catalogue knows of prices, by model and provider.
+pub fn catalogue_prices(rate: CnyPerUsd) -> Vec<CataloguePrice> {
+    let places = known_models()
+        .flat_map(|(model, known)| known.at.iter().map(move |(provider, place)| (model, provider, place)));
+    let priced = places.map(|(model, provider, place)| {
+        let priced = place.price().map(|price| price.in_usd(rate));
+        let (prices, origin) = priced.map_or((None, None), |(prices, origin)| (Some(prices), Some(origin)));
+        CataloguePrice { model, provider, upstream_model: place.upstream_model, prices, origin }
+    });
+    priced.collect()
 }
 
-static CATALOGUE: LazyLock<BTreeMap<String, KnownModel>> = LazyLock::new(|| {
-    let file: File = toml::from_str(MODELS).expect("a test reads the catalogue");
-    file.models.into_iter().map(|(name, block)| (name, KnownModel::from(block))).collect()
+impl KnownPlace {
+    /// What it costs; `None` when that is not published or was not confirmed.
+    pub(super) fn price(&self) -> Option<KnownPrice> {
+        let line = DeTable::parse(self.line).expect(SOUND).into_inner();
+        let (_, place) = table(&line, "at").and_then(|at| at.iter().next()).expect(SOUND);
+        let place = place.get_ref().as_table().expect(SOUND);
+        place.get("price")?;
+        let reading = Reading::new(FILE, self.line, &|_| None);
+        let section = reading.section(place);
+        let listed = price::read_listed(&section).expect(SOUND);
+        section.abandon();
+        debug_assert!(!reading.has_faults(), "{}", self.line);
+        let source = source(text(place, "source").expect(SOUND));
+        let tariffs = text(place, "tariffs").map(tariffs).unwrap_or_default();
+        Some(KnownPrice { listed: listed.price, currency: listed.currency, tariffs, source })
+    }
+}
+
+fn source(name: &str) -> Source {
+    let source = table(&HEAD, "sources").and_then(|sources| table(sources, name)).expect(SOUND);
+    Source { from: text(source, "from").expect(SOUND), date: text(source, "date").expect(SOUND) }
+}
+
+fn tariffs(name: &str) -> Vec<Tariff> {
+    let reading = Reading::new(FILE, MODELS, &|_| None);
+    let listed = table(&HEAD, "tariffs").and_then(|tariffs| tariffs.get(name)).expect(SOUND);
+    let listed = listed.get_ref().as_array().expect(SOUND);
+    // Tariffs of the catalogue multiply, so no rate of exchange is needed.
+    let read = |table| price::read_tariff(reading.section(table), CnyPerUsd::DEFAULT);
+    listed.iter().map(|tariff| read(tariff.get_ref().as_table().expect(SOUND))).collect()
+}
+
+#[derive(Debug)]
+struct Catalogue {
+    models: BTreeMap<&'static str, KnownModel>,
+    /// By provider and its own name for the model.
+    places: HashMap<(&'static str, &'static str), KnownPlace>,
+}
+
+const FILE: &str = "catalogue/models.toml";
+const MODELS: &str = include_str!("../../../../catalogue/models.toml");
+/// How the part of a model begins.
+const MODEL: &str = "\n[models.\"";
+
+/// Why reading cannot fail.
+const SOUND: &str = "a test reads the whole catalogue";
+
+/// Sources and tariffs, which stand before the models.
+static HEAD: LazyLock<DeTable<'static>> = LazyLock::new(|| {
+    let (head, _) = MODELS.split_once(MODEL).expect(SOUND);
+    DeTable::parse(head).expect(SOUND).into_inner()
 });
 
-const MODELS: &str = include_str!("../../../../catalogue/models.toml");
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+    let models: BTreeMap<_, _> = MODELS.split(MODEL).skip(1).map(read_model).collect();
+    let places = models.values().flat_map(|model| &model.at);
+    let places = places.map(|(provider, place)| ((*provider, place.upstream_model), *place)).collect();
+    Catalogue { models, places }
+});
 
-impl From<Block> for KnownModel {
-    fn from(block: Block) -> Self {
-        // A chat model answers in JSON when told to, and gives log probabilities or says that it does not.
-        let mut capabilities = Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
-        for capability in block.capabilities {
-            match capability {
-                Capability::Tools => capabilities.tools = true,
-                Capability::ParallelTools => capabilities.parallel_tools = true,
-                Capability::Vision => capabilities.vision = true,
-                Capability::Audio => capabilities.audio = true,
-                Capability::Documents => capabilities.documents = true,
-                Capability::JsonSchema => capabilities.json_schema = true,
-                Capability::Reasoning => capabilities.reasoning = true,
-                Capability::Prefill => capabilities.prefill = true,
+/// Reads a model line by line, as the catalogue is written: parsing it all as TOML would be most of a start.
+fn read_model(part: &'static str) -> (&'static str, KnownModel) {
+    let (name, lines) = part.split_once("\"]\n").expect(SOUND);
+    let mut model = KnownModel {
+        at: BTreeMap::new(),
+        context_window: None,
+        max_output: None,
+        capabilities: Capabilities::NONE,
+        retired: None,
+    };
+    for line in lines.lines().filter(|line| !line.is_empty()) {
+        let (key, value) = line.split_once(" = ").expect(SOUND);
+        match key {
+            "context_window" => model.context_window = value.parse().ok(),
+            "max_output" => model.max_output = value.parse().ok(),
+            "capabilities" => model.capabilities = read_capabilities(value),
+            "retired" => model.retired = Some(value.trim_matches('"')),
+            _ => {
+                let provider = key.strip_prefix("at.").expect(SOUND);
+                let upstream_model = value.strip_prefix("{ model = \"").and_then(|rest| rest.split('"').next());
+                model.at.insert(provider, KnownPlace { upstream_model: upstream_model.unwrap_or(name), line });
             }
         }
-        Self {
-            at: block.at,
-            context_window: block.context_window,
-            max_output: block.max_output,
-            capabilities,
-            retired: block.retired,
-        }
     }
+    (name, model)
+}
+
+/// What is missing in the list the model cannot do.
+fn read_capabilities(list: &str) -> Capabilities {
+    // A chat model answers in JSON when told to, and gives log probabilities or says that it does not.
+    let mut capabilities = Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
+    for capability in list.split('"').skip(1).step_by(2) {
+        let known = match capability {
+            "tools" => &mut capabilities.tools,
+            "parallel_tools" => &mut capabilities.parallel_tools,
+            "vision" => &mut capabilities.vision,
+            "audio" => &mut capabilities.audio,
+            "documents" => &mut capabilities.documents,
+            "json_schema" => &mut capabilities.json_schema,
+            "reasoning" => &mut capabilities.reasoning,
+            "prefill" => &mut capabilities.prefill,
+            other => panic!("the catalogue has a capability `{other}` that nothing asks for"),
+        };
+        *known = true;
+    }
+    capabilities
+}
+
+fn table<'a>(of: &'a DeTable<'a>, key: &str) -> Option<&'a DeTable<'a>> {
+    of.get(key)?.get_ref().as_table()
+}
+
+fn text<'a>(of: &'a DeTable<'_>, key: &str) -> Option<&'a str> {
+    of.get(key)?.get_ref().as_str()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::{super::known_providers::known_provider, *};
 
     #[test]
     fn every_model_is_served_by_known_providers_and_has_sane_numbers() {
-        assert!(known_models().count() >= 60);
+        assert!(known_models().count() >= 150);
         for (name, model) in known_models() {
             assert!(!model.at.is_empty(), "{name}");
             for provider in model.at.keys() {
@@ -112,9 +235,66 @@ mod tests {
             let window = model.context_window.expect(name);
             assert!((4_096..=10_000_000).contains(&window), "{name}: {window}");
             assert!(model.max_output.unwrap_or(1) < window, "{name}");
-            if let Some(date) = &model.retired {
+            if let Some(date) = model.retired {
                 assert!(date.parse::<jiff::civil::Date>().is_ok(), "{name}: {date}");
             }
+        }
+    }
+
+    #[test]
+    fn every_price_is_read_and_is_one_that_somebody_could_ask() {
+        let (mut providers, mut priced) = (BTreeSet::new(), 0);
+        let mut names = BTreeSet::new();
+        for (name, model) in known_models() {
+            for (provider, place) in &model.at {
+                assert!(
+                    names.insert((*provider, place.upstream_model)),
+                    "{name}: two models mean the same at {provider}"
+                );
+                let Some(price) = place.price() else { continue };
+                providers.insert(*provider);
+                priced += 1;
+                assert!(price.source.date.parse::<jiff::civil::Date>().is_ok(), "{name} at {provider}");
+                let classes =
+                    [price.listed.base()].into_iter().chain(price.listed.tiers().iter().map(|(_, tier)| tier));
+                for class in classes {
+                    let dearest = class.input.max(class.output).max(class.cache_write()).max(class.audio_output());
+                    assert!(dearest <= 1_000_000_000_000, "{name} at {provider}: above 1000 for a million tokens");
+                    assert!(class.cache_read() <= class.input, "{name} at {provider}: reading a cache costs more");
+                    assert!(class.output >= class.input || class.input == 0, "{name} at {provider}: output is cheap");
+                }
+                for (above, _) in price.listed.tiers() {
+                    assert!(*above < model.context_window.expect(name), "{name} at {provider}: {above} never comes");
+                }
+            }
+        }
+        assert!(providers.len() >= 15 && priced >= 300, "{priced} prices at {providers:?}");
+    }
+
+    #[test]
+    fn lines_say_what_the_whole_says_as_toml() {
+        let whole = DeTable::parse(MODELS).expect("TOML").into_inner();
+        let models = table(&whole, "models").expect("models");
+        assert_eq!(models.len(), known_models().count());
+        for (name, known) in known_models() {
+            let model = table(models, name).expect(name);
+            let number =
+                |key: &str| model.get(key).map(|value| value.get_ref().as_integer().expect(key).as_str().to_owned());
+            assert_eq!(known.context_window.map(|count| count.to_string()), number("context_window"), "{name}");
+            assert_eq!(known.max_output.map(|count| count.to_string()), number("max_output"), "{name}");
+            assert_eq!(known.retired, text(model, "retired"), "{name}");
+            let listed = model.get("capabilities").and_then(|list| list.get_ref().as_array()).expect(name);
+            let listed: Vec<&str> = listed.iter().filter_map(|capability| capability.get_ref().as_str()).collect();
+            assert_eq!(known.capabilities, read_capabilities(&format!("{listed:?}")), "{name}");
+            let at = table(model, "at").expect(name);
+            let places = at.iter().map(|(provider, place)| {
+                let place = place.get_ref().as_table().expect("a table");
+                (&**provider.get_ref(), text(place, "model").unwrap_or(name))
+            });
+            let places: BTreeMap<_, _> = places.collect();
+            let read: BTreeMap<_, _> =
+                known.at.iter().map(|(provider, place)| (*provider, place.upstream_model)).collect();
+            assert_eq!(read, places, "{name}");
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Addresses and variables are those of each vendor's own API reference and quick start.
 
+use super::base_url::BaseUrl;
+
 /// A provider that needs no `base_url`.
 #[derive(Debug)]
 pub(super) struct KnownProvider {
@@ -18,6 +20,19 @@ pub(super) struct KnownProvider {
 /// The provider of that name.
 pub(super) fn known_provider(name: &str) -> Option<&'static KnownProvider> {
     KNOWN_PROVIDERS.iter().find(|provider| provider.name == name)
+}
+
+/// The provider whose own address that is, with or without the last `/v1`. What is below another path of the same host
+/// is something else, such as a plan that is not paid by the token.
+pub(super) fn vendor_at(base_url: &BaseUrl) -> Option<&'static str> {
+    let is_there = |known: &&KnownProvider| {
+        let address = BaseUrl::parse(known.base_url).expect("a test parses every known address");
+        let is_path = address.path_prefix == base_url.path_prefix
+            || address.path_prefix.strip_suffix("/v1") == Some(&*base_url.path_prefix);
+        is_path && (&address.host, address.port) == (&base_url.host, base_url.port)
+    };
+    let hosted = KNOWN_PROVIDERS.iter().filter(|known| !known.key_variables.is_empty());
+    hosted.into_iter().find(is_there).map(|known| known.name)
 }
 
 const fn hosted(
@@ -75,6 +90,16 @@ pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
     hosted("siliconflow", "https://api.siliconflow.cn/v1", &["SILICONFLOW_API_KEY"], "SILICONFLOW_BASE_URL"),
     hosted("nvidia", "https://integrate.api.nvidia.com/v1", &["NVIDIA_API_KEY"], "NVIDIA_BASE_URL"),
     stopping(hosted("cohere", "https://api.cohere.ai/compatibility/v1", &["COHERE_API_KEY"], "COHERE_BASE_URL")),
+    hosted(
+        "dashscope-intl",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        &["DASHSCOPE_INTL_API_KEY"],
+        "DASHSCOPE_INTL_BASE_URL",
+    ),
+    hosted("deepinfra", "https://api.deepinfra.com/v1/openai", &["DEEPINFRA_API_KEY"], "DEEPINFRA_BASE_URL"),
+    hosted("novita", "https://api.novita.ai/openai/v1", &["NOVITA_API_KEY"], "NOVITA_BASE_URL"),
+    hosted("nebius", "https://api.tokenfactory.nebius.com/v1", &["NEBIUS_API_KEY"], "NEBIUS_BASE_URL"),
+    hosted("baseten", "https://inference.baseten.co/v1", &["BASETEN_API_KEY"], "BASETEN_BASE_URL"),
     local("ollama", "http://127.0.0.1:11434/v1"),
     local("vllm", "http://127.0.0.1:8000/v1"),
     local("llamacpp", "http://127.0.0.1:8080/v1"),

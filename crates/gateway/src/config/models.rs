@@ -7,7 +7,7 @@ use roundelay_routing as routing;
 
 use super::{
     catalogue::{self, KnownModel},
-    price::PricesWritten,
+    price::{PriceOrigin, Priced, PricesWritten},
     reader::Section,
     roster::Roster,
     timeouts::{Timeouts, TimeoutsWritten},
@@ -49,8 +49,10 @@ pub struct ModelDeployment {
     pub weight: f64,
     /// The provider's timers with the model's own in their place.
     pub timeouts: Timeouts,
-    /// Its price with its tariffs: those written for it, else the model's; `None` when neither has one.
+    /// Its price with its tariffs: those written for it, else the model's, else the catalogue's; `None` when not known.
     pub prices: Option<Arc<PriceList>>,
+    /// Where that price is from; `None` when there is none.
+    pub price_origin: Option<PriceOrigin>,
 }
 
 /// Attempts of one exchange when nothing was written: the three of Google's SRE book ("Handling Overload").
@@ -79,12 +81,11 @@ impl Model {
     ) -> Self {
         let capabilities = known.map_or(routing::Capabilities::ALL, |known| known.capabilities);
         let is_reasoning = known.is_some_and(|known| known.capabilities.reasoning);
-        let deployment = |(provider, upstream_model): (usize, Option<Arc<str>>)| ModelDeployment {
-            provider,
-            upstream_model,
-            weight: 1.0,
-            timeouts: roster.providers[provider].timeouts_for(&TimeoutsWritten::default(), is_reasoning),
-            prices: None,
+        let deployment = |(provider, upstream_model): (usize, Option<Arc<str>>)| {
+            let known = upstream_model.as_deref().and_then(|name| roster.known_price(provider, name));
+            let (prices, price_origin) = parts(known.map(|known| known.in_usd(roster.rate)));
+            let timeouts = roster.providers[provider].timeouts_for(&TimeoutsWritten::default(), is_reasoning);
+            ModelDeployment { provider, upstream_model, weight: 1.0, timeouts, prices, price_origin }
         };
         let mut model = Self {
             name: name.into(),
@@ -102,21 +103,29 @@ impl Model {
     }
 }
 
+fn parts(priced: Option<Priced>) -> (Option<Arc<PriceList>>, Option<PriceOrigin>) {
+    priced.map_or((None, None), |(prices, origin)| (Some(prices), Some(origin)))
+}
+
 /// Reads one model. One that is not usable is left out, and complained about.
 pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Option<Model> {
     let known = catalogue::known_model(name);
     let (capabilities, is_reasoning) = read_capabilities(section.section("capabilities"), known);
     let timeouts = TimeoutsWritten::read(section.section("timeouts"));
-    let prices = PricesWritten::read(&section);
+    let prices = PricesWritten::read(&section, roster.rate);
     let places = deployments::read(&section, name, known, &prices, roster);
     let deployments: Vec<ModelDeployment> = places
         .into_iter()
-        .map(|place| ModelDeployment {
-            provider: place.provider,
-            upstream_model: Some(place.upstream_model),
-            weight: place.weight,
-            timeouts: roster.providers[place.provider].timeouts_for(&timeouts, is_reasoning),
-            prices: place.prices,
+        .map(|place| {
+            let (prices, price_origin) = parts(place.prices);
+            ModelDeployment {
+                provider: place.provider,
+                upstream_model: Some(place.upstream_model),
+                weight: place.weight,
+                timeouts: roster.providers[place.provider].timeouts_for(&timeouts, is_reasoning),
+                prices,
+                price_origin,
+            }
         })
         .collect();
     let mut model = Model {

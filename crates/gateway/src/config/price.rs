@@ -2,9 +2,38 @@
 
 use std::sync::Arc;
 
-use roundelay_ledger::{Effect, Factor, Factors, Price, PriceList, Tariff, TokenPrices};
+use roundelay_ledger::{BadPrice, Effect, Factor, Factors, Price, PriceList, Tariff, TokenPrices};
 
-use super::{reader::Section, window};
+use super::{
+    catalogue::{KnownPrice, Source},
+    currency::{CnyPerUsd, Currency},
+    reader::Section,
+    window,
+};
+
+/// Where the price of a deployment is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PriceOrigin {
+    /// The configuration.
+    Written,
+    /// The catalogue, though the tariffs may be the configuration's.
+    Catalogue {
+        /// Where the catalogue has it from.
+        source: Source,
+        /// What the vendor lists it in.
+        currency: Currency,
+    },
+}
+
+/// A price with its tariffs in USD, and where it is from.
+pub(super) type Priced = (Arc<PriceList>, PriceOrigin);
+
+/// A price in the currency it was written in.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) price: Price,
+    pub(super) currency: Currency,
+}
 
 /// What was written about prices at a model or at one of its deployments.
 #[derive(Debug, Clone)]
@@ -12,16 +41,16 @@ pub(super) struct PricesWritten {
     price: Option<Price>,
     /// `None` when there is no such key.
     tariffs: Option<Vec<Tariff>>,
+    rate: CnyPerUsd,
 }
 
 impl PricesWritten {
     /// Reads the price and the tariffs of a model.
-    pub(super) fn read(model: &Section<'_>) -> Self {
-        let written = Self::of(model);
-        if !model.has("price") && written.tariffs.as_ref().is_some_and(|tariffs| !tariffs.is_empty()) {
-            complain_of_no_price(model);
-        }
-        written
+    pub(super) fn read(model: &Section<'_>, rate: CnyPerUsd) -> Self {
+        let price = read_price(model, rate);
+        let tariffs = model.sections_as("tariffs", TARIFFS).into_iter();
+        let tariffs = tariffs.map(|tariff| read_tariff(tariff, rate)).collect();
+        Self { price, tariffs: model.has("tariffs").then_some(tariffs), rate }
     }
 
     /// Reads those of a deployment, where the model's are not its own.
@@ -29,44 +58,56 @@ impl PricesWritten {
     /// A price of its own leaves the model's tariffs behind, because they are of another supplier; tariffs of its own
     /// take the place of the model's.
     pub(super) fn read_at(&self, deployment: &Section<'_>) -> Self {
-        let Self { price, tariffs } = Self::of(deployment);
+        let own = Self::read(deployment, self.rate);
         if deployment.has("price") {
-            return Self { price, tariffs };
+            return own;
         }
-        let has_price = self.price.is_some();
-        if !has_price && tariffs.as_ref().is_some_and(|tariffs| !tariffs.is_empty()) {
-            complain_of_no_price(deployment);
-        }
-        Self { price: self.price.clone(), tariffs: tariffs.or_else(|| self.tariffs.clone()) }
+        let tariffs = own.tariffs.or_else(|| self.tariffs.clone());
+        Self { price: self.price.clone(), tariffs, rate: self.rate }
     }
 
-    /// What it comes to; `owner` is where a fault is told.
-    pub(super) fn list(&self, owner: &Section<'_>) -> Option<Arc<PriceList>> {
+    /// What it comes to where the catalogue knows that price, or none; `owner` is where a fault is told. What was not
+    /// written is as the catalogue has it.
+    pub(super) fn list(&self, owner: &Section<'_>, known: Option<KnownPrice>) -> Option<Priced> {
+        let Some(price) = &self.price else {
+            let known = known?;
+            let tariffs = self.tariffs.clone().unwrap_or_else(|| known.tariffs.clone());
+            return known.priced(tariffs, self.rate).map_err(|fault| complain_of(fault, owner)).ok();
+        };
         let tariffs = self.tariffs.clone().unwrap_or_default();
-        match PriceList::new(self.price.clone()?, tariffs) {
-            Ok(list) => Some(Arc::new(list)),
-            Err(fault) => {
-                owner.complain("tariffs", fault.to_string(), Some("write a smaller factor".to_owned()));
-                None
-            }
+        let list = PriceList::new(price.clone(), tariffs).map_err(|fault| complain_of(fault, owner)).ok()?;
+        Some((Arc::new(list), PriceOrigin::Written))
+    }
+
+    /// Complains about tariffs at `owner` that change nothing, because no price is known.
+    pub(super) fn complain_of_no_price(&self, owner: &Section<'_>) {
+        if !owner.has("price") && self.tariffs.as_ref().is_some_and(|tariffs| !tariffs.is_empty()) {
+            let instead = "write `price = { input = 3.00, output = 15.00 }` beside them";
+            owner.complain("tariffs", "there is no price that these tariffs could change", Some(instead.to_owned()));
         }
     }
+}
 
-    fn of(owner: &Section<'_>) -> Self {
-        let price = read_price(owner);
-        let tariffs = owner.sections_as("tariffs", TARIFFS).into_iter().map(read_tariff).collect();
-        Self { price, tariffs: owner.has("tariffs").then_some(tariffs) }
+impl KnownPrice {
+    /// In USD, with its own tariffs.
+    pub(super) fn in_usd(self, rate: CnyPerUsd) -> Priced {
+        let tariffs = self.tariffs.clone();
+        self.priced(tariffs, rate).expect("a test makes every list of the catalogue")
+    }
+
+    fn priced(&self, tariffs: Vec<Tariff>, rate: CnyPerUsd) -> Result<Priced, BadPrice> {
+        let list = PriceList::new(rate.price_in_usd(&self.listed, self.currency), tariffs)?;
+        Ok((Arc::new(list), PriceOrigin::Catalogue { source: self.source, currency: self.currency }))
     }
 }
 
-fn complain_of_no_price(owner: &Section<'_>) {
-    let instead = "write `price = { input = 3.00, output = 15.00 }` beside them";
-    owner.complain("tariffs", "there is no price that these tariffs could change", Some(instead.to_owned()));
+fn complain_of(fault: BadPrice, owner: &Section<'_>) {
+    owner.complain("tariffs", fault.to_string(), Some("write a smaller factor".to_owned()));
 }
 
-fn read_tariff(section: Section<'_>) -> Tariff {
+pub(super) fn read_tariff(section: Section<'_>, rate: CnyPerUsd) -> Tariff {
     let window = window::read(&section);
-    let replacement = read_price(&section);
+    let replacement = read_price(&section, rate);
     let factors = read_factors(&section);
     match (section.has("price"), section.has("multiply")) {
         (true, true) => {
@@ -103,9 +144,15 @@ fn read_factors(tariff: &Section<'_>) -> Factors {
     factors
 }
 
-/// Reads the `price` of a model, a deployment or a tariff, when one was written.
-fn read_price(owner: &Section<'_>) -> Option<Price> {
+/// Reads the `price` of a model, a deployment or a tariff in USD, when one was written.
+fn read_price(owner: &Section<'_>, rate: CnyPerUsd) -> Option<Price> {
+    read_listed(owner).map(|listed| rate.price_in_usd(&listed.price, listed.currency))
+}
+
+/// Reads the `price` of a model, a deployment or a tariff as it was written.
+pub(super) fn read_listed(owner: &Section<'_>) -> Option<Listed> {
     let section = owner.section_as("price", PRICE);
+    let currency = section.choice("currency", &Currency::ALL).unwrap_or(Currency::Usd);
     let base = read_classes(&section);
     complain_of_missing(&section, owner.has("price"));
     let mut tiers: Vec<(u64, TokenPrices)> = Vec::new();
@@ -113,7 +160,7 @@ fn read_price(owner: &Section<'_>) -> Option<Price> {
         tiers.extend(read_tier(tier, &section, tiers.last().map(|&(above, _)| above)));
     }
     section.finish();
-    Price::tiered(base?, tiers).ok()
+    Some(Listed { price: Price::tiered(base?, tiers).ok()?, currency })
 }
 
 fn read_tier(tier: Section<'_>, base: &Section<'_>, below: Option<u64>) -> Option<(u64, TokenPrices)> {

@@ -9,7 +9,7 @@ pub(super) use self::read::{complain_of_own_address, is_key, read_all};
 use super::{
     balance::BalancePoll,
     base_url::BaseUrl,
-    known_providers::KnownProvider,
+    known_providers::{KnownProvider, vendor_at},
     timeouts::{Timeouts, TimeoutsWritten},
 };
 use crate::common::secret::Secret;
@@ -53,6 +53,12 @@ pub enum Protocol {
 }
 
 impl Provider {
+    /// The known provider whose own address it has; `None` for relays and servers of one's own. Prices of the
+    /// catalogue go by this and not by the name: another account at the same vendor pays the same.
+    pub fn vendor(&self) -> Option<&'static str> {
+        vendor_at(&self.base_url)
+    }
+
     /// The largest allowed `concurrency_max`, and the default: so many that only an upstream's own rate limit, which
     /// the router adapts to, holds calls back.
     const CONCURRENCY_MAX: u32 = 10_000;

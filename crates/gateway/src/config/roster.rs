@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    catalogue::{self, KnownModel},
+    catalogue::{self, KnownModel, KnownPrice},
     complaint::nearest,
+    currency::CnyPerUsd,
     models::{self, Model},
     providers::Provider,
     reader::{Place, Reading, Section, Text},
@@ -16,6 +17,10 @@ use super::{
 /// What names may refer to.
 pub(super) struct Roster<'a> {
     pub(super) providers: &'a [Provider],
+    /// What a price in yuan is in dollars.
+    pub(super) rate: CnyPerUsd,
+    /// Whose address each provider has.
+    vendors: Vec<Option<&'static str>>,
     /// Names of all providers that stand in the file, the unusable ones included: each fault is told once.
     written_providers: BTreeSet<String>,
     written_models: BTreeSet<String>,
@@ -24,9 +29,11 @@ pub(super) struct Roster<'a> {
 }
 
 impl<'a> Roster<'a> {
-    pub(super) fn new(providers: &'a [Provider], written_providers: BTreeSet<String>) -> Self {
+    pub(super) fn new(providers: &'a [Provider], written_providers: BTreeSet<String>, rate: CnyPerUsd) -> Self {
         Self {
             providers,
+            rate,
+            vendors: providers.iter().map(Provider::vendor).collect(),
             written_providers,
             written_models: BTreeSet::new(),
             models: Vec::new(),
@@ -79,7 +86,14 @@ impl<'a> Roster<'a> {
     /// Where the providers here serve a model of the catalogue.
     pub(super) fn places_of(&self, known: &KnownModel) -> Vec<(usize, Arc<str>)> {
         let places = self.providers.iter().enumerate();
-        places.filter_map(|(index, provider)| Some((index, known.at.get(&*provider.name)?.as_str().into()))).collect()
+        places
+            .filter_map(|(index, provider)| Some((index, known.at.get(&*provider.name)?.upstream_model.into())))
+            .collect()
+    }
+
+    /// What the catalogue knows of a price there.
+    pub(super) fn known_price(&self, provider: usize, upstream_model: &str) -> Option<KnownPrice> {
+        catalogue::known_place(self.vendors[provider]?, upstream_model)?.price()
     }
 
     /// The provider of that name, which is a part of `reference`; complains when nothing of that name was written.
@@ -139,7 +153,7 @@ impl<'a> Roster<'a> {
         let shown = asked.shown();
         if places.is_empty() {
             if !known.at.keys().any(|provider| self.was_written(provider)) {
-                let providers = list(known.at.keys().map(String::as_str));
+                let providers = list(known.at.keys().copied());
                 let message = format!("no provider here serves `{shown}`");
                 let instead =
                     format!("configure one of {providers}, or write `[models.\"{shown}\"]` with `deployments`");

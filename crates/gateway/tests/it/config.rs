@@ -6,6 +6,7 @@ mod complaints;
 mod hours;
 mod names;
 mod preferences;
+mod prices;
 mod shipped;
 mod values;
 

@@ -35,7 +35,7 @@ impl Flavour {
         (Self::Mistral, &["mistral", "mistralai"]),
         (Self::Groq, &["groq"]),
         (Self::OpenRouter, &["openrouter"]),
-        (Self::DashScope, &["dashscope", "alibaba", "qwen", "aliyun", "bailian"]),
+        (Self::DashScope, &["dashscope", "dashscope-intl", "alibaba", "qwen", "aliyun", "bailian"]),
         (Self::Moonshot, &["moonshot", "moonshotai", "kimi"]),
         (Self::Zhipu, &["zhipu", "zhipuai", "zai", "z-ai", "z.ai", "bigmodel", "glm"]),
         (Self::Vllm, &["vllm"]),

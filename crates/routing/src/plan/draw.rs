@@ -191,17 +191,18 @@ impl Plan {
     /// A probe that is due goes before the rotation, with a request that has somewhere else to go. Where order is a
     /// priority, it waits for its turn.
     fn probe_due(&self, strategy: Strategy, range: Range<usize>) -> Option<usize> {
-        let candidates = &self.decision.candidates[range.clone()];
-        let open = candidates.iter().filter(|candidate| candidate.exclusion.is_none()).count();
-        if open < 2 || strategy == Strategy::Priority {
+        if strategy == Strategy::Priority {
             return None;
         }
+        let candidates = &self.decision.candidates[range.clone()];
         let is_due = |candidate: &Candidate| {
             candidate.exclusion.is_none()
                 && candidate.is_probe_due
                 && self.catalog.model(candidate.model).strategy != Some(Strategy::Priority)
         };
-        candidates.iter().position(is_due).map(|index| range.start + index)
+        let due = candidates.iter().position(is_due)?;
+        let mut open = candidates.iter().filter(|candidate| candidate.exclusion.is_none());
+        open.nth(1).map(|_| range.start + due)
     }
 
     /// Compares all open deployments of a stage. A model with a strategy of its own then has the last word among its own.
@@ -394,8 +395,7 @@ impl Plan {
 
     /// What the choice is made from, unless it is none or the options are too many to keep.
     fn begin_record(&self, turn: Turn, offers: &[Offer], among: Among, chance: &Chance) -> Option<Draw> {
-        let open = offers.iter().filter(|offer| offer.weight > 0.0).count();
-        if open < 2 || offers.len() > OPTIONS_KEPT {
+        if offers.len() > OPTIONS_KEPT || offers.iter().filter(|offer| offer.weight > 0.0).nth(1).is_none() {
             return None;
         }
         let option = |(index, &offer): (usize, &Offer)| {
@@ -430,9 +430,12 @@ pub(crate) fn strategy_of(catalog: &Catalog, demand: &Demand, target: Target) ->
 
 /// Lists what a target leads to directly, in the order given.
 pub(crate) fn list(catalog: &Catalog, demand: &Demand, target: Target, stage: usize, candidates: &mut Vec<Candidate>) {
+    candidates.reserve(match target {
+        Target::Model(id) => catalog.model(id).deployments.len(),
+        Target::Pool(id) => catalog.pool(id).members.len(),
+    });
     let mut add = |position: usize, member: Member, is_scheduled: bool| {
         let model = catalog.model(member.model);
-        candidates.reserve(model.deployments.len());
         for &deployment in &model.deployments {
             let weight = member.weight * catalog.deployment(deployment).weight;
             let way = eligibility::Way { target, weight, is_scheduled };

@@ -33,6 +33,9 @@ impl Router {
     ) -> Option<f64> {
         let state = self.deployments.at(catalog.slots(id).deployment);
         let unloaded = state.latency.predict(bucket(demand), tokens.output)?;
+        if state.limiter.in_flight == 0 {
+            return Some(unloaded);
+        }
         let most = self.limit(catalog, id, now);
         let load = f64::from(state.limiter.in_flight) / f64::from(most.max(1));
         Some(unloaded * (1.0 + load))

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so at once")]
 
 mod choices;
+mod costs;
 mod exclusions;
 mod hedging;
 mod measuring;
@@ -11,6 +12,7 @@ mod recovery;
 mod rotation;
 mod scenarios;
 mod simulation;
+mod starvation;
 mod storm;
 mod traffic;
 mod world;

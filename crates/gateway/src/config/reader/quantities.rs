@@ -1,6 +1,9 @@
 //! Questions for numbers, times, sizes and money, each with its range and the way to write it.
 
-use std::{ops::Range, time::Duration};
+use std::{
+    ops::{Range, RangeInclusive},
+    time::Duration,
+};
 
 use toml::de::DeValue;
 
@@ -82,6 +85,17 @@ impl Section<'_> {
             quantity::millionths,
             |millionths| *millionths <= quantity::MILLIONTHS_MAX,
             || "write a factor from 0 to 1000000 with at most six places: `0.5` is half the price".to_owned(),
+        )
+    }
+
+    /// Millionths from a decimal number within `range` of whole numbers.
+    pub(in super::super) fn rate_millionths(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let (least, most) = (range.start() * 1_000_000, range.end() * 1_000_000);
+        self.quantity(
+            key,
+            quantity::millionths,
+            |millionths| (least..=most).contains(millionths),
+            || format!("write a number from {} to {} with at most six places", range.start(), range.end()),
         )
     }
 

@@ -116,8 +116,13 @@ fn a_deployment_has_the_models_prices_or_its_own() {
         (0..6).map(|id| (input(id, "2026-12-01T12:00:00Z"), input(id, "2026-12-01T23:00:00Z"))).collect();
     assert_eq!(costs, [(400, 200), (700, 700), (400, 100), (400, 200), (1000, 100), (400, 400)]);
     let layout = config.layout().expect("a catalog");
-    let unpriced = layout.quote(DeploymentId(6), at("2026-12-01T12:00:00Z"));
-    assert_eq!(unpriced, None, "what is asked for as `openai/anything` has no price");
+    let open = layout.catalog.deployments.iter().position(|deployment| &*deployment.name == "openai/*");
+    let open = DeploymentId(u32::try_from(open.expect("an open model")).expect("few deployments"));
+    assert_eq!(
+        layout.quote(open, at("2026-12-01T12:00:00Z")),
+        None,
+        "what is asked for as `openai/anything` has no price"
+    );
 }
 
 #[test]
@@ -178,7 +183,16 @@ fn an_hour_has_every_rate_and_every_duty_until_the_first_of_them_changes() {
         assert_eq!(rate.tiers, [(200_000, TokenRates { output: 3.75 * above, ..expected(above) })], "{now}");
         assert_eq!((hour.weights, end), (vec![weights], Some(at(until))), "{now}");
         assert_eq!(hour.rates.len(), layout.catalog.deployments.len());
-        assert!(hour.rates[1..].iter().all(Option::is_none), "of these no price was written");
+        let open = layout
+            .catalog
+            .deployments
+            .iter()
+            .zip(&hour.rates)
+            .filter(|(deployment, _)| deployment.name.ends_with("/*"));
+        assert!(
+            open.clone().count() == 3 && open.into_iter().all(|(_, rate)| rate.is_none()),
+            "of these no price is known"
+        );
     }
 }
 
