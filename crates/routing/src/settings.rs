@@ -222,7 +222,7 @@ pub struct MeasureSettings {
     pub near: f64,
     /// What one failure adds to a predicted time: 5 s (linkerd2-proxy's least penalty), so that fast refusals do not attract.
     pub failure: Duration,
-    /// A candidate nobody has heard of for this long is tried again: 30 s.
+    /// A candidate nobody has heard of for this long is tried again: 30 s. One that is too slow for its pool, by one request.
     pub explore_every: Duration,
     /// The share of first attempts that may go to such candidates, 0..1: 0.01.
     pub explore_share: f64,

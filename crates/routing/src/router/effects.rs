@@ -30,6 +30,7 @@ impl Router {
             Outcome::Failure(_) | Outcome::MidStream => {
                 deployment.mid_stream.record(now, self.settings.breaker.window, false);
             }
+            Outcome::Abandoned if !flight.is_committed => self.measure_silence(&flight, now),
             Outcome::Abandoned => {}
         }
         // Whatever the outcome did not decide, a lost probe least of all, is given back.
@@ -52,6 +53,16 @@ impl Router {
             let share = tokens.cached as f64 / tokens.input as f64;
             deployment.cache_hits.record(flight.is_warm, share, now, settings);
         }
+    }
+
+    /// Learns from a wait that nobody sat out how slow the deployment is at least: callers who always leave before a timer
+    /// fires would else be sent there for ever.
+    fn measure_silence(&mut self, flight: &Flight, now: Instant) {
+        let settings = &self.settings.measure;
+        let usual = self.habits.expected(flight.target, flight.payer, flight.input_tokens, settings);
+        let waited = now.saturating_duration_since(flight.started);
+        let latency = &mut self.deployments.at_mut(flight.slots.deployment).latency;
+        latency.record_silence(flight.bucket, waited, usual.output, now, settings);
     }
 
     /// Gives up attempts that nobody reported. Silence before content is a failure.

@@ -41,9 +41,9 @@ impl Usual {
         Self { mean: if count > 0.0 { sum / count } else { 0.0 }, most }
     }
 
-    /// 1 is as usual.
+    /// 1 is as usual. Always a number, so that an importance of 0 makes nothing of it.
     fn part(&self, of: f64) -> f64 {
-        if self.mean > 0.0 { of / self.mean } else { 0.0 }
+        if self.mean > 0.0 { (of / self.mean).min(f64::MAX) } else { 0.0 }
     }
 }
 

@@ -154,6 +154,9 @@ fn balanced_adds_cost_time_and_failures_each_in_its_usual_size() {
     let failing = Offer { failures: 0.5, ..plain() };
     check_scores(balanced(0.0, 1.0, 0.0), &[offer(1.0, 1.0, 0.0), failing], &[1.0, 6.0]);
     check_scores(balanced(1.0, 1.0, 1.0), &[plain(), plain()], &[0.0, 0.0]);
+    // What does not count does not count, however far it is from the usual.
+    let far = [closed(offer(1.0, 1e300, 0.0)), offer(1.0, 1e-300, 0.0)];
+    check_scores(balanced(1.0, 0.0, 1.0), &far, &[1.0, 1.0]);
 }
 
 #[test]
