@@ -54,6 +54,9 @@ pub struct BreakerSettings {
     pub health_prior: u32,
     /// How long after its exchange's deadline an unreported attempt is given up: 60 s.
     pub report_grace: Duration,
+    /// The least silence after which an attempt that its caller gave up before any content counts as failed, where it is
+    /// also three times as long as a whole answer usually takes: 10 s.
+    pub silence: Duration,
 }
 
 impl Default for BreakerSettings {
@@ -73,6 +76,7 @@ impl Default for BreakerSettings {
             health_floor: 0.05,
             health_prior: 5,
             report_grace: Duration::from_secs(60),
+            silence: Duration::from_secs(10),
         }
     }
 }

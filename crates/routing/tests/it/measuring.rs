@@ -88,3 +88,37 @@ fn whoever_leaves_after_longer_than_a_whole_answer_takes_has_seen_that_it_is_slo
     check_left(Strategy::Fastest);
     check_left(Strategy::Balanced);
 }
+
+/// Of a hundred requests, one after the other, how many go to a member whose callers all leave after `patience` seconds of
+/// silence, where whole answers of its usually take one second.
+#[track_caller]
+fn check_silent(strategy: Strategy, patience: u64, expected: std::ops::RangeInclusive<usize>) {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0, 1.0], strategy, 2));
+    let mut now = at(1.0);
+    run(&mut router, &catalog, by_name(0), &mut now, |_| success());
+    let went = (0..100).filter(|_| {
+        now = now + Duration::from_secs(1);
+        let mut plan = router.plan(&catalog, demand(now), now);
+        let attempt = attempt(plan.next(&mut router, now));
+        let is_first = attempt.deployment == FIRST;
+        if is_first {
+            now = now + Duration::from_secs(patience);
+        }
+        let outcome = if is_first { Outcome::Abandoned } else { success() };
+        plan.report(&mut router, &attempt, &outcome, now);
+        is_first
+    });
+    let went = went.count();
+    assert!(expected.contains(&went), "{strategy:?}: {went}");
+}
+
+#[test]
+fn a_member_whose_callers_leave_in_long_silence_loses_its_share_and_its_probes() {
+    for strategy in [Strategy::Weighted, Strategy::RoundRobin] {
+        check_silent(strategy, 11, 5..=35);
+    }
+    // Who leaves at once says nothing.
+    check_silent(Strategy::RoundRobin, 1, 45..=55);
+    check_silent(Strategy::Priority, 1, 100..=100);
+}
