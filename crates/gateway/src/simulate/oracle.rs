@@ -28,8 +28,7 @@ pub(super) fn order(
     for (stage, deployments) in stages.iter().enumerate() {
         for &deployment in deployments {
             let foresight = upstreams[deployment].foresee(request, now);
-            let fresh = request.input_tokens - foresight.cached;
-            let cost = sheet.cost(deployment, fresh, foresight.cached, request.output_tokens);
+            let cost = sheet.cost(deployment, &request.tokens(foresight.cached, request.output_tokens));
             let cost = cost.map_or(f64::INFINITY, |cost| cost as f64);
             let (first, second) = match wish {
                 Wish::Fast => (foresight.seconds, cost),

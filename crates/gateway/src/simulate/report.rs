@@ -32,6 +32,8 @@ pub struct Of {
     pub kind: &'static str,
     /// How many requests.
     pub requests: u64,
+    /// Records that are not among them, because they never reached the router.
+    pub left_out: u64,
     /// From the first arrival to the last, in microseconds.
     pub span_us: u64,
     /// Wall-clock time of the first request (RFC 3339).
@@ -69,6 +71,7 @@ impl Results {
             workload,
             kind: requests.kind.name(),
             requests: requests.requests.len() as u64,
+            left_out: requests.left_out,
             span_us: u64::try_from(requests.span().as_micros()).unwrap_or(u64::MAX),
             start,
             seed: scenario.seed(),

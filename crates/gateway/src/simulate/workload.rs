@@ -15,6 +15,9 @@ use std::{
     time::Duration,
 };
 
+use roundelay_ledger::Tokens;
+use roundelay_routing::Capabilities;
+
 pub use self::learn::Learnt;
 pub(super) use self::mooncake::BLOCK_TOKENS;
 
@@ -29,10 +32,12 @@ pub struct Workload {
     pub began: Option<i64>,
     /// How each deployment behaved, where the source says so.
     pub learnt: Vec<Learnt>,
+    /// Records of what never reached the router, which are no requests: a key refused, a name unknown, a body not read.
+    pub left_out: u64,
 }
 
 /// One request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
     /// Since the first request.
     pub at: Duration,
@@ -48,6 +53,14 @@ pub struct Request {
     pub asked: Option<Arc<str>>,
     /// Input tokens that were read from a prompt cache when it was recorded; 0 when not known.
     pub cache_read: u32,
+    /// Input tokens that were written to a prompt cache when it was recorded; 0 when not known.
+    pub cache_write: u32,
+    /// What the gateway estimated the input to be before anybody counted it; `None` = as it was counted.
+    pub input_estimate: Option<u32>,
+    /// The most output that was asked for; `None` when nothing was said.
+    pub output_max: Option<u32>,
+    /// What the answering model must be able to do.
+    pub needs: Capabilities,
     /// Whether the answer was streamed, so that its first content was seen before its end.
     pub is_stream: bool,
 }
@@ -59,6 +72,8 @@ pub struct Turn {
     pub conversation: u64,
     /// Whether nothing of the conversation came before.
     pub is_first: bool,
+    /// Whether the caller named the conversation.
+    pub is_explicit: bool,
 }
 
 /// What a workload was read from.
@@ -170,6 +185,21 @@ impl Workload {
     /// From the first arrival to the last.
     pub fn span(&self) -> Duration {
         self.requests.last().map_or(Duration::ZERO, |last| last.at)
+    }
+}
+
+impl Request {
+    /// What is paid for, where so much of the input was read from a cache and so much output came.
+    pub(super) fn tokens(&self, cached: u32, output: u32) -> Tokens {
+        let uncached = self.input_tokens.saturating_sub(cached);
+        let written = self.cache_write.min(uncached);
+        Tokens {
+            input: u64::from(uncached - written),
+            cache_read: u64::from(cached),
+            cache_write: u64::from(written),
+            output: u64::from(output),
+            ..Tokens::default()
+        }
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) fn show(results: &Results) {
         of.seed,
         of.config,
     ));
+    if of.left_out > 0 {
+        say(&format_args!("{} records never reached the router (refused at the door) and are left out", of.left_out));
+    }
     if !of.assumed.is_empty() {
         let names: Vec<String> = of.assumed.iter().map(|name| printable(name)).collect();
         say(&format_args!("nothing says how these behave, so they behave as usual: {}", names.join(", ")));

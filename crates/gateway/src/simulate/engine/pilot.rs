@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use roundelay_routing::{
-    Attempt, Capabilities, Catalog, Conversation, Demand, Fault, FaultKind, Instant, ModelId, Outcome, Plan, Router,
-    Step, StopReason, Target, Tokens,
+    Attempt, Catalog, Conversation, Demand, Fault, FaultKind, Instant, ModelId, Outcome, Plan, Router, Step,
+    StopReason, Target, Tokens,
 };
 
 use super::{
@@ -92,15 +92,14 @@ impl Pilot {
                 let target = routed.only.unwrap_or(target);
                 let demand = Demand {
                     target,
-                    needs: Capabilities::NONE,
-                    input_tokens: u64::from(request.input_tokens),
-                    // Callers rarely say how much they want at most.
-                    output_tokens: 0,
+                    needs: request.needs,
+                    input_tokens: u64::from(request.input_estimate.unwrap_or(request.input_tokens)),
+                    output_tokens: u64::from(request.output_max.unwrap_or(0)),
                     allowed: None,
                     conversation: request.turn.map(|turn| Conversation {
                         id: turn.conversation,
                         is_first_turn: turn.is_first,
-                        is_explicit: false,
+                        is_explicit: turn.is_explicit,
                     }),
                     // Who asks is not known, so all count as one.
                     payer: 0,
@@ -116,9 +115,14 @@ impl Pilot {
                 Course::Plan(Box::new(routed.router.plan(&routed.catalog, demand, instant(now))))
             }
             Self::Oracle(wish) => {
-                let stages = stages(&scenario.layout.catalog, &[target], Some(&sheet.hour));
+                let catalog = &scenario.layout.catalog;
+                let mut stages = stages(catalog, &[target], Some(&sheet.hour));
+                let can_serve = |&deployment: &usize| {
+                    catalog.model(catalog.deployments[deployment].model).capabilities.covers(request.needs)
+                };
+                stages.iter_mut().for_each(|stage| stage.retain(can_serve));
                 let left = oracle::order(*wish, &stages, upstreams, sheet, request, now);
-                Course::Known { left, attempts_max: scenario.layout.catalog.attempts(target) }
+                Course::Known { left, attempts_max: catalog.attempts(target) }
             }
         }
     }

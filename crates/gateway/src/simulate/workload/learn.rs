@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::records::Row;
+use super::records::{Attempt, Row};
 use crate::config::{Behaviour, Effect, Failing, FaultWindow};
 
 /// How one deployment behaved while the records were made.
@@ -33,7 +33,7 @@ pub(super) fn learn(rows: &[Row], start_ms: i64) -> Vec<Learnt> {
             if attempt.outcome == "answered" {
                 tally.attempts += 1;
                 seen.answered += 1;
-                seen.time(attempt.first_content_us, attempt.duration_us, row.usage.output);
+                seen.time(row.stream, attempt, row.usage.output);
             } else if let Some(how) = failing(&attempt.outcome) {
                 tally.attempts += 1;
                 *tally.failed.entry(how.name()).or_insert((how, 0)) =
@@ -53,6 +53,8 @@ struct Seen {
     first_contents: Vec<f64>,
     /// Microseconds a token.
     per_token: Vec<f64>,
+    /// Microseconds, of answers in one piece.
+    wholes: Vec<f64>,
     slices: BTreeMap<u64, Slice>,
 }
 
@@ -63,10 +65,15 @@ struct Slice {
 }
 
 impl Seen {
-    fn time(&mut self, first_content_us: Option<u64>, duration_us: u64, output: u64) {
-        let Some(first) = first_content_us else { return };
+    fn time(&mut self, is_stream: bool, attempt: &Attempt, output: u64) {
+        let Some(first) = attempt.first_content_us else { return };
+        if !is_stream {
+            // Its first content came with its last.
+            self.wholes.push(attempt.duration_us.max(1) as f64);
+            return;
+        }
         // An answer that came at once says nothing of how fast its tokens were made.
-        let rest = duration_us.saturating_sub(first);
+        let rest = attempt.duration_us.saturating_sub(first);
         self.first_contents.push(first.max(1) as f64);
         if output > 1 && rest > 0 {
             self.per_token.push(rest as f64 / (output - 1) as f64);
@@ -75,6 +82,11 @@ impl Seen {
 
     fn learnt(mut self, deployment: &str) -> Learnt {
         let usual = Behaviour::default();
+        if self.first_contents.is_empty() {
+            // Of answers in one piece alone only the whole is known; it has its usual output in it.
+            self.per_token = vec![0.0; self.wholes.len()];
+            self.first_contents = std::mem::take(&mut self.wholes);
+        }
         let first_content = median(&mut self.first_contents);
         let per_token = median(&mut self.per_token);
         let micros = |micros: f64| Duration::from_secs_f64(micros / 1e6);

@@ -198,6 +198,87 @@ fn records_are_replayed_with_what_they_teach() {
     assert_eq!(summary(&scenario, "oracle-fastest").total_us.p99, 1_100_000);
 }
 
+/// Records of ten conversations with ten turns each, one turn after the other; `demand` goes into each decision.
+fn turns(usage: &str, demand: impl Fn(u64, u64) -> String) -> Workload {
+    let line = |number: u64| {
+        format!(
+            r#"{{"started_at_ms":{},"asked":"p","stream":true,"outcome":"answered","usage":{usage},"attempts":[],"decision":{{"demand":{}}}}}"#,
+            1_700_000_000_000 + number * 5_000,
+            demand(number % 10, number / 10),
+        )
+    };
+    Workload::parse("w", (0..100).map(line).collect::<Vec<_>>().join("\n").as_bytes(), usize::MAX).expect("records")
+}
+
+#[test]
+fn conversations_of_records_stay_where_they_began() {
+    let config = TWO.replace("ma = 0.7, mb = 0.3", "ma = 0.5, mb = 0.5");
+    // Equal weights take turns, so the conversations 0, 2 and 4 begin at one deployment; only they have later turns.
+    let run = |name: &dyn Fn(u64) -> String| {
+        let workload = turns(r#"{"input":1000,"output":100}"#, |conversation, turn| {
+            format!(
+                r#"{{"input_tokens":1000,"needs":[],{}"first_turn":{},"explicit":false,"deadline_ms":1}}"#,
+                name(conversation),
+                turn == 0
+            )
+        });
+        let goes_on = |number: usize| number < 10 || [0, 2, 4].contains(&(number % 10));
+        let requests = workload.requests.into_iter().enumerate().filter(|(number, _)| goes_on(*number));
+        let requests = requests.map(|(_, request)| request).collect();
+        let workload = Workload { requests, ..workload };
+        let base = setup(&config, "", "steady:1/s,1s,1,1");
+        summary(&Setup { workload, ..base }.prepare().unwrap(), "weighted")
+    };
+    let known = run(&|conversation| format!(r#""conversation":"{conversation:016x}","#));
+    let nameless = run(&|_| String::new());
+    let answered = |summary: &Summary| summary.deployments.iter().map(|share| share.answered).collect::<Vec<_>>();
+    // Five beginnings each, and all 27 later turns where their conversations began.
+    let mut split = answered(&known);
+    split.sort_unstable();
+    assert_eq!(split, [5, 32]);
+    assert!(answered(&nameless).iter().all(|&count| count >= 18), "rotation alone: {:?}", answered(&nameless));
+}
+
+#[test]
+fn what_a_request_needs_and_what_it_wrote_to_a_cache_are_part_of_a_replay() {
+    let config = TWO
+        .replace(
+            "price = { input = 1.00, output = 2.00 }",
+            "price = { input = 1.00, output = 2.00 }\ncapabilities = { vision = false }",
+        )
+        .replace(
+            "price = { input = 3.00, output = 4.00 }",
+            "price = { input = 3.00, output = 4.00, cache_read = 0.30, cache_write = 6.00 }",
+        );
+    let usage = r#"{"input":100,"cache_read":500,"cache_write":400,"output":100}"#;
+    let workload = turns(usage, |_, _| {
+        r#"{"input_tokens":1000,"needs":["vision"],"first_turn":true,"explicit":false,"deadline_ms":1}"#.to_owned()
+    });
+    let base = setup(&config, "", "steady:1/s,1s,1,1");
+    let scenario = Setup { workload, ..base }.prepare().unwrap();
+    // A million tokens of each class: 3.00, 0.30, 6.00 and 4.00 dollars.
+    let each = 100 * 3_000 + 500 * 300 + 400 * 6_000 + 100 * 4_000;
+    for way in ["weighted", "cheapest", "oracle-cheapest"] {
+        let summary = summary(&scenario, way);
+        assert_eq!((summary.answered, summary.cost_nano), (100, 100 * each), "{way}: {:?}", summary.unanswered);
+    }
+}
+
+#[test]
+fn a_replay_goes_by_the_estimate_and_the_limit_that_the_router_went_by() {
+    let config = TWO.replace("deployments = [\"a\"]", "deployments = [\"a\"]\ncontext_window = 2000");
+    let answered_by_a = |demand: &str| {
+        let workload = turns(r#"{"input":1000,"output":100}"#, |_, _| {
+            format!(r#"{{{demand},"needs":[],"first_turn":true,"explicit":false,"deadline_ms":1}}"#)
+        });
+        let base = setup(&config, "", "steady:1/s,1s,1,1");
+        summary(&Setup { workload, ..base }.prepare().unwrap(), "weighted").deployments[0].answered
+    };
+    assert_eq!(answered_by_a(r#""input_tokens":1500"#), 70);
+    assert_eq!(answered_by_a(r#""input_tokens":9000"#), 0);
+    assert_eq!(answered_by_a(r#""input_tokens":1500,"output_tokens_max":1000"#), 0);
+}
+
 #[test]
 fn what_makes_no_sense_is_said() {
     let told = |setup: Setup| setup.prepare().unwrap_err().to_string();
