@@ -35,7 +35,8 @@ impl Audit {
         }
         self.sequence = next;
         invariants::entry(entry).map_err(|broken| differs(Found::Broken(broken.promise)))?;
-        let is_new_attempt = entry.exchange.is_none_or(|exchange| self.seen.insert((exchange, entry.attempt, entry.kind)));
+        let is_new_attempt =
+            entry.exchange.is_none_or(|exchange| self.seen.insert((exchange, entry.attempt, entry.kind)));
         let is_new_act = entry.idempotency.as_ref().is_none_or(|key| self.acts.insert(Arc::clone(key)));
         if !is_new_attempt || !is_new_act {
             return Err(differs(Found::Twice));

@@ -202,7 +202,9 @@ pub fn nothing_overdue(ledger: &Ledger, now: Timestamp) -> Result<(), Broken> {
 
 /// [`Promise::BilledIsRecorded`]: every attempt that a provider billed has its charge, or is still held.
 pub fn billed_is_recorded<'a>(
-    billed: impl IntoIterator<Item = &'a (ExchangeId, u32)>, entries: &[Entry], ledger: &Ledger,
+    billed: impl IntoIterator<Item = &'a (ExchangeId, u32)>,
+    entries: &[Entry],
+    ledger: &Ledger,
 ) -> Result<(), Broken> {
     let charges = entries.iter().filter(|entry| entry.kind == EntryKind::Charge);
     let charged = charges.filter_map(|entry| Some(((entry.exchange?, entry.attempt), entry.sequence)));

@@ -88,7 +88,11 @@ impl Ledger {
     ///
     /// When the terms cannot be; then nothing is changed.
     pub fn open_account(
-        &mut self, id: AccountId, parent: Option<NodeId>, terms: &Terms, now: Timestamp,
+        &mut self,
+        id: AccountId,
+        parent: Option<NodeId>,
+        terms: &Terms,
+        now: Timestamp,
     ) -> Result<NodeId, BadTerms> {
         self.tree.add(NodeName::Account(id), parent, terms, now)
     }
@@ -98,9 +102,7 @@ impl Ledger {
     /// # Errors
     ///
     /// When the limits cannot be; then nothing is changed.
-    pub fn open_key(
-        &mut self, id: KeyId, account: NodeId, limits: Limits, now: Timestamp,
-    ) -> Result<NodeId, BadTerms> {
+    pub fn open_key(&mut self, id: KeyId, account: NodeId, limits: Limits, now: Timestamp) -> Result<NodeId, BadTerms> {
         let currency = self.tree.nodes.get(account.index()).ok_or(BadTerms::NoParent)?.currency;
         let terms = Terms { currency, limits, ..Terms::new(AccountKind::Inherits) };
         self.tree.add(NodeName::Key(id), Some(account), &terms, now)
@@ -125,9 +127,7 @@ impl Ledger {
     /// # Errors
     ///
     /// When the limits cannot be; then nothing is changed.
-    pub fn change_key(
-        &mut self, key: NodeId, limits: Limits, is_closed: bool, now: Timestamp,
-    ) -> Result<(), BadTerms> {
+    pub fn change_key(&mut self, key: NodeId, limits: Limits, is_closed: bool, now: Timestamp) -> Result<(), BadTerms> {
         let node = self.tree.nodes.get(key.index()).ok_or(BadTerms::NoParent)?;
         if matches!(node.name, NodeName::Account(_)) {
             return Err(BadTerms::KeyIsNoAccount);

@@ -165,12 +165,9 @@ fn billed(case: Case, observed: &Observed) -> Tokens {
     let guess = match case {
         Case::Unbilled => return Tokens::default(),
         Case::CancelledRunning => observed.worst,
-        Case::Blank
-        | Case::Complete
-        | Case::Cancelled
-        | Case::FailedMidStream
-        | Case::Superseded
-        | Case::Crashed => observed.delivered,
+        Case::Blank | Case::Complete | Case::Cancelled | Case::FailedMidStream | Case::Superseded | Case::Crashed => {
+            observed.delivered
+        }
     };
     observed.usage.unwrap_or(guess)
 }

@@ -143,7 +143,11 @@ impl Tree {
     }
 
     pub(crate) fn add(
-        &mut self, name: NodeName, parent: Option<NodeId>, terms: &Terms, now: Timestamp,
+        &mut self,
+        name: NodeName,
+        parent: Option<NodeId>,
+        terms: &Terms,
+        now: Timestamp,
     ) -> Result<NodeId, BadTerms> {
         check(terms)?;
         if self.by_name.contains_key(&name) {

@@ -64,7 +64,11 @@ impl Ledger {
     ///
     /// When the entry is no charge or was reversed, or the idempotency key was used for something else.
     pub fn reverse(
-        &mut self, charge: &Entry, reason: Arc<str>, idempotency: Arc<str>, now: Timestamp,
+        &mut self,
+        charge: &Entry,
+        reason: Arc<str>,
+        idempotency: Arc<str>,
+        now: Timestamp,
     ) -> Result<Posted, PostRefused> {
         let (EntryKind::Charge, Some(account), Some(_)) = (charge.kind, charge.account(), charge.exchange) else {
             return Err(PostRefused::NoCharge);
@@ -75,7 +79,11 @@ impl Ledger {
     }
 
     fn act(
-        &mut self, kind: EntryKind, (debit, credit): (Party, Party), posting: &Posting, charge: Option<&Entry>,
+        &mut self,
+        kind: EntryKind,
+        (debit, credit): (Party, Party),
+        posting: &Posting,
+        charge: Option<&Entry>,
         now: Timestamp,
     ) -> Result<Posted, PostRefused> {
         let node = self.tree.nodes.get(posting.account.index()).ok_or(PostRefused::NoBalance)?;
@@ -108,7 +116,11 @@ impl Ledger {
         };
         if let Some(known) = self.books.acts.get(&posting.idempotency) {
             let is_same = is_same_act(known, &entry);
-            return if is_same { Ok(Posted { entry: known.clone(), is_new: false }) } else { Err(PostRefused::KeyReused) };
+            return if is_same {
+                Ok(Posted { entry: known.clone(), is_new: false })
+            } else {
+                Err(PostRefused::KeyReused)
+            };
         }
         if exchange.is_some_and(|exchange| self.recent.has((exchange, attempt), kind)) {
             return Err(PostRefused::NoCharge);

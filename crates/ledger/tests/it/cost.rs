@@ -37,13 +37,8 @@ fn check(tokens: Tokens, multiplier: u64, usd: &str, cny: &str) {
 
 #[test]
 fn amounts_are_those_that_were_worked_out_by_hand() {
-    let tokens = |input, cache_read, cache_write, output| Tokens {
-        input,
-        cache_read,
-        cache_write,
-        output,
-        ..Tokens::default()
-    };
+    let tokens =
+        |input, cache_read, cache_write, output| Tokens { input, cache_read, cache_write, output, ..Tokens::default() };
     // 1000 × 3 + 200 × 15 = 6000 millionths of a dollar; × 7.1 = 42,600.
     check(tokens(1_000, 0, 0, 200), 1_000_000, "0.006", "0.0426");
     // 0.8 × 6000 = 4800; × 7.1 = 34,080.

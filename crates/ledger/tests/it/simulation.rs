@@ -356,8 +356,10 @@ impl World {
     fn check_retry(&mut self, node: NodeId, ask: &Ask, retry_at: Option<Timestamp>) {
         let retry_at = retry_at.expect("no test asks for more than a minute's");
         assert!(retry_at > self.now && retry_at.since(self.now) <= 180_000_000);
-        let shortage = self.ledger.clone().authorise(node, ask, retry_at).err().map(|refused| (refused.node, refused.shortage));
-        let first = self.ledger.clone().authorise(node, ask, self.now).err().map(|refused| (refused.node, refused.shortage));
+        let shortage =
+            self.ledger.clone().authorise(node, ask, retry_at).err().map(|refused| (refused.node, refused.shortage));
+        let first =
+            self.ledger.clone().authorise(node, ask, self.now).err().map(|refused| (refused.node, refused.shortage));
         let same = |one: &Shortage, other: &Shortage| std::mem::discriminant(one) == std::mem::discriminant(other);
         if let (Some((there, now)), Some((then_there, then))) = (first, shortage) {
             assert!(there != then_there || !same(&now, &then), "told to come back for nothing: {then:?}");
@@ -542,11 +544,8 @@ impl World {
         }
         let before = self.ledger.clone();
         let is_top_up = posting.amount > Money::ZERO;
-        let posted = if is_top_up {
-            self.ledger.top_up(&posting, self.now)
-        } else {
-            self.ledger.adjust(&posting, self.now)
-        };
+        let posted =
+            if is_top_up { self.ledger.top_up(&posting, self.now) } else { self.ledger.adjust(&posting, self.now) };
         match posted {
             Ok(posted) if posted.is_new => {
                 note(seen, if is_top_up { "top-up" } else { "adjusted down" });
