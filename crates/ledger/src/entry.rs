@@ -74,7 +74,7 @@ impl Entry {
         match currency {
             _ if currency == self.currency => self.amount,
             Currency::Usd => self.usd,
-            Currency::Cny => self.rate.from_usd(self.usd, currency),
+            Currency::Cny => self.rate.of_usd(self.usd, currency),
         }
     }
 }

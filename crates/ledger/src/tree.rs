@@ -101,7 +101,7 @@ impl Node {
     fn limit(&mut self, limits: &Limits, now: Timestamp) {
         let bucket = |old: Option<Bucket>, per_minute: Option<u32>| {
             let per_minute = per_minute?;
-            let mut bucket = old.unwrap_or(Bucket::new(per_minute, now));
+            let mut bucket = old.unwrap_or_else(|| Bucket::new(per_minute, now));
             bucket.change(per_minute, now);
             Some(bucket)
         };

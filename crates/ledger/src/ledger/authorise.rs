@@ -57,7 +57,7 @@ impl Ledger {
         if self.holds.is_full() {
             return Err(refused(Shortage::HoldsFull));
         }
-        let payer = self.tree.payer(node).ok_or(refused(Shortage::NoPayer))?;
+        let payer = self.tree.payer(node).ok_or_else(|| refused(Shortage::NoPayer))?;
         let conversion = self.conversion(node, ask.rate);
         let mut held = Held {
             exchange: ask.exchange,

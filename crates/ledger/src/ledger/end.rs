@@ -27,7 +27,7 @@ pub enum Expiry {
     /// Somebody may bill it: it stays held, in doubt. Settle it once its usage is known.
     InDoubt(HoldId, Held),
     /// It was in doubt for long enough and is settled by what is known to have been delivered.
-    Estimated(Held, Settlement),
+    Estimated(Held, Box<Settlement>),
 }
 
 impl Ledger {
@@ -77,7 +77,7 @@ impl Ledger {
             Stage::InDoubt => {
                 let bill = Bill { is_estimated: true, ..Bill::full(held.delivered, held.tokens) };
                 let settlement = self.settle(hold, &bill, now).expect("it was found above");
-                Expiry::Estimated(held, settlement)
+                Expiry::Estimated(held, Box::new(settlement))
             }
         })
     }

@@ -1,6 +1,7 @@
 //! The attempts that are held or were charged of late, so that nothing is done twice.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::{EntryKind, ExchangeId};
 
@@ -8,59 +9,73 @@ pub(super) type Attempt = (ExchangeId, u32);
 
 #[derive(Debug, Clone)]
 pub(super) struct Recent {
-    /// Only looked up, never walked: its order is not the same in every run.
-    marks: HashMap<Attempt, Mark>,
+    /// The bits of the kinds of its entries; none while it is held. Only looked up, never walked.
+    kinds: HashMap<Attempt, u8, BuildHasherDefault<Mix>>,
     /// Those with an entry, oldest first.
     charged: VecDeque<Attempt>,
     charged_max: usize,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Mark {
-    is_held: bool,
-    /// Bits of the kinds of its entries.
-    kinds: u8,
-}
-
 impl Recent {
     pub(super) fn new(charged_max: usize) -> Self {
-        Self { marks: HashMap::new(), charged: VecDeque::new(), charged_max: charged_max.max(1) }
+        Self { kinds: HashMap::default(), charged: VecDeque::new(), charged_max: charged_max.max(1) }
     }
 
     pub(super) fn is_known(&self, attempt: Attempt) -> bool {
-        self.marks.contains_key(&attempt)
+        self.kinds.contains_key(&attempt)
     }
 
     pub(super) fn has(&self, attempt: Attempt, kind: EntryKind) -> bool {
-        self.marks.get(&attempt).is_some_and(|mark| mark.kinds & kind.bit() != 0)
+        self.kinds.get(&attempt).is_some_and(|kinds| kinds & kind.bit() != 0)
     }
 
     pub(super) fn hold(&mut self, attempt: Attempt) {
-        self.marks.entry(attempt).or_default().is_held = true;
+        self.kinds.insert(attempt, 0);
     }
 
-    /// Its hold ended.
+    /// Its hold ended; its entry is still to come, if it has one.
     pub(super) fn end(&mut self, attempt: Attempt) {
-        if let Some(mark) = self.marks.get_mut(&attempt) {
-            mark.is_held = false;
-            if mark.kinds == 0 {
-                self.marks.remove(&attempt);
-            }
-        }
+        self.kinds.remove(&attempt);
     }
 
     /// An entry of it was made.
     pub(super) fn enter(&mut self, attempt: Attempt, kind: EntryKind) {
-        let mark = self.marks.entry(attempt).or_default();
-        let is_first = mark.kinds == 0;
-        mark.kinds |= kind.bit();
+        let kinds = self.kinds.entry(attempt).or_default();
+        let is_first = *kinds == 0;
+        *kinds |= kind.bit();
         if is_first {
             self.charged.push_back(attempt);
         }
         if self.charged.len() > self.charged_max
             && let Some(oldest) = self.charged.pop_front()
         {
-            self.marks.remove(&oldest);
+            self.kinds.remove(&oldest);
         }
     }
 }
+
+/// Spreads numbers that this gateway gives out itself, so nobody can choose ones that collide: a multiplication costs
+/// a tenth of a keyed hash, three times a request.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(GOLDEN);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32) // a product is mixed best at its top
+    }
+}
+
+/// 2⁶⁴ divided by the golden ratio, made odd (Knuth, The Art of Computer Programming, 6.4).
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;

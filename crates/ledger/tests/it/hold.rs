@@ -142,6 +142,31 @@ fn an_attempt_is_held_and_charged_once() {
 }
 
 #[test]
+fn what_is_remembered_of_charges_has_a_bound() {
+    let mut ledger = Ledger::new(Settings { remembered_max: 2, ..Settings::default() });
+    let terms = Terms::new(AccountKind::Postpaid);
+    let account = ledger.open_account(named("all"), None, &terms, at(0)).expect("good terms");
+    for exchange in 1..=3 {
+        let hold = ledger.authorise(account, &ask(exchange, 1), at(0)).expect("it pays later");
+        ledger.settle(hold, &bill(1), at(0)).expect("it is open");
+    }
+    let is_known = [1, 2, 3].map(|exchange| ledger.clone().authorise(account, &ask(exchange, 1), at(0)).is_err());
+    assert_eq!(is_known, [false, true, true]);
+}
+
+#[test]
+fn tokens_of_what_is_in_doubt_are_not_given_back_late() {
+    let limits = Limits { tokens_per_minute: Some(600), ..Limits::default() };
+    let (mut ledger, _, key) = with_terms(&Terms::new(AccountKind::Postpaid), limits, 0);
+    let asked = Ask { tokens: 500, expires_at: at(10), ..ask(1, 1) };
+    let hold = ledger.authorise(key, &asked, at(0)).expect("a minute's worth");
+    ledger.dispatched(hold).expect("it is open");
+    assert!(matches!(ledger.expire(at(10)), Some(Expiry::InDoubt(..))));
+    ledger.settle(hold, &bill(1), at(10)).expect("it is open");
+    assert_eq!(ledger.rates_left(key, at(10)).1, Some(200), "100, and those of ten seconds");
+}
+
+#[test]
 fn holds_have_a_bound() {
     let mut ledger = Ledger::new(Settings { holds_max: 2, ..Settings::default() });
     let terms = Terms::new(AccountKind::Postpaid);

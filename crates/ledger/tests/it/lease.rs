@@ -81,9 +81,8 @@ proptest! {
                     lease.grow(granted);
                 }
                 (1 | 2, Some(lease)) => {
-                    if lease.hold(nano(amount)) {
-                        gateway.held.push(nano(amount));
-                    }
+                    let is_held = lease.hold(nano(amount));
+                    gateway.held.extend(is_held.then_some(nano(amount)));
                 }
                 (3 | 4, Some(lease)) => {
                     if let Some(held) = gateway.held.pop() {

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use roundelay_calendar::{UnixTime, Zone};
 use roundelay_ledger::{
-    AccountKind, Ask, Currency, Ledger, Limits, NodeId, Rate, Shortage, Span, SpendLimit, Terms, Timestamp, invariants,
+    AccountKind, Ask, Currency, Extension, Ledger, Limits, NodeId, Rate, Shortage, Span, SpendLimit, Terms, Timestamp,
+    invariants,
 };
 
 use crate::world::{ask, at, bill, cost, nano, with_terms};
@@ -85,6 +86,17 @@ fn a_rate_that_is_changed_keeps_what_was_used() {
     ledger.change_key(key, five, false, at(0)).expect("good limits");
     assert_eq!(ledger.rates_left(key, at(0)).0, Some(3));
     assert_eq!(ledger.rates_left(key, at(12)).0, Some(4));
+}
+
+#[test]
+fn a_stream_takes_tokens_on_its_way_and_is_never_refused_them() {
+    let (mut ledger, _, key) = limited(Limits { tokens_per_minute: Some(600), ..Limits::default() });
+    let hold = ledger.authorise(key, &Ask { tokens: 500, ..ask(1, 0) }, at(0)).expect("a minute's worth");
+    let more = Extension { tokens: 300, ..Extension::default() };
+    ledger.extend(hold, &more, at(0)).expect("it was let in");
+    assert_eq!(ledger.rates_left(key, at(0)).1, Some(0), "200 are owed");
+    ledger.release(hold, at(0)).expect("it is open");
+    assert_eq!(ledger.rates_left(key, at(0)).1, Some(600), "800 are given back");
 }
 
 /// Berlin in 2026: an hour ahead, two from 29 March 01:00 UTC to 25 October 01:00 UTC.

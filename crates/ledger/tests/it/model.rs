@@ -132,8 +132,8 @@ proptest! {
                     }
                 }
             }
-            for team in 0..2 {
-                prop_assert_eq!(ledger.standing(teams[team]).left.map(|left| left.nano()), Some(naive.left(team)));
+            for (team, &account) in teams.iter().enumerate() {
+                prop_assert_eq!(ledger.standing(account).left.map(|left| left.nano()), Some(naive.left(team)));
             }
             invariants::state(&ledger).expect("no promise is broken");
         }

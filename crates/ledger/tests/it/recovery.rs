@@ -49,7 +49,7 @@ fn check(told: Option<Bill>, amount: i64, is_estimated: bool) {
     let settlement = match told {
         Some(bill) => ledger.settle(hold, &bill, at(6)).expect("it is open"),
         None => match ledger.expire(at(5 + 24 * 3_600)) {
-            Some(Expiry::Estimated(_, settlement)) => settlement,
+            Some(Expiry::Estimated(_, settlement)) => *settlement,
             other => panic!("{other:?}"),
         },
     };

@@ -604,7 +604,7 @@ impl World {
                 Expiry::Estimated(held, settlement) => {
                     note(seen, "in doubt until estimated");
                     let bill = Bill { is_estimated: true, ..Bill::full(held.delivered, held.tokens) };
-                    self.settled(&held, &bill, settlement, seen);
+                    self.settled(&held, &bill, *settlement, seen);
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! Accounts above accounts: who pays, at which multiple, and what cannot be.
 
 use roundelay_ledger::{
-    AccountKind, BadTerms, Currency, Factor, KeyId, Ledger, Limits, NodeId, Refused, Settings, Shortage, Span,
-    SpendLimit, Terms,
+    AccountKind, BadTerms, Currency, Extension, Factor, KeyId, Ledger, Limits, ListCost, NodeId, NotExtended, Rate,
+    Refused, Settings, Shortage, Span, SpendLimit, Terms,
 };
 
-use crate::world::{ask, at, bill, named, nano, posting};
+use crate::world::{ask, at, bill, cost, named, nano, posting};
 
 fn terms(kind: AccountKind) -> Terms {
     Terms::new(kind)
@@ -92,6 +92,9 @@ fn a_closed_account_closes_all_below_it_and_lets_what_is_open_end() {
     ledger.change_account(accounts[0], &closed, at(0)).expect("good terms");
     let refused = Refused { node: accounts[0], shortage: Shortage::Closed };
     assert_eq!(ledger.authorise(key, &ask(2, 0), at(0)), Err(refused));
+    let more = Extension { cost: cost(1), ..Extension::default() };
+    assert_eq!(ledger.extend(hold, &more, at(0)), Err(NotExtended::Refused(refused)), "it ends with what it has");
+    assert_eq!(ledger.spendable(key, Rate::ONE, at(0)), Some(ListCost::ZERO));
     assert_eq!(ledger.settle(hold, &bill(70), at(0)).map(|settlement| settlement.charge.amount), Ok(nano(70)));
     ledger.change_account(accounts[0], &terms(AccountKind::Postpaid), at(0)).expect("good terms");
     ledger.change_key(key, Limits::default(), true, at(0)).expect("good limits");
