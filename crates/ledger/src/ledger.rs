@@ -6,6 +6,7 @@
 
 mod authorise;
 mod books;
+mod checkpoint;
 mod end;
 mod post;
 mod recent;
@@ -19,6 +20,7 @@ use crate::{
 
 pub use authorise::{Ask, Extension, NotExtended};
 pub use books::{Fault, Wrong};
+pub use checkpoint::{Checkpoint, NodeCheckpoint};
 pub use end::{Expiry, Settlement};
 pub use post::{Posted, Posting};
 pub use standing::{AccountBooks, Standing};

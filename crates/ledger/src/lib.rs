@@ -45,15 +45,15 @@ pub use hold::{Held, HoldId, Stage};
 pub use key::{ApiKey, KeyId, KeyRefusal};
 pub use lease::{Lease, LeaseFault, LeaseId, Pot};
 pub use ledger::{
-    AccountBooks, Ask, Counts, Expiry, Extension, Fault, Ledger, NotExtended, Posted, Posting, Settings, Settlement,
-    Standing, Wrong,
+    AccountBooks, Ask, Checkpoint, Counts, Expiry, Extension, Fault, Ledger, NodeCheckpoint, NotExtended, Posted,
+    Posting, Settings, Settlement, Standing, Wrong,
 };
 pub use limit::{Limits, Span, SpendLeft, SpendLimit};
 pub use money::{BadMoney, Money};
 pub use payment::{Bill, Case, Observed, Payment, Policy, Share};
 pub use price::{BadPrice, ChargeTooLarge, Price, PriceId, TokenPrices};
 pub use recovery::Recovery;
-pub use refusal::{BadTerms, Ended, PostRefused, Refused, Shortage};
+pub use refusal::{BadCheckpoint, BadTerms, Ended, PostRefused, Refused, Shortage};
 pub use tariff::{Effect, Factor, Factors, PriceList, Quote, Tariff};
 pub use timestamp::Timestamp;
 pub use tokens::Tokens;

@@ -185,3 +185,23 @@ impl fmt::Display for PostRefused {
 }
 
 impl Error for PostRefused {}
+
+/// Why a ledger cannot begin with a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadCheckpoint {
+    /// It has entries already.
+    HasEntries,
+    /// The checkpoint names an account or key that is not opened.
+    Unknown,
+}
+
+impl fmt::Display for BadCheckpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HasEntries => "this ledger has entries already",
+            Self::Unknown => "the checkpoint names an account or key that is not opened",
+        })
+    }
+}
+
+impl Error for BadCheckpoint {}

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::limit::{Bucket, SpendWindow};
 use crate::{AccountId, AccountKind, BadTerms, Conversion, Currency, Factor, KeyId, Limits, Money, Terms, Timestamp};
 
-/// The place of an account or a key in one [`crate::Ledger`]; not kept in stores.
+/// The place of an account or a key in one [`crate::Ledger`], given out in the order in which they are opened. Not kept
+/// in stores; in a ledger that has no such place it is a mistake that panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub(crate) u32);
 

@@ -76,6 +76,11 @@ impl Ledger {
         {
             self.spend(node, entry);
         }
+        self.remember_once(entry);
+    }
+
+    /// Remembers that it was made.
+    pub(super) fn remember_once(&mut self, entry: &Entry) {
         if let Some(exchange) = entry.exchange {
             self.recent.enter((exchange, entry.attempt), entry.kind);
         }

@@ -48,6 +48,17 @@ impl SpendWindow {
         }
     }
 
+    /// An instant of the present period, and what was charged in it; `None` before the first charge.
+    pub(crate) fn present(&self) -> Option<(Timestamp, i128)> {
+        self.period.map(|period| (period.start, self.spent))
+    }
+
+    /// Begins with what was charged in the period of an instant.
+    pub(crate) fn resume(&mut self, within: Timestamp, spent: i128) {
+        self.period = Some(self.limit.span.period(&self.limit.zone, within));
+        self.spent = spent;
+    }
+
     /// When the period of `now` ends; `None` is never.
     pub(crate) fn resets_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.limit.span.period(&self.limit.zone, now).end

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use roundelay_ledger::{
-    Audit, Currency, Entry, ExchangeId, Fault, Found, Ledger, NodeId, OverrunCause, Party, Sequence, System, Wrong,
+    Audit, BadCheckpoint, Currency, Entry, ExchangeId, Fault, Found, Ledger, NodeId, OverrunCause, Party, Sequence,
+    Settings, System, Wrong,
     invariants::{self, Promise},
 };
 
@@ -132,4 +133,22 @@ fn a_claimed_balance_is_compared() {
     let difference = audit.claim(Party::Account(team), Currency::Usd, nano(692)).expect_err("one less");
     assert_eq!(difference.found, Found::Balance { counted_nano: 693, claimed: nano(692) });
     assert_eq!((difference.sequence, audit.house_nano(System::Revenue, Currency::Usd)), (Sequence(5), 300));
+}
+
+#[test]
+fn a_checkpoint_stands_for_the_entries_before_it() {
+    let (ledger, team, entries) = story();
+    for length in 0..=entries.len() {
+        let (mut begun, _, key) = prepaid(0);
+        entries[..length].iter().for_each(|entry| begun.apply(entry).expect("it is right"));
+        let (mut resumed, _, _) = prepaid(0);
+        resumed.resume(&begun.checkpoint()).expect("it has no entries");
+        entries[..length].iter().for_each(|entry| resumed.remember(entry));
+        entries[length..].iter().for_each(|entry| resumed.apply(entry).expect("it is the next"));
+        invariants::same_books(&ledger, &resumed).expect("the same books");
+        assert!(!resumed.top_up(&posting(team, 1_000, "first"), at(9)).expect("it was made").is_new);
+        assert!(resumed.authorise(key, &ask(1, 1), at(9)).is_err(), "it was charged");
+        assert_eq!(resumed.resume(&begun.checkpoint()), Err(BadCheckpoint::HasEntries));
+    }
+    assert_eq!(Ledger::new(Settings::default()).resume(&ledger.checkpoint()), Err(BadCheckpoint::Unknown));
 }

@@ -1,9 +1,10 @@
 //! A hold is on its whole path or nowhere, and ends once.
 
+use proptest::prelude::*;
 use roundelay_calendar::Zone;
 use roundelay_ledger::{
-    AccountKind, Ask, Audit, Bill, Currency, Ended, Expiry, Extension, KeyId, Ledger, Limits, NotExtended,
-    OverrunCause, Rate, Refused, Settings, Shortage, Span, SpendLimit, Stage, Terms, invariants,
+    AccountKind, Ask, Audit, Bill, Currency, Ended, Expiry, Extension, Factor, KeyId, Ledger, Limits, ListCost,
+    NotExtended, OverrunCause, Rate, Refused, Settings, Shortage, Span, SpendLimit, Stage, Terms, invariants,
 };
 
 use crate::world::{ask, at, bill, cost, named, nano, posting, prepaid, with_terms};
@@ -250,5 +251,25 @@ fn a_thousand_streams_spend_what_four_hundred_can() {
     assert!(!top_up.is_new);
     for entry in [top_up.entry].iter().chain(&charges) {
         audit.entry(entry).expect("every balance follows");
+    }
+}
+
+proptest! {
+    /// What is said to be spendable is authorised, and the least bit more is not.
+    #[test]
+    fn spendable_is_exact(
+        balance in 1i64..1_000_000_000_000, multiplier in 1u64..10_000_000, rate in 1u64..100_000_000, yuan: bool,
+    ) {
+        let currency = if yuan { Currency::Cny } else { Currency::Usd };
+        let multiplier = Factor::from_millionths(multiplier);
+        let terms = Terms { currency, multiplier, ..Terms::new(AccountKind::Prepaid) };
+        let (ledger, _, key) = with_terms(&terms, Limits::default(), balance);
+        let rate = Rate::from_millionths(rate).expect("in range");
+        let most = ledger.spendable(key, rate, at(0)).expect("it has an end");
+        let authorise = |cost| ledger.clone().authorise(key, &Ask { rate, cost, ..ask(1, 0) }, at(0));
+        prop_assert!(authorise(most).is_ok());
+        if let Ok(more) = ListCost::from_parts(most.parts() + 1) {
+            prop_assert!(authorise(more).is_err());
+        }
     }
 }

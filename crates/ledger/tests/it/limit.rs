@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 use roundelay_calendar::{UnixTime, Zone};
 use roundelay_ledger::{
-    AccountKind, Ask, Currency, Extension, Ledger, Limits, NodeId, Rate, Shortage, Span, SpendLimit, Terms, Timestamp,
-    invariants,
+    AccountKind, Ask, Currency, Extension, Ledger, Limits, NodeId, Rate, Settings, Shortage, Span, SpendLimit, Terms,
+    Timestamp, invariants,
 };
 
-use crate::world::{ask, at, bill, cost, nano, with_terms};
+use crate::world::{ask, at, bill, cost, named, nano, with_terms};
 
 fn limited(limits: Limits) -> (Ledger, NodeId, NodeId) {
     with_terms(&Terms::new(AccountKind::Postpaid), limits, 0)
@@ -213,6 +213,37 @@ fn spend_limits_count_in_the_currency_of_their_account() {
     assert_eq!(ledger.spendable(key, rate, at(0)), Some(cost(1_000)));
     let left = ledger.spend_left(team, at(0)).next().expect("one limit");
     assert_eq!((left.left, left.currency), (nano(7_100), Currency::Cny));
+}
+
+/// A team that pays in one currency below an organisation that limits spending in the other: what a charge of 5 USD-nano
+/// counts at both.
+#[track_caller]
+fn check_mixed(above: Currency, below: Currency, counted_above: i64, counted_below: i64) {
+    let spend = |amount| vec![SpendLimit { span: Span::Total, zone: Zone::utc(), amount: nano(amount) }];
+    let terms = |kind, currency| Terms {
+        currency,
+        limits: Limits { spend: spend(1_000), ..Limits::default() },
+        ..Terms::new(kind)
+    };
+    let mut ledger = Ledger::new(Settings::default());
+    let top = terms(AccountKind::Inherits, above);
+    let top = ledger.open_account(named("top"), None, &top, at(0)).expect("good terms");
+    let team = terms(AccountKind::Postpaid, below);
+    let team = ledger.open_account(named("team"), Some(top), &team, at(0)).expect("good terms");
+    let rate = Rate::from_millionths(7_100_000).expect("a rate");
+    let hold = ledger.authorise(team, &Ask { rate, ..ask(1, 5) }, at(0)).expect("within both");
+    invariants::state(&ledger).expect("each node holds its own currency");
+    ledger.settle(hold, &bill(5), at(0)).expect("it is open");
+    let spent = [top, team].map(|node| ledger.spend_left(node, at(0)).next().expect("one limit").spent.nano());
+    assert_eq!(spent, [counted_above, counted_below]);
+}
+
+#[test]
+fn every_node_of_a_path_counts_in_its_own_currency() {
+    // 5 × 7.1 = 35.5, and half a nano-yuan goes up.
+    check_mixed(Currency::Usd, Currency::Cny, 5, 36);
+    check_mixed(Currency::Cny, Currency::Usd, 36, 5);
+    check_mixed(Currency::Cny, Currency::Cny, 36, 36);
 }
 
 proptest! {

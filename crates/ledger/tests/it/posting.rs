@@ -79,5 +79,11 @@ fn money_that_comes_in_yuan_is_also_counted_in_dollars() {
     let posted = ledger.top_up(&Posting { rate, ..posting(team, 71_000_000_000, "wire") }, at(0)).expect("prepaid");
     assert_eq!(posted.entry.usd, Money::from_dollars(10).expect("small"));
     assert_eq!(ledger.house_nano(System::Treasury, Currency::Cny), -71_000_000_000);
+    // 53 / 7.1 = 7.46, and 54 / 7.1 = 7.61.
+    for (amount, usd) in [(53, 7), (54, 8)] {
+        let name = format!("wire-{amount}");
+        let posted = ledger.top_up(&Posting { rate, ..posting(team, amount, &name) }, at(0)).expect("prepaid");
+        assert_eq!(posted.entry.usd, nano(usd));
+    }
     assert_eq!(ledger.house_nano(System::Treasury, Currency::Usd), 0);
 }

@@ -36,6 +36,15 @@ fn only_what_was_sent_and_has_no_end_is_in_doubt() {
     assert_eq!(told, [(3, cost(70))]);
 }
 
+#[test]
+fn the_line_that_held_most_counts() {
+    let (_, in_doubt) = crashed();
+    let of = |amount| Held { cost: cost(amount), ..in_doubt[0] };
+    let mut recovery = Recovery::new();
+    [100, 150, 120].into_iter().for_each(|amount| recovery.dispatched(of(amount)));
+    assert_eq!(recovery.in_doubt().map(|held| held.cost).collect::<Vec<_>>(), [cost(150)]);
+}
+
 /// Settles what is in doubt by a bill, or by waiting.
 #[track_caller]
 fn check(told: Option<Bill>, amount: i64, is_estimated: bool) {

@@ -82,6 +82,7 @@ const SOMETIMES: &[&str] = &[
     "crash before dispatch was written",
     "crash between settlement and its entry",
     "recovered in doubt",
+    "resumed from a checkpoint",
     "recovered twice",
     "top-up",
     "top-up asked for twice",
@@ -226,7 +227,7 @@ impl World {
             let before = self.ledger.clone();
             self.step(seen);
             invariants::forward(&before, &self.ledger).unwrap();
-            self.check();
+            self.check(seen);
         }
         self.calm_down(seen);
     }
@@ -237,7 +238,7 @@ impl World {
         for _ in 0..3 {
             self.now = self.now.plus(365 * 86_400 * 1_000_000);
             self.expire(seen);
-            self.check();
+            self.check(seen);
         }
         assert_eq!(self.ledger.open_holds(), 0, "a hold has no end");
         for node in self.accounts.iter().chain(&self.askers) {
@@ -630,7 +631,7 @@ impl World {
     /// Memory is gone; accounts, entries and the journal are there.
     fn crash(&mut self, seen: &mut Seen) {
         note(seen, "crash");
-        self.ledger = self.refolded();
+        self.ledger = self.refolded(seen);
         self.ended.clear();
         self.open.clear();
         let mut recovery = Recovery::new();
@@ -651,7 +652,7 @@ impl World {
         }
     }
 
-    fn refolded(&self) -> Ledger {
+    fn empty(&self) -> Ledger {
         let mut ledger = Ledger::new(self.settings);
         for &(account, ref terms) in &self.terms {
             let (name, parent) = self.place(account);
@@ -663,9 +664,22 @@ impl World {
             let roundelay_ledger::NodeName::Key(id) = name else { panic!("an account among keys") };
             assert_eq!(ledger.open_key(id, account.unwrap(), limits.clone(), self.now), Ok(*key));
         }
-        for entry in &self.entries {
-            ledger.apply(entry).unwrap();
+        ledger
+    }
+
+    /// The books again: from all entries, or from a checkpoint somewhere among them.
+    fn refolded(&mut self, seen: &mut Seen) -> Ledger {
+        let mut ledger = self.empty();
+        let (before, after) = self.entries.split_at(self.dice.below(self.entries.len() + 1));
+        before.iter().for_each(|entry| ledger.apply(entry).unwrap());
+        if self.dice.below(2) == 0 {
+            note(seen, "resumed from a checkpoint");
+            let checkpoint = ledger.checkpoint();
+            ledger = self.empty();
+            ledger.resume(&checkpoint).unwrap();
+            before.iter().for_each(|entry| ledger.remember(entry));
         }
+        after.iter().for_each(|entry| ledger.apply(entry).unwrap());
         ledger
     }
 
@@ -673,10 +687,11 @@ impl World {
         (self.ledger.name(node).clone(), self.ledger.parent(node))
     }
 
-    fn check(&mut self) {
+    fn check(&mut self, seen: &mut Seen) {
         invariants::state(&self.ledger).unwrap();
         if self.dice.below(10) == 0 {
-            invariants::same_books(&self.ledger, &self.refolded()).unwrap();
+            let refolded = self.refolded(seen);
+            invariants::same_books(&self.ledger, &refolded).unwrap();
             self.check_audit();
         }
     }
