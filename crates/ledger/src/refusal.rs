@@ -71,6 +71,40 @@ pub enum Shortage {
     TooLarge,
 }
 
+impl Shortage {
+    /// The word for it in errors, records and metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Balance { .. } => "balance",
+            Self::Spend { .. } => "spend_limit",
+            Self::Requests { .. } => "requests_per_minute",
+            Self::Tokens { .. } => "tokens_per_minute",
+            Self::Concurrency { .. } => "concurrency",
+            Self::Closed => "closed",
+            Self::NoPayer => "no_payer",
+            Self::Duplicate => "duplicate",
+            Self::HoldsFull => "holds_full",
+            Self::TooLarge => "too_large",
+        }
+    }
+
+    /// The first instant at which the clock alone may have ended it; `None` when it does not.
+    pub const fn retry_at(&self) -> Option<Timestamp> {
+        match *self {
+            Self::Spend { resets_at: at, .. }
+            | Self::Requests { retry_at: at, .. }
+            | Self::Tokens { retry_at: at, .. } => at,
+            Self::Balance { .. }
+            | Self::Concurrency { .. }
+            | Self::Closed
+            | Self::NoPayer
+            | Self::Duplicate
+            | Self::HoldsFull
+            | Self::TooLarge => None,
+        }
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.shortage {

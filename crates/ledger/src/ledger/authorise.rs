@@ -48,7 +48,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// The first shortage on the way up, the balance last.
+    /// What is short: first what is closed, at its limit of attempts or over a rate, then spend limits, then the balance;
+    /// of these the first on the way up.
     pub fn authorise(&mut self, node: NodeId, ask: &Ask, now: Timestamp) -> Result<HoldId, Refused> {
         let refused = |shortage| Refused { node, shortage };
         if self.recent.is_known((ask.exchange, ask.attempt)) {
@@ -121,12 +122,10 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// When the hold has ended: then nothing may be sent.
+    /// When the hold has ended or is in doubt: then nothing may be sent.
     pub fn dispatched(&mut self, hold: HoldId) -> Result<Held, Ended> {
-        let held = self.holds.find_mut(hold).ok_or(Ended)?;
-        if held.stage == Stage::Held {
-            held.stage = Stage::Dispatched;
-        }
+        let held = self.holds.find_mut(hold).filter(|held| held.stage != Stage::InDoubt).ok_or(Ended)?;
+        held.stage = Stage::Dispatched;
         Ok(*held)
     }
 

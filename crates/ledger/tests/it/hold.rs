@@ -120,6 +120,8 @@ fn what_was_sent_and_not_heard_of_stays_held_and_is_settled_by_its_progress() {
     assert!(matches!(ledger.expire(at(10)), Some(Expiry::InDoubt(doubted, _)) if doubted == hold));
     assert_eq!(ledger.standing(team).left, Some(nano(600)), "somebody may bill it");
     assert_eq!(ledger.standing(key).running, 0, "it keeps nobody else waiting");
+    assert_eq!(ledger.dispatched(hold), Err(Ended), "nor is it sent again");
+    assert!(matches!(ledger.extend(hold, &Extension::default(), at(10)), Err(NotExtended::Ended(_))));
     assert_eq!(ledger.expire(at(69)), None);
     let Some(Expiry::Estimated(_, settlement)) = ledger.expire(at(70)) else { panic!("it is overdue again") };
     assert_eq!((settlement.charge.amount, settlement.charge.is_estimated), (nano(120), true));

@@ -19,6 +19,7 @@ fn wait(ledger: &mut Ledger, key: NodeId, ask: &Ask, now: Timestamp) -> Option<i
     let (Shortage::Requests { retry_at, .. } | Shortage::Tokens { retry_at, .. }) = refused.shortage else {
         panic!("{refused}")
     };
+    assert_eq!(refused.shortage.retry_at(), retry_at);
     let retry_at = retry_at?;
     let early = ledger.clone().authorise(key, ask, retry_at.plus(-1));
     assert!(early.is_err(), "a microsecond earlier is too early");

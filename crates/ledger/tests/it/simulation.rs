@@ -58,6 +58,7 @@ const SOMETIMES: &[&str] = &[
     "refused Closed",
     "refused Duplicate",
     "refused HoldsFull",
+    "second attempt",
     "extended",
     "extension refused",
     "extension of an ended hold",
@@ -291,15 +292,18 @@ impl World {
         // One that was released may be held again, and the provider would know nothing of it.
         let last = self.works.get(&(ExchangeId::from_u64(self.exchanges), 1));
         let is_again = last.is_some_and(|work| work.is_billed) && self.dice.below(15) == 0;
-        if !is_again {
+        let second = (ExchangeId::from_u64(self.exchanges), 2);
+        let is_fallback = self.exchanges > 0 && !self.works.contains_key(&second) && self.dice.below(8) == 0;
+        let attempt = if is_fallback { 2 } else { 1 };
+        if !is_again && !is_fallback {
             self.exchanges += 1;
         }
         let amount = [0, 1, 300, 900, 2_500][self.dice.below(5)];
         let far = [2_000_000, 60_000_000, 40 * 60 * 1_000_000][self.dice.below(3)];
         let ask = Ask {
             exchange: ExchangeId::from_u64(self.exchanges),
-            attempt: 1,
-            is_first: true,
+            attempt,
+            is_first: !is_fallback,
             cost: cost(amount).plus(ListCost::from_parts(u128::from(self.dice.word() % 1_000_000)).unwrap()),
             tokens: [0, 500, 3_000][self.dice.below(3)],
             price: None,
@@ -320,7 +324,10 @@ impl World {
                 if amount == 0 && left.is_some_and(|left| left <= Money::ZERO) {
                     note(seen, "hold of nothing on an empty balance");
                 }
-                self.open.push((hold, (ask.exchange, 1)));
+                if is_fallback {
+                    note(seen, "second attempt");
+                }
+                self.open.push((hold, (ask.exchange, attempt)));
             }
             Err(refused) => {
                 let name = match refused.shortage {
