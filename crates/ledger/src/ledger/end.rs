@@ -93,7 +93,7 @@ impl Ledger {
             return Err(Shortage::Duplicate);
         }
         let expires_at = now.plus(self.settings.in_doubt_micros);
-        let hold = self.open(Held { stage: Stage::InDoubt, tokens: 0, expires_at, ..*lost });
+        let hold = self.open(Held { stage: Stage::InDoubt, expires_at, ..*lost });
         self.tree.at_mut(lost.payer).excuse();
         Ok(hold)
     }

@@ -57,6 +57,10 @@ fn tokens_that_were_not_used_are_given_back() {
     let hold = ledger.authorise(key, &of(2, 300), at(0)).expect("there are 350");
     ledger.release(hold, at(0)).expect("it is open");
     assert_eq!(left(&ledger), Some(350));
+    let forgotten = Ask { expires_at: at(0), ..of(7, 300) };
+    ledger.authorise(key, &forgotten, at(0)).expect("there are 350");
+    ledger.expire(at(0)).expect("it is overdue");
+    assert_eq!(left(&ledger), Some(350));
     let hold = ledger.authorise(key, &of(2, 300), at(0)).expect("there are 350");
     ledger.settle(hold, &used(500), at(0)).expect("it is open");
     assert_eq!(left(&ledger), Some(0), "150 are owed");
@@ -237,6 +241,7 @@ fn check_mixed(above: Currency, below: Currency, counted_above: i64, counted_bel
     ledger.settle(hold, &bill(5), at(0)).expect("it is open");
     let spent = [top, team].map(|node| ledger.spend_left(node, at(0)).next().expect("one limit").spent.nano());
     assert_eq!(spent, [counted_above, counted_below]);
+    assert_eq!([top, team].map(|node| ledger.standing(node).spent.nano()), spent, "all there ever was");
 }
 
 #[test]

@@ -112,3 +112,13 @@ fn a_credit_line_is_how_far_below_zero_a_balance_goes() {
     ledger.settle(hold, &bill(150), at(0)).expect("it is open");
     assert_eq!(ledger.standing(accounts[0]).balance, nano(-50));
 }
+
+#[test]
+fn an_account_that_pays_later_owes_no_more_than_can_be_written() {
+    let (mut ledger, accounts, key) = chain(&[terms(AccountKind::Postpaid)]);
+    ledger.adjust(&posting(accounts[0], -i64::MAX, "old debts"), at(0)).expect("it can be written");
+    ledger.authorise(key, &ask(1, 1), at(0)).expect("the last nano-dollar of the range");
+    let refused = Refused { node: accounts[0], shortage: Shortage::TooLarge };
+    assert_eq!(ledger.authorise(key, &ask(2, 1), at(0)), Err(refused));
+    assert_eq!(ledger.spendable(key, Rate::ONE, at(0)), None, "nothing else limits it");
+}
