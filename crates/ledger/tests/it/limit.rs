@@ -91,6 +91,17 @@ fn a_rate_that_is_changed_keeps_what_was_used() {
     ledger.change_key(key, five, false, at(0)).expect("good limits");
     assert_eq!(ledger.rates_left(key, at(0)).0, Some(3));
     assert_eq!(ledger.rates_left(key, at(12)).0, Some(4));
+    // By 12 one of the two has leaked at the old rate; at the new one both would have.
+    let many = Limits { requests_per_minute: Some(600), ..Limits::default() };
+    ledger.change_key(key, many, false, at(12)).expect("good limits");
+    assert_eq!(ledger.rates_left(key, at(12)).0, Some(599));
+    for exchange in 2..601 {
+        ledger.authorise(key, &ask(exchange, 0), at(12)).expect("599 more");
+    }
+    // Of 600 that were used, a limit of one a minute is owed no more than two.
+    let one = Limits { requests_per_minute: Some(1), ..Limits::default() };
+    ledger.change_key(key, one, false, at(12)).expect("good limits");
+    assert_eq!(wait(&mut ledger, key, &ask(601, 0), at(12)), Some(132));
 }
 
 #[test]
