@@ -44,8 +44,8 @@ pub struct Ledger {
 pub struct Settings {
     /// How many holds may be open.
     pub holds_max: u32,
-    /// How many of the last charged attempts are remembered, so that none is authorised or charged again. A store of
-    /// entries refuses the older ones.
+    /// How many of the last attempts that are over are remembered, so that none is authorised or charged again. A store
+    /// of entries refuses charges of older ones.
     pub remembered_max: usize,
     /// For how long, in microseconds, an overdue attempt that was sent stays in doubt before it is settled by what is
     /// known of it.

@@ -39,7 +39,8 @@ impl Recovery {
         *known = delivered.max(*known);
     }
 
-    /// An attempt was released: nothing is owed.
+    /// An attempt that was sent was released: nothing is owed. Not to be told of one that was never sent, since its
+    /// number may be used again.
     pub fn released(&mut self, exchange: ExchangeId, attempt: u32) {
         self.ended.insert((exchange, attempt));
     }

@@ -43,7 +43,8 @@ impl Ledger {
         Ok(self.charge(&held, bill, now))
     }
 
-    /// Gives everything back: nothing is owed.
+    /// Gives everything back: nothing is owed. An attempt that was sent is over with that; one that was not may be
+    /// held again.
     ///
     /// # Errors
     ///
@@ -52,6 +53,9 @@ impl Ledger {
         let held = self.close(hold)?;
         self.counts.released += 1;
         self.correct_tokens(&held, 0, now);
+        if held.stage != Stage::Held {
+            self.recent.retire((held.exchange, held.attempt));
+        }
         Ok(held)
     }
 

@@ -11,14 +11,14 @@ pub(super) type Attempt = (ExchangeId, u32);
 pub(super) struct Recent {
     /// The bits of the kinds of its entries; none while it is held. Only looked up, never walked.
     kinds: HashMap<Attempt, u8, BuildHasherDefault<Mix>>,
-    /// Those with an entry, oldest first.
-    charged: VecDeque<Attempt>,
-    charged_max: usize,
+    /// Those that are over, oldest first.
+    done: VecDeque<Attempt>,
+    done_max: usize,
 }
 
 impl Recent {
-    pub(super) fn new(charged_max: usize) -> Self {
-        Self { kinds: HashMap::default(), charged: VecDeque::new(), charged_max: charged_max.max(1) }
+    pub(super) fn new(done_max: usize) -> Self {
+        Self { kinds: HashMap::default(), done: VecDeque::new(), done_max: done_max.max(1) }
     }
 
     pub(super) fn is_known(&self, attempt: Attempt) -> bool {
@@ -40,14 +40,23 @@ impl Recent {
 
     /// An entry of it was made.
     pub(super) fn enter(&mut self, attempt: Attempt, kind: EntryKind) {
+        self.keep(attempt, kind.bit());
+    }
+
+    /// It was sent and owes nothing: it has no entry, and is not to be sent again.
+    pub(super) fn retire(&mut self, attempt: Attempt) {
+        self.keep(attempt, RETIRED);
+    }
+
+    fn keep(&mut self, attempt: Attempt, bits: u8) {
         let kinds = self.kinds.entry(attempt).or_default();
         let is_first = *kinds == 0;
-        *kinds |= kind.bit();
+        *kinds |= bits;
         if is_first {
-            self.charged.push_back(attempt);
+            self.done.push_back(attempt);
         }
-        if self.charged.len() > self.charged_max
-            && let Some(oldest) = self.charged.pop_front()
+        if self.done.len() > self.done_max
+            && let Some(oldest) = self.done.pop_front()
         {
             self.kinds.remove(&oldest);
         }
@@ -77,5 +86,7 @@ impl Hasher for Mix {
     }
 }
 
+/// Beside the bits of the five kinds of entries.
+const RETIRED: u8 = 1 << 7;
 /// 2⁶⁴ divided by the golden ratio, made odd (Knuth, The Art of Computer Programming, 6.4).
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;

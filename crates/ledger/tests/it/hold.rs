@@ -141,7 +141,10 @@ fn an_attempt_is_held_and_charged_once() {
     ledger.settle(hold, &bill(10), at(0)).expect("it is open");
     assert_eq!(ledger.authorise(key, &ask(1, 10), at(0)), Err(twice));
     let next = Ask { attempt: 2, is_first: false, ..ask(1, 10) };
-    assert!(ledger.authorise(key, &next, at(0)).is_ok(), "another attempt of the exchange");
+    let hold = ledger.authorise(key, &next, at(0)).expect("another attempt of the exchange");
+    ledger.dispatched(hold).expect("it is open");
+    ledger.release(hold, at(0)).expect("it is open");
+    assert_eq!(ledger.authorise(key, &next, at(0)), Err(twice), "what was sent is not sent again under its number");
 }
 
 #[test]

@@ -12,9 +12,8 @@ use crate::world::{cost, nano};
 impl World {
     pub(super) fn authorise(&mut self, seen: &mut Seen) {
         let node = self.askers[self.dice.below(self.askers.len())];
-        // One that was released may be held again, and the provider would know nothing of it.
         let last = self.works.get(&(ExchangeId::from_u64(self.exchanges), 1));
-        let is_again = last.is_some_and(|work| work.is_billed) && self.dice.below(15) == 0;
+        let is_again = last.is_some() && self.dice.below(15) == 0;
         let second = (ExchangeId::from_u64(self.exchanges), 2);
         let is_fallback = self.exchanges > 0 && !self.works.contains_key(&second) && self.dice.below(8) == 0;
         let attempt = if is_fallback { 2 } else { 1 };
@@ -39,6 +38,7 @@ impl World {
         match self.ledger.authorise(node, &ask, self.now) {
             Ok(hold) => {
                 note(seen, "authorised");
+                assert!(!self.works.contains_key(&(ask.exchange, attempt)), "it was sent before");
                 assert!(spendable.is_none_or(|most| ask.cost <= most), "more than was spendable: {spendable:?}");
                 invariants::granted(&self.ledger, hold, self.now).unwrap();
                 let payer = self.ledger.payer(node).unwrap();
@@ -230,11 +230,12 @@ impl World {
 
     pub(super) fn release(&mut self, seen: &mut Seen) {
         let Some((hold, attempt)) = self.pick() else { return };
-        if self.ledger.release(hold, self.now).is_ok() {
+        if let Ok(held) = self.ledger.release(hold, self.now) {
             note(seen, "released");
-            self.journal.push(Line::Released(attempt));
+            assert_eq!(self.works.contains_key(&attempt), held.stage != Stage::Held);
             if let Some(work) = self.works.get_mut(&attempt) {
                 note(seen, "released after dispatch");
+                self.journal.push(Line::Released(attempt));
                 work.is_billed = false; // it answered with an error that is not billed
             }
         }

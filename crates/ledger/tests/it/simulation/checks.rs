@@ -15,6 +15,7 @@ impl World {
         self.ledger = self.refolded(seen);
         self.ended.clear();
         self.open.clear();
+        self.exchanges += 1; // an exchange ends with its process
         let mut recovery = Recovery::new();
         self.journal.iter().for_each(|line| match line {
             Line::Dispatched(held) => recovery.dispatched(*held),
