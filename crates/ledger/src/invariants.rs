@@ -221,3 +221,70 @@ fn node_at(index: usize) -> NodeId {
 const fn holds(is_kept: bool, broken: Broken) -> Result<(), Broken> {
     if is_kept { Ok(()) } else { Err(broken) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AccountId, Ask, ListCost, Rate, Settings, Span, SpendLimit, Terms};
+
+    /// A prepaid account with 100, of which 40 are held until 50, and a limit of 90 in all.
+    fn ledger() -> (Ledger, HoldId) {
+        let mut ledger = Ledger::new(Settings::default());
+        let spend = vec![SpendLimit { span: Span::Total, zone: roundelay_calendar::Zone::utc(), amount: nano(90) }];
+        let mut terms = Terms { credit_line: nano(100), ..Terms::new(crate::AccountKind::Prepaid) };
+        terms.limits.spend = spend;
+        let now = Timestamp(0);
+        let account = ledger.open_account(AccountId::default_account(), None, &terms, now).unwrap();
+        let cost = ListCost::from_usd(nano(40)).unwrap();
+        let (exchange, rate, expires_at) = (ExchangeId::from_u64(1), Rate::ONE, Timestamp(50));
+        let ask = Ask { exchange, attempt: 1, is_first: true, cost, tokens: 0, price: None, rate, expires_at };
+        let hold = ledger.authorise(account, &ask, now).unwrap();
+        (ledger, hold)
+    }
+
+    fn nano(amount: i64) -> Money {
+        Money::from_nano(amount)
+    }
+
+    fn take_away(ledger: &mut Ledger, hold: HoldId) {
+        assert!(ledger.holds.remove(hold).is_some());
+    }
+
+    #[track_caller]
+    fn check(
+        spoil: impl FnOnce(&mut Ledger, HoldId),
+        test: impl Fn(&Ledger, HoldId) -> Result<(), Broken>,
+        promise: Promise,
+    ) {
+        let (mut ledger, hold) = ledger();
+        assert_eq!(test(&ledger, hold), Ok(()));
+        spoil(&mut ledger, hold);
+        assert_eq!(test(&ledger, hold).map_err(|broken| broken.promise), Err(promise));
+    }
+
+    #[test]
+    fn each_promise_can_be_seen_to_be_broken() {
+        let state = |ledger: &Ledger, _| state(ledger);
+        check(|ledger, _| ledger.tree.nodes[0].balance += 1, state, Promise::Conservation);
+        check(|ledger, _| ledger.books.house[0][1] -= 1, state, Promise::Conservation);
+        check(|ledger, _| ledger.tree.nodes[0].held = 101, state, Promise::WithinBalance);
+        check(|ledger, _| ledger.tree.nodes[0].held = 39, state, Promise::WholePath);
+        check(|ledger, _| ledger.tree.nodes[0].pending += 1, state, Promise::WholePath);
+        check(|ledger, _| ledger.tree.nodes[0].running = 0, state, Promise::WholePath);
+        check(take_away, state, Promise::OneEnd);
+        let granted = |ledger: &Ledger, hold| granted(ledger, hold, Timestamp(0));
+        check(|ledger, _| ledger.tree.nodes[0].pending = 91, granted, Promise::WithinSpendLimit);
+        let overdue = |ledger: &Ledger, _| nothing_overdue(ledger, Timestamp(49));
+        check(|ledger, hold| ledger.holds.find_mut(hold).unwrap().expires_at.0 = 49, overdue, Promise::NothingOverdue);
+        let (first, _) = ledger();
+        let forward = |ledger: &Ledger, _| forward(&first, ledger);
+        check(|ledger, _| ledger.tree.nodes[0].spent = -1, forward, Promise::SpentGrows);
+        let same = |ledger: &Ledger, _| same_books(&first, ledger);
+        check(|ledger, _| ledger.books.sequence.0 = 1, same, Promise::SameBooks);
+        check(|ledger, _| ledger.tree.nodes[0].balance = 1, same, Promise::SameBooks);
+        let twice = |ledger: &Ledger, _| twice_is_once(&first, ledger);
+        check(|ledger, hold| assert!(ledger.release(hold, Timestamp(0)).is_ok()), twice, Promise::TwiceIsOnce);
+        let billed = |ledger: &Ledger, _| billed_is_recorded(&[(ExchangeId::from_u64(1), 1)], &[], ledger);
+        check(|ledger, hold| assert!(ledger.release(hold, Timestamp(0)).is_ok()), billed, Promise::BilledIsRecorded);
+    }
+}
