@@ -14,5 +14,5 @@ pub(super) fn score(offers: &mut [Offer], rules: &Rules) {
 
 /// The seconds that failures are expected to add: each costs [`Rules::failure`], however fast it was.
 pub(super) fn delay(failures: f64, rules: &Rules) -> f64 {
-    failures / (1.0 - failures).max(0.01) * rules.failure
+    if failures > 0.0 { failures / (1.0 - failures).max(0.01) * rules.failure } else { 0.0 }
 }
