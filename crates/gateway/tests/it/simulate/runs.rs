@@ -329,7 +329,7 @@ fn turns(usage: &str, demand: impl Fn(u64, u64) -> String) -> Workload {
             demand(number % 10, number / 10),
         )
     };
-    Workload::parse("w", (0..100).map(line).collect::<Vec<_>>().join("\n").as_bytes(), usize::MAX).unwrap()
+    Workload::parse("w", (0..100).map(line).collect::<Vec<_>>().join("\n").as_bytes(), usize::MAX).expect("records")
 }
 
 #[test]
