@@ -114,6 +114,7 @@ pub(super) fn colour_of(number: usize, row: &Summary) -> String {
 /// Microseconds for people: `250 ms`, `1.5 s`.
 pub(super) fn micros(us: f64) -> String {
     match us {
+        us if us <= 0.0 => "0".to_owned(),
         us if us < 1e3 => format!("{us:.0} µs"),
         us if us < 1e6 => format!("{} ms", short(us / 1e3)),
         us if us < 120e6 => format!("{} s", short(us / 1e6)),
@@ -153,6 +154,7 @@ mod tests {
         }
         assert_eq!(micros(1_500_000.0), "1.5 s");
         assert_eq!(micros(200_000.0), "200 ms");
+        assert_eq!(micros(0.0), "0");
     }
 
     #[test]

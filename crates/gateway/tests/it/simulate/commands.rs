@@ -57,10 +57,15 @@ fn what_a_gateway_did_can_be_done_again_without_it() {
 
     let simulate = ["simulate", "--config", file, "--workload", "week.jsonl", "--strategies", "configured"];
     let results: Value = serde_json::from_str(&text_of(here.path(), &[&simulate[..], &["--json"]].concat())).unwrap();
-    let row = &results["rows"][0];
-    assert_eq!((&results["of"]["kind"], &row["answered"]), (&Value::from("records"), &Value::from(3)));
-    assert_eq!(row["deployments"][0]["deployment"], "local/rehearsal-503");
-    assert!(row["further_attempts"].as_u64().unwrap() > 0, "the broken one is still broken: {row}");
+    assert_eq!(results["of"]["kind"], "records");
+    for (row, (name, kind)) in [("recorded", "recorded"), ("configured", "simulated")].into_iter().enumerate() {
+        let row = &results["rows"][row];
+        assert_eq!((&row["name"], &row["kind"], &row["answered"]), (&name.into(), &kind.into(), &3.into()));
+        assert_eq!(row["deployments"][0]["deployment"], "local/rehearsal-503");
+        assert!(row["further_attempts"].as_u64().unwrap() > 0, "the broken one is still broken: {row}");
+        // 3 requests to the rehearsal, at its own count of tokens.
+        assert!(row["cost_nano"].as_u64().unwrap() > 0 && row["total_us"]["p50"].as_u64().unwrap() > 0, "{row}");
+    }
     let folder = gateway.stop();
     assert_eq!(text_of(here.path(), &["export", "--data", data]), exported, "the same without a gateway");
     drop(folder);
