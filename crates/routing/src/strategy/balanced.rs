@@ -42,9 +42,9 @@ impl Usual {
         if count > 0.0 { Self { mean: sum / count, least, most } } else { Self { mean: 0.0, least: 0.0, most: 0.0 } }
     }
 
-    /// 1 is as usual.
+    /// 1 is as usual. Always finite: what has no importance must not turn into a score that is no number.
     fn part(&self, of: f64) -> f64 {
-        if self.mean > 0.0 { of / self.mean } else { 0.0 }
+        if self.mean > 0.0 { (of / self.mean).min(f64::MAX) } else { 0.0 }
     }
 }
 
