@@ -5,22 +5,22 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Common, Failure, say};
-use crate::config::Source;
 
 pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
     match common.load() {
         Ok(config) => {
-            let source = match &config.source {
-                Source::File(path) => path.display().to_string(),
-                Source::Environment(names) => names.join(", "),
-                Source::Text(name) => name.clone(),
-            };
+            let source = config.source.to_string();
+            // An open model is a provider's every other name, and none that was written.
+            let (written, others): (Vec<_>, Vec<_>) =
+                config.models.iter().filter(|model| !model.is_open()).partition(|model| model.is_written);
+            let (written, others) = (written.len(), others.len());
             if common.json {
                 say(&json!({
                     "ok": true,
                     "source": source,
                     "providers": config.providers.len(),
-                    "models": config.models.len(),
+                    "models": written + others,
+                    "models_written": written,
                     "pools": config.pools.len(),
                     "warnings": config.warnings,
                 }));
@@ -28,8 +28,9 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
                 for warning in &config.warnings {
                     say(&format_args!("warning: {warning}\n"));
                 }
-                let (providers, models, pools) = (config.providers.len(), config.models.len(), config.pools.len());
-                say(&format_args!("{source}: good; providers: {providers}, models: {models}, pools: {pools}"));
+                let (providers, pools) = (config.providers.len(), config.pools.len());
+                let others = if others > 0 { format!(" and {others} without a section") } else { String::new() };
+                say(&format_args!("{source}: good; providers: {providers}, models: {written}{others}, pools: {pools}"));
             }
             Ok(ExitCode::SUCCESS)
         }
