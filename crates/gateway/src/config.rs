@@ -9,6 +9,7 @@ use std::{
 use roundelay_routing as routing;
 use toml::de::DeTable;
 
+pub(crate) use self::complaint::nearest;
 pub use self::{
     balance::BalancePoll,
     base_url::{BaseUrl, BaseUrlFault, Host},

@@ -10,9 +10,12 @@ mod engine;
 mod oracle;
 mod outages;
 mod prices;
+mod recorded;
 mod report;
+mod samples;
 mod scenario;
 mod tally;
+mod targets;
 mod upstream;
 mod workload;
 
@@ -20,8 +23,11 @@ pub use self::{
     ceiling::{Alone, Ceiling},
     engine::run,
     outages::{Impaired, Incident, Outages, OutagesFault, Rule, Severity, WATCHED},
-    report::{Language, Of, Results, html},
+    recorded::{Recorded, RecordedAttempt},
+    report::{Language, Of, OfOutages, Results, Sources, html},
+    samples::{Sample, Samples},
     scenario::{Adversity, Scenario, ScenarioFault, Setup, Way},
-    tally::{Quantiles, SLICES, Share, Summary},
+    tally::{Quantiles, RowKind, SLICES, Share, Summary},
+    targets::UnknownName,
     workload::{Kind, Learnt, Request, Turn, Workload, WorkloadFault},
 };

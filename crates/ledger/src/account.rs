@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::{Currency, Factor, Limits, Money};
+
 /// The name of an account, unique and never reused: 1 to 64 of `A-Z a-z 0-9 . _ -`. Cloning is one counter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(Arc<str>);
@@ -77,6 +79,8 @@ pub enum AccountKind {
     Postpaid,
     /// In advance: what is not there cannot be set aside.
     Prepaid,
+    /// Not itself: the nearest account above it that is one of the others does.
+    Inherits,
 }
 
 impl AccountKind {
@@ -85,6 +89,7 @@ impl AccountKind {
         match self {
             Self::Postpaid => "postpaid",
             Self::Prepaid => "prepaid",
+            Self::Inherits => "inherits",
         }
     }
 
@@ -93,7 +98,39 @@ impl AccountKind {
         match label {
             "postpaid" => Some(Self::Postpaid),
             "prepaid" => Some(Self::Prepaid),
+            "inherits" => Some(Self::Inherits),
             _ => None,
+        }
+    }
+}
+
+/// The conditions of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// When it pays, if it does.
+    pub kind: AccountKind,
+    /// What its balance and its spend limits are counted in. It never changes.
+    pub currency: Currency,
+    /// How far below zero the balance of a prepaid account may go; zero or more.
+    pub credit_line: Money,
+    /// How many times the list price is charged to it and to those below it, besides the multipliers above it.
+    pub multiplier: Factor,
+    /// What it and all below it may use together.
+    pub limits: Limits,
+    /// Whether it takes part in no new exchange.
+    pub is_closed: bool,
+}
+
+impl Terms {
+    /// Terms without limits, at list price, in dollars.
+    pub fn new(kind: AccountKind) -> Self {
+        Self {
+            kind,
+            currency: Currency::Usd,
+            credit_line: Money::ZERO,
+            multiplier: Factor::ONE,
+            limits: Limits::default(),
+            is_closed: false,
         }
     }
 }

@@ -1,186 +1,173 @@
-//! Money set aside before an exchange, and the one end each such hold has.
+//! Money set aside for an attempt, and the one end each such hold has.
 //!
 //! ```text
-//!            hold                settle(charged)
-//!  available ────▶ held ──┬────────────────────▶ charged, the rest available again
-//!                         └── release, or drop ─▶ available again
+//!  authorise ─▶ Held ── dispatched ─▶ Dispatched ── overdue ─▶ InDoubt ─┐
+//!                │ │                     │  │                  │        │ overdue again: by its progress
+//!        overdue │ └─ release ┐  release ┘  └─ settle ┬ settle ┘        │
+//!                ▼            ▼                       ▼                 ▼
+//!             expired      released                settled           settled, estimated
 //! ```
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+mod deadlines;
 
-use crate::{AccountId, AccountKind, Money};
+use crate::{Conversion, Currency, ExchangeId, ListCost, Money, NodeId, PriceId, Timestamp};
 
-/// What an account has left, shared by everybody who spends from it.
-///
-/// `available` is the balance less everything held. It is one number, so that two holds taken at the same time can
-/// never both take the last of it.
-#[derive(Debug)]
-pub struct Purse {
-    account: AccountId,
-    kind: AccountKind,
-    available_nano: AtomicI64,
-    open_holds: AtomicU64,
+use deadlines::Deadlines;
+
+/// A hold in the memory of one [`crate::Ledger`]. A name is never used again, so a late or second report finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HoldId {
+    slot: u32,
+    generation: u32,
 }
 
-impl Purse {
-    /// A purse with that balance and nothing held.
-    pub fn new(account: AccountId, kind: AccountKind, balance: Money) -> Arc<Self> {
-        Arc::new(Self { account, kind, available_nano: AtomicI64::new(balance.nano()), open_holds: AtomicU64::new(0) })
-    }
-
-    /// Whose it is.
-    pub fn account(&self) -> &AccountId {
-        &self.account
-    }
-
-    /// The balance less everything held; below zero for an account that pays later.
-    pub fn available(&self) -> Money {
-        Money::from_nano(self.available_nano.load(Ordering::Acquire))
-    }
-
-    /// How many holds have not ended.
-    pub fn open_holds(&self) -> u64 {
-        self.open_holds.load(Ordering::Acquire)
-    }
-
-    /// Sets `amount` (zero or more) aside.
-    ///
-    /// A prepaid account refuses what it does not have, and refuses even a hold of zero once nothing is left. A
-    /// postpaid account refuses only what cannot be written.
-    pub fn hold(self: &Arc<Self>, amount: Money) -> Result<Hold, HoldRefusal> {
-        if amount.is_negative() {
-            return Err(HoldRefusal::Negative);
-        }
-        self.take(amount)?;
-        self.open_holds.fetch_add(1, Ordering::AcqRel);
-        Ok(Hold { purse: Arc::clone(self), amount, ended: false })
-    }
-
-    fn take(&self, amount: Money) -> Result<(), HoldRefusal> {
-        let after = |available: i64| {
-            let left = available.checked_sub(amount.nano())?;
-            let affordable = match self.kind {
-                AccountKind::Postpaid => true,
-                AccountKind::Prepaid => available > 0 && left >= 0,
-            };
-            affordable.then_some(left)
-        };
-        self.available_nano
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, after)
-            .map(drop)
-            .map_err(|available| HoldRefusal::Insufficient { available: Money::from_nano(available), wanted: amount })
-    }
-
-    /// Gives back, or takes more when negative. A number that cannot be written stays at its end of the range: what
-    /// happened upstream has happened, and must not be forgotten by wrapping round.
-    fn give(&self, amount_nano: i64) {
-        let after = |available: i64| Some(available.saturating_add(amount_nano));
-        let _always_some = self.available_nano.fetch_update(Ordering::AcqRel, Ordering::Acquire, after);
-    }
-}
-
-/// Money set aside for one exchange. It ends exactly once: settled, released, or given back when dropped.
-#[derive(Debug)]
-#[must_use = "dropping a hold gives the money back"]
-pub struct Hold {
-    purse: Arc<Purse>,
-    amount: Money,
-    ended: bool,
-}
-
-impl Hold {
-    /// Who pays.
-    pub fn account(&self) -> &AccountId {
-        &self.purse.account
-    }
-
-    /// How much is set aside.
-    pub fn amount(&self) -> Money {
-        self.amount
-    }
-
-    /// Charges what was used (below zero counts as zero) and gives the rest back. More than was held is charged
-    /// too, and reported as an overrun: the upstream's bill does not shrink because the hold was small.
-    pub fn settle(mut self, charged: Money) -> Settlement {
-        let charged = charged.max(Money::ZERO);
-        let rest = self.amount.nano().saturating_sub(charged.nano());
-        self.end(rest);
-        Settlement {
-            account: self.purse.account.clone(),
-            charged,
-            released: Money::from_nano(rest.max(0)),
-            overrun: Money::from_nano(rest.min(0).saturating_neg()),
-        }
-    }
-
-    /// Gives everything back.
-    pub fn release(mut self) -> Release {
-        self.end(self.amount.nano());
-        Release { account: self.purse.account.clone(), released: self.amount }
-    }
-
-    fn end(&mut self, rest_nano: i64) {
-        self.ended = true;
-        self.purse.give(rest_nano);
-        self.purse.open_holds.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.end(self.amount.nano());
-        }
-    }
-}
-
-/// How a hold was settled: `charged = held − released + overrun`, and not both of the last two.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// Who paid.
-    pub account: AccountId,
-    /// What was taken.
-    pub charged: Money,
-    /// What was held and not needed.
-    pub released: Money,
-    /// What was needed and not held.
-    pub overrun: Money,
-}
-
-/// How a hold was released.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
-    /// Who did not have to pay.
-    pub account: AccountId,
-    /// What was held.
-    pub released: Money,
-}
-
-/// Why money could not be set aside.
+/// How far an attempt is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HoldRefusal {
-    /// There is less than that.
-    Insufficient {
-        /// What could still be set aside.
-        available: Money,
-        /// What was asked for.
-        wanted: Money,
-    },
-    /// A hold of less than nothing.
-    Negative,
+pub enum Stage {
+    /// Nothing was sent.
+    Held,
+    /// It was sent: somebody may bill it.
+    Dispatched,
+    /// It was sent, and its end was not heard of in time.
+    InDoubt,
 }
 
-impl fmt::Display for HoldRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Insufficient { available, wanted } => {
-                write!(f, "{wanted} USD are needed and {available} USD are available")
-            }
-            Self::Negative => f.write_str("a hold cannot be below zero"),
+/// What is held for an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The exchange.
+    pub exchange: ExchangeId,
+    /// Its attempt, 1 for the first.
+    pub attempt: u32,
+    /// The key or account that asked.
+    pub node: NodeId,
+    /// The account whose balance pays.
+    pub payer: NodeId,
+    /// The price it was quoted.
+    pub price: Option<PriceId>,
+    /// From list price to what is owed, frozen.
+    pub conversion: Conversion,
+    /// The bound that is set aside, at list price.
+    pub cost: ListCost,
+    /// The same for the payer, in dollars.
+    pub usd: Money,
+    /// The same for the payer, in yuan.
+    pub cny: Money,
+    /// Tokens taken from limits of tokens a minute.
+    pub tokens: u64,
+    /// What is known to have been delivered, at list price.
+    pub delivered: ListCost,
+    /// How far it is.
+    pub stage: Stage,
+    /// Whether an extension was refused.
+    pub is_refused_more: bool,
+    /// When it is overdue.
+    pub expires_at: Timestamp,
+}
+
+impl Held {
+    /// The amount set aside, in a currency.
+    pub const fn amount(&self, currency: Currency) -> Money {
+        match currency {
+            Currency::Usd => self.usd,
+            Currency::Cny => self.cny,
         }
+    }
+
+    /// Sets that much aside in place of what is.
+    pub(crate) fn resize(&mut self, cost: ListCost) {
+        self.cost = cost;
+        self.usd = cost.ceiling(self.conversion, Currency::Usd);
+        self.cny = cost.ceiling(self.conversion, Currency::Cny);
     }
 }
 
-impl std::error::Error for HoldRefusal {}
+/// The open holds, in slots that are used again under new names.
+#[derive(Debug, Clone)]
+pub(crate) struct Holds {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    deadlines: Deadlines,
+    capacity: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    generation: u32,
+    held: Option<Held>,
+}
+
+impl Holds {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), deadlines: Deadlines::default(), capacity }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.free.is_empty() && self.slots.len() >= self.capacity
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Remembers a hold. The caller has seen that there is room.
+    pub(crate) fn insert(&mut self, held: Held) -> HoldId {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, held: None });
+            u32::try_from(self.slots.len() - 1).expect("the capacity is below 2³²")
+        });
+        self.deadlines.insert(slot, held.expires_at);
+        let entry = &mut self.slots[slot as usize];
+        entry.held = Some(held);
+        HoldId { slot, generation: entry.generation }
+    }
+
+    pub(crate) fn find(&self, id: HoldId) -> Option<&Held> {
+        let slot = self.slots.get(id.slot as usize)?;
+        slot.held.as_ref().filter(|_| slot.generation == id.generation)
+    }
+
+    pub(crate) fn find_mut(&mut self, id: HoldId) -> Option<&mut Held> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        slot.held.as_mut().filter(|_| slot.generation == id.generation)
+    }
+
+    pub(crate) fn postpone(&mut self, id: HoldId, expires_at: Timestamp) {
+        if let Some(held) = self.find_mut(id) {
+            held.expires_at = expires_at;
+            self.deadlines.remove(id.slot);
+            self.deadlines.insert(id.slot, expires_at);
+        }
+    }
+
+    /// Forgets a hold, for good.
+    pub(crate) fn remove(&mut self, id: HoldId) -> Option<Held> {
+        self.find(id)?;
+        let slot = &mut self.slots[id.slot as usize];
+        // After four thousand million uses a slot is retired, so that no name comes twice.
+        if let Some(next) = slot.generation.checked_add(1) {
+            slot.generation = next;
+            self.free.push(id.slot);
+        }
+        self.deadlines.remove(id.slot);
+        slot.held.take()
+    }
+
+    /// The hold that is overdue for longest.
+    pub(crate) fn overdue(&self, now: Timestamp) -> Option<HoldId> {
+        let (slot, at) = self.deadlines.first()?;
+        (at <= now).then(|| HoldId { slot, generation: self.slots[slot as usize].generation })
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(_, at)| at)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (HoldId, &Held)> {
+        (0u32..).zip(&self.slots).filter_map(|(slot, entry)| {
+            let id = HoldId { slot, generation: entry.generation };
+            entry.held.as_ref().map(|held| (id, held))
+        })
+    }
+}

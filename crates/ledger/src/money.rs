@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// An amount in nano-USD (10⁻⁹ USD), from about −9.2 to +9.2 thousand million dollars.
+/// An amount in nano-units (10⁻⁹) of a currency, of dollars where nothing else is said: from about −9.2 to +9.2
+/// thousand million.
 ///
 /// One nano-dollar is small enough for any published price: 0.01 USD for a million tokens is 10 nano-USD a token.
 /// There are no operators, only checked methods, so that an overflow is always somebody's decision.

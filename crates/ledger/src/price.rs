@@ -48,6 +48,12 @@ impl TokenPrices {
     ///
     /// When the amount cannot be written as [`Money`].
     pub fn charge(&self, tokens: &Tokens) -> Result<Money, ChargeTooLarge> {
+        let rounded = self.exact(tokens).and_then(|exact| exact.checked_add(MILLION / 2)).map(|sum| sum / MILLION);
+        rounded.and_then(|nano| i64::try_from(nano).ok()).map(Money::from_nano).ok_or(ChargeTooLarge)
+    }
+
+    /// What these tokens cost in 10⁻¹⁵ USD; `None` when that cannot be written.
+    pub(crate) fn exact(&self, tokens: &Tokens) -> Option<u128> {
         let classes = [
             (tokens.input, self.input),
             (tokens.image, self.input),
@@ -57,11 +63,9 @@ impl TokenPrices {
             (tokens.output, self.output),
             (tokens.audio_output, self.audio_output()),
         ];
-        let exact = classes
+        classes
             .into_iter()
-            .try_fold(0i128, |sum, (count, price)| sum.checked_add(i128::from(count).checked_mul(i128::from(price))?));
-        let rounded = exact.and_then(|exact| exact.checked_add(MILLION / 2)).map(|sum| sum / MILLION);
-        rounded.and_then(|nano| i64::try_from(nano).ok()).map(Money::from_nano).ok_or(ChargeTooLarge)
+            .try_fold(0u128, |sum, (count, price)| sum.checked_add(u128::from(count) * u128::from(price)))
     }
 }
 
@@ -192,7 +196,7 @@ impl fmt::Display for BadPrice {
 impl std::error::Error for BadPrice {}
 
 /// Tokens that a written price is for.
-const MILLION: i128 = 1_000_000;
+const MILLION: u128 = 1_000_000;
 
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;

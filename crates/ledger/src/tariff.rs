@@ -74,7 +74,7 @@ impl Factors {
 }
 
 /// An exact ratio, in millionths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Factor(u64);
 
 impl Factor {
@@ -84,6 +84,16 @@ impl Factor {
     /// So many millionths: 500,000 is a half.
     pub const fn from_millionths(millionths: u64) -> Self {
         Self(millionths)
+    }
+
+    /// The millionths.
+    pub const fn millionths(self) -> u64 {
+        self.0
+    }
+
+    /// The product, to the nearest millionth, half a one up; `None` when it cannot be written.
+    pub fn checked_mul(self, other: Self) -> Option<Self> {
+        other.of(self.0).map(Self)
     }
 
     /// The price times this ratio, to the nearest nano-USD a million tokens (10⁻¹⁵ USD a token), half a one up.

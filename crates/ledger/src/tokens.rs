@@ -25,4 +25,9 @@ impl Tokens {
         let parts = [self.cache_read, self.cache_write, self.audio_input, self.image];
         parts.into_iter().fold(self.input, u64::saturating_add)
     }
+
+    /// All output; the largest number when the sum cannot be written.
+    pub fn total_output(&self) -> u64 {
+        self.output.saturating_add(self.audio_output)
+    }
 }

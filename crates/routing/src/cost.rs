@@ -72,8 +72,15 @@ pub(crate) struct Habits {
 #[derive(Clone, Copy, Debug, Default)]
 struct Habit {
     output: Average,
-    /// Tokens counted for each estimated token of input.
+    /// Tokens of input as counted and as estimated. Their ratio is that of the long inputs, whose cost matters most.
     counted: Average,
+    estimated: Average,
+}
+
+impl Habit {
+    fn correction(&self) -> Option<f64> {
+        Some(self.counted.mean()? / self.estimated.mean()?)
+    }
 }
 
 impl Habits {
@@ -88,7 +95,7 @@ impl Habits {
         let own = self.find(joined(target, payer));
         let all = self.find(target);
         let known = |part: fn(&Habit) -> Option<f64>| own.and_then(part).or_else(|| all.and_then(part));
-        let counted = known(|habit| habit.counted.mean()).unwrap_or(1.0);
+        let counted = known(Habit::correction).unwrap_or(1.0);
         let output = known(|habit| habit.output.mean()).unwrap_or(settings.output_prior);
         Expected { input: (estimate as f64 * counted).round() as u64, output }
     }
@@ -109,7 +116,8 @@ impl Habits {
                 habit.output.record(output as f64, now, settings);
             }
             if counted > 0 && estimated > 0 {
-                habit.counted.record(counted as f64 / estimated as f64, now, settings);
+                habit.counted.record(counted as f64, now, settings);
+                habit.estimated.record(estimated as f64, now, settings);
             }
             if self.young.len() >= settings.lengths_max / 2 && !self.young.contains_key(&key) {
                 self.old = std::mem::take(&mut self.young);

@@ -112,6 +112,14 @@ impl Capabilities {
         pairs.filter_map(|((is_needed, is_there), name)| (is_needed && !is_there).then_some(name))
     }
 
+    /// With the capability of that name as well; `None` when no capability has it.
+    #[must_use]
+    pub fn with(mut self, name: &str) -> Option<Self> {
+        let place = NAMES.iter().position(|known| *known == name)?;
+        *self.list_mut()[place] = true;
+        Some(self)
+    }
+
     /// Whether all `needs` are among these capabilities.
     pub fn covers(self, needs: Self) -> bool {
         // Most requests need nothing, and this is asked of every candidate of every request.
@@ -135,6 +143,24 @@ impl Capabilities {
             self.embeddings,
         ]
     }
+
+    /// In the order of [`NAMES`].
+    fn list_mut(&mut self) -> [&mut bool; NAMES.len()] {
+        [
+            &mut self.tools,
+            &mut self.parallel_tools,
+            &mut self.vision,
+            &mut self.audio,
+            &mut self.documents,
+            &mut self.json_object,
+            &mut self.json_schema,
+            &mut self.reasoning,
+            &mut self.prefill,
+            &mut self.logprobs,
+            &mut self.completions,
+            &mut self.embeddings,
+        ]
+    }
 }
 
 /// As configuration writes them.
@@ -152,3 +178,17 @@ const NAMES: [&str; 12] = [
     "completions",
     "embeddings",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_stands_for_the_capability_that_is_missed_by_it() {
+        for name in NAMES {
+            let needs = Capabilities::NONE.with(name).expect("a known name");
+            assert_eq!(Capabilities::NONE.missing(needs).collect::<Vec<_>>(), [name]);
+        }
+        assert_eq!(Capabilities::NONE.with("telepathy"), None);
+    }
+}

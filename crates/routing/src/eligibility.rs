@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::breaker::Passage;
-use crate::catalog::{Catalog, DeploymentId, Limits, Target};
+use crate::catalog::{Catalog, DeploymentId, Limits, ModelId, Target};
 use crate::cooldown::{KeyPassage, KeyState};
 use crate::cost;
 use crate::demand::Demand;
@@ -113,47 +113,64 @@ impl Exclusion {
     }
 }
 
-/// How a deployment was reached.
+/// What a demand asks of all that is reached through one target, found once for all of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Way {
-    /// The pool or model that led to it.
-    pub(crate) target: Target,
-    /// Its weight there, at the demand's hour.
-    pub(crate) weight: f64,
-    /// Whether a schedule gave that weight.
-    pub(crate) is_scheduled: bool,
+pub(crate) struct Terms<'a> {
+    catalog: &'a Catalog,
+    demand: &'a Demand,
+    target: Target,
+    tokens: u64,
+    /// Whether a region, a price or the payer's money can exclude anything.
+    is_limited: bool,
 }
 
-/// Judges what the demand alone decides, its hour and its payer included.
-pub(crate) fn of_demand(catalog: &Catalog, demand: &Demand, way: Way, id: DeploymentId) -> Option<Exclusion> {
-    let deployment = catalog.deployment(id);
-    let model = catalog.model(deployment.model);
-    if let Some(allowed) = &demand.allowed {
-        let ways = [demand.target, way.target, Target::Model(deployment.model)];
-        if !ways.iter().any(|way| allowed.contains(way)) {
+impl<'a> Terms<'a> {
+    pub(crate) fn of(catalog: &'a Catalog, demand: &'a Demand, target: Target) -> Self {
+        let binds = |limits: &Limits| {
+            !limits.regions.is_empty() || limits.input_price.is_some() || limits.output_price.is_some()
+        };
+        let is_limited = demand.spendable.is_some() || limits(catalog, demand, target).any(binds);
+        Self { catalog, demand, target, tokens: demand.input_tokens.saturating_add(demand.output_tokens), is_limited }
+    }
+
+    /// Judges what the demand alone decides of all deployments of a model.
+    pub(crate) fn of_model(&self, id: ModelId) -> Option<Exclusion> {
+        let Self { catalog, demand, target, tokens, .. } = *self;
+        if let Some(allowed) = &demand.allowed
+            && ![demand.target, target, Target::Model(id)].iter().any(|way| allowed.contains(way))
+        {
             return Some(Exclusion::NotAllowed);
         }
-    }
-    if !model.capabilities.covers(demand.needs) {
-        return model.capabilities.missing(demand.needs).next().map(Exclusion::Capability);
-    }
-    let tokens = demand.input_tokens.saturating_add(demand.output_tokens);
-    if model.context_window.is_some_and(|window| tokens > window) {
-        return Some(Exclusion::Window);
-    }
-    if way.weight <= 0.0 {
-        return Some(if way.is_scheduled { Exclusion::OffDuty } else { Exclusion::NoWeight });
-    }
-    for limits in limits(catalog, demand, way.target) {
-        let regions = &limits.regions;
-        if !regions.is_empty() && !deployment.region.as_ref().is_some_and(|region| regions.contains(region)) {
-            return Some(Exclusion::Region);
+        let model = catalog.model(id);
+        if !model.capabilities.covers(demand.needs) {
+            return model.capabilities.missing(demand.needs).next().map(Exclusion::Capability);
         }
-        if is_too_dear(limits, demand, id) {
-            return Some(Exclusion::Price);
-        }
+        model.context_window.is_some_and(|window| tokens > window).then_some(Exclusion::Window)
     }
-    demand.spendable.filter(|&spendable| held(demand, id) > spendable).map(|_| Exclusion::Unaffordable)
+
+    /// Judges what the demand alone decides of one deployment, its hour and its payer included. `weight` = that of the
+    /// deployment in the target, which a schedule gave if it `is_scheduled`.
+    pub(crate) fn of_deployment(&self, id: DeploymentId, weight: f64, is_scheduled: bool) -> Option<Exclusion> {
+        if weight <= 0.0 {
+            return Some(if is_scheduled { Exclusion::OffDuty } else { Exclusion::NoWeight });
+        }
+        if self.is_limited { self.of_limits(id) } else { None }
+    }
+
+    fn of_limits(&self, id: DeploymentId) -> Option<Exclusion> {
+        let Self { catalog, demand, target, .. } = *self;
+        let region = &catalog.deployment(id).region;
+        for limits in limits(catalog, demand, target) {
+            let regions = &limits.regions;
+            if !regions.is_empty() && !region.as_ref().is_some_and(|region| regions.contains(region)) {
+                return Some(Exclusion::Region);
+            }
+            if is_too_dear(limits, demand, id) {
+                return Some(Exclusion::Price);
+            }
+        }
+        demand.spendable.filter(|&spendable| held(demand, id) > spendable).map(|_| Exclusion::Unaffordable)
+    }
 }
 
 /// The limits on what is reached through a target: those of the pool that was asked for, which bind its whole fallback

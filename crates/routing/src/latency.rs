@@ -46,6 +46,8 @@ pub(crate) struct Latency {
     per_token: Average,
     /// The last samples of each size of `first_content`, for percentiles.
     recent: [Recent; 8],
+    /// When it was last asked, whatever came of it.
+    pub(crate) asked: Option<Instant>,
     /// When anything was last heard.
     pub(crate) heard: Option<Instant>,
 }
@@ -97,6 +99,22 @@ impl Latency {
         let writing = (total.as_secs_f64() - before.unwrap_or(0.0)).max(0.0);
         self.per_token.record(writing / output_tokens, now, settings);
         self.heard = Some(now);
+    }
+
+    /// Learns from an attempt that was given up before it showed anything. Where even a whole answer of so many tokens would
+    /// usually have come, it is at least as slow as that wait; else nothing is known of it.
+    pub(crate) fn record_silence(
+        &mut self,
+        bucket: Bucket,
+        waited: Duration,
+        output_tokens: f64,
+        now: Instant,
+        settings: &MeasureSettings,
+    ) {
+        if self.predict(bucket, output_tokens).is_some_and(|usual| waited.as_secs_f64() > usual) {
+            self.first_content[usize::from(bucket.0)].record(waited.as_secs_f64(), now, settings);
+            self.heard = Some(now);
+        }
     }
 
     /// Seconds to first content; that of the nearest size where this one was never measured.

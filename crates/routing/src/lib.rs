@@ -12,6 +12,7 @@
 
 mod affinity;
 mod breaker;
+mod candidates;
 mod catalog;
 mod chance;
 mod concurrency;

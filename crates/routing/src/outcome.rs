@@ -14,7 +14,8 @@ pub enum Outcome {
     },
     /// It failed before any content reached the caller.
     Failure(Fault),
-    /// The caller left, its task died, or the other of two attempts was quicker: says nothing about the deployment.
+    /// The caller left, its task died, or the other of two attempts was quicker: says nothing about the deployment's health,
+    /// and of its speed only that it is at least as slow as a wait that was longer than a whole answer usually takes.
     Abandoned,
     /// It failed after content had reached the caller.
     MidStream,

@@ -252,10 +252,11 @@ impl Router {
 
     /// Counts an attempt as in flight, and as the probe where one is due. `is_alone` = its request had nothing else.
     pub(crate) fn depart(&mut self, flight: Flight, is_alone: bool) -> u64 {
-        let (slots, expires) = (flight.slots, flight.expires);
+        let (slots, started, expires) = (flight.slots, flight.started, flight.expires);
         let id = self.flights.add(flight);
         let deployment = self.deployments.at_mut(slots.deployment);
         deployment.limiter.in_flight += 1;
+        deployment.latency.asked = Some(started);
         deployment.breaker.begin(id, expires, is_alone);
         self.endpoints.at_mut(slots.endpoint).breaker.begin(id, expires, is_alone);
         self.keys.at_mut(slots.key).begin(id, expires);

@@ -54,6 +54,9 @@ pub struct BreakerSettings {
     pub health_prior: u32,
     /// How long after its exchange's deadline an unreported attempt is given up: 60 s.
     pub report_grace: Duration,
+    /// The least silence after which an attempt that its caller gave up before any content counts as failed, where it is
+    /// also three times as long as a whole answer usually takes: 10 s.
+    pub silence: Duration,
 }
 
 impl Default for BreakerSettings {
@@ -73,6 +76,7 @@ impl Default for BreakerSettings {
             health_floor: 0.05,
             health_prior: 5,
             report_grace: Duration::from_secs(60),
+            silence: Duration::from_secs(10),
         }
     }
 }
@@ -222,7 +226,7 @@ pub struct MeasureSettings {
     pub near: f64,
     /// What one failure adds to a predicted time: 5 s (linkerd2-proxy's least penalty), so that fast refusals do not attract.
     pub failure: Duration,
-    /// A candidate nobody has heard of for this long is tried again: 30 s.
+    /// A candidate nobody has heard of for this long is tried again: 30 s. One that is too slow for its pool, by one request.
     pub explore_every: Duration,
     /// The share of first attempts that may go to such candidates, 0..1: 0.01.
     pub explore_share: f64,

@@ -11,7 +11,7 @@ use self::progress::Progress;
 use super::{Common, DEFAULT_FILE, Failure, export::moment, say};
 use crate::{
     config::{self, Config, Source, World},
-    simulate::{Adversity, Ceiling, Language, Outages, Results, Rule, Setup, Severity, Way, Workload, html, run},
+    simulate::{Adversity, Language, Outages, Results, Rule, Setup, Severity, Sources, Way, Workload, html, run},
 };
 
 /// Replay traffic against a configuration without sending anything, and compare strategies.
@@ -26,6 +26,8 @@ use crate::{
   roundelay simulate --config four.toml --workload azure.csv --world four.world.toml --report out.html
   roundelay simulate --config two.toml --workload steady:1/m,547d,500,200 --outages incidents.csv --rule B --impact 2
 
+A pool that has another name here than in the records is asked for with `--pool OLD=NEW`.
+
 A workload is a file of Azure's traces (csv), of Mooncake's (jsonl), of this gateway's records (`roundelay export`), or
 `steady:RATE,DURATION,INPUT,OUTPUT`. A world is a TOML file that says how each deployment behaves:
 
@@ -35,7 +37,7 @@ A workload is a file of Azure's traces (csv), of Mooncake's (jsonl), of this gat
   cache = { idle = \"10m\" }          billed_on_failure = true
   faults = [{ from = \"20m\", until = \"30m\", slow = 5.0 }, { fail = \"rate_limited\", share = 0.05 }]")]
 pub(super) struct Simulate {
-    /// The traffic: a file, or `steady:RATE,DURATION,INPUT,OUTPUT` such as `steady:5/s,1h,800,200`.
+    /// The traffic: a file, `-` for standard input, or `steady:RATE,DURATION,INPUT,OUTPUT` such as `steady:5/s,1h,800,200`.
     #[arg(long, value_name = "FILE")]
     workload: String,
     /// How the deployments behave. Without it: as the workload's own records say, else all alike.
@@ -51,24 +53,26 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "N", default_value = "1", value_parser = severity)]
     impact: Severity,
     /// Which service of the outages a provider is. Without it `openai` is `openai_api`, and so on.
-    #[arg(long, value_name = "PROVIDER=SERVICE", value_parser = service)]
+    #[arg(long, value_name = "PROVIDER=SERVICE", value_parser = service, requires = "outages")]
     service: Vec<(String, String)>,
-    /// The pool or model that every request asks for. Without it: what the records say, else the only pool.
-    #[arg(long, value_name = "NAME")]
-    pool: Option<String>,
+    /// The pool or model that every request asks for; or with OLD=NEW, which may be repeated, what those ask for that
+    /// asked for OLD. Without it: what the records say, else the only pool.
+    #[arg(long, value_name = "NAME|OLD=NEW")]
+    pool: Vec<String>,
     /// What to compare, with commas. `configured` is what the file says; oracles know all but the dice.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = way)]
     strategies: Vec<Way>,
-    /// `off`: each deployment by itself, one attempt a request.
+    /// `off`: each deployment by itself, one attempt a request, whatever the strategy.
     #[arg(long, value_enum, default_value_t = Fallback::On)]
     fallback: Fallback,
     /// Where every die begins.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// The first requests of the workload only.
-    #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
-    limit: usize,
-    /// Wall-clock time of the first request, for prices by the hour. Without it: as the workload or the outages say.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Wall-clock time of the first request, for prices by the hour: a date (its beginning in UTC) or an RFC 3339 time.
+    /// Without it: as the outages or the workload say, else 2026-01-05, a Monday.
     #[arg(long, value_name = "TIME", value_parser = start)]
     start: Option<i64>,
     /// Write a report with plots: one HTML file that needs nothing else.
@@ -87,9 +91,26 @@ enum Fallback {
 
 impl Simulate {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
+        if self.fallback == Fallback::Off && !self.strategies.is_empty() {
+            return Err(
+                "`--fallback off` shows each deployment by itself, whatever the strategy: leave out one of them".into(),
+            );
+        }
+        let (pool, renamed) = self.asked()?;
         let (config, digest) = load(common)?;
-        let workload = Workload::read(&self.workload, self.limit)?;
-        let source = source(&self.workload);
+        let limit = self.limit.map_or(Ok(usize::MAX), usize::try_from)?;
+        let workload = match self.workload.as_str() {
+            "-" => Workload::parse("standard input", std::io::stdin().lock(), limit)?,
+            name => Workload::read(name, limit)?,
+        };
+        let file = |path: &Option<PathBuf>| path.as_ref().map(|path| source(&path.to_string_lossy()));
+        let sources = Sources {
+            workload: source(&self.workload),
+            config: digest,
+            world: file(&self.world),
+            outages: file(&self.outages),
+            limit: self.limit,
+        };
         let outages = self.outages.as_deref().map(Outages::load).transpose()?;
         let adversity = outages.map(|outages| Adversity {
             outages,
@@ -97,24 +118,22 @@ impl Simulate {
             severity: self.impact,
             services: self.service.clone(),
         });
-        let span = i64::try_from(workload.span().as_secs())? + 1;
-        let ceiling = adversity.as_ref().map(|adversity| ceiling(adversity, &config, self.start, span)).transpose()?;
         let world = self.world.as_deref().map(World::load).transpose()?;
-        let (pool, seed, start) = (self.pool.clone(), self.seed, self.start);
-        let scenario = Setup { config, workload, world, outages: adversity, pool, seed, start }.prepare()?;
+        let (seed, start) = (self.seed, self.start);
+        let scenario = Setup { config, workload, world, outages: adversity, pool, renamed, seed, start }.prepare()?;
         let ways = match self.fallback {
             Fallback::Off => scenario.each_alone(),
             Fallback::On if self.strategies.is_empty() => Way::all(),
             Fallback::On => self.strategies.clone(),
         };
         let progress = Progress::new(scenario.workload().requests.len(), ways.len());
-        let mut rows = Vec::with_capacity(ways.len());
+        let mut rows: Vec<_> = scenario.recorded().into_iter().collect();
         for (number, way) in ways.into_iter().enumerate() {
             progress.begin(number, &scenario.name_of(way));
             rows.push(run(&scenario, way, &mut |done| progress.advance(number, done))?);
         }
         progress.end();
-        let results = Results::new(&scenario, source, digest, ceiling, rows);
+        let results = Results::new(&scenario, sources, rows);
         if let Some(path) = &self.report {
             fs::write(path, html(&results, self.language))
                 .map_err(|fault| format!("cannot write the report {}: {fault}", path.display()))?;
@@ -125,6 +144,20 @@ impl Simulate {
             shown::show(&results);
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What all requests ask for, and what names of the records stand for.
+    fn asked(&self) -> Result<(Option<String>, Vec<(String, String)>), Failure> {
+        let pair = |written: &String| Some(written.split_once('=')?).map(|(old, new)| (old.to_owned(), new.to_owned()));
+        let renamed: Vec<_> = self.pool.iter().filter_map(pair).collect();
+        match (&self.pool[..], &renamed[..]) {
+            ([name], []) => Ok((Some(name.clone()), renamed)),
+            (written, pairs) if written.len() == pairs.len() => Ok((None, renamed)),
+            _ => {
+                Err("`--pool NAME` is for all requests: write it once and alone, or `--pool OLD=NEW` for each name"
+                    .into())
+            }
+        }
     }
 }
 
@@ -153,18 +186,11 @@ fn source(workload: &str) -> String {
     if workload.starts_with("steady:") {
         return workload.to_owned();
     }
+    if workload == "-" {
+        return "standard input".to_owned();
+    }
     let path = PathBuf::from(workload);
     path.file_name().map_or_else(|| workload.to_owned(), |name| name.to_string_lossy().into_owned())
-}
-
-/// What the outages leave possible to the providers they meet, in the time that is simulated.
-fn ceiling(adversity: &Adversity, config: &Config, start: Option<i64>, span: i64) -> Result<Ceiling, Failure> {
-    let providers: Vec<&str> = config.providers.iter().map(|provider| &*provider.name).collect();
-    let mut services: Vec<&str> = adversity.join(&providers)?.into_iter().flatten().collect();
-    services.dedup();
-    let start = start.unwrap_or(adversity.outages.watched.start);
-    let outages = adversity.outages.clone().within(start..start + span);
-    Ok(Ceiling::of(&outages, &services, adversity.rule, adversity.severity))
 }
 
 fn rule(letter: &str) -> Result<Rule, String> {
@@ -181,7 +207,7 @@ fn service(pair: &str) -> Result<(String, String), String> {
 }
 
 fn way(word: &str) -> Result<Way, String> {
-    Way::of(word).ok_or_else(|| format!("known are {}", Way::words().join(", ")))
+    Way::of(word.trim()).ok_or_else(|| format!("known are {}", Way::words().join(", ")))
 }
 
 fn language(word: &str) -> Result<Language, String> {

@@ -98,7 +98,7 @@ impl fmt::Display for Complaints {
 }
 
 /// The candidate that `word` was probably meant to be: at most a third of its letters wrong, swapped letters counting once.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().flat_map(char::to_lowercase).collect();
     let allowed = (word.len() / 3).clamp(1, 4);
     candidates

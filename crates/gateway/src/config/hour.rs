@@ -34,14 +34,17 @@ impl Config {
         (routing::Hour { rates, weights }, until)
     }
 
-    /// The weights of each pool's members, in the order of the catalog, where a shift is on duty at that instant; and
-    /// the first later instant at which that changes for one of them, `None` when it never does.
+    /// The weights of the members of each pool that has a schedule, in the order of the catalog: those of the shift that
+    /// is on duty at that instant, else the pool's own, without who serves in shifts alone. And the first later instant
+    /// at which that changes for one of them, `None` when it never does.
     pub fn duties(&self, at: UnixTime) -> (Vec<Option<Vec<f64>>>, Option<UnixTime>) {
         let mut until = None;
         let weights = self.pools.iter().map(|pool| {
             let turn = pool.turn(at);
             until = sooner(until, turn.until);
-            turn.index.map(|index| pool.schedule[index].weights(&pool.everyone()))
+            let own = || pool.everyone().into_iter().map(|(_, weight)| weight).collect();
+            let on_duty = || turn.index.map_or_else(own, |index| pool.schedule[index].weights(&pool.everyone()));
+            (!pool.schedule.is_empty()).then(on_duty)
         });
         (weights.collect(), until)
     }

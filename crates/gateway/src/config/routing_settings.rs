@@ -41,6 +41,7 @@ fn breaker(section: Section<'_>) -> BreakerSettings {
         health_floor: share("health_floor", 0.001, default.health_floor),
         health_prior: small(&section, "health_prior", 0..10_001, default.health_prior),
         report_grace: time("report_grace", default.report_grace),
+        silence: time("silence", default.silence),
     };
     ordered(&section, "open", settings.open <= settings.open_max, "open_max");
     section.finish();

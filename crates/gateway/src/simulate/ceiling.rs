@@ -1,14 +1,21 @@
 //! What outages leave possible: figures that follow from the incidents alone, against which a simulation is held.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::outages::{Impaired, Outages, Rule, Severity};
+use super::{
+    outages::{Impaired, Outages, Rule, Severity},
+    scenario::{Adversity, Scenario, reached},
+};
 
 /// What a set of providers could give, were fallback instant and perfect.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ceiling {
     /// Of each service, in the order they were named.
     pub alone: Vec<Alone>,
+    /// Providers that requests can reach and of which no outage is told: they count as always up.
+    pub always_up: Vec<String>,
     /// The share of requests that some service would have answered, 0..=1; failures within shared windows independent.
     pub together: f64,
     /// Times in which all were impaired: how many, and how long in minutes.
@@ -48,9 +55,62 @@ impl Ceiling {
             together: 1.0 - failing(&all) / watched,
             overlaps: (spans(&all).len(), seconds(&all) / 60.0),
             correlation: (expected > 0.0).then(|| seconds(&all) / watched / expected),
+            always_up: Vec::new(),
             extra_calls: alone.first().map_or(0.0, |first| 1.0 - first.availability),
             alone,
         }
+    }
+}
+
+impl Scenario {
+    /// What the outages leave possible to these requests, in the time that is simulated; `None` without outages.
+    pub fn ceiling(&self) -> Option<Ceiling> {
+        let adversity = self.adversity.as_ref()?;
+        let end = self.start + i64::try_from(self.workload.span().as_secs()).unwrap_or(i64::MAX - self.start) + 1;
+        let outages = adversity.outages.clone().within(self.start..end);
+        let (services, always_up) = self.services(adversity, &self.targets);
+        let mut ceiling = Ceiling::of(&outages, &services, adversity.rule, adversity.severity);
+        // Each request by whom it can reach: a provider of another pool is no help to it.
+        let mut requests: BTreeMap<_, f64> = BTreeMap::new();
+        for target in &self.targets {
+            *requests.entry(*target).or_default() += 1.0;
+        }
+        let together = requests.iter().map(|(target, count)| {
+            let (services, always_up) = self.services(adversity, &[*target]);
+            if !always_up.is_empty() {
+                return *count;
+            }
+            count * Ceiling::of(&outages, &services, adversity.rule, adversity.severity).together
+        });
+        ceiling.together = together.sum::<f64>() / self.targets.len().max(1) as f64;
+        if !always_up.is_empty() {
+            (ceiling.overlaps, ceiling.correlation) = ((0, 0.0), None);
+        }
+        ceiling.always_up = always_up;
+        Some(ceiling)
+    }
+
+    /// The services with outages that can be reached by way of these targets, and the providers that have none.
+    fn services<'a>(
+        &'a self,
+        adversity: &'a Adversity,
+        targets: &[roundelay_routing::Target],
+    ) -> (Vec<&'a str>, Vec<String>) {
+        let providers: Vec<&str> = self.config.providers.iter().map(|provider| &*provider.name).collect();
+        let joined = adversity.join(&providers).unwrap_or_default();
+        let (mut services, mut always_up) = (Vec::new(), Vec::new());
+        for id in reached(&self.layout.catalog, targets) {
+            let provider = self.layout.deployments[id].provider;
+            match joined.get(provider).copied().flatten() {
+                Some(service) if !services.contains(&service) => services.push(service),
+                Some(_) => {}
+                None if always_up.iter().all(|name| name != providers[provider]) => {
+                    always_up.push(providers[provider].to_owned());
+                }
+                None => {}
+            }
+        }
+        (services, always_up)
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     dice::Dice,
     prices::Prices,
     scenario::{Scenario, ScenarioFault, Way},
-    tally::{Summary, Tally},
+    tally::{RowKind, Summary, Tally},
     upstream::{Fate, Upstream},
 };
 use crate::config::{Behaviour, Failing};
@@ -45,7 +45,8 @@ pub fn run(scenario: &Scenario, way: Way, progress: &mut dyn FnMut(usize)) -> Re
         }
     }
     run.pass_time(Duration::MAX);
-    Ok(run.tally.conclude(scenario.name_of(way), scenario))
+    let kind = if way.is_oracle() { RowKind::Oracle } else { RowKind::Simulated };
+    Ok(run.tally.conclude(scenario.name_of(way), kind, scenario))
 }
 
 struct Run<'a> {
@@ -184,8 +185,7 @@ impl Run<'_> {
         for lost in exchange.flights.drain(..) {
             self.upstreams[lost.deployment].release();
             self.pilot.abandon(&mut exchange.course, &lost, self.now);
-            let (cached, fresh) = (lost.fate.cached, request.input_tokens - lost.fate.cached);
-            self.tally.wasted(exchange.sheet.cost(lost.deployment, fresh, cached, 0));
+            self.tally.wasted(exchange.sheet.cost(lost.deployment, &request.tokens(lost.fate.cached, 0)));
         }
         exchange.flights.push(flight);
     }
@@ -199,9 +199,8 @@ impl Run<'_> {
         let upstream = &mut self.upstreams[flight.deployment];
         upstream.release();
         self.pilot.report(&mut exchange.course, &flight, request, self.now);
-        let (cached, fresh) = (flight.fate.cached, request.input_tokens - flight.fate.cached);
         let sheet = Arc::clone(&exchange.sheet);
-        let price = |output| sheet.cost(flight.deployment, fresh, cached, output);
+        let price = |output| sheet.cost(flight.deployment, &request.tokens(flight.fate.cached, output));
         match flight.result {
             Landing::Answered => {
                 let (arrived, first) =

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use roundelay_routing::DeploymentId;
+
 use super::{prices::Sheet, upstream::Upstream, workload::Request};
 
 /// What an oracle minimises.
@@ -18,7 +20,7 @@ pub(super) enum Wish {
 /// Deployments of a fallback chain come after all that was asked for.
 pub(super) fn order(
     wish: Wish,
-    stages: &[Vec<usize>],
+    stages: &[Vec<DeploymentId>],
     upstreams: &mut [Upstream],
     sheet: &Sheet,
     request: &Request,
@@ -26,10 +28,10 @@ pub(super) fn order(
 ) -> Vec<usize> {
     let mut ranked: Vec<(f64, usize, f64, f64, usize)> = Vec::new();
     for (stage, deployments) in stages.iter().enumerate() {
-        for &deployment in deployments {
+        for id in deployments {
+            let deployment = id.0 as usize;
             let foresight = upstreams[deployment].foresee(request, now);
-            let fresh = request.input_tokens - foresight.cached;
-            let cost = sheet.cost(deployment, fresh, foresight.cached, request.output_tokens);
+            let cost = sheet.cost(deployment, &request.tokens(foresight.cached, request.output_tokens));
             let cost = cost.map_or(f64::INFINITY, |cost| cost as f64);
             let (first, second) = match wish {
                 Wish::Fast => (foresight.seconds, cost),

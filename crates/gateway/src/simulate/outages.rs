@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fs, io, ops::Range, path::Path};
 
 use jiff::Timestamp;
 
+use crate::config::unreadable;
+
 /// One incident as a status page told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
@@ -66,7 +68,7 @@ pub struct Impaired {
 #[derive(Debug, thiserror::Error)]
 pub enum OutagesFault {
     /// The file cannot be read.
-    #[error("cannot read the outages {file}: {fault}")]
+    #[error("cannot read the outages {file}: {}", unreadable(fault))]
     Unreadable {
         /// As it was named.
         file: String,
@@ -194,6 +196,14 @@ impl Severity {
                 .ok()
                 .filter(|least| (1..=3).contains(least))
                 .map(|least_impact| Self::Down { least_impact }),
+        }
+    }
+
+    /// As [`Self::of`] takes it.
+    pub fn name(self) -> String {
+        match self {
+            Self::Down { least_impact } => least_impact.to_string(),
+            Self::Graded => "graded".to_owned(),
         }
     }
 

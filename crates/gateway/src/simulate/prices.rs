@@ -49,15 +49,9 @@ impl Sheet {
         (Self { hour: Arc::new(hour), quotes }, until)
     }
 
-    /// What so much costs, in nano-USD; `None` when the price is not known.
-    pub(super) fn cost(&self, deployment: usize, fresh: u32, cached: u32, output: u32) -> Option<u64> {
-        let tokens = Tokens {
-            input: u64::from(fresh),
-            cache_read: u64::from(cached),
-            output: u64::from(output),
-            ..Tokens::default()
-        };
-        let charge = self.quotes[deployment].as_ref()?.charge(&tokens).ok()?;
+    /// What these tokens cost, in nano-USD; `None` when the price is not known.
+    pub(super) fn cost(&self, deployment: usize, tokens: &Tokens) -> Option<u64> {
+        let charge = self.quotes[deployment].as_ref()?.charge(tokens).ok()?;
         Some(charge.nano().unsigned_abs())
     }
 

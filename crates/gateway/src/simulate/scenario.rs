@@ -1,15 +1,17 @@
 //! Everything that a run needs, put together and checked once.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use roundelay_routing::{Catalog, CatalogFault, DeploymentId, Hour, ModelId, PoolId, Strategy, Target};
+use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, Strategy, Target};
 
 use super::{
     outages::{Outages, Rule, Severity},
+    samples::{self, Samples},
+    targets::{UnknownName, listed},
     upstream::Upstream,
     workload::Workload,
 };
-use crate::config::{Config, Effect, Failing, FaultWindow, Found, Layout, World};
+use crate::config::{Config, Effect, Failing, FaultWindow, Layout, World};
 
 /// What a simulation is asked for.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Setup {
     pub outages: Option<Adversity>,
     /// The pool or model that all requests name; `None` = what the workload says, else the only pool there is.
     pub pool: Option<String>,
+    /// What names that the workload says stand for here: old, new.
+    pub renamed: Vec<(String, String)>,
     /// Where every die begins.
     pub seed: u64,
     /// Wall-clock time of the first request, in seconds since 1970-01-01 UTC; `None` = as the workload or the outages say.
@@ -68,10 +72,21 @@ pub struct Scenario {
     pub(super) start: i64,
     /// What each request names; one entry when all name the same.
     pub(super) targets: Vec<Target>,
-    /// By deployment: its behaviour, its incidents.
-    behaviours: Vec<(crate::config::Behaviour, Vec<FaultWindow>)>,
+    pub(super) adversity: Option<Adversity>,
+    /// By deployment.
+    behaviours: Vec<Known>,
     /// Deployments that can serve and about which nothing was written or learnt.
     assumed: Vec<String>,
+    /// Deployments about which little was learnt, with how many answers it was learnt from.
+    thin: Vec<(String, usize)>,
+}
+
+/// What is known of how one deployment behaves.
+#[derive(Debug)]
+struct Known {
+    behaviour: crate::config::Behaviour,
+    incidents: Vec<FaultWindow>,
+    samples: Option<Arc<Samples>>,
 }
 
 /// Why a simulation makes no sense.
@@ -86,11 +101,30 @@ pub enum ScenarioFault {
         /// What there is.
         known: String,
     },
-    /// The configuration does not know a name.
-    #[error("this configuration knows no pool and no model `{name}`; let all requests ask for one with `--pool NAME`")]
-    UnknownTarget {
-        /// The name.
-        name: String,
+    /// The configuration does not know names that are asked for.
+    #[error(
+        "this configuration knows no pool and no model {}; let those that asked for one ask for another with \
+         `--pool OLD=NEW`, or all of them with `--pool NAME`; known are {known}",
+        listed(names)
+    )]
+    UnknownTargets {
+        /// All of them.
+        names: Vec<UnknownName>,
+        /// What there is.
+        known: String,
+    },
+    /// A name was to stand for another, and nobody used it.
+    #[error(
+        "`--pool {old}={new}`: no request of this workload asks for `{old}`{}",
+        nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+    )]
+    NobodyAsked {
+        /// As it was written.
+        old: String,
+        /// As it was written.
+        new: String,
+        /// One that it may have meant.
+        nearest: Option<String>,
     },
     /// The world describes something that is not there.
     #[error("the world describes `{name}`, which is no deployment of this configuration{}", nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
@@ -141,12 +175,21 @@ impl Setup {
         let usual = World::default();
         let world = world.unwrap_or(&usual);
         let incidents = self.incidents(&layout, start)?;
-        let behaviours =
-            names.iter().zip(incidents).map(|(name, incidents)| (world.of(name).0.clone(), incidents)).collect();
         let reached = reached(&layout.catalog, &targets);
-        let assumed = reached.iter().map(|&id| names[id]).filter(|name| !world.of(name).1).map(str::to_owned).collect();
-        let Self { config, workload, seed, .. } = self;
-        Ok(Scenario { config, layout, workload, seed, start, targets, behaviours, assumed })
+        let reached = || reached.iter().map(|&id| names[id]);
+        let assumed = reached().filter(|name| !world.of(name).1).map(str::to_owned).collect();
+        let learnt = |name: &str| if self.world.is_none() { self.workload.learnt_of(name) } else { None };
+        let thin = reached()
+            .filter_map(|name| Some((name.to_owned(), learnt(name)?.answered)))
+            .filter(|(_, answered)| *answered < samples::ENOUGH)
+            .collect();
+        let known = |(name, incidents): (&&str, _)| {
+            let samples = learnt(name).map(|learnt| &learnt.samples).filter(|samples| !samples.is_empty());
+            Known { behaviour: world.of(name).0.clone(), incidents, samples: samples.cloned().map(Arc::new) }
+        };
+        let behaviours = names.iter().zip(incidents).map(known).collect();
+        let Self { config, workload, seed, outages: adversity, .. } = self;
+        Ok(Scenario { config, layout, workload, seed, start, targets, adversity, behaviours, assumed, thin })
     }
 
     /// What the records say of the deployments, as a world.
@@ -154,39 +197,6 @@ impl Setup {
         let learnt = &self.workload.learnt;
         let deployments = learnt.iter().map(|learnt| (learnt.deployment.clone(), learnt.behaviour.clone())).collect();
         (!learnt.is_empty()).then(|| World { deployments, ..World::default() })
-    }
-
-    fn targets(&self) -> Result<Vec<Target>, ScenarioFault> {
-        if let Some(name) = &self.pool {
-            return Ok(vec![self.target(name)?]);
-        }
-        let mut known: HashMap<&Arc<str>, Target> = HashMap::new();
-        let mut targets = Vec::new();
-        for asked in self.workload.requests.iter().filter_map(|request| request.asked.as_ref()) {
-            let target = match known.get(asked) {
-                Some(target) => *target,
-                None => self.target(asked)?,
-            };
-            known.insert(asked, target);
-            targets.push(target);
-        }
-        if targets.len() == self.workload.requests.len() {
-            return Ok(targets);
-        }
-        match &self.config.pools[..] {
-            [pool] => Ok(vec![self.target(&pool.name)?]),
-            pools => {
-                let names: Vec<&str> = pools.iter().map(|pool| &*pool.name).collect();
-                Err(ScenarioFault::NoTarget { known: names.join(", ") })
-            }
-        }
-    }
-
-    fn target(&self, name: &str) -> Result<Target, ScenarioFault> {
-        Ok(match self.config.find(name).ok_or_else(|| ScenarioFault::UnknownTarget { name: name.to_owned() })? {
-            Found::Pool(pool) => Target::Pool(PoolId(pool as u32)),
-            Found::Model(model) | Found::Open { model, .. } => Target::Model(ModelId(model as u32)),
-        })
     }
 
     /// Outages are laid under the workload from their own first day, unless a time was asked for.
@@ -266,9 +276,11 @@ impl Way {
         })
     }
 
-    /// Every strategy and both oracles.
+    /// What the configuration says, every strategy and both oracles.
     pub fn all() -> Vec<Self> {
-        Strategy::ALL.into_iter().map(Self::Strategy).chain([Self::OracleFastest, Self::OracleCheapest]).collect()
+        let strategies = Strategy::ALL.into_iter().map(Self::Strategy);
+        let oracles = [Self::OracleFastest, Self::OracleCheapest];
+        [Self::Configured].into_iter().chain(strategies).chain(oracles).collect()
     }
 
     /// Whether it is an oracle, which no gateway can be.
@@ -279,7 +291,7 @@ impl Way {
     /// The words that [`Self::of`] takes.
     pub fn words() -> Vec<&'static str> {
         let strategies = Strategy::ALL.iter().map(|strategy| strategy.name());
-        strategies.chain(["configured", "oracle-fastest", "oracle-cheapest"]).collect()
+        ["configured"].into_iter().chain(strategies).chain(["oracle-fastest", "oracle-cheapest"]).collect()
     }
 }
 
@@ -303,6 +315,11 @@ impl Scenario {
     /// Deployments that are taken to behave as usual, because nothing says how they do.
     pub fn assumed(&self) -> &[String] {
         &self.assumed
+    }
+
+    /// Deployments that were learnt from fewer than 30 answers, and from how many.
+    pub fn thin(&self) -> &[(String, usize)] {
+        &self.thin
     }
 
     /// Wall-clock time of the first request, in seconds since 1970-01-01 UTC.
@@ -334,7 +351,8 @@ impl Scenario {
     }
 
     pub(super) fn upstreams(&self) -> Vec<Upstream> {
-        self.behaviours.iter().map(|(behaviour, incidents)| Upstream::new(behaviour, incidents.clone())).collect()
+        let upstream = |known: &Known| Upstream::new(&known.behaviour, known.incidents.clone(), known.samples.clone());
+        self.behaviours.iter().map(upstream).collect()
     }
 
     /// The catalog of a row, and what each of its deployments is in the layout.
@@ -380,36 +398,22 @@ fn alone(catalog: &Catalog, deployment: usize) -> Result<Catalog, CatalogFault> 
     Catalog::new(vec![only], vec![model], Vec::new())
 }
 
-fn reached(catalog: &Catalog, targets: &[Target]) -> Vec<usize> {
-    let mut reached: Vec<usize> = stages(catalog, targets, None).into_iter().flatten().collect();
-    reached.sort_unstable();
-    reached.dedup();
-    reached
-}
-
-/// The deployments behind what is asked for and on duty at that hour, then those of its fallback chain, target by target.
-pub(super) fn stages(catalog: &Catalog, targets: &[Target], hour: Option<&Hour>) -> Vec<Vec<usize>> {
+/// The deployments behind what is asked for, whoever is on duty, and those of its fallback chain.
+pub(super) fn reached(catalog: &Catalog, targets: &[Target]) -> Vec<usize> {
     let mut ahead: Vec<Target> = targets.to_vec();
     ahead.sort_unstable();
     ahead.dedup();
-    let mut stages = Vec::new();
+    let mut reached = Vec::new();
     let mut next = 0;
     while let Some(&target) = ahead.get(next) {
         next += 1;
-        let of_model = |model: ModelId| catalog.model(model).deployments.iter().map(|id| id.0 as usize);
+        let mut reach =
+            |model: ModelId| reached.extend(catalog.model(model).deployments.iter().map(|id| id.0 as usize));
         match target {
-            Target::Model(model) => stages.push(of_model(model).collect()),
+            Target::Model(model) => reach(model),
             Target::Pool(pool) => {
-                let weights = hour.and_then(|hour| hour.weights.get(pool.0 as usize)?.as_ref());
                 let pool = catalog.pool(pool);
-                let weight = |place: usize| match weights {
-                    Some(weights) => weights.get(place).copied().unwrap_or(0.0),
-                    None => pool.members[place].weight,
-                };
-                // Without an hour: all who are ever on duty.
-                let serves = |place: &usize| hour.is_none() || weight(*place) > 0.0;
-                let members = (0..pool.members.len()).filter(serves).map(|place| pool.members[place].model);
-                stages.push(members.flat_map(of_model).collect());
+                pool.members.iter().for_each(|member| reach(member.model));
                 for &target in &pool.fallback {
                     if !ahead.contains(&target) {
                         ahead.push(target);
@@ -418,7 +422,9 @@ pub(super) fn stages(catalog: &Catalog, targets: &[Target], hour: Option<&Hour>)
             }
         }
     }
-    stages
+    reached.sort_unstable();
+    reached.dedup();
+    reached
 }
 
 /// 2026-01-05 00:00 UTC: where nothing says when, prices by the hour begin with a week.

@@ -11,6 +11,8 @@ use super::{engine::Flight, scenario::Scenario};
 pub struct Summary {
     /// What the row is called.
     pub name: String,
+    /// What it is a row of.
+    pub kind: RowKind,
     /// How many there were.
     pub requests: u64,
     /// How many of them had a whole answer.
@@ -21,7 +23,7 @@ pub struct Summary {
     pub unanswered: BTreeMap<&'static str, u64>,
     /// What the answers cost.
     pub cost_nano: u64,
-    /// What attempts without an answer cost on top, at worst.
+    /// What attempts without an answer cost on top, at worst; 0 where that is not known, in what was recorded.
     pub extra_cost_nano: u64,
     /// Attempts at deployments whose price is not known.
     pub unpriced: u64,
@@ -45,6 +47,18 @@ pub struct Summary {
     pub deployments: Vec<Share>,
     /// Requests without an answer by the time of their arrival, in [`SLICES`] equal parts.
     pub unanswered_over_time: Vec<u32>,
+}
+
+/// What a row of a comparison is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowKind {
+    /// What really happened.
+    Recorded,
+    /// The production router.
+    Simulated,
+    /// Somebody who knows more than any gateway can.
+    Oracle,
 }
 
 /// What one deployment did in a run.
@@ -106,13 +120,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let requests = &scenario.workload().requests;
-        let share = |deployment: &roundelay_routing::Deployment| Share {
-            deployment: deployment.name.to_string(),
-            first_attempts: 0,
-            attempts: 0,
-            answered: 0,
-            over_time: vec![0; SLICES],
-        };
+        let share = |deployment: &roundelay_routing::Deployment| Share::of(&deployment.name);
         Self {
             counts: scenario.layout.catalog.deployments.iter().map(share).collect(),
             unanswered: BTreeMap::new(),
@@ -175,7 +183,7 @@ impl Tally {
         self.cached_tokens_in_one += u64::from(tokens);
     }
 
-    pub(super) fn conclude(self, name: String, scenario: &Scenario) -> Summary {
+    pub(super) fn conclude(self, name: String, kind: RowKind, scenario: &Scenario) -> Summary {
         let requests = scenario.workload().requests.len() as u64;
         let attempts = self.counts.iter().map(|count| count.attempts).sum::<u64>();
         let first: u64 = self.counts.iter().map(|count| count.first_attempts).sum();
@@ -184,6 +192,7 @@ impl Tally {
         let counts = self.counts.into_iter().enumerate();
         Summary {
             name,
+            kind,
             requests,
             answered,
             availability: answered as f64 / requests.max(1) as f64,
@@ -205,8 +214,15 @@ impl Tally {
     }
 
     fn slice(&self, request: usize) -> usize {
-        let part = self.arrivals[request].as_secs_f64() / self.span.as_secs_f64().max(f64::MIN_POSITIVE);
-        ((part * SLICES as f64) as usize).min(SLICES - 1)
+        slice(self.arrivals[request], self.span)
+    }
+}
+
+impl Share {
+    /// One that did nothing yet.
+    pub(super) fn of(deployment: &str) -> Self {
+        let deployment = deployment.to_owned();
+        Self { deployment, first_attempts: 0, attempts: 0, answered: 0, over_time: vec![0; SLICES] }
     }
 }
 
@@ -239,6 +255,12 @@ impl Summary {
     pub fn answered_share(&self, share: &Share) -> f64 {
         share.answered as f64 / self.answered.max(1) as f64
     }
+}
+
+/// Which of the [`SLICES`] parts of a run an arrival is in.
+pub(super) fn slice(at: Duration, span: Duration) -> usize {
+    let part = at.as_secs_f64() / span.as_secs_f64().max(f64::MIN_POSITIVE);
+    ((part * SLICES as f64) as usize).min(SLICES - 1)
 }
 
 fn micros(length: Duration) -> u64 {

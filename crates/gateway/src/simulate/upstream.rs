@@ -1,14 +1,21 @@
 //! One simulated deployment: what an attempt there comes to.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{cache::PrefixCache, dice::Dice, workload::Request};
+use super::{
+    cache::PrefixCache,
+    dice::Dice,
+    samples::{Samples, Seconds},
+    workload::Request,
+};
 use crate::config::{Behaviour, Effect, Failing, FaultWindow};
 
 /// A deployment as the world describes it, at one point in time.
 #[derive(Debug)]
 pub(super) struct Upstream {
     behaviour: Behaviour,
+    /// How long its answers took, where that was recorded.
+    samples: Option<Arc<Samples>>,
     /// By their beginning; those before `begun` have begun.
     faults: Vec<FaultWindow>,
     begun: usize,
@@ -52,11 +59,12 @@ pub(super) struct Foresight {
 
 impl Upstream {
     /// Faults are those of the behaviour with `more` beside them.
-    pub(super) fn new(behaviour: &Behaviour, more: Vec<FaultWindow>) -> Self {
+    pub(super) fn new(behaviour: &Behaviour, more: Vec<FaultWindow>, samples: Option<Arc<Samples>>) -> Self {
         let mut faults = behaviour.faults.clone();
         faults.extend(more);
         faults.sort_by_key(|fault| fault.from);
         Self {
+            samples,
             faults,
             begun: 0,
             open: Vec::new(),
@@ -80,10 +88,11 @@ impl Upstream {
             return Fate { failure: Some(failure), first: after, total: after, cached: 0 };
         }
         let (cached, slow) = (self.cached(request, now), self.slow(&mut dice));
-        let (first, rest) = self.medians(request, cached);
-        let first = first * slow * dice.log_normal(self.behaviour.spread);
-        let rest = rest * slow * dice.log_normal(self.behaviour.spread);
-        let total = length(first + rest);
+        let (first, rest) = self.recorded(request, &mut dice).unwrap_or_else(|| {
+            let (first, rest) = self.medians(request, cached);
+            (first * dice.log_normal(self.behaviour.spread), rest * dice.log_normal(self.behaviour.spread))
+        });
+        let (first, total) = (first * slow, length((first + rest) * slow));
         Fate { failure: None, first: if request.is_stream { length(first) } else { total }, total, cached }
     }
 
@@ -109,14 +118,13 @@ impl Upstream {
             || (limits.requests_per_minute.is_some() && self.bucket.0 < 1.0);
         let passing: f64 = self.open.iter().filter(|fault| is_failing(fault)).map(|fault| 1.0 - fault.share).product();
         let cached = self.cached(request, now);
-        let (first, rest) = self.medians(request, cached);
-        // The mean of a log-normal distribution of median 1.
-        let mean = (self.behaviour.spread.powi(2) / 2.0).exp();
-        Foresight {
-            seconds: (first + rest) * self.mean_slow() * mean,
-            cached,
-            failing: if is_full { 1.0 } else { 1.0 - passing },
-        }
+        let recorded = self.samples.as_ref().and_then(|samples| samples.mean(request.is_stream, size(request)));
+        let seconds = recorded.unwrap_or_else(|| {
+            let (first, rest) = self.medians(request, cached);
+            // The mean of a log-normal distribution of median 1.
+            (first + rest) * (self.behaviour.spread.powi(2) / 2.0).exp()
+        });
+        Foresight { seconds: seconds * self.mean_slow(), cached, failing: if is_full { 1.0 } else { 1.0 - passing } }
     }
 
     fn pass_time(&mut self, now: Duration) {
@@ -181,6 +189,10 @@ impl Upstream {
         self.cache.as_ref().map_or(0, |cache| cache.cached(&request.prefix, request.input_tokens, now))
     }
 
+    fn recorded(&self, request: &Request, dice: &mut Dice) -> Option<Seconds> {
+        self.samples.as_ref()?.draw(request.is_stream, size(request), dice.unit())
+    }
+
     /// Seconds to the first content and from there to the last, before dice and faults.
     fn medians(&self, request: &Request, cached: u32) -> (f64, f64) {
         let behaviour = &self.behaviour;
@@ -188,6 +200,10 @@ impl Upstream {
         let first = behaviour.first_content.as_secs_f64() + behaviour.per_1k_input.as_secs_f64() * fresh / 1000.0;
         (first, behaviour.per_token.as_secs_f64() * f64::from(request.output_tokens.saturating_sub(1)))
     }
+}
+
+fn size(request: &Request) -> (u32, u32) {
+    (request.input_tokens, request.output_tokens)
 }
 
 fn is_failing(fault: &FaultWindow) -> bool {

@@ -7,6 +7,7 @@ mod records;
 mod steady;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::File,
     io::{self, BufRead, BufReader, Read as _},
@@ -15,8 +16,14 @@ use std::{
     time::Duration,
 };
 
+use roundelay_ledger::Tokens;
+use roundelay_routing::Capabilities;
+
+use crate::common::file::unreadable;
+
 pub use self::learn::Learnt;
 pub(super) use self::mooncake::BLOCK_TOKENS;
+use super::recorded::Recorded;
 
 /// Requests in the order of their arrival.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,10 +36,16 @@ pub struct Workload {
     pub began: Option<i64>,
     /// How each deployment behaved, where the source says so.
     pub learnt: Vec<Learnt>,
+    /// What became of each request, where the source says so.
+    pub recorded: Vec<Recorded>,
+    /// Records of what never reached the router, which are no requests: a key refused, a name unknown, a body not read.
+    pub left_out: u64,
+    /// What those asked for that named something: how many by name.
+    pub left_out_asked: BTreeMap<String, u64>,
 }
 
 /// One request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
     /// Since the first request.
     pub at: Duration,
@@ -48,6 +61,14 @@ pub struct Request {
     pub asked: Option<Arc<str>>,
     /// Input tokens that were read from a prompt cache when it was recorded; 0 when not known.
     pub cache_read: u32,
+    /// Input tokens that were written to a prompt cache when it was recorded; 0 when not known.
+    pub cache_write: u32,
+    /// What the gateway estimated the input to be before anybody counted it; `None` = as it was counted.
+    pub input_estimate: Option<u32>,
+    /// The most output that was asked for; `None` when nothing was said.
+    pub output_max: Option<u32>,
+    /// What the answering model must be able to do.
+    pub needs: Capabilities,
     /// Whether the answer was streamed, so that its first content was seen before its end.
     pub is_stream: bool,
 }
@@ -59,6 +80,8 @@ pub struct Turn {
     pub conversation: u64,
     /// Whether nothing of the conversation came before.
     pub is_first: bool,
+    /// Whether the caller named the conversation.
+    pub is_explicit: bool,
 }
 
 /// What a workload was read from.
@@ -79,7 +102,7 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadFault {
     /// The file cannot be read.
-    #[error("cannot read the workload {file}: {fault}")]
+    #[error("the workload {file}: {}", unreadable(fault))]
     Unreadable {
         /// As it was named.
         file: String,
@@ -167,9 +190,30 @@ impl Workload {
         Ok(workload)
     }
 
+    /// What the records say of a deployment: under its own name, else under the one that stands for all its keys.
+    pub(super) fn learnt_of(&self, name: &str) -> Option<&Learnt> {
+        let find = |wanted: &str| self.learnt.iter().find(|learnt| learnt.deployment == wanted);
+        find(name).or_else(|| find(name.split_once('#')?.0))
+    }
+
     /// From the first arrival to the last.
     pub fn span(&self) -> Duration {
         self.requests.last().map_or(Duration::ZERO, |last| last.at)
+    }
+}
+
+impl Request {
+    /// What is paid for, where so much of the input was read from a cache and so much output came.
+    pub(super) fn tokens(&self, cached: u32, output: u32) -> Tokens {
+        let uncached = self.input_tokens.saturating_sub(cached);
+        let written = self.cache_write.min(uncached);
+        Tokens {
+            input: u64::from(uncached - written),
+            cache_read: u64::from(cached),
+            cache_write: u64::from(written),
+            output: u64::from(output),
+            ..Tokens::default()
+        }
     }
 }
 

@@ -16,7 +16,7 @@ fn an_account_is_named_by_plain_letters() {
 
 #[test]
 fn a_kind_is_known_by_its_label() {
-    for kind in [AccountKind::Postpaid, AccountKind::Prepaid] {
+    for kind in [AccountKind::Postpaid, AccountKind::Prepaid, AccountKind::Inherits] {
         assert_eq!(AccountKind::from_label(kind.label()), Some(kind));
     }
     assert_eq!(AccountKind::from_label("free"), None);

@@ -434,18 +434,20 @@ pub(crate) fn list(catalog: &Catalog, demand: &Demand, target: Target, stage: us
         Target::Model(id) => catalog.model(id).deployments.len(),
         Target::Pool(id) => catalog.pool(id).members.len(),
     });
+    let terms = eligibility::Terms::of(catalog, demand, target);
+    let stage = u8::try_from(stage).unwrap_or(u8::MAX);
     let mut add = |position: usize, member: Member, is_scheduled: bool| {
-        let model = catalog.model(member.model);
-        for &deployment in &model.deployments {
+        let exclusion = terms.of_model(member.model);
+        let position = u32::try_from(position).expect("a pool has fewer than 2^32 members");
+        for &deployment in &catalog.model(member.model).deployments {
             let weight = member.weight * catalog.deployment(deployment).weight;
-            let way = eligibility::Way { target, weight, is_scheduled };
             candidates.push(Candidate {
                 deployment,
                 model: member.model,
-                stage: u8::try_from(stage).unwrap_or(u8::MAX),
+                stage,
                 weight,
-                exclusion: eligibility::of_demand(catalog, demand, way, deployment),
-                member: u32::try_from(position).expect("a pool has fewer than 2^32 members"),
+                exclusion: exclusion.or_else(|| terms.of_deployment(deployment, weight, is_scheduled)),
+                member: position,
                 member_weight: member.weight,
                 ramp: 1.0,
                 health: 1.0,

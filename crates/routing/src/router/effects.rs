@@ -30,6 +30,7 @@ impl Router {
             Outcome::Failure(_) | Outcome::MidStream => {
                 deployment.mid_stream.record(now, self.settings.breaker.window, false);
             }
+            Outcome::Abandoned if !flight.is_committed => self.silent(attempt, &flight, now),
             Outcome::Abandoned => {}
         }
         // Whatever the outcome did not decide, a lost probe least of all, is given back.
@@ -51,6 +52,22 @@ impl Router {
         if tokens.input > 0 {
             let share = tokens.cached as f64 / tokens.input as f64;
             deployment.cache_hits.record(flight.is_warm, share, now, settings);
+        }
+    }
+
+    /// Learns from a wait that nobody sat out: how slow the deployment is at least, and after a very long one that it fails.
+    /// Callers who always leave before a timer fires would else be sent there for ever.
+    fn silent(&mut self, attempt: u64, flight: &Flight, now: Instant) {
+        let settings = &self.settings.measure;
+        let usual = self.habits.expected(flight.target, flight.payer, flight.input_tokens, settings);
+        let waited = now.saturating_duration_since(flight.started);
+        let latency = &mut self.deployments.at_mut(flight.slots.deployment).latency;
+        // Of answers that came: silences move the averages themselves.
+        let first_content = latency.percentile(flight.bucket, 0.95, 1).map_or(0.0, |took| took.as_secs_f64());
+        let predicted = first_content + latency.writing(usual.output).unwrap_or(0.0);
+        latency.record_silence(flight.bucket, waited, usual.output, now, settings);
+        if waited >= self.settings.breaker.silence && waited.as_secs_f64() >= PATIENCE * predicted {
+            self.fail_soft(attempt, flight.slots, now);
         }
     }
 
@@ -245,6 +262,9 @@ impl Router {
         self.keys.at_mut(slots.key).release(attempt);
     }
 }
+
+/// How many times as long as a whole answer usually takes a silence must be to count as a failure.
+const PATIENCE: f64 = 3.0;
 
 fn is_upstream_trouble(kind: FaultKind) -> bool {
     match kind {

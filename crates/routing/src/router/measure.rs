@@ -78,19 +78,20 @@ impl Router {
         offer: &mut Offer,
     ) {
         let state = self.deployments.at(catalog.slots(id).deployment);
-        let heard = state.latency.heard;
+        let (asked, heard) = (state.latency.asked, state.latency.heard);
         offer.cost = self.expected_cost(catalog, id, demand, tokens, is_bound);
         offer.seconds = self.expected_seconds(catalog, id, demand, tokens, now);
-        offer.is_untried = heard.is_none() && state.limiter.in_flight == 0;
+        offer.is_untried = asked.is_none();
         offer.is_stale = heard.is_some_and(|heard| self.is_long_ago(heard, now));
         offer.is_bound = is_bound;
     }
 
-    /// Whether its measured time to first content is above `slowest`, and not so old that it should be measured again.
+    /// Whether its measured time to first content is above `slowest`, and not so old that it should be measured again. That
+    /// takes one request: while it is out, the others are spared.
     pub(crate) fn is_too_slow(&self, slots: Slots, demand: &Demand, slowest: Duration, now: Instant) -> bool {
         let latency = &self.deployments.at(slots.deployment).latency;
         let is_slow = latency.first_content(bucket(demand)).is_some_and(|took| took > slowest.as_secs_f64());
-        is_slow && !latency.heard.is_some_and(|heard| self.is_long_ago(heard, now))
+        is_slow && !latency.heard.max(latency.asked).is_some_and(|last| self.is_long_ago(last, now))
     }
 
     fn is_long_ago(&self, heard: Instant, now: Instant) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, DeploymentId, Target};
+use crate::cost::Expected;
 use crate::decision::{Candidate, Preview, PreviewCandidate};
 use crate::demand::Demand;
 use crate::eligibility::{self, Exclusion};
@@ -23,8 +24,13 @@ impl Router {
         }
         let bound = self.preview_bound(catalog, demand, &candidates, now);
         let strategy = draw::strategy_of(catalog, demand, demand.target);
-        let output_tokens = self.expected_tokens(catalog, demand).output;
+        let output_tokens = self.told_tokens(catalog, demand).output;
         Preview { target: demand.target, strategy, output_tokens, bound, candidates }
+    }
+
+    /// Who asks what would happen knows the size of the input; it is no estimate to be corrected.
+    fn told_tokens(&self, catalog: &Catalog, demand: &Demand) -> Expected {
+        Expected { input: demand.input_tokens, ..self.expected_tokens(catalog, demand) }
     }
 
     fn preview_stage(
@@ -72,7 +78,7 @@ impl Router {
     ) -> PreviewCandidate {
         let id = candidate.deployment;
         let latency = &self.deployments.at(catalog.slots(id).deployment).latency;
-        let tokens = self.expected_tokens(catalog, demand);
+        let tokens = self.told_tokens(catalog, demand);
         PreviewCandidate {
             deployment: id,
             model: candidate.model,
@@ -111,7 +117,7 @@ impl Router {
         now: Instant,
     ) -> Vec<f64> {
         let strategy = draw::strategy_of(catalog, demand, target);
-        let tokens = self.expected_tokens(catalog, demand);
+        let tokens = self.told_tokens(catalog, demand);
         let offer = |candidate: &Candidate, weight: f64| {
             let mut offer = Offer { weight, ramp: candidate.ramp, failures: 1.0 - candidate.health, ..Offer::CLOSED };
             self.measure(catalog, candidate.deployment, demand, tokens, false, now, &mut offer);

@@ -10,11 +10,12 @@ pub(super) fn score(offers: &mut [Offer], rules: &Rules) {
     let costs = Usual::of(offers, |offer| offer.cost);
     let seconds = Usual::of(offers, |offer| Some(offer.seconds? + fastest::delay(offer.failures, rules)));
     for offer in offers {
-        // A price that is not known counts as the dearest, a speed that is not known as the fastest: measuring is cheap.
+        // A price that is not known counts as the dearest, a speed that is not known as the slowest: one
+        // request measures it, and the others do not wait with that one.
         let cost = costs.part(offer.cost.unwrap_or(costs.most));
         let time = match offer.seconds {
             Some(own) => own + fastest::delay(offer.failures, rules),
-            None => seconds.least + fastest::delay(offer.failures, rules),
+            None => seconds.most + fastest::delay(offer.failures, rules),
         };
         let importance = &rules.importance;
         offer.score = importance.cost * cost
@@ -23,26 +24,24 @@ pub(super) fn score(offers: &mut [Offer], rules: &Rules) {
     }
 }
 
-/// The range of a quality among the offers that are open, and its mean.
+/// The most of a quality among the offers that are open, and its mean.
 struct Usual {
     mean: f64,
-    least: f64,
     most: f64,
 }
 
 impl Usual {
     fn of(offers: &[Offer], quality: impl Fn(&Offer) -> Option<f64>) -> Self {
-        let (mut sum, mut count, mut least, mut most) = (0.0, 0.0, f64::INFINITY, 0.0f64);
+        let (mut sum, mut count, mut most) = (0.0, 0.0, 0.0f64);
         for known in offers.iter().filter(|offer| offer.is_open()).filter_map(quality) {
             sum += known;
             count += 1.0;
-            least = least.min(known);
             most = most.max(known);
         }
-        if count > 0.0 { Self { mean: sum / count, least, most } } else { Self { mean: 0.0, least: 0.0, most: 0.0 } }
+        Self { mean: if count > 0.0 { sum / count } else { 0.0 }, most }
     }
 
-    /// 1 is as usual. Always finite: what has no importance must not turn into a score that is no number.
+    /// 1 is as usual. Always a number, so that an importance of 0 makes nothing of it.
     fn part(&self, of: f64) -> f64 {
         if self.mean > 0.0 { (of / self.mean).min(f64::MAX) } else { 0.0 }
     }

@@ -3,48 +3,71 @@
 use crate::chance::Chance;
 use crate::strategy::{Offer, Strategy, Turn, balanced, cheapest, fastest, weighted};
 
-/// Chooses by score: first what is not known; a conversation's own place, unless another is
-/// clearly better; else among the best.
+/// Chooses by score: first what is not known; a conversation's own place, unless another is clearly better; else among the
+/// best.
 pub(super) fn choose(turn: &Turn, offers: &mut [Offer], chance: &mut Chance) -> Option<usize> {
     score(turn, offers);
-    if let Some(unknown) = explore(turn, offers, chance) {
-        return Some(unknown);
+    let field = Field::of(turn, offers);
+    if field.unknown > 0 && field.bound.is_none() {
+        let lot = chance.index(field.unknown);
+        return (0..offers.len()).filter(|&index| is_wanted(turn, &offers[index])).nth(lot);
     }
-    let best = least_score(offers)?;
-    let bound = offers.iter().position(|offer| offer.is_open() && offer.is_bound);
-    if let Some(bound) = bound.filter(|&bound| offers[bound].score <= best * (1.0 + turn.rules.stay)) {
+    let best = field.best?;
+    if let Some(bound) = field.bound.filter(|&bound| offers[bound].score <= best * (1.0 + turn.rules.stay)) {
         return Some(bound);
     }
     let limit = limit(turn, best);
-    let first = sample(offers, limit, None, chance)?;
+    let is_near = |offer: &Offer| offer.is_open() && offer.score <= limit;
+    let near = || (0..offers.len()).filter(|&index| is_near(&offers[index]));
+    let weight = |index: usize| offers[index].weight;
+    let total: f64 = near().map(weight).sum();
+    let first = weighted::pick(near(), total, weight, chance)?;
     if turn.strategy != Strategy::Fastest {
         return Some(first);
     }
     // Two at random and the better of them: the one best of a moment ago does not get everything (Mitzenmacher 2001).
-    let second = sample(offers, limit, Some(first), chance);
+    let others = near().filter(|&index| index != first);
+    let second = weighted::pick(others, total - offers[first].weight, weight, chance);
     Some(second.filter(|&second| offers[second].score < offers[first].score).unwrap_or(first))
 }
 
-/// What was never asked is asked once, since no estimate stands in for a measurement; what nobody has heard of for long,
-/// as often as the share for it allows.
-fn explore(turn: &Turn, offers: &[Offer], chance: &mut Chance) -> Option<usize> {
-    // A conversation does not leave its cache for the sake of a measurement.
-    if !turn.is_first || !turn.strategy.explores() || offers.iter().any(|offer| offer.is_open() && offer.is_bound) {
-        return None;
+/// What is open, at a glance.
+#[derive(Default)]
+struct Field {
+    best: Option<f64>,
+    /// Where the conversation is.
+    bound: Option<usize>,
+    /// How many should be measured before anything else.
+    unknown: usize,
+}
+
+impl Field {
+    fn of(turn: &Turn, offers: &[Offer]) -> Self {
+        let mut field = Self::default();
+        for (index, offer) in offers.iter().enumerate().filter(|(_, offer)| offer.is_open()) {
+            if field.best.is_none_or(|best| offer.score < best) {
+                field.best = Some(offer.score);
+            }
+            if offer.is_bound {
+                field.bound = field.bound.or(Some(index));
+            }
+            field.unknown += usize::from(is_wanted(turn, offer));
+        }
+        field
     }
-    let is_wanted = |offer: &Offer| offer.is_open() && (offer.is_untried || turn.may_explore && offer.is_stale);
-    let count = offers.iter().filter(|offer| is_wanted(offer)).count();
-    if count == 0 {
-        return None;
-    }
-    let lot = chance.index(count);
-    (0..offers.len()).filter(|&index| is_wanted(&offers[index])).nth(lot)
+}
+
+/// Whether a request should measure it: what was never asked is asked once, since no estimate stands in for a measurement;
+/// what nobody has heard of for long, as often as the share for it allows. A conversation does not leave its cache for that.
+fn is_wanted(turn: &Turn, offer: &Offer) -> bool {
+    let is_unknown = offer.is_untried || turn.may_explore && offer.is_stale;
+    is_unknown && offer.is_open() && turn.is_first && turn.strategy.explores()
 }
 
 /// The share of each, while no conversation is bound and nothing needs exploring.
 pub(super) fn shares(turn: &Turn, offers: &mut [Offer]) -> Vec<f64> {
     score(turn, offers);
-    let Some(best) = least_score(offers) else { return vec![0.0; offers.len()] };
+    let Some(best) = Field::of(turn, offers).best else { return vec![0.0; offers.len()] };
     let limit = limit(turn, best);
     let weight = |index: usize| if offers[index].score <= limit { offers[index].weight } else { 0.0 };
     let total: f64 = (0..offers.len()).map(weight).sum();
@@ -77,20 +100,9 @@ fn score(turn: &Turn, offers: &mut [Offer]) {
     }
 }
 
-fn least_score(offers: &[Offer]) -> Option<f64> {
-    offers.iter().filter(|offer| offer.is_open()).map(|offer| offer.score).min_by(f64::total_cmp)
-}
-
 /// The score up to which an offer is as good as the best.
 fn limit(turn: &Turn, best: f64) -> f64 {
     best * (1.0 + if turn.strategy == Strategy::Fastest { turn.rules.near } else { TIE })
-}
-
-/// By weight, among those up to `limit` but for one.
-fn sample(offers: &[Offer], limit: f64, without: Option<usize>, chance: &mut Chance) -> Option<usize> {
-    let is_wanted = |index: usize| offers[index].is_open() && offers[index].score <= limit && Some(index) != without;
-    let total: f64 = (0..offers.len()).filter(|&index| is_wanted(index)).map(|index| offers[index].weight).sum();
-    weighted::pick((0..offers.len()).filter(|&index| is_wanted(index)), total, |index| offers[index].weight, chance)
 }
 
 /// Costs closer than this part are alike.

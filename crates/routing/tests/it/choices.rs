@@ -114,8 +114,10 @@ fn fastest_adds_the_time_that_failures_take() {
     check_scores(fastest, &[offer(1.0, 1.0, 0.5), offer(1.0, 2.0, 0.2)], &[6.0, 3.25]);
     // All fail: a hundred.
     check_scores(fastest, &[offer(1.0, 1.0, 1.0)], &[501.0]);
-    // Never measured = as fast as the fastest that is open.
-    check_scores(fastest, &[plain(), offer(1.0, 2.0, 0.0), closed(offer(1.0, 1.0, 0.0))], &[2.0, 2.0, 1.0]);
+    // Never measured comes after all that is open and was.
+    let unknown = f64::INFINITY;
+    check_scores(fastest, &[plain(), offer(1.0, 2.0, 0.0), closed(offer(1.0, 1.0, 0.0))], &[unknown, 2.0, 1.0]);
+    check_scores(fastest, &[plain(), closed(offer(1.0, 1.0, 0.0))], &[0.0, 1.0]);
     check_scores(fastest, &[plain(), Offer { failures: 0.5, ..plain() }], &[0.0, 5.0]);
 }
 
@@ -145,13 +147,16 @@ fn balanced_adds_cost_time_and_failures_each_in_its_usual_size() {
     check_scores(balanced(0.0, 0.0, 1.0), &unreliable, &[0.0, 1.0]);
     let mean = 1.0 + 2.5 / 9.0;
     check_scores(balanced(0.0, 1.0, 0.0), &unreliable, &[1.0 / mean, (1.0 + 5.0 / 9.0) / mean]);
-    // A price that is not known is the dearest, a speed that is not known the fastest, among those that are open.
+    // A price that is not known is the dearest, a speed that is not known the slowest, among those that are open.
     let unknown = [offer(100.0, 1.0, 0.0), offer(300.0, 3.0, 0.0), plain(), closed(offer(900.0, 0.1, 0.0))];
     check_scores(balanced(1.0, 0.0, 0.0), &unknown, &[0.5, 1.5, 1.5, 4.5]);
-    check_scores(balanced(0.0, 1.0, 0.0), &unknown, &[0.5, 1.5, 0.5, 0.05]);
+    check_scores(balanced(0.0, 1.0, 0.0), &unknown, &[0.5, 1.5, 1.5, 0.05]);
     let failing = Offer { failures: 0.5, ..plain() };
     check_scores(balanced(0.0, 1.0, 0.0), &[offer(1.0, 1.0, 0.0), failing], &[1.0, 6.0]);
     check_scores(balanced(1.0, 1.0, 1.0), &[plain(), plain()], &[0.0, 0.0]);
+    // What does not count does not count, however far it is from the usual.
+    let far = [closed(offer(1.0, 1e300, 0.0)), offer(1.0, 1e-300, 0.0)];
+    check_scores(balanced(1.0, 0.0, 1.0), &far, &[1.0, 1.0]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod choices;
 mod costs;
 mod exclusions;
 mod hedging;
+mod measuring;
 mod previews;
 mod properties;
 mod recovery;

@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use roundelay_routing::{
-    Attempt, Capabilities, Catalog, Conversation, Demand, Fault, FaultKind, Instant, ModelId, Outcome, Plan, Router,
-    Step, StopReason, Target, Tokens,
+    Attempt, Catalog, Conversation, Demand, Fault, FaultKind, Hour, Instant, ModelId, Outcome, Plan, Router, Step,
+    StopReason, Target, Tokens,
 };
 
 use super::{
     super::{
         oracle::{self, Wish},
         prices::Sheet,
-        scenario::{Scenario, ScenarioFault, Way, stages},
+        scenario::{Scenario, ScenarioFault, Way},
         upstream::Upstream,
         workload::Request,
     },
@@ -85,40 +85,27 @@ impl Pilot {
         upstreams: &mut [Upstream],
         now: Duration,
     ) -> Course {
-        let request = &scenario.workload.requests[index];
         let target = scenario.target(index);
         match self {
             Self::Router(routed) => {
-                let target = routed.only.unwrap_or(target);
-                let demand = Demand {
-                    target,
-                    needs: Capabilities::NONE,
-                    input_tokens: u64::from(request.input_tokens),
-                    // Callers rarely say how much they want at most.
-                    output_tokens: 0,
-                    allowed: None,
-                    conversation: request.turn.map(|turn| Conversation {
-                        id: turn.conversation,
-                        is_first_turn: turn.is_first,
-                        is_explicit: false,
-                    }),
-                    // Who asks is not known, so all count as one.
-                    payer: 0,
-                    spendable: None,
-                    hour: if routed.only.is_some() {
-                        sheet.only(routed.deployments[0])
-                    } else {
-                        Arc::clone(&sheet.hour)
-                    },
-                    deadline: instant(now + deadline_of(&routed.catalog, target)),
-                    retries_allowed: routed.retries_allowed,
+                let hour = match routed.only {
+                    Some(_) => sheet.only(routed.deployments[0]),
+                    None => Arc::clone(&sheet.hour),
                 };
+                let target = routed.only.unwrap_or(target);
+                let retries_allowed = routed.retries_allowed;
+                let demand = demand(scenario, index, &routed.catalog, target, hour, now);
+                let demand = Demand { retries_allowed, ..demand };
                 Course::Plan(Box::new(routed.router.plan(&routed.catalog, demand, instant(now))))
             }
             Self::Oracle(wish) => {
-                let stages = stages(&scenario.layout.catalog, &[target], Some(&sheet.hour));
+                let catalog = &scenario.layout.catalog;
+                let demand = demand(scenario, index, catalog, target, Arc::clone(&sheet.hour), now);
+                // It knows more than the router, and is allowed no more.
+                let stages = catalog.candidates(&demand);
+                let request = &scenario.workload.requests[index];
                 let left = oracle::order(*wish, &stages, upstreams, sheet, request, now);
-                Course::Known { left, attempts_max: scenario.layout.catalog.attempts(target) }
+                Course::Known { left, attempts_max: catalog.attempts(target) }
             }
         }
     }
@@ -199,6 +186,36 @@ impl Pilot {
             Self::Oracle(_) => (&scenario.layout.catalog, None),
         };
         arrived + deadline_of(catalog, only.unwrap_or_else(|| scenario.target(index)))
+    }
+}
+
+/// What the exchange would ask of the router for this request.
+fn demand(
+    scenario: &Scenario,
+    index: usize,
+    catalog: &Catalog,
+    target: Target,
+    hour: Arc<Hour>,
+    now: Duration,
+) -> Demand {
+    let request = &scenario.workload.requests[index];
+    Demand {
+        target,
+        needs: request.needs,
+        input_tokens: u64::from(request.input_estimate.unwrap_or(request.input_tokens)),
+        output_tokens: u64::from(request.output_max.unwrap_or(0)),
+        allowed: None,
+        conversation: request.turn.map(|turn| Conversation {
+            id: turn.conversation,
+            is_first_turn: turn.is_first,
+            is_explicit: turn.is_explicit,
+        }),
+        // Who asks is not known, so all count as one.
+        payer: 0,
+        spendable: None,
+        hour,
+        deadline: instant(now + deadline_of(catalog, target)),
+        retries_allowed: true,
     }
 }
 

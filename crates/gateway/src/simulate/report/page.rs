@@ -56,6 +56,9 @@ fn facts(results: &Results, words: &Words) -> String {
         (words.seed, of.seed.to_string()),
         (words.config, of.config.clone()),
     ];
+    if of.left_out > 0 {
+        rows.push((words.left_out, of.left_out.to_string()));
+    }
     if !of.assumed.is_empty() {
         rows.push((words.assumed, of.assumed.join(", ")));
     }

@@ -24,14 +24,11 @@ pub(super) fn read<R: BufRead>(lines: &mut Lines<'_, R>, limit: usize) -> Result
             at: std::time::Duration::from_nanos(since),
             input_tokens,
             output_tokens,
-            prefix: Box::default(),
-            turn: None,
-            asked: None,
-            cache_read: 0,
             is_stream: true,
+            ..Request::default()
         });
     }
-    Ok(Workload { kind: Kind::Azure, requests, began: earliest.map(Timestamp::as_second), learnt: Vec::new() })
+    Ok(Workload { kind: Kind::Azure, requests, began: earliest.map(Timestamp::as_second), ..Workload::default() })
 }
 
 fn row(line: &str) -> Result<(Timestamp, u32, u32), String> {

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::records::Row;
-use crate::config::{Behaviour, Effect, Failing, FaultWindow};
+use super::records::{Attempt, Row};
+use crate::{
+    config::{Behaviour, Effect, Failing, FaultWindow},
+    simulate::samples::{Sample, Samples},
+};
 
 /// How one deployment behaved while the records were made.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,14 +17,16 @@ pub struct Learnt {
     pub answered: usize,
     /// Attempts that failed for reasons of its own.
     pub failed: usize,
-    /// What was learnt. Where nothing answered, the times are the usual ones.
+    /// When it failed. How long answers took is in `samples`; where there are none, the times are the usual ones.
     pub behaviour: Behaviour,
+    /// How long its answers took.
+    pub samples: Samples,
 }
 
 /// Learns from the attempts of these records; times count from `start_ms`.
 ///
-/// Times to first content and times an output token become medians and a spread. Failures become shares of the
-/// attempts of each ten minutes, of the kind that was most common in them.
+/// Times are kept as they were. Failures become shares of the attempts of each ten minutes, of the kind that was most
+/// common in them and after the median of their times.
 pub(super) fn learn(rows: &[Row], start_ms: i64) -> Vec<Learnt> {
     let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
     for row in rows {
@@ -29,15 +34,14 @@ pub(super) fn learn(rows: &[Row], start_ms: i64) -> Vec<Learnt> {
             let seen = seen.entry(&attempt.deployment).or_default();
             let at =
                 Duration::from_millis(row.started_at_ms.abs_diff(start_ms)) + Duration::from_micros(attempt.started_us);
-            let tally = seen.slices.entry(at.as_secs() / SLICE_SECONDS).or_default();
+            let slice = seen.slices.entry(at.as_secs() / SLICE_SECONDS).or_default();
             if attempt.outcome == "answered" {
-                tally.attempts += 1;
+                slice.attempts += 1;
                 seen.answered += 1;
-                seen.time(attempt.first_content_us, attempt.duration_us, row.usage.output);
+                seen.time(row, attempt);
             } else if let Some(how) = failing(&attempt.outcome) {
-                tally.attempts += 1;
-                *tally.failed.entry(how.name()).or_insert((how, 0)) =
-                    (how, tally.failed.get(how.name()).map_or(0, |f| f.1) + 1);
+                slice.attempts += 1;
+                slice.failed.entry(how.name()).or_insert_with(|| (how, Vec::new())).1.push(attempt.duration_us);
                 seen.failed += 1;
             }
         }
@@ -49,58 +53,51 @@ pub(super) fn learn(rows: &[Row], start_ms: i64) -> Vec<Learnt> {
 struct Seen {
     answered: usize,
     failed: usize,
-    /// Microseconds.
-    first_contents: Vec<f64>,
-    /// Microseconds a token.
-    per_token: Vec<f64>,
+    streams: Vec<Sample>,
+    wholes: Vec<Sample>,
     slices: BTreeMap<u64, Slice>,
 }
 
 #[derive(Default)]
 struct Slice {
     attempts: usize,
-    failed: BTreeMap<&'static str, (Failing, usize)>,
+    /// By the name of the kind: how long each took, in microseconds.
+    failed: BTreeMap<&'static str, (Failing, Vec<u64>)>,
 }
 
 impl Seen {
-    fn time(&mut self, first_content_us: Option<u64>, duration_us: u64, output: u64) {
-        let Some(first) = first_content_us else { return };
-        // An answer that came at once says nothing of how fast its tokens were made.
-        let rest = duration_us.saturating_sub(first);
-        self.first_contents.push(first.max(1) as f64);
-        if output > 1 && rest > 0 {
-            self.per_token.push(rest as f64 / (output - 1) as f64);
-        }
+    fn time(&mut self, row: &Row, attempt: &Attempt) {
+        let Some(first) = attempt.first_content_us else { return };
+        let sample = Sample {
+            input_tokens: row.usage.all_input(),
+            output_tokens: row.usage.output,
+            first: Duration::from_micros(first),
+            total: Duration::from_micros(attempt.duration_us.max(first)),
+        };
+        if row.stream { self.streams.push(sample) } else { self.wholes.push(sample) }
     }
 
-    fn learnt(mut self, deployment: &str) -> Learnt {
-        let usual = Behaviour::default();
-        let first_content = median(&mut self.first_contents);
-        let per_token = median(&mut self.per_token);
-        let micros = |micros: f64| Duration::from_secs_f64(micros / 1e6);
+    fn learnt(self, deployment: &str) -> Learnt {
         let behaviour = Behaviour {
-            first_content: first_content.map_or(usual.first_content, micros),
-            // It is in the median already: the records' own sizes are replayed.
-            per_1k_input: if first_content.is_some() { Duration::ZERO } else { usual.per_1k_input },
-            per_token: per_token.map_or(usual.per_token, micros),
-            spread: first_content.map_or(usual.spread, |median| spread(&self.first_contents, median)),
             cache: None,
             faults: self.slices.iter().filter_map(|(number, slice)| slice.fault(*number)).collect(),
-            ..usual
+            ..Behaviour::default()
         };
-        Learnt { deployment: deployment.to_owned(), answered: self.answered, failed: self.failed, behaviour }
+        let samples = Samples::new(self.streams, self.wholes);
+        let (answered, failed) = (self.answered, self.failed);
+        Learnt { deployment: deployment.to_owned(), answered, failed, behaviour, samples }
     }
 }
 
 impl Slice {
     fn fault(&self, number: u64) -> Option<FaultWindow> {
-        let failed: usize = self.failed.values().map(|(_, count)| count).sum();
-        let (how, _) = self.failed.values().max_by_key(|(_, count)| *count)?;
+        let failed: usize = self.failed.values().map(|(_, times)| times.len()).sum();
+        let (how, times) = self.failed.values().max_by_key(|(_, times)| times.len())?;
         let from = Duration::from_secs(number * SLICE_SECONDS);
         Some(FaultWindow {
             from,
             until: Some(from + Duration::from_secs(SLICE_SECONDS)),
-            effect: Effect::Fail { how: *how, after: None, retry_after: None },
+            effect: Effect::Fail { how: *how, after: median(times).map(Duration::from_micros), retry_after: None },
             share: failed as f64 / self.attempts.max(1) as f64,
         })
     }
@@ -122,19 +119,10 @@ fn failing(outcome: &str) -> Option<Failing> {
     })
 }
 
-/// Sorts, and takes the one in the middle.
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
-/// Standard deviation of the logarithms, from the quartiles, which a few stalled answers do not move.
-fn spread(sorted: &[f64], median: f64) -> f64 {
-    // The quartiles of a normal distribution lie 0.6745 standard deviations to either side of its middle.
-    const QUARTILE: f64 = 0.674_489_75;
-    let upper = sorted.get(sorted.len() * 3 / 4).copied().unwrap_or(median);
-    let lower = sorted.get(sorted.len() / 4).copied().unwrap_or(median);
-    ((upper / lower).ln() / (2.0 * QUARTILE)).clamp(0.0, 3.0)
+fn median(values: &[u64]) -> Option<u64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied()
 }
 
 const SLICE_SECONDS: u64 = 600;

@@ -38,15 +38,14 @@ pub(super) fn read<R: BufRead>(
             at: Duration::from_millis(row.timestamp),
             input_tokens: tokens(row.input_length).map_err(|message| lines.fault(message))?,
             output_tokens: tokens(row.output_length).map_err(|message| lines.fault(message))?,
-            turn: Some(Turn { conversation, is_first: heads.insert(conversation) }),
+            turn: Some(Turn { conversation, is_first: heads.insert(conversation), is_explicit: false }),
             prefix: row.hash_ids,
-            asked: None,
-            cache_read: 0,
             is_stream: true,
+            ..Request::default()
         });
         line = lines.next_written()?;
     }
-    Ok(Workload { kind: Kind::Mooncake, requests, began: None, learnt: Vec::new() })
+    Ok(Workload { kind: Kind::Mooncake, requests, began: None, ..Workload::default() })
 }
 
 /// Two blocks in one word: names of blocks are small numbers, counted from 0 by the order of their first use.

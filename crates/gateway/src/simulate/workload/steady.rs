@@ -25,13 +25,10 @@ pub(super) fn parse(written: &str, limit: usize) -> Result<Workload, WorkloadFau
         at: Duration::from_secs_f64((number as f64 + 0.5) * spacing),
         input_tokens,
         output_tokens,
-        prefix: Box::default(),
-        turn: None,
-        asked: None,
-        cache_read: 0,
         is_stream: true,
+        ..Request::default()
     };
-    Ok(Workload { kind: Kind::Steady, requests: (0..total).map(request).collect(), began: None, learnt: Vec::new() })
+    Ok(Workload { kind: Kind::Steady, requests: (0..total).map(request).collect(), began: None, ..Workload::default() })
 }
 
 /// Seconds between two requests.

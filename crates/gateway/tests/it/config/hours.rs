@@ -149,14 +149,16 @@ fn a_shift_gives_weights_to_those_on_duty_alone() {
          schedule = [{{ days = 'sun', members = ['gpt-5'] }},\n\
          {{ hours = '22:00-06:00', zone = 'Asia/Shanghai', members = {{ 'local/night' = 2, 'gpt-5' = 3 }} }}]"
     ));
+    // Between shifts the pool's own, and nothing for who serves in shifts alone.
+    let own = || vec![0.6, 0.4, 0.0];
     for (now, weights, until) in [
-        ("2026-12-04T21:59:59+08:00", None, "2026-12-04T22:00:00+08:00"),
-        ("2026-12-04T22:00:00+08:00", Some(vec![0.0, 3.0, 2.0]), "2026-12-05T06:00:00+08:00"),
-        ("2026-12-05T22:00:00+08:00", Some(vec![0.0, 3.0, 2.0]), "2026-12-06T06:00:00+08:00"),
-        ("2026-12-06T07:59:59+08:00", None, "2026-12-06T08:00:00+08:00"), // Sunday begins in UTC
-        ("2026-12-06T23:00:00+08:00", Some(vec![0.0, 1.0, 0.0]), "2026-12-07T08:00:00+08:00"),
+        ("2026-12-04T21:59:59+08:00", own(), "2026-12-04T22:00:00+08:00"),
+        ("2026-12-04T22:00:00+08:00", vec![0.0, 3.0, 2.0], "2026-12-05T06:00:00+08:00"),
+        ("2026-12-05T22:00:00+08:00", vec![0.0, 3.0, 2.0], "2026-12-06T06:00:00+08:00"),
+        ("2026-12-06T07:59:59+08:00", own(), "2026-12-06T08:00:00+08:00"), // Sunday begins in UTC
+        ("2026-12-06T23:00:00+08:00", vec![0.0, 1.0, 0.0], "2026-12-07T08:00:00+08:00"),
     ] {
-        assert_eq!(config.duties(at(now)), (vec![None, weights], Some(at(until))), "{now}");
+        assert_eq!(config.duties(at(now)), (vec![None, Some(weights)], Some(at(until))), "{now}");
     }
 }
 
@@ -170,10 +172,10 @@ fn an_hour_has_every_rate_and_every_duty_until_the_first_of_them_changes() {
     ));
     let layout = config.layout().expect("a catalog");
     for (now, input, above, weights, until) in [
-        ("2026-12-01T05:00:00Z", 1_500.0, 3_000.0, None, "2026-12-01T06:00:00Z"),
-        ("2026-12-01T06:00:00Z", 1_500.0, 3_000.0, Some(vec![0.0, 1.0]), "2026-12-01T07:00:00Z"),
-        ("2026-12-01T07:00:00Z", 1_500.0, 3_000.0, None, "2026-12-01T08:00:00Z"),
-        ("2026-12-01T08:00:00Z", 3_000.0, 6_000.0, None, "2026-12-01T22:00:00Z"),
+        ("2026-12-01T05:00:00Z", 1_500.0, 3_000.0, vec![1.0, 0.0], "2026-12-01T06:00:00Z"),
+        ("2026-12-01T06:00:00Z", 1_500.0, 3_000.0, vec![0.0, 1.0], "2026-12-01T07:00:00Z"),
+        ("2026-12-01T07:00:00Z", 1_500.0, 3_000.0, vec![1.0, 0.0], "2026-12-01T08:00:00Z"),
+        ("2026-12-01T08:00:00Z", 3_000.0, 6_000.0, vec![1.0, 0.0], "2026-12-01T22:00:00Z"),
     ] {
         let (hour, end) = layout.hour(&config, at(now));
         let rate = hour.rate(DeploymentId(0)).expect("a price was written");
@@ -181,7 +183,7 @@ fn an_hour_has_every_rate_and_every_duty_until_the_first_of_them_changes() {
         let expected = |input| TokenRates { input, cache_read: input / 10.0, cache_write: input, output: 5.0 * input };
         assert_eq!(rate.base, expected(input), "{now}");
         assert_eq!(rate.tiers, [(200_000, TokenRates { output: 3.75 * above, ..expected(above) })], "{now}");
-        assert_eq!((hour.weights, end), (vec![weights], Some(at(until))), "{now}");
+        assert_eq!((hour.weights, end), (vec![Some(weights)], Some(at(until))), "{now}");
         assert_eq!(hour.rates.len(), layout.catalog.deployments.len());
         let open = layout
             .catalog

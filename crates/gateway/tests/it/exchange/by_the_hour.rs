@@ -98,7 +98,7 @@ fn a_schedule_decides_who_is_on_duty_at_the_time_asked_for() {
     let friday = at("2026-12-04T23:59:59Z");
     assert_eq!(
         (&of(&friday, "tidal")["share"], &of(&friday, "flat")["excluded"]["reason"]),
-        (&json!(1.0), &json!("no_weight"))
+        (&json!(1.0), &json!("off_duty"))
     );
     let saturday = at("2026-12-05T00:00:00Z");
     assert_eq!(

@@ -86,8 +86,54 @@ fn a_report_needs_nothing_else_and_says_nothing_of_its_making() {
     }
     let count = |part: &str| first.matches(part).count();
     assert_eq!(count("<svg"), count("</svg>"));
-    assert_eq!(count("<svg"), 4 + 8, "cost, two times, what is missing, and a strip a row");
+    assert_eq!(count("<svg"), 4 + 9, "cost, two times, what is missing, and a strip a row");
     assert!(first.contains("prefers-color-scheme:dark"));
+}
+
+#[test]
+fn one_callers_typo_does_not_stop_a_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[providers.a]\nprotocol = 'openai'\nbase_url = 'http://127.0.0.1:9/v1'\n[models.m]\ndeployments = ['a']\n\
+        [pools.assistant]\nmembers = ['m']\n";
+    fs::write(folder.path().join("roundelay.toml"), config).unwrap();
+    let record = |asked: &str, outcome: &str, attempts: &str| {
+        format!(
+            "{{\"started_at_ms\":1700000000000,\"duration_us\":900000,\"first_content_us\":200000,\"asked\":\"{asked}\",\"stream\":true,\
+             \"outcome\":\"{outcome}\",\"usage\":{{\"input\":10,\"output\":5}},\"attempts\":{attempts},\"decision\":\"\"}}\n"
+        )
+    };
+    let answered =
+        r#"[{"deployment":"a/m","outcome":"answered","started_us":0,"first_content_us":200000,"duration_us":900000}]"#;
+    let lines = record("assistant", "answered", answered) + &record("asistant", "refused", "[]");
+    fs::write(folder.path().join("r.jsonl"), &lines).unwrap();
+    let shown = text_of(folder.path(), &["simulate", "--workload", "r.jsonl", "--strategies", "configured, weighted"]);
+    assert!(shown.contains("1 of 2 requests left out: asked for `asistant`\n"), "{shown}");
+    assert!(shown.contains("asking for assistant; first request at 2023-11-14T22:13:20Z\n"), "{shown}");
+    assert!(shown.contains("fewer than 30 answers, so take their times with care: a/m (1)\n"), "{shown}");
+    let rows: Vec<&str> = shown.lines().filter(|line| line.contains(" 100.0000 % ")).collect();
+    assert!(
+        matches!(rows[..], [recorded, configured, _] if recorded.starts_with("recorded ")
+        && recorded.contains(" 900 ms ") && configured.starts_with("configured ") && configured.contains(" 900 ms ")),
+        "{shown}"
+    );
+
+    // Standard input, a deployment that answers nothing, and no made-up times.
+    let down = "[default]\nfaults = [{ fail = \"connect\" }]\n";
+    fs::write(folder.path().join("world.toml"), down).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_roundelay"))
+        .args(["simulate", "--workload", "-", "--world", "world.toml", "--strategies", "weighted"])
+        .current_dir(folder.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes()).unwrap();
+    let shown = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let row = shown.lines().find(|line| line.starts_with("weighted ")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(
+        row.contains(" 0.0000 %") && row.split_whitespace().rev().take_while(|cell| *cell == "-").count() == 6,
+        "{shown}"
+    );
 }
 
 #[test]
@@ -100,13 +146,22 @@ fn mistakes_are_answered_with_what_to_write() {
     fs::write(folder.path().join("o.csv"), "service,incident_id,impact,start_utc,monitoring_utc,end_utc\n").unwrap();
     let steady = ["simulate", "--workload", "steady:1/s,1m,100,10"];
     let check = |more: &[&str], expected: &str| check_complaint(folder.path(), &[&steady[..], more].concat(), expected);
-    check(&["--strategies", "fastst"], "known are weighted, ");
+    check(&["--strategies", "fastst"], "known are configured, weighted, ");
     check(&["--world", "world.toml"], "did you mean `a/m`?");
-    check(&["--pool", "q"], "no pool and no model `q`");
+    check(&["--pool", "q"], "no pool and no model `q` (did you mean `p`?)");
+    check(&["--pool", "p", "--pool", "q"], "write it once and alone");
+    check(&["--pool", "x=p"], "no request of this workload asks for `x`");
+    check(&["--limit", "0"], "invalid value '0' for '--limit <N>'");
+    check(&["--service", "a=b"], "--outages <FILE>");
+    check(&["--fallback", "off", "--strategies", "weighted"], "leave out one of them");
     check(&["--outages", "o.csv"], "--service PROVIDER=SERVICE");
     check(&["--outages", "o.csv", "--rule", "D"], "write A, B or C");
     check(&["--report", "no/such/folder.html"], "cannot write the report");
-    check_complaint(folder.path(), &["simulate", "--workload", "nothing.csv"], "cannot read the workload nothing.csv");
+    check_complaint(
+        folder.path(),
+        &["simulate", "--workload", "nothing.csv"],
+        "cannot read the workload nothing.csv: there is no such file",
+    );
     check_complaint(folder.path(), &["export", "--since", "soon"], "write 2026-11-01");
     check_complaint(folder.path(), &["export"], "--data DIR");
 }

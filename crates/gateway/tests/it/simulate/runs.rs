@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 use roundelay::{
     config::{self, World},
     simulate::{
-        Adversity, Ceiling, Language, Outages, Results, Rule, Scenario, Setup, Severity, Summary, Way, Workload, html,
-        run,
+        Adversity, Ceiling, Language, Outages, Results, Rule, Scenario, Setup, Severity, Sources, Summary, Way,
+        Workload, html, run,
     },
 };
 
@@ -36,6 +36,7 @@ fn setup(config: &str, world: &str, workload: &str) -> Setup {
         world: Some(World::parse(world, "w.toml").unwrap_or_else(|fault| panic!("{fault}"))),
         outages: None,
         pool: None,
+        renamed: Vec::new(),
         seed: 1,
         start: None,
     }
@@ -66,7 +67,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let bytes = |seed| {
         let scenario = Setup { seed, ..setup(TWO, world, "steady:5/s,2m,500,100") }.prepare().unwrap();
         let rows = Way::all().into_iter().map(|way| run(&scenario, way, &mut |_| {}).unwrap()).collect();
-        let results = Results::new(&scenario, "w".to_owned(), "d".to_owned(), None, rows);
+        let results = Results::new(&scenario, Sources::default(), rows);
         (serde_json::to_string(&results).unwrap(), html(&results, Language::English), html(&results, Language::Chinese))
     };
     let (first, again, other) = (bytes(1), bytes(1), bytes(2));
@@ -196,6 +197,208 @@ fn records_are_replayed_with_what_they_teach() {
     assert_eq!((first.p50, first.p99), (100_000, 900_000));
     assert_eq!(configured.total_us.p50, 1_100_000);
     assert_eq!(summary(&scenario, "oracle-fastest").total_us.p99, 1_100_000);
+}
+
+/// One in 40 takes five seconds, all others one; every other answer comes in one piece.
+fn with_a_tail(deployment: &str, count: u64) -> Workload {
+    let line = |number: u64| {
+        let is_stream = number % 2 == 0;
+        let total = if number % 40 < 2 { 5_000_000 } else { 1_000_000 + number };
+        let first = if is_stream { 100_000 } else { total };
+        format!(
+            r#"{{"started_at_ms":{},"duration_us":{total},"first_content_us":{first},"asked":"p","stream":{is_stream},"outcome":"answered","cost_nano":7,"usage":{{"input":1000,"output":{}}},"attempts":[{{"deployment":"{deployment}","outcome":"answered","started_us":0,"first_content_us":{first},"duration_us":{total}}}]}}"#,
+            1_700_000_000_000 + number * 1_000,
+            50 + number % 900,
+        )
+    };
+    Workload::parse("w", (0..count).map(line).collect::<Vec<_>>().join("\n").as_bytes(), usize::MAX).unwrap()
+}
+
+#[test]
+fn a_replay_has_the_tail_of_its_records_and_shows_them_beside_it() {
+    let base = || setup(TWO, "", "steady:1/s,1s,1,1");
+    let pool = Some("ma".to_owned());
+    let scenario = Setup { workload: with_a_tail("a/ma", 800), world: None, pool, ..base() }.prepare().unwrap();
+    let recorded = scenario.recorded().expect("records");
+    assert_eq!((recorded.name.as_str(), recorded.answered, recorded.cost_nano), ("recorded", 800, 5_600));
+    assert_eq!((recorded.first_content_us.p50, recorded.total_us.p99, recorded.attempts), (100_000, 5_000_000, 800));
+    assert_eq!(recorded.deployments[0].answered, 800);
+    let again = summary(&scenario, "configured");
+    assert_eq!((again.answered, again.total_us.p99, again.total_us.max), (800, 5_000_000, 5_000_000));
+    assert!(again.total_us.p90 < 1_001_000, "{:?}", again.total_us);
+    // Streams show their first content after a tenth of a second, whole answers with their end.
+    let late = again.first_content_us.percentiles.iter().filter(|us| **us > 100_000).count();
+    assert!((48..=51).contains(&late), "{late}");
+    assert!(scenario.thin().is_empty());
+    assert!(base().prepare().unwrap().recorded().is_none());
+}
+
+#[test]
+fn what_was_learnt_from_a_few_answers_is_named() {
+    let base = setup(TWO, "", "steady:1/s,1s,1,1");
+    let scenario = Setup { workload: with_a_tail("b/mb", 29), world: None, ..base }.prepare().unwrap();
+    assert_eq!(scenario.thin(), [("b/mb".to_owned(), 29)]);
+    assert_eq!(scenario.assumed(), ["a/ma"]);
+}
+
+#[test]
+fn names_that_are_gone_are_told_at_once_or_stand_for_others() {
+    let asked = |name: &str, number: u64| {
+        format!(
+            r#"{{"started_at_ms":{},"asked":"{name}","stream":true,"outcome":"answered","usage":{{"input":10,"output":5}},"attempts":[]}}"#,
+            1_700_000_000_000 + number
+        )
+    };
+    let lines = [asked("pp", 0), asked("old", 1), asked("p", 2), asked("old", 3)].join("\n");
+    let setup = |renamed: &[(&str, &str)]| {
+        let renamed = renamed.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect();
+        let workload = Workload::parse("w", lines.as_bytes(), usize::MAX).unwrap();
+        Setup { workload, renamed, ..setup(TWO, "", "steady:1/s,1s,1,1") }
+    };
+    let told = |renamed| setup(renamed).prepare().unwrap_err().to_string();
+    let both = told(&[]);
+    assert!(both.contains("no model `old` (2 requests), `pp` (1 request; did you mean `p`?)"), "{both}");
+    assert!(both.contains("`--pool OLD=NEW`") && both.ends_with("known are p, ma, mb"), "{both}");
+    assert!(told(&[("olt", "p")]).contains("no request of this workload asks for `olt`; did you mean `old`?"));
+    assert!(told(&[("old", "q")]).contains("no pool and no model `q`"));
+    let scenario = setup(&[("old", "mb"), ("pp", "p")]).prepare().unwrap();
+    let results = Results::new(&scenario, Sources::default(), Vec::new());
+    assert_eq!(results.of.asked, ["mb", "p"]);
+    let summary = summary(&scenario, "priority");
+    let answered: Vec<u64> = summary.deployments.iter().map(|share| share.answered).collect();
+    assert_eq!(answered, [2, 2], "{summary:?}");
+}
+
+#[test]
+fn an_oracle_is_bound_by_the_pool_as_the_router_is() {
+    let check = |from: &str, to: &str, way: &str, expected: [u64; 2]| {
+        assert!(TWO.contains(from), "{from}");
+        let scenario = scenario(&TWO.replace(from, to), "", "steady:1/s,10s,1000,100");
+        let answered: Vec<u64> = summary(&scenario, way).deployments.iter().map(|share| share.answered).collect();
+        assert_eq!(answered, expected, "{to}, {way}");
+    };
+    let members = "members = { ma = 0.7, mb = 0.3 }";
+    for way in ["oracle-cheapest", "weighted"] {
+        check(members, "members = { ma = 0, mb = 1 }", way, [0, 10]);
+        check("deployments = [\"a\"]", "deployments = [\"a\"]\ncontext_window = 900", way, [0, 10]);
+        check("[providers.b]", "[providers.b]\nregion = \"eu\"", way, if way == "weighted" { [7, 3] } else { [10, 0] });
+        let regions = format!(
+            "regions = [\"eu\"]\n{members}\n[providers.c]\nregion = \"eu\"\nprotocol = \"openai\"\nbase_url = \"http://127.0.0.1:9003/v1\""
+        );
+        check(members, &regions, way, [0, 0]);
+    }
+    // The fastest is the first; the pool pays at most two dollars.
+    let slow = "[deployments.\"a/ma\"]\nfirst_content = \"9s\"\n";
+    let dear = TWO.replace(members, &format!("max_price = {{ input = 2.0 }}\n{members}"));
+    for (config, expected) in [(TWO, 0), (&*dear, 10)] {
+        assert_eq!(
+            summary(&scenario(config, slow, "steady:1/s,10s,1000,100"), "oracle-fastest").deployments[0].answered,
+            expected
+        );
+    }
+}
+
+#[test]
+fn who_has_no_outages_is_up_and_whom_a_pool_does_not_have_is_no_help() {
+    let csv = "service,incident_id,impact,start_utc,monitoring_utc,end_utc\n\
+        a,1,3,2026-01-01T00:00:00Z,,2026-01-01T12:00:00Z\nb,2,3,2026-01-01T06:00:00Z,,2026-01-01T18:00:00Z\n";
+    let ceiling = |config: &str, pool: Option<&str>| {
+        let outages = Outages::parse(csv, "o.csv").unwrap();
+        let severity = Severity::Down { least_impact: 1 };
+        let adversity = Adversity { outages, rule: Rule::C, severity, services: Vec::new() };
+        let pool = pool.map(str::to_owned);
+        let base = setup(config, "", "steady:1/m,1d,1,1");
+        Setup { outages: Some(adversity), pool, ..base }.prepare().unwrap().ceiling().unwrap()
+    };
+    let both = ceiling(TWO, None);
+    assert!((both.together - 0.75).abs() < 0.001 && both.always_up.is_empty(), "{both:?}");
+    let alone = ceiling(TWO, Some("ma"));
+    assert!((alone.together - 0.5).abs() < 0.001 && alone.alone.len() == 1, "{alone:?}");
+    let third = TWO.replace("members = { ma = 0.7, mb = 0.3 }", "members = { ma = 0.5, mb = 0.3, mc = 0.2 }")
+        + "[providers.c]\nprotocol = \"openai\"\nbase_url = \"http://127.0.0.1:9003/v1\"\n[models.mc]\ndeployments = [\"c\"]\n";
+    let third = ceiling(&third, None);
+    assert_eq!((third.together.to_bits(), third.always_up), (1f64.to_bits(), vec!["c".to_owned()]));
+}
+
+/// Records of ten conversations with ten turns each, one turn after the other; `demand` goes into each decision.
+fn turns(usage: &str, demand: impl Fn(u64, u64) -> String) -> Workload {
+    let line = |number: u64| {
+        format!(
+            r#"{{"started_at_ms":{},"asked":"p","stream":true,"outcome":"answered","usage":{usage},"attempts":[],"decision":{{"demand":{}}}}}"#,
+            1_700_000_000_000 + number * 5_000,
+            demand(number % 10, number / 10),
+        )
+    };
+    Workload::parse("w", (0..100).map(line).collect::<Vec<_>>().join("\n").as_bytes(), usize::MAX).expect("records")
+}
+
+#[test]
+fn conversations_of_records_stay_where_they_began() {
+    let config = TWO.replace("ma = 0.7, mb = 0.3", "ma = 0.5, mb = 0.5");
+    // Equal weights take turns, so the conversations 0, 2 and 4 begin at one deployment; only they have later turns.
+    let run = |name: &dyn Fn(u64) -> String| {
+        let workload = turns(r#"{"input":1000,"output":100}"#, |conversation, turn| {
+            format!(
+                r#"{{"input_tokens":1000,"needs":[],{}"first_turn":{},"explicit":false,"deadline_ms":1}}"#,
+                name(conversation),
+                turn == 0
+            )
+        });
+        let goes_on = |number: usize| number < 10 || [0, 2, 4].contains(&(number % 10));
+        let requests = workload.requests.into_iter().enumerate().filter(|(number, _)| goes_on(*number));
+        let requests = requests.map(|(_, request)| request).collect();
+        let workload = Workload { requests, ..workload };
+        let base = setup(&config, "", "steady:1/s,1s,1,1");
+        summary(&Setup { workload, ..base }.prepare().unwrap(), "weighted")
+    };
+    let known = run(&|conversation| format!(r#""conversation":"{conversation:016x}","#));
+    let nameless = run(&|_| String::new());
+    let answered = |summary: &Summary| summary.deployments.iter().map(|share| share.answered).collect::<Vec<_>>();
+    // Five beginnings each, and all 27 later turns where their conversations began.
+    let mut split = answered(&known);
+    split.sort_unstable();
+    assert_eq!(split, [5, 32]);
+    assert!(answered(&nameless).iter().all(|&count| count >= 18), "rotation alone: {:?}", answered(&nameless));
+}
+
+#[test]
+fn what_a_request_needs_and_what_it_wrote_to_a_cache_are_part_of_a_replay() {
+    let config = TWO
+        .replace(
+            "price = { input = 1.00, output = 2.00 }",
+            "price = { input = 1.00, output = 2.00 }\ncapabilities = { vision = false }",
+        )
+        .replace(
+            "price = { input = 3.00, output = 4.00 }",
+            "price = { input = 3.00, output = 4.00, cache_read = 0.30, cache_write = 6.00 }",
+        );
+    let usage = r#"{"input":100,"cache_read":500,"cache_write":400,"output":100}"#;
+    let workload = turns(usage, |_, _| {
+        r#"{"input_tokens":1000,"needs":["vision"],"first_turn":true,"explicit":false,"deadline_ms":1}"#.to_owned()
+    });
+    let base = setup(&config, "", "steady:1/s,1s,1,1");
+    let scenario = Setup { workload, ..base }.prepare().unwrap();
+    // A million tokens of each class: 3.00, 0.30, 6.00 and 4.00 dollars.
+    let each = 100 * 3_000 + 500 * 300 + 400 * 6_000 + 100 * 4_000;
+    for way in ["weighted", "cheapest", "oracle-cheapest"] {
+        let summary = summary(&scenario, way);
+        assert_eq!((summary.answered, summary.cost_nano), (100, 100 * each), "{way}: {:?}", summary.unanswered);
+    }
+}
+
+#[test]
+fn a_replay_goes_by_the_estimate_and_the_limit_that_the_router_went_by() {
+    let config = TWO.replace("deployments = [\"a\"]", "deployments = [\"a\"]\ncontext_window = 2000");
+    let answered_by_a = |demand: &str| {
+        let workload = turns(r#"{"input":1000,"output":100}"#, |_, _| {
+            format!(r#"{{{demand},"needs":[],"first_turn":true,"explicit":false,"deadline_ms":1}}"#)
+        });
+        let base = setup(&config, "", "steady:1/s,1s,1,1");
+        summary(&Setup { workload, ..base }.prepare().unwrap(), "weighted").deployments[0].answered
+    };
+    assert_eq!(answered_by_a(r#""input_tokens":1500"#), 70);
+    assert_eq!(answered_by_a(r#""input_tokens":9000"#), 0);
+    assert_eq!(answered_by_a(r#""input_tokens":1500,"output_tokens_max":1000"#), 0);
 }
 
 #[test]

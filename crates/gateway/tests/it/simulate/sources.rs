@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use roundelay::{
     config::{Effect, Failing, World},
-    simulate::{Kind, Workload},
+    simulate::{Kind, Turn, Workload},
 };
+use roundelay_routing::Capabilities;
 
 use super::recorded;
 
@@ -69,10 +70,59 @@ fn records_are_read_by_line_or_as_a_list_and_teach_how_deployments_behave() {
         assert_eq!((a.deployment.as_str(), a.answered, a.failed), ("a/m", 0, 1));
         let fault = &a.behaviour.faults[0];
         assert_eq!(fault.share.to_bits(), 1f64.to_bits());
-        assert!(matches!(fault.effect, Effect::Fail { how: Failing::ServerError, .. }));
-        assert_eq!(b.behaviour.first_content, Duration::from_millis(100));
-        assert_eq!(b.behaviour.per_token, Duration::from_millis(10));
+        let after = Some(Duration::from_millis(50));
+        assert_eq!(fault.effect, Effect::Fail { how: Failing::ServerError, after, retry_after: None });
+        assert_eq!((b.deployment.as_str(), b.answered, b.failed), ("b/m", 1, 0));
     }
+}
+
+/// A record of this time, outcome and decision.
+fn record(started_at_ms: u64, asked: &str, outcome: &str, decision: &str) -> String {
+    format!(
+        r#"{{"started_at_ms":{started_at_ms},"asked":"{asked}","stream":true,"outcome":"{outcome}","usage":{{"input":300,"cache_read":500,"cache_write":200,"output":50}},"attempts":[],"decision":{decision}}}"#
+    )
+}
+
+#[test]
+fn what_the_router_was_told_of_a_request_is_read_from_its_record() {
+    let demand = r#"{"target":"p","demand":{"input_tokens":1400,"output_tokens_max":4096,"needs":["tools","vision","levitation"],"conversation":"00000000000000ff","first_turn":false,"explicit":true,"deadline_ms":120000}}"#;
+    let earlier =
+        r#"{"target":"p","demand":{"input_tokens":7,"needs":[],"first_turn":false,"explicit":false,"deadline_ms":1}}"#;
+    let lines = [
+        record(1_000, "p", "answered", demand),
+        record(2_000, "p", "answered", earlier),
+        record(3_000, "p", "answered", r#"{"target":"p"}"#),
+        record(4_000, "p", "answered", r#"{"demand":"of another form"}"#),
+    ];
+    let workload = parse(&lines.join("\n"));
+    let [told, nameless, older, strange] = &workload.requests[..] else { panic!("{workload:?}") };
+    assert_eq!(told.turn, Some(Turn { conversation: 0xff, is_first: false, is_explicit: true }));
+    assert_eq!((told.input_tokens, told.input_estimate, told.output_max), (1000, Some(1400), Some(4096)));
+    assert_eq!((told.cache_read, told.cache_write), (500, 200));
+    assert_eq!(told.needs, Capabilities { tools: true, vision: true, ..Capabilities::NONE });
+    assert_eq!((nameless.turn, nameless.input_estimate, nameless.output_max), (None, Some(7), None));
+    for without in [older, strange] {
+        assert_eq!((without.turn, without.input_estimate, without.needs), (None, None, Capabilities::NONE));
+    }
+}
+
+#[test]
+fn what_never_reached_the_router_is_counted_and_left_out() {
+    let planned =
+        r#"{"target":"p","demand":{"input_tokens":7,"needs":[],"first_turn":true,"explicit":false,"deadline_ms":1}}"#;
+    let lines = [
+        record(1_000, "", "refused", "\"\""),
+        record(2_000, "no-such-model", "refused", "\"\""),
+        record(3_000, "", "abandoned", "\"\""),
+        record(4_000, "p", "refused", planned),
+        record(5_000, "p", "answered", "\"\""),
+    ];
+    let workload = parse(&lines.join("\n"));
+    assert_eq!((workload.requests.len(), workload.left_out), (2, 3));
+    assert_eq!(workload.left_out_asked.into_iter().collect::<Vec<_>>(), [("no-such-model".to_owned(), 1)]);
+    assert_eq!(workload.requests[1].at, Duration::from_secs(1), "time begins with the first that counts");
+    assert_eq!(workload.began, Some(4));
+    check_fault(&lines[..3].join("\n"), "w holds no request");
 }
 
 #[test]
