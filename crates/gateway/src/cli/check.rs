@@ -11,15 +11,14 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
         Ok(config) => {
             let source = config.source.to_string();
             // An open model is a provider's every other name, and none that was written.
-            let (written, others): (Vec<_>, Vec<_>) =
-                config.models.iter().filter(|model| !model.is_open()).partition(|model| model.is_written);
-            let (written, others) = (written.len(), others.len());
+            let named = || config.models.iter().filter(|model| !model.is_open());
+            let (models, written) = (named().count(), named().filter(|model| model.is_written).count());
             if common.json {
                 say(&json!({
                     "ok": true,
                     "source": source,
                     "providers": config.providers.len(),
-                    "models": written + others,
+                    "models": models,
                     "models_written": written,
                     "pools": config.pools.len(),
                     "warnings": config.warnings,
@@ -29,8 +28,8 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
                     say(&format_args!("warning: {warning}\n"));
                 }
                 let (providers, pools) = (config.providers.len(), config.pools.len());
-                let others = if others > 0 { format!(" and {others} without a section") } else { String::new() };
-                say(&format_args!("{source}: good; providers: {providers}, models: {written}{others}, pools: {pools}"));
+                let written = if written < models { format!(" ({written} written)") } else { String::new() };
+                say(&format_args!("{source}: good; providers: {providers}, models: {models}{written}, pools: {pools}"));
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -256,7 +256,7 @@ models.b = { deployments = ['local'] }
     assert_eq!(told, "roundelay.toml: good; providers: 1, models: 2, pools: 0\n");
     std::fs::write(&file, format!("{models}pools.p = {{ members = ['local/c', 'a'] }}\n")).unwrap();
     let told = text_of(&data, &["check"]);
-    assert_eq!(told, "roundelay.toml: good; providers: 1, models: 2 and 1 without a section, pools: 1\n");
+    assert_eq!(told, "roundelay.toml: good; providers: 1, models: 3 (2 written), pools: 1\n");
     assert_eq!(json_of(&data, &["check"])["models"], 3);
 }
 
