@@ -8,6 +8,7 @@ use crate::{
         say,
         table::{print, printable},
     },
+    common::duration::of_long_us,
     simulate::{Of, Results, RowKind, Summary},
 };
 
@@ -19,7 +20,7 @@ pub(super) fn show(results: &Results) {
         if of.requests == 1 { "1 request".to_owned() } else { format!("{} requests", of.requests) },
         printable(&of.workload),
         of.kind,
-        span(of.span_us),
+        of_long_us(of.span_us),
         of.seed,
         of.config,
     ));
@@ -142,12 +143,6 @@ fn unanswered(row: &Summary) -> Vec<[String; 3]> {
 
 fn percent(share: f64, places: usize) -> String {
     format!("{:.places$} %", share * 100.0)
-}
-
-/// Outages last for months, which nobody reads in minutes.
-fn span(us: u64) -> String {
-    const DAY_US: u64 = 86_400_000_000;
-    if us < 2 * DAY_US { of_us(us) } else { format!("{:.1} d", us as f64 / DAY_US as f64) }
 }
 
 /// To a hundredth of a cent.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::simulate::tally::{RowKind, Summary};
+
 /// Text in HTML and SVG.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -63,10 +65,15 @@ impl Scale {
 
 /// Grid lines and their numbers along the bottom.
 pub(super) fn along_bottom(svg: &mut String, scale: &Scale, top: f64, bottom: f64, show: fn(f64) -> String) {
+    let mut written = f64::NEG_INFINITY;
     for tick in scale.ticks() {
         let x = scale.at(tick);
         line(svg, "grid", x, top, x, bottom);
-        text(svg, x, bottom + 16.0, "middle", &show(tick));
+        // Numbers that would touch are left out, not their lines.
+        if x - written > NUMBER_WIDTH {
+            text(svg, x, bottom + 16.0, "middle", &show(tick));
+            written = x;
+        }
     }
 }
 
@@ -77,6 +84,12 @@ pub(super) fn along_left(svg: &mut String, scale: &Scale, left: f64, right: f64,
         line(svg, "grid", left, y, right, y);
         text(svg, left - 6.0, y + 4.0, "end", &show(tick));
     }
+}
+
+/// What the numbers along the bottom and along the left side are.
+pub(super) fn titles(svg: &mut String, bottom: f64, right: f64, of_x: &str, of_y: &str) {
+    text(svg, right, bottom + 34.0, "end", of_x);
+    text(svg, 2.0, 12.0, "start", of_y);
 }
 
 pub(super) fn line(svg: &mut String, class: &str, x1: f64, y1: f64, x2: f64, y2: f64) {
@@ -91,6 +104,11 @@ pub(super) fn text(svg: &mut String, x: f64, y: f64, anchor: &str, words: &str) 
 /// The class of the colour of the `number`th thing of a kind.
 pub(super) fn colour(number: usize) -> String {
     format!("c{}", number % COLOURS)
+}
+
+/// The class of the colour of a row; what really happened is drawn in ink.
+pub(super) fn colour_of(number: usize, row: &Summary) -> String {
+    if row.kind == RowKind::Recorded { "ink".to_owned() } else { colour(number) }
 }
 
 /// Microseconds for people: `250 ms`, `1.5 s`.
@@ -119,7 +137,8 @@ pub(super) fn short(number: f64) -> String {
 
 const DAY_US: f64 = 86_400e6;
 /// Colours that the style sheet has.
-pub(super) const COLOURS: usize = 8;
+pub(super) const COLOURS: usize = 10;
+const NUMBER_WIDTH: f64 = 46.0;
 
 #[cfg(test)]
 mod tests {

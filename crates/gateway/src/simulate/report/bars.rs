@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::axis::{colour, escaped};
+use super::axis::{colour_of, escaped};
 use crate::simulate::tally::Summary;
 
 /// Bars in proportion to the worst row. `ceiling` = the share of requests that can be answered at all.
@@ -20,7 +20,7 @@ pub(super) fn draw(title: &str, rows: &[Summary], ceiling: Option<f64>) -> Strin
             LEFT - 8.0,
             y + 14.0,
             escaped(&row.name),
-            colour(number),
+            colour_of(number, row),
             ROW - 8.0,
             LEFT + width + 6.0,
             y + 14.0,

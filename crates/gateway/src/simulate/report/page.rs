@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 use super::{
     Results,
-    axis::{colour, escaped, micros},
+    axis::{colour, colour_of, escaped},
     bars, curves, frontier, shares,
     words::Words,
 };
-use crate::simulate::tally::{Quantiles, Summary};
+use crate::{
+    common::duration::{of_long_us, of_us},
+    simulate::tally::{Quantiles, RowKind, Summary},
+};
 
 /// The whole file.
 pub(super) fn write(results: &Results, words: &Words) -> String {
@@ -20,13 +23,14 @@ pub(super) fn write(results: &Results, words: &Words) -> String {
     );
     page.push_str(&facts(results, words));
     section(&mut page, words.table, None, &table(results, words));
-    section(&mut page, words.frontier, Some(words.frontier_note), &frontier::draw(words.frontier, &results.rows));
-    let legend = legend(results.rows.iter().map(|row| row.name.as_str()));
+    section(&mut page, words.frontier, Some(words.frontier_note), &frontier::draw(words, &results.rows));
+    let legend =
+        legend(results.rows.iter().enumerate().map(|(number, row)| (colour_of(number, row), row.name.as_str())));
     for (title, of) in [
         (words.curves_first, (|row| &row.first_content_us) as fn(&Summary) -> &Quantiles),
         (words.curves_total, |row| &row.total_us),
     ] {
-        let drawing = format!("{}{legend}", curves::draw(title, &results.rows, of));
+        let drawing = format!("{}{legend}", curves::draw(words, title, &results.rows, of));
         section(&mut page, title, Some(words.curves_note), &drawing);
     }
     section(&mut page, words.missing, Some(words.missing_note), &missing(results, words));
@@ -50,14 +54,32 @@ fn facts(results: &Results, words: &Words) -> String {
     let of = &results.of;
     let mut rows = vec![
         (words.workload, format!("{} ({})", of.workload, of.kind)),
+        (words.asked, of.asked.join(", ")),
         (words.requests, of.requests.to_string()),
-        (words.span, micros(of.span_us as f64)),
+        (words.span, of_long_us(of.span_us)),
         (words.start, of.start.clone()),
         (words.seed, of.seed.to_string()),
         (words.config, of.config.clone()),
     ];
+    if let Some(limit) = of.limit {
+        rows.push((words.limit, limit.to_string()));
+    }
+    rows.push((words.world, of.world.clone().unwrap_or_else(|| words.no_world.to_owned())));
+    if let Some(outages) = &of.outages {
+        let (rule, impact) =
+            (format!("{} {}", words.rule, outages.rule), format!("{} {}", words.impact, outages.impact));
+        rows.push((words.outages, format!("{}, {rule}, {impact}", outages.file)));
+    }
+    rows.push((words.version, of.version.to_owned()));
     if of.left_out > 0 {
-        rows.push((words.left_out, of.left_out.to_string()));
+        let unknown = of.left_out_unknown.iter().map(|(name, requests)| format!("{name} ({requests})"));
+        let unknown: Vec<String> = unknown.collect();
+        let unknown = if unknown.is_empty() { String::new() } else { format!(": {}", unknown.join(", ")) };
+        rows.push((words.left_out, format!("{}{unknown}", of.left_out)));
+    }
+    if !of.thin.is_empty() {
+        let thin: Vec<String> = of.thin.iter().map(|(name, answers)| format!("{name} ({answers})")).collect();
+        rows.push((words.thin, thin.join(", ")));
     }
     if !of.assumed.is_empty() {
         rows.push((words.assumed, of.assumed.join(", ")));
@@ -81,25 +103,28 @@ fn table(results: &Results, words: &Words) -> String {
         words.strategy, words.availability, words.cost, words.extra, words.further, words.first, words.total
     );
     for (number, row) in results.rows.iter().enumerate() {
-        let mark = if row.unpriced > 0 { " +" } else { "" };
+        let mark = if row.unpriced > 0 { " +?" } else { "" };
+        let is_recorded = row.kind == RowKind::Recorded;
+        let extra = if is_recorded { "-".to_owned() } else { format!("{:.2} %", row.extra_share() * 100.0) };
         let _ = write!(
             table,
-            "<tr><th><i class=\"{}\"></i>{}</th><td>{:.4} %</td><td>{:.4}{mark}</td><td>{:.2} %</td><td>{:.2} %</td>",
-            colour(number),
+            "<tr><th><i class=\"{}\"></i>{}</th><td>{:.4} %</td><td>{:.4}{mark}</td><td>{extra}</td><td>{:.2} %</td>",
+            colour_of(number, row),
             escaped(&row.name),
             row.availability * 100.0,
             row.cost_nano as f64 / 1e9,
-            row.extra_share() * 100.0,
             row.further_attempts as f64 / row.requests.max(1) as f64 * 100.0,
         );
         for quantiles in [&row.first_content_us, &row.total_us] {
             for us in [quantiles.p50, quantiles.p90, quantiles.p95, quantiles.p99] {
-                let _ = write!(table, "<td>{}</td>", micros(us as f64));
+                let time = if row.answered > 0 { of_us(us) } else { "-".to_owned() };
+                let _ = write!(table, "<td>{time}</td>");
             }
         }
         if has_cache {
             let kept = row.cached_tokens as f64 / row.cached_tokens_in_one.max(1) as f64;
-            let _ = write!(table, "<td>{:.1} %</td>", kept * 100.0);
+            let kept = if row.cached_tokens_in_one > 0 { format!("{:.1} %", kept * 100.0) } else { "-".to_owned() };
+            let _ = write!(table, "<td>{kept}</td>");
         }
         table.push_str("</tr>\n");
     }
@@ -112,7 +137,11 @@ fn table(results: &Results, words: &Words) -> String {
 
 fn missing(results: &Results, words: &Words) -> String {
     let ceiling = results.ceiling.as_ref();
-    let mut body = bars::draw(words.missing, &results.rows, ceiling.map(|ceiling| ceiling.together));
+    let is_complete = results.rows.iter().all(|row| row.answered == row.requests);
+    let mut body = match (is_complete, ceiling) {
+        (true, None) => format!("<p>{}</p>", words.none_missing),
+        _ => bars::draw(words.missing, &results.rows, ceiling.map(|ceiling| ceiling.together)),
+    };
     if let Some(ceiling) = ceiling {
         let mut alone: Vec<String> = ceiling
             .alone
@@ -121,32 +150,46 @@ fn missing(results: &Results, words: &Words) -> String {
             .collect();
         alone.push(format!("{} {:.4} %", words.together, ceiling.together * 100.0));
         let _ = write!(body, "<p>┆ {}: {}</p>", words.ceiling, alone.join(", "));
+        if !ceiling.always_up.is_empty() {
+            let _ = write!(body, "<p>{}: {}</p>", words.always_up, escaped(&ceiling.always_up.join(", ")));
+        }
     }
     body
 }
 
 fn strips(results: &Results, words: &Words) -> String {
-    let mut body = String::new();
+    let names = results.rows.first().map(|row| row.deployments.iter().map(|share| share.deployment.as_str()));
+    let mut body = legend(names.into_iter().flatten().enumerate().map(|(number, name)| (colour(number), name)));
+    let _ = write!(body, "<p><i class=\"none\"></i> {} ({})</p>", words.unanswered, words.percent_of_requests);
+    let time = time_axis(results.of.span_us);
     for row in &results.rows {
         let totals = row.deployments.iter().map(|share| format!("{:.1} %", row.answered_share(share) * 100.0));
         let _ = write!(
             body,
-            "<h3>{} <small>{}</small></h3>{}",
+            "<h3>{} <small>{}</small></h3>{}{time}",
             escaped(&row.name),
             totals.collect::<Vec<_>>().join(" · "),
             shares::draw(&escaped(&row.name), row)
         );
     }
-    let names = results.rows.first().map(|row| row.deployments.iter().map(|share| share.deployment.as_str()));
-    body.push_str(&legend(names.into_iter().flatten()));
-    let _ = write!(body, "<p><i class=\"none\"></i> {} ({})</p>", words.unanswered, words.percent_of_requests);
+    let _ = write!(body, "<p>{}</p>", words.axis_since);
     body
 }
 
-fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
+/// The time since the first request under a strip.
+fn time_axis(span_us: u64) -> String {
+    let marks = (0..=4).map(|quarter| match quarter {
+        0 => "<span>0</span>".to_owned(),
+        _ => format!("<span>{}</span>", of_long_us(span_us / 4 * quarter)),
+    });
+    format!("<div class=\"time\">{}</div>", marks.collect::<String>())
+}
+
+/// What has which colour.
+fn legend<'a>(names: impl Iterator<Item = (String, &'a str)>) -> String {
     let mut legend = String::from("<p class=\"legend\">");
-    for (number, name) in names.enumerate() {
-        let _ = write!(legend, "<span><i class=\"{}\"></i>{}</span> ", colour(number), escaped(name));
+    for (colour, name) in names {
+        let _ = write!(legend, "<span><i class=\"{colour}\"></i>{}</span> ", escaped(name));
     }
     legend.push_str("</p>");
     legend
@@ -155,9 +198,9 @@ fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// Colours after Okabe and Ito (2008), which people with any colour vision tell apart; lighter on a dark ground.
 const STYLE: &str = "
 :root{--ground:#fff;--ink:#1c2330;--faint:#5b6575;--grid:#e3e6eb;--none:#eceef2;
---k0:#0072b2;--k1:#e69f00;--k2:#009e73;--k3:#cc79a7;--k4:#56b4e9;--k5:#d55e00;--k6:#6b5bb5;--k7:#8a8f00}
+--k0:#0072b2;--k1:#e69f00;--k2:#009e73;--k3:#cc79a7;--k4:#56b4e9;--k5:#d55e00;--k6:#6b5bb5;--k7:#8a8f00;--k8:#8c564b;--k9:#b10058}
 @media (prefers-color-scheme:dark){:root{--ground:#14181f;--ink:#e6e9ef;--faint:#9aa4b5;--grid:#2a303b;--none:#232933;
---k0:#4da3da;--k1:#f0b840;--k2:#3cc79d;--k3:#e3a3c7;--k4:#8fd0f5;--k5:#f0894a;--k6:#a598ea;--k7:#c2c84a}}
+--k0:#4da3da;--k1:#f0b840;--k2:#3cc79d;--k3:#e3a3c7;--k4:#8fd0f5;--k5:#f0894a;--k6:#a598ea;--k7:#c2c84a;--k8:#c49a8a;--k9:#ff7aa8}}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:60rem;margin:0 auto;padding:1.5rem}
 h1{font-size:1.6rem;margin:0 0 1rem}h2{font-size:1.2rem;margin:2.2rem 0 .3rem}h3{font-size:.95rem;margin:1rem 0 .2rem}
@@ -172,11 +215,18 @@ svg[preserveAspectRatio]{height:5.5rem;max-width:none}
 .frontier{fill:none;stroke:var(--faint);stroke-width:1.5;stroke-dasharray:2 3}
 .mark{stroke:var(--ink);stroke-width:1.5;stroke-dasharray:3 3}
 i{display:inline-block;width:.75em;height:.75em;border-radius:2px;margin-right:.4em}.legend span{margin-right:1.2em;white-space:nowrap}
+svg text.label{fill:var(--ink);paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}
+.time{display:flex;justify-content:space-between;font-size:.75rem;color:var(--faint)}
+rect.ink,circle.ink{fill:var(--ink)}.curve.ink{stroke:var(--ink)}i.ink{background:var(--ink)}
 rect.none{fill:var(--none)}i.none{background:var(--none)}
 rect.c0,circle.c0{fill:var(--k0)}rect.c1,circle.c1{fill:var(--k1)}rect.c2,circle.c2{fill:var(--k2)}rect.c3,circle.c3{fill:var(--k3)}
+rect.c8,circle.c8{fill:var(--k8)}rect.c9,circle.c9{fill:var(--k9)}.curve.c8{stroke:var(--k8)}.curve.c9{stroke:var(--k9)}
+i.c8{background:var(--k8)}i.c9{background:var(--k9)}
 rect.c4,circle.c4{fill:var(--k4)}rect.c5,circle.c5{fill:var(--k5)}rect.c6,circle.c6{fill:var(--k6)}rect.c7,circle.c7{fill:var(--k7)}
 .curve.c0{stroke:var(--k0)}.curve.c1{stroke:var(--k1)}.curve.c2{stroke:var(--k2)}.curve.c3{stroke:var(--k3)}
 .curve.c4{stroke:var(--k4)}.curve.c5{stroke:var(--k5)}.curve.c6{stroke:var(--k6)}.curve.c7{stroke:var(--k7)}
 i.c0{background:var(--k0)}i.c1{background:var(--k1)}i.c2{background:var(--k2)}i.c3{background:var(--k3)}
 i.c4{background:var(--k4)}i.c5{background:var(--k5)}i.c6{background:var(--k6)}i.c7{background:var(--k7)}
+circle.hollow{fill:var(--ground);stroke-width:2}
+circle.hollow.c0{stroke:var(--k0)}circle.hollow.c1{stroke:var(--k1)}circle.hollow.c2{stroke:var(--k2)}circle.hollow.c3{stroke:var(--k3)}circle.hollow.c4{stroke:var(--k4)}circle.hollow.c5{stroke:var(--k5)}circle.hollow.c6{stroke:var(--k6)}circle.hollow.c7{stroke:var(--k7)}circle.hollow.c8{stroke:var(--k8)}circle.hollow.c9{stroke:var(--k9)}
 ";

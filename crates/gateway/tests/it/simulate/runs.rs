@@ -202,7 +202,7 @@ fn records_are_replayed_with_what_they_teach() {
 /// One in 40 takes five seconds, all others one; every other answer comes in one piece.
 fn with_a_tail(deployment: &str, count: u64) -> Workload {
     let line = |number: u64| {
-        let is_stream = number % 2 == 0;
+        let is_stream = number.is_multiple_of(2);
         let total = if number % 40 < 2 { 5_000_000 } else { 1_000_000 + number };
         let first = if is_stream { 100_000 } else { total };
         format!(
@@ -211,7 +211,7 @@ fn with_a_tail(deployment: &str, count: u64) -> Workload {
             50 + number % 900,
         )
     };
-    Workload::parse("w", (0..count).map(line).collect::<Vec<_>>().join("\n").as_bytes(), usize::MAX).unwrap()
+    Workload::parse("w", (0..count).map(line).collect::<Vec<_>>().join("\n").as_bytes(), usize::MAX).expect("records")
 }
 
 #[test]
