@@ -2,6 +2,7 @@
 
 mod accounts;
 mod check;
+mod count;
 mod demo;
 mod duration;
 mod excluded;
@@ -27,7 +28,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{self, Complaints, Config};
 
@@ -79,7 +80,8 @@ enum Command {
 
 /// Runs the command that was typed.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = with_negative_numbers(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
     let common = &cli.common;
     let ran = match cli.command {
         Command::Serve(serve::Serve) => serve::Serve::run(common),
@@ -103,6 +105,15 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Takes `-5` for the value it was meant to be, so that the value is complained about, and not an option `-5`.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let number = |arg: clap::Arg| {
+        let takes_values = arg.get_action().takes_values();
+        if takes_values { arg.allow_negative_numbers(true) } else { arg }
+    };
+    command.mut_args(number).mut_subcommands(with_negative_numbers)
 }
 
 /// Why a command could not do what was asked.

@@ -2,5 +2,7 @@
 
 pub mod clock;
 pub mod duration;
+pub mod file;
+pub mod moment;
 pub mod secret;
 pub mod tasks;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -32,7 +32,7 @@ pub use self::{
     world::{Behaviour, Cache, Effect, Failing, FaultWindow, Limits, World},
 };
 use self::{names::Names, reader::Reading, roster::Roster};
-use crate::common::secret::Secret;
+use crate::common::{file::unreadable, secret::Secret};
 
 mod balance;
 mod base_url;
@@ -58,6 +58,7 @@ mod routing_settings;
 mod server;
 mod stamp;
 mod timeouts;
+mod unpriced;
 mod window;
 mod world;
 mod zone;
@@ -108,6 +109,17 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
+/// As people call it: its file, or the variables.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Text(name) => f.write_str(name),
+            Self::Environment(names) => f.write_str(&names.join(", ")),
+        }
+    }
+}
+
 impl Config {
     /// Every secret of it: what must appear in no log.
     pub fn secrets(&self) -> Vec<Secret> {
@@ -129,8 +141,7 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, Complai
             io::ErrorKind::InvalidData => Some("save it as UTF-8 text".to_owned()),
             _ => None,
         };
-        let message = format!("cannot read this file: {}", unreadable(&fault));
-        Complaints::new(vec![Complaint::of_whole(&file, message, instead)])
+        Complaints::new(vec![Complaint::of_whole(&file, unreadable(&fault), instead)])
     })?;
     let mut config = parse(&text, &file, environment)?;
     config.source = Source::File(path.to_owned());
@@ -200,14 +211,6 @@ tariffs = [{}]
 [pools.a]
 schedule = [{}]
 ";
-
-/// Why a file cannot be read, in the same words for every file.
-pub(crate) fn unreadable(fault: &io::Error) -> String {
-    match fault.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        kind => kind.to_string(),
-    }
-}
 
 fn read_file(path: &Path) -> io::Result<String> {
     if fs::metadata(path)?.len() > FILE_BYTES_MAX {

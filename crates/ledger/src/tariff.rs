@@ -150,9 +150,14 @@ impl PriceList {
         &self.standard.price
     }
 
+    /// When each tariff holds, in their order.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> + Clone {
+        self.tariffs.iter().map(|(window, _)| window)
+    }
+
     /// What holds at that instant, to be kept for as long as the exchange lasts.
     pub fn at(&self, at: UnixTime) -> Quote {
-        let turn = Turn::of(self.tariffs.iter().map(|(window, _)| window), at);
+        let turn = Turn::of(self.windows(), at);
         let named = turn.index.map_or(&self.standard, |index| &self.tariffs[index].1);
         Quote { price: Arc::clone(&named.price), id: named.id, at, until: turn.until, tariff: turn.index }
     }

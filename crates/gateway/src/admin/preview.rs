@@ -17,7 +17,8 @@ use super::{
     desk::{Answer, Desk, read},
 };
 use crate::{
-    common::clock::unix_time,
+    common::{clock::unix_time, moment::moment},
+    config::Config,
     exchange::{Snapshot, Terms, write_preview},
 };
 
@@ -33,7 +34,7 @@ pub struct Question {
     /// The most output tokens that the request asks for; 0 = it does not say.
     #[serde(default)]
     pub output_tokens: u64,
-    /// The time to plan for (RFC 3339): its prices and its duty, with the health of today. The present when left out.
+    /// The time to plan for (a date, which is 00:00 UTC, or RFC 3339): its prices and its duty, with the health of today. The present when left out.
     #[serde(default)]
     pub at: Option<String>,
 }
@@ -44,7 +45,10 @@ pub struct Question {
 /// When the model is unknown, or `at` is no time.
 pub fn answer(snapshot: &Snapshot, router: &Router, question: &Question, now: Instant) -> Result<Value, Fault> {
     let at = question.at.as_deref().map(time).transpose()?;
-    let unknown = || Fault::not_found(format!("no pool or model `{}` is configured", question.model));
+    let unknown = || {
+        let suggestion = snapshot.config.suggestion(&question.model);
+        Fault::not_found(format!("no pool or model `{}` is configured: {suggestion}", question.model))
+    };
     let target = snapshot.target(&question.model).ok_or_else(unknown)?;
     let planned_for = at.map_or_else(|| unix_time().as_secs().cast_signed(), jiff::Timestamp::as_second);
     let terms = snapshot.terms_of(UnixTime(planned_for));
@@ -54,15 +58,22 @@ pub fn answer(snapshot: &Snapshot, router: &Router, question: &Question, now: In
     let mut written = write_preview(snapshot, &preview, &terms, tokens, now);
     written["at"] = json!(at.map(|at| at.to_string()));
     written["until"] = json!(terms.until.and_then(shown));
+    written["until_local"] = json!(terms.until.and_then(|until| shown_there(&snapshot.config, until)));
     Ok(written)
 }
 
 fn time(text: &str) -> Result<jiff::Timestamp, Fault> {
-    text.parse().map_err(|_| Fault::bad_request(format!("`{text}` is not a time: write one as `2027-01-31T09:30:00Z`")))
+    moment(text).map_err(Fault::bad_request)
 }
 
 fn shown(at: UnixTime) -> Option<String> {
     jiff::Timestamp::from_second(at.0).ok().map(|at| at.to_string())
+}
+
+/// On the wall clock by which something changes then; `None` where that is UTC's.
+fn shown_there(config: &Config, at: UnixTime) -> Option<String> {
+    let zone = config.zone_of_change(at)?;
+    Some(jiff::Timestamp::from_second(at.0).ok()?.in_tz(zone.name()).ok()?.to_string())
 }
 
 fn demand(target: Target, question: &Question, terms: &Terms, now: Instant) -> Demand {

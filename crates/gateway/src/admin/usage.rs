@@ -15,8 +15,8 @@ use super::{
 };
 use crate::store::{Store, UsageSum};
 
-/// How many of the latest records are added up unless told otherwise.
-pub const LAST_DEFAULT: u64 = 10_000;
+/// How many of the latest records are added up unless told otherwise, or told since when.
+const LAST_DEFAULT: u64 = 10_000;
 /// How many records are added up at most: some seconds of reading.
 pub const LAST_MAX: u64 = 1_000_000;
 
@@ -66,18 +66,21 @@ struct Share {
     cost: Cost,
 }
 
-/// Adds up the latest `last` (1 to [`LAST_MAX`]) records.
+/// Adds up the latest `last` (1 to [`LAST_MAX`]) records, or of these what began at `since` or later.
 ///
+/// `since` is in milliseconds since 1970-01-01 UTC. Without `last` these are 10,000, or with `since` as many as can be.
 /// The store adds, so that memory does not grow with them.
 ///
 /// # Errors
 /// When `last` is out of its bounds, or the store cannot be read.
-pub fn add_up(store: &Store, last: u64) -> Result<Value, Fault> {
+pub fn add_up(store: &Store, last: Option<u64>, since: Option<i64>) -> Result<Value, Fault> {
+    let otherwise = if since.is_some() { LAST_MAX } else { LAST_DEFAULT };
+    let last = last.unwrap_or(otherwise);
     if !(1..=LAST_MAX).contains(&last) {
         return Err(Fault::bad_request(format!("`last` is 1 to {LAST_MAX}")));
     }
     let mut usage = Usage { exchanges: store.counts()?.exchanges, ..Usage::default() };
-    store.usage(last)?.iter().for_each(|sum| usage.add(sum));
+    store.usage(last, since.unwrap_or(i64::MIN))?.iter().for_each(|sum| usage.add(sum));
     Ok(serde_json::to_value(usage).expect("numbers and texts are JSON"))
 }
 
@@ -122,23 +125,19 @@ impl Tokens {
     }
 }
 
-/// `?last=`
+/// `?last=&since_ms=`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Span {
-    #[serde(default = "default_last")]
-    last: u64,
-}
-
-fn default_last() -> u64 {
-    LAST_DEFAULT
+    last: Option<u64>,
+    since_ms: Option<i64>,
 }
 
 pub(super) async fn get(State(desk): State<Arc<Desk>>, span: Result<Query<Span>, QueryRejection>) -> Answer {
     let Query(span) = span.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();
-        add_up(&desk.store, span.last)
+        add_up(&desk.store, span.last, span.since_ms)
     })
     .await
     .map(Json)

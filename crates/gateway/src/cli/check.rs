@@ -5,22 +5,21 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Common, Failure, say};
-use crate::config::Source;
 
 pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
     match common.load() {
         Ok(config) => {
-            let source = match &config.source {
-                Source::File(path) => path.display().to_string(),
-                Source::Environment(names) => names.join(", "),
-                Source::Text(name) => name.clone(),
-            };
+            let source = config.source.to_string();
+            // An open model is a provider's every other name, and none that was written.
+            let named = || config.models.iter().filter(|model| !model.is_open());
+            let (models, written) = (named().count(), named().filter(|model| model.is_written).count());
             if common.json {
                 say(&json!({
                     "ok": true,
                     "source": source,
                     "providers": config.providers.len(),
-                    "models": config.models.len(),
+                    "models": models,
+                    "models_written": written,
                     "pools": config.pools.len(),
                     "warnings": config.warnings,
                 }));
@@ -28,8 +27,9 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
                 for warning in &config.warnings {
                     say(&format_args!("warning: {warning}\n"));
                 }
-                let (providers, models, pools) = (config.providers.len(), config.models.len(), config.pools.len());
-                say(&format_args!("{source}: good; providers: {providers}, models: {models}, pools: {pools}"));
+                let (providers, pools) = (config.providers.len(), config.pools.len());
+                let written = if written < models { format!(" ({written} written)") } else { String::new() };
+                say(&format_args!("{source}: good; providers: {providers}, models: {models}{written}, pools: {pools}"));
             }
             Ok(ExitCode::SUCCESS)
         }

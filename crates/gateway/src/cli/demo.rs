@@ -24,7 +24,7 @@ use self::{
     table::Table,
     traffic::Traffic,
 };
-use super::{Common, Failure};
+use super::{Common, Failure, count::zero_or_more};
 
 /// Show the main job live: gateway, rehearsal providers and traffic in one process; nothing to configure.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ use super::{Common, Failure};
   roundelay demo --seconds 45 --json   a line of JSON a second, for scripts")]
 pub(super) struct Demo {
     /// End after so many seconds; without it, at Ctrl-C.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = zero_or_more)]
     seconds: Option<u64>,
     /// Callers that ask one question after the other.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=200))]

@@ -44,8 +44,11 @@ impl Explain {
         } else {
             tell(&record);
         }
-        if let (true, Some(difference)) = (self.verify, choices::difference(&record["decision"])) {
-            return Err(difference.into());
+        if self.verify {
+            let verified = choices::verify(&record["decision"])?;
+            if !common.json {
+                say(&format_args!("verified    {verified}"));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -80,7 +83,7 @@ fn affinity(affinity: &Value) -> Option<String> {
         Value::String(word) => Some(
             match word.as_str() {
                 "no_conversation" => "part of no conversation",
-                "first_turn" => "a conversation's first turn, which rotates",
+                "first_turn" => "a conversation's first turn: the strategy chooses",
                 "unbound" => "a conversation that is not bound to a deployment",
                 "elsewhere" => "the conversation is bound to a deployment that this does not lead to",
                 other => other,

@@ -6,10 +6,12 @@ use std::{
 };
 
 use clap::Args;
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Common, Failure, reach::Reach};
+pub(super) use crate::common::moment::moment;
+
+use super::{Common, Failure, count::one_or_more, reach::Reach};
 use crate::{admin::exchanges::recent, common::clock::unix_time};
 
 /// Print the records of exchanges, newest first, one JSON object a line: never a prompt, an answer or a key.
@@ -21,11 +23,11 @@ use crate::{admin::exchanges::recent, common::clock::unix_time};
   roundelay export --since 7d > last-week.jsonl
   roundelay export --since 2026-11-01 --last 100000")]
 pub(super) struct Export {
-    /// Only what began since then: a date, an RFC 3339 time, or how long ago (`7d`, `12h`).
+    /// Only what began since then: a date (from 00:00 UTC), an RFC 3339 time, or how long ago (`7d`, `12h`).
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<i64>,
     /// How many at most.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = one_or_more)]
     last: Option<u64>,
 }
 
@@ -80,21 +82,11 @@ fn page(common: &Common, limit: u64, before: Option<&str>) -> Result<Vec<Value>,
 }
 
 /// Milliseconds since 1970-01-01 UTC.
-fn since(text: &str) -> Result<i64, String> {
+pub(super) fn since(text: &str) -> Result<i64, String> {
     if let Some(ago) = crate::config::length_of_time(text) {
         return i64::try_from(unix_time().saturating_sub(ago).as_millis()).map_err(|fault| fault.to_string());
     }
     moment(text).map(Timestamp::as_millisecond)
-}
-
-/// A date (its first instant in UTC) or an RFC 3339 time.
-pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let day = text.parse::<Date>().ok().and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    day.map(|day| day.timestamp())
-        .ok_or_else(|| format!("`{text}` is no date and no time: write 2026-11-01 or 2026-11-01T08:00:00Z"))
 }
 
 /// As many records as one answer holds.

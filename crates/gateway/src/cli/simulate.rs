@@ -83,14 +83,14 @@ pub(super) struct Simulate {
     language: Language,
 }
 
-/// A name of the records, and what it stands for.
-type Renamed = (String, String);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Fallback {
     On,
     Off,
 }
+
+/// Old names with their new ones.
+type Renamed = Vec<(String, String)>;
 
 impl Simulate {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
@@ -150,7 +150,7 @@ impl Simulate {
     }
 
     /// What all requests ask for, and what names of the records stand for.
-    fn asked(&self) -> Result<(Option<String>, Vec<Renamed>), Failure> {
+    fn asked(&self) -> Result<(Option<String>, Renamed), Failure> {
         let pair = |written: &String| Some(written.split_once('=')?).map(|(old, new)| (old.to_owned(), new.to_owned()));
         let renamed: Vec<_> = self.pool.iter().filter_map(pair).collect();
         match (&self.pool[..], &renamed[..]) {

@@ -7,29 +7,35 @@ use serde_json::Value;
 
 use super::{
     Common, Failure,
+    count::within,
     explain::usd,
+    export::since,
     reach::Reach,
     say,
     table::{cell, print, printable},
 };
-use crate::admin::usage::{LAST_DEFAULT, LAST_MAX, add_up};
+use crate::admin::usage::{LAST_MAX, add_up};
 
 /// Add up exchanges and tokens from the records.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   roundelay usage                        the latest 10,000 exchanges
+  roundelay usage --since 7d             those of the last seven days
   roundelay usage --last 500 --json")]
 pub(super) struct Usage {
-    /// How many of the latest exchanges to add up.
-    #[arg(long, value_name = "N", default_value_t = LAST_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=LAST_MAX))]
-    last: u64,
+    /// Only what began since then: a date (from 00:00 UTC), an RFC 3339 time, or how long ago (`7d`, `12h`).
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<i64>,
+    /// How many of the latest exchanges to add up: 1 to 1,000,000; 10,000 when left out, or as many as can be with `--since`.
+    #[arg(long, value_name = "N", value_parser = last)]
+    last: Option<u64>,
 }
 
 impl Usage {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
         let usage = match Reach::find_existing(&common.data)? {
-            Reach::Running(gateway) => gateway.ask("GET", &format!("/admin/usage?last={}", self.last), None)?,
-            Reach::Alone(store) => add_up(&store, self.last)?,
+            Reach::Running(gateway) => gateway.ask("GET", &self.query(), None)?,
+            Reach::Alone(store) => add_up(&store, self.last, self.since)?,
         };
         if common.json {
             say(&usage);
@@ -38,6 +44,17 @@ impl Usage {
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    fn query(&self) -> String {
+        let last = self.last.map(|last| format!("last={last}"));
+        let since = self.since.map(|since| format!("since_ms={since}"));
+        let parts: Vec<String> = last.into_iter().chain(since).collect();
+        format!("/admin/usage?{}", parts.join("&"))
+    }
+}
+
+fn last(text: &str) -> Result<u64, String> {
+    within(text, 1..=LAST_MAX)
 }
 
 fn show(usage: &Value) {

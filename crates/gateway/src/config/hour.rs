@@ -1,10 +1,10 @@
 //! What the clock decides for a while: what each deployment costs, and who is on duty in each pool.
 
-use roundelay_calendar::UnixTime;
+use roundelay_calendar::{UnixTime, Window, Zone};
 use roundelay_ledger::{Price, Quote, TokenPrices};
 use roundelay_routing as routing;
 
-use super::{Config, deployments::Layout};
+use super::{Config, deployments::Layout, zone::DEFAULT_ZONE};
 
 impl Layout {
     /// What that deployment costs at an instant, to be kept for an exchange; `None` when not known. The id must be of
@@ -47,6 +47,16 @@ impl Config {
             (!pool.schedule.is_empty()).then(on_duty)
         });
         (weights.collect(), until)
+    }
+
+    /// The zone by whose clock a schedule or a tariff begins or ends at that instant; `None` when none does, or by UTC.
+    pub fn zone_of_change(&self, at: UnixTime) -> Option<&Zone> {
+        let schedules = self.pools.iter().flat_map(|pool| pool.schedule.iter().map(|shift| &shift.window));
+        let deployments = self.models.iter().flat_map(|model| &model.deployments);
+        let tariffs = deployments.filter_map(|place| place.prices.as_ref()).flat_map(|prices| prices.windows());
+        let changes = |window: &&Window| window.contains(at) != window.contains(UnixTime(at.0 - 1));
+        let zones = schedules.chain(tariffs).filter(changes).map(|window| &window.zone);
+        zones.into_iter().find(|zone| zone.name() != DEFAULT_ZONE)
     }
 }
 

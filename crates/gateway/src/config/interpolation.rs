@@ -3,6 +3,7 @@
 use std::{fs, io, io::Read};
 
 use super::Environment;
+use crate::common::file::unreadable;
 
 /// Largest file that `${file:…}` reads, in bytes: secrets are short, and a wrong path may be a device.
 const FILE_BYTES_MAX: u64 = 64 << 10;
@@ -24,7 +25,7 @@ pub(super) enum InterpolationFault {
     Unclosed,
     #[error("`{0}` is not the name of a variable")]
     BadName(String),
-    #[error("cannot read `{path}`: {why}")]
+    #[error("`{path}`: {why}")]
     Unreadable { path: String, why: String },
 }
 
@@ -69,7 +70,7 @@ pub(super) fn interpolate(text: &str, environment: Environment<'_>) -> Result<In
 fn expand(expression: &str, environment: Environment<'_>) -> Result<String, InterpolationFault> {
     if let Some(path) = expression.strip_prefix("file:") {
         return read(path)
-            .map_err(|fault| InterpolationFault::Unreadable { path: path.to_owned(), why: fault.kind().to_string() });
+            .map_err(|fault| InterpolationFault::Unreadable { path: path.to_owned(), why: unreadable(&fault) });
     }
     let (name, default) = match expression.split_once(":-") {
         Some((name, default)) => (name, Some(default)),

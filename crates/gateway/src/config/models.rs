@@ -11,6 +11,7 @@ use super::{
     reader::Section,
     roster::Roster,
     timeouts::{Timeouts, TimeoutsWritten},
+    unpriced,
 };
 
 mod deployments;
@@ -20,6 +21,8 @@ mod deployments;
 pub struct Model {
     /// The name callers write into `model`; `provider/*` when the model is open.
     pub name: Arc<str>,
+    /// Whether it has a section of its own; else the catalogue, a pool or a provider brought it.
+    pub is_written: bool,
     /// Where it is served. Each becomes one deployment a key of its provider.
     pub deployments: Vec<ModelDeployment>,
     /// The order in which its deployments are offered; `None` = as the pool chooses where that measures, else by weight.
@@ -89,6 +92,7 @@ impl Model {
         };
         let mut model = Self {
             name: name.into(),
+            is_written: false,
             deployments: places.into_iter().map(deployment).collect(),
             strategy: None,
             context_window: known.and_then(|known| known.context_window),
@@ -130,6 +134,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
         .collect();
     let mut model = Model {
         name: name.into(),
+        is_written: true,
         deployments,
         strategy: read_strategy(&section),
         context_window: section
@@ -147,6 +152,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
         section.reading().complain(section.place(), "this cannot be the name of a model", Some(instead));
     }
     warn_of_retirement(&section, known);
+    unpriced::warn_of_model(&section, &model, roster);
     section.finish();
     (!model.deployments.is_empty()).then_some(model)
 }

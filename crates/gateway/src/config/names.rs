@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::Config;
+use super::{Config, complaint::nearest};
 
 /// Every name that can be asked for, in one table: a lookup costs the same with ten models or ten thousand.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +46,26 @@ impl Config {
         (!upstream_model.is_empty()).then_some(Found::Open { model, upstream_model })
     }
 }
+
+impl Config {
+    /// What to say to somebody who asked for a name that is unknown: the nearest that is known, else what is.
+    pub fn suggestion(&self, asked: &str) -> String {
+        let models = self.models.iter().filter(|model| !model.is_open()).map(|model| &*model.name);
+        let names: Vec<&str> = self.pools.iter().map(|pool| &*pool.name).chain(models).collect();
+        if let Some(meant) = nearest(asked, names.iter().copied()) {
+            return format!("did you mean `{meant}`?");
+        }
+        let shown: Vec<String> = names.iter().take(SHOWN_MAX).map(|name| format!("`{name}`")).collect();
+        match names.len().saturating_sub(SHOWN_MAX) {
+            0 if names.is_empty() => "write `provider/model`".to_owned(),
+            0 => format!("known are {}", shown.join(", ")),
+            more => format!("known are {} and {more} more", shown.join(", ")),
+        }
+    }
+}
+
+/// How many names are told at once.
+const SHOWN_MAX: usize = 10;
 
 impl Names {
     /// The names of these models and pools.

@@ -13,6 +13,7 @@ use super::{
     preferences::Preferences,
     reader::{At, Place, Section},
     roster::Roster,
+    unpriced,
 };
 
 mod members;
@@ -69,8 +70,10 @@ pub(super) fn read_all(document: &Section<'_>, roster: &mut Roster<'_>) -> Vec<P
 }
 
 fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Pool {
-    let members = members::read(&section, ids, roster);
-    let schedule = schedule::read(&section, ids, roster);
+    let strategy = read_strategy(&section).unwrap_or(routing::Strategy::Weighted);
+    let unpriced = unpriced::effect_on_members(&section, strategy);
+    let members = members::read(&section, unpriced, ids, roster);
+    let schedule = schedule::read(&section, unpriced, ids, roster);
     let fallback = read_fallback(&section, ids, roster);
     let everyone: Vec<usize> =
         members.iter().chain(schedule.iter().flat_map(|shift| &shift.members)).map(|&(model, _)| model).collect();
@@ -83,7 +86,6 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
             Some("write `false`: an answer that is cut after content ends with an error the caller can see".to_owned()),
         );
     }
-    let strategy = read_strategy(&section).unwrap_or(routing::Strategy::Weighted);
     let preferences = Preferences::read(&section, strategy, &everyone, roster);
     let pool = Pool {
         name: name.into(),

@@ -4,9 +4,8 @@ use std::{path::Path, time::Duration};
 
 use toml::de::DeTable;
 
-use super::{
-    Complaint, Complaints, Environment, complaint::nearest, read_file, reader::Reading, reader::Section, unreadable,
-};
+use super::{Complaint, Complaints, Environment, complaint::nearest, read_file, reader::Reading, reader::Section};
+use crate::common::file::unreadable;
 
 /// How each deployment behaves.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -132,10 +131,8 @@ impl World {
     /// All faults found, in the order of the file.
     pub fn load(path: &Path) -> Result<Self, Complaints> {
         let file = path.display().to_string();
-        let text = read_file(path).map_err(|fault| {
-            let message = format!("cannot read this file: {}", unreadable(&fault));
-            Complaints::new(vec![Complaint::of_whole(&file, message, None)])
-        })?;
+        let text = read_file(path)
+            .map_err(|fault| Complaints::new(vec![Complaint::of_whole(&file, unreadable(&fault), None)]))?;
         Self::parse(&text, &file)
     }
 

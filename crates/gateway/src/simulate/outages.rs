@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io, ops::Range, path::Path};
 
 use jiff::Timestamp;
 
-use crate::config::unreadable;
+use crate::common::file::unreadable;
 
 /// One incident as a status page told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub struct Impaired {
 #[derive(Debug, thiserror::Error)]
 pub enum OutagesFault {
     /// The file cannot be read.
-    #[error("cannot read the outages {file}: {}", unreadable(fault))]
+    #[error("the outages {file}: {}", unreadable(fault))]
     Unreadable {
         /// As it was named.
         file: String,

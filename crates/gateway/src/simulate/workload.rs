@@ -19,7 +19,7 @@ use std::{
 use roundelay_ledger::Tokens;
 use roundelay_routing::Capabilities;
 
-use crate::config::unreadable;
+use crate::common::file::unreadable;
 
 pub use self::learn::Learnt;
 pub(super) use self::mooncake::BLOCK_TOKENS;
@@ -102,7 +102,7 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadFault {
     /// The file cannot be read.
-    #[error("cannot read the workload {file}: {}", unreadable(fault))]
+    #[error("the workload {file}: {}", unreadable(fault))]
     Unreadable {
         /// As it was named.
         file: String,

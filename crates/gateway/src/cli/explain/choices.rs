@@ -26,15 +26,20 @@ pub(super) fn tell(decision: &Value) {
     }
 }
 
-/// What is not as recorded, if anything: a choice that comes out otherwise, or cannot be made again.
-pub(super) fn difference(decision: &Value) -> Option<String> {
-    let draws = match read_draws(decision) {
-        Ok(draws) => draws,
-        Err(fault) => return Some(fault.to_string()),
-    };
-    let remade = (1..).zip(&draws).map(|(number, draw)| (number, draw, draw.remake()));
-    let mut differing = remade.filter(|(_, _, remade)| !remade.is_same);
-    differing.next().map(|(number, draw, remade)| format!("choice {number} made again: {}", verdict(draw, &remade)))
+/// That all comes out as recorded, in words; the error is a choice that comes out otherwise, or cannot be made again.
+pub(super) fn verify(decision: &Value) -> Result<String, String> {
+    let draws = read_draws(decision).map_err(|fault| fault.to_string())?;
+    for (number, draw) in (1..).zip(&draws) {
+        let remade = draw.remake();
+        if !remade.is_same {
+            return Err(format!("choice {number} made again: {}", verdict(draw, &remade)));
+        }
+    }
+    Ok(match draws.len() {
+        0 => "there was no choice among several".to_owned(),
+        1 => "one choice among several, made again from its inputs: the same".to_owned(),
+        many => format!("{many} choices among several, each made again from its inputs: the same"),
+    })
 }
 
 fn verdict(draw: &KeptDraw, remade: &Remade) -> String {
@@ -160,10 +165,11 @@ mod tests {
                 "options": [null, option("first", 1.0), option("second", 1.0)], "chosen": chosen,
             }] })
         };
-        assert_eq!(difference(&decision(1)), None);
-        assert_eq!(difference(&decision(2)).as_deref(), Some("choice 1 made again: first instead of second"));
-        assert_eq!(difference(&json!({ "draws": [] })), None, "nothing was among several");
-        let omitted = difference(&json!({ "draws": [], "draws_omitted": 2 }));
-        assert_eq!(omitted.as_deref(), Some("2 choices were too long for the record"));
+        let same = "one choice among several, made again from its inputs: the same";
+        assert_eq!(verify(&decision(1)).as_deref(), Ok(same));
+        assert_eq!(verify(&decision(2)).unwrap_err(), "choice 1 made again: first instead of second");
+        assert_eq!(verify(&json!({ "draws": [] })).as_deref(), Ok("there was no choice among several"));
+        let omitted = verify(&json!({ "draws": [], "draws_omitted": 2 }));
+        assert_eq!(omitted.unwrap_err(), "2 choices were too long for the record");
     }
 }

@@ -22,6 +22,7 @@ use super::{
     super::{Common, Failure, say},
     to_json, usd,
 };
+use crate::common::file::unreadable;
 
 /// Read a price list that others keep, and write what differs from the prices known here as `[models.…]` sections.
 ///
@@ -65,10 +66,11 @@ impl Import {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
         let config = common.load()?;
         let shown = self.file.display();
-        if fs::metadata(&self.file).map_err(|fault| format!("{shown}: {fault}"))?.len() > FILE_BYTES_MAX {
+        if fs::metadata(&self.file).map_err(|fault| format!("{shown}: {}", unreadable(&fault)))?.len() > FILE_BYTES_MAX
+        {
             return Err(format!("{shown}: more than {FILE_BYTES_MAX} bytes").into());
         }
-        let text = fs::read_to_string(&self.file).map_err(|fault| format!("{shown}: {fault}"))?;
+        let text = fs::read_to_string(&self.file).map_err(|fault| format!("{shown}: {}", unreadable(&fault)))?;
         let read = match self.format {
             Format::Litellm => lists::litellm(&text),
             Format::ModelsDev => lists::models_dev(&text),

@@ -6,10 +6,16 @@ use super::super::{
     catalogue::known_model,
     reader::{At, Place, Reading, Section, Text},
     roster::Roster,
+    unpriced::warn_of_member,
 };
 
-/// Reads `members` of a pool, or of a shift of its schedule.
-pub(super) fn read(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Vec<(usize, f64)> {
+/// Reads `members` of a pool, or of a shift of its schedule. `unpriced` is what becomes of a member without a price.
+pub(super) fn read(
+    section: &Section<'_>,
+    unpriced: Option<&str>,
+    ids: &HashMap<String, u32>,
+    roster: &mut Roster<'_>,
+) -> Vec<(usize, f64)> {
     let Some(written) = section.weights("members") else {
         if !section.has("members") {
             section.reading().complain(section.place(), "this needs members", Some(FORM.to_owned()));
@@ -35,6 +41,9 @@ pub(super) fn read(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &m
             let instead = "write each member once; a weight gives it a larger share".to_owned();
             reading.complain(&place, format!("`{}` is here twice", name.shown()), Some(instead));
             continue;
+        }
+        if let Some(effect) = unpriced {
+            warn_of_member(name.shown(), &place, roster.model(model), effect, roster, reading);
         }
         members.push((model, weight));
     }

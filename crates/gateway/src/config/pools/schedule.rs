@@ -44,11 +44,16 @@ impl Shift {
     }
 }
 
-pub(super) fn read(pool: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Vec<Shift> {
+pub(super) fn read(
+    pool: &Section<'_>,
+    unpriced: Option<&str>,
+    ids: &HashMap<String, u32>,
+    roster: &mut Roster<'_>,
+) -> Vec<Shift> {
     let mut shifts = Vec::new();
     for section in pool.sections("schedule") {
         let window = window::read(&section);
-        let members = members::read(&section, ids, roster);
+        let members = members::read(&section, unpriced, ids, roster);
         section.finish();
         shifts.push(Shift { window, members });
     }

@@ -27,12 +27,12 @@ pub struct UsageSum {
 }
 
 impl Store {
-    /// Adds up the latest `last` exchanges: a sum for each outcome, model, key and account there is among them. More
+    /// Adds up those of the latest `last` exchanges that began at `since_ms` (milliseconds since 1970-01-01 UTC) or later: a sum for each outcome, model, key and account there is among them. More
     /// than 2⁴⁰ tokens, or nano-USD, of one exchange count as so many.
-    pub fn usage(&self, last: u64) -> Result<Vec<UsageSum>, StoreFault> {
+    pub fn usage(&self, last: u64, since_ms: i64) -> Result<Vec<UsageSum>, StoreFault> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(SUMS)?;
-        let rows = statement.query_map([i64::try_from(last).unwrap_or(i64::MAX)], |row| {
+        let rows = statement.query_map([i64::try_from(last).unwrap_or(i64::MAX), since_ms], |row| {
             let count = |column: &str| row.get::<_, i64>(column).map(i64::unsigned_abs);
             Ok(UsageSum {
                 outcome: row.get("outcome")?,
@@ -70,4 +70,5 @@ const SUMS: &str = "
            coalesce(sum(min(cost_nano, 1 << 40)), 0) AS cost,
            sum(cost_nano IS NULL AND model IS NOT NULL) AS unpriced
     FROM (SELECT * FROM exchanges ORDER BY id DESC LIMIT ?1)
+    WHERE started_at_ms >= ?2
     GROUP BY outcome, model, api_key, account";

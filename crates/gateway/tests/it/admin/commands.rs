@@ -131,12 +131,19 @@ fn an_exchange_is_explained_alike_with_and_without_a_gateway() {
     }
     let chosen = "chosen      broken, by priority; made again from its inputs: the same";
     assert!(story.contains(chosen), "{chosen}:\n{story}");
-    assert_eq!(text_of(&data, &["explain", &id, "--verify"]), story);
+    let verified = text_of(&data, &["explain", &id, "--verify"]);
+    let verdict = verified.strip_prefix(&story).expect("the same story");
+    assert_eq!(verdict, "verified    one choice among several, made again from its inputs: the same\n");
     let usage = json_of(&data, &["usage"]);
+    let since = ["usage", "--since", "1h"];
+    assert_eq!((&json_of(&data, &since), &usage["counted"]), (&usage, &json!(1)));
+    assert_eq!(json_of(&data, &["usage", "--since", "2100-01-01"])["counted"], 0);
     let folder = gateway.stop();
     assert_eq!(json_of(&data, &["explain", &id]), record);
     assert_eq!(text_of(&data, &["explain", &id]), story);
     assert_eq!(json_of(&data, &["usage"]), usage);
+    assert_eq!(json_of(&data, &since), usage);
+    assert_eq!(json_of(&data, &["usage", "--since", "2100-01-01"])["counted"], 0);
     drop(folder);
 }
 
@@ -169,14 +176,88 @@ fn a_route_is_previewed_live_or_from_the_configuration() {
     let gateway = TestGateway::start(&config(&upstream));
     let (data, file) = (gateway.data(), gateway.config_file());
     let file = file.to_str().unwrap();
-    let args = ["route", "assistant", "--input-tokens", "5000", "--config", file];
+    let args = ["route", "assistant", "--input-tokens", "5000"];
     let live = json_of(&data, &args);
     assert_eq!(live["candidates"][0]["share"], json!(0.6));
-    assert!(text_of(&data, &args).contains("its context window is too small"));
+    let shown = text_of(&data, &args);
+    assert!(shown.starts_with("assistant, weighted, as the running gateway has it\n"), "{shown}");
+    assert!(shown.contains("its context window is too small"), "{shown}");
+    assert!(
+        complaint_of(&data, &["route", "asistant"]).contains("`asistant` is configured: did you mean `assistant`?")
+    );
+
+    let other = data.with_file_name("other.toml");
+    std::fs::write(&other, format!("{}[pools.other]\nmembers = ['first']\n", config(&upstream))).unwrap();
+    let from_other = ["route", "other", "--config", other.to_str().unwrap()];
+    let shown = text_of(&data, &from_other);
+    let head = format!("other, weighted, as {} has it: health and speed are not known\n", other.display());
+    assert!(shown.starts_with(&head), "the file that is named, whatever runs: {shown}");
+
     let folder = gateway.stop();
-    assert_eq!(json_of(&data, &args), live, "all is well, so health says the same");
-    assert!(complaint_of(&data, &["route", "nobody", "--config", file]).contains("nobody"));
+    let shown = text_of(&data, &args[..2]);
+    let head = "assistant, weighted, as roundelay.toml has it; no gateway runs: health and speed are not known\n";
+    assert!(shown.starts_with(head), "{shown}");
+    let from_file = [&args[..], &["--config", file]].concat();
+    assert_eq!(json_of(&data, &from_file), live, "all is well, so health says the same");
+    let unknown = complaint_of(&data, &["route", "nobody", "--config", file]);
+    assert!(unknown.contains("`nobody` is configured: known are `assistant`, `sturdy`, `first`"), "{unknown}");
     drop(folder);
+}
+
+#[test]
+fn a_time_is_planned_for_and_its_end_told_by_the_clock_of_the_schedule() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("roundelay.toml"));
+    std::fs::write(
+        &file,
+        "providers.local = { base_url = 'http://127.0.0.1:9/v1' }
+[pools.a]
+members = ['local/x']
+schedule = [{ hours = '22:00-08:00', zone = 'Asia/Shanghai', members = ['local/y'] }]
+",
+    )
+    .unwrap();
+    let told = text_of(&data, &["route", "a", "--at", "2026-12-01"]);
+    let until = "hold until 2026-12-01T14:00:00Z (2026-12-01T22:00:00+08:00[Asia/Shanghai])";
+    assert!(told.contains("at 2026-12-01T00:00:00Z; ") && told.contains(until), "{told}");
+    let until = &json_of(&data, &["route", "a", "--at", "2026-12-01T23:00+08:00"])["until_local"];
+    assert_eq!(until, "2026-12-02T08:00:00+08:00[Asia/Shanghai]");
+}
+
+#[test]
+fn a_value_that_cannot_be_is_refused_with_what_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    #[track_caller]
+    fn check(data: &Path, args: &[&str], words: &str) {
+        let output = run(data, args);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
+        assert!(told.contains(words), "`{words}` is not in: {told}");
+    }
+    check(&data, &["route", "a", "--input-tokens", "-5"], "'-5' for '--input-tokens <N>': write a whole number, 0 or");
+    check(&data, &["route", "a", "--at", "2026-12-01T03:00"], "lacks its offset from UTC: write `2026-12-01T03:00Z`");
+    check(&data, &["usage", "--last", "-1"], "write a whole number from 1 to 1000000");
+    check(&data, &["usage", "--since", "-1"], "no date and no time");
+    check(&data, &["export", "--last", "0"], "write a whole number, 1 or more");
+    check(&data, &["demo", "--seconds", "-1"], "write a whole number, 0 or more");
+}
+
+#[test]
+fn a_check_counts_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("roundelay.toml"));
+    let models = "providers.local = { base_url = 'http://127.0.0.1:9/v1' }
+models.a = { deployments = ['local'] }
+models.b = { deployments = ['local'] }
+";
+    std::fs::write(&file, models).unwrap();
+    let told = text_of(&data, &["check"]);
+    assert_eq!(told, "roundelay.toml: good; providers: 1, models: 2, pools: 0\n");
+    std::fs::write(&file, format!("{models}pools.p = {{ members = ['local/c', 'a'] }}\n")).unwrap();
+    let told = text_of(&data, &["check"]);
+    assert_eq!(told, "roundelay.toml: good; providers: 1, models: 3 (2 written), pools: 1\n");
+    assert_eq!(json_of(&data, &["check"])["models"], 3);
 }
 
 /// A gateway of its own process, killed when dropped.

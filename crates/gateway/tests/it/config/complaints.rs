@@ -88,7 +88,7 @@ fn providers_are_refused_with_what_to_write() {
         "[providers.groq]\napi_keys = ['${file:/nowhere/at/all}']",
         "5:13",
         "providers.groq.api_keys[0]",
-        &["cannot read `/nowhere/at/all`"],
+        &["`/nowhere/at/all`: there is no such file"],
     );
     check("[providers.groq]\napi_keys = ['${GROQ']", "5:13", "providers.groq.api_keys[0]", &["without its `}`"]);
     check("[providers.groq]\napi_keys = 'a'", "5:12", "providers.groq.api_keys", &["a list of strings"]);
@@ -289,7 +289,7 @@ fn secrets_are_in_no_complaint_and_no_debug() {
 #[test]
 fn a_missing_file_is_told_by_name() {
     let complaints = config::load(Path::new("/nowhere/roundelay.toml"), &environment).expect_err("no such file");
-    assert!(complaints.to_string().starts_with("/nowhere/roundelay.toml: cannot read this file"), "{complaints}");
+    assert!(complaints.to_string().starts_with("/nowhere/roundelay.toml: there is no such file"), "{complaints}");
 }
 
 #[test]

@@ -56,7 +56,6 @@ members = ['m']
 adapt = true
 "
     ));
-    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     let catalog = config.layout().expect("a catalog").catalog;
     let [one, other] = &catalog.pools[..] else { panic!("two pools") };
     assert_eq!(one.strategy, Strategy::Balanced);
@@ -111,7 +110,40 @@ fn preferences_that_change_nothing_are_warned_of() {
     check_warnings("strategy = 'fastest'\nadapt = true", &["pools.a.adapt: the strategy `fastest` takes no notice"]);
     check_warnings("importance = { cost = 1 }", &["pools.a.importance: the strategy `weighted` takes no notice"]);
     check_warnings("hedge = true", &["pools.a.hedge: no second attempt will be made"]);
-    check_warnings("strategy = 'balanced'\nimportance = { cost = 1 }\nadapt = false", &[]);
+    check_warnings("cheaper_below = 2.50", &["pools.a.cheaper_below: accounts keep no balance yet"]);
+    check_warnings("strategy = 'fastest'\nadapt = false", &[]);
+}
+
+#[test]
+fn choosing_by_a_price_that_is_not_known_is_warned_of() {
+    let both =
+        ["pools.a.members[0]: no price of `east/x` at east is known", "pools.a.members[1]: no price of `west/x`"];
+    check_warnings("strategy = 'cheapest'", &both);
+    check_warnings("strategy = 'balanced'", &both);
+    check_warnings("max_price = { input = 3 }", &["`max_price` does not leave it out", "`west/x` at west"]);
+    for strategy in ["weighted", "round_robin", "priority", "fastest"] {
+        check_warnings(&format!("strategy = '{strategy}'"), &[]);
+    }
+    let [priced, unpriced] = ["price = { input = 0, output = 0 }", ""].map(|price| {
+        let models = format!("[models.m]\ndeployments = ['local']\n{price}\n");
+        let config = read(&format!("{PROVIDERS}{models}[pools.a]\nmembers = ['m']\nstrategy = 'cheapest'"));
+        config.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    });
+    assert!(priced.is_empty(), "{priced:?}");
+    assert!(
+        unpriced[0].contains("`cheapest` chooses it last") && unpriced[0].contains("into `[models.\"m\"]`"),
+        "{unpriced:?}"
+    );
+    let two = read(&format!(
+        "{PROVIDERS}[models.m]\ndeployments = {{ local = {{ price = {{ input = 1, output = 1 }} }}, openai = {{}} }}\n\
+         strategy = 'cheapest'"
+    ));
+    assert_eq!(two.warnings.len(), 1, "{:?}", two.warnings);
+    assert!(two.warnings[0].message.contains("`m` at openai"), "{:?}", two.warnings);
+    let foreign =
+        read(&format!("{PROVIDERS}[pools.a]\nmembers = ['local/${{OPENAI_API_KEY}}']\nstrategy = 'cheapest'"));
+    let told = format!("{:?}", foreign.warnings);
+    assert!(told.contains("${OPENAI_API_KEY}") && !told.contains("canary"), "{told}");
 }
 
 #[test]

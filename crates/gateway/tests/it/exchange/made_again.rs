@@ -69,7 +69,8 @@ fn check(strategy: Strategy) {
     let records = records.as_array().unwrap();
     assert_eq!(records.len(), 60);
     let made: usize = records.iter().map(|record| check_record(record, strategy)).sum();
-    assert!(made >= 30, "{}: too few choices among several: {made}", strategy.name());
+    // A turn that follows its conversation is no choice among several, nor is one with a single member left.
+    assert!(made >= 15, "{}: too few choices among several: {made}", strategy.name());
 }
 
 /// The choices of one record come out the same; how many there are.

@@ -166,7 +166,7 @@ fn mistakes_are_answered_with_what_to_write() {
     check_complaint(
         folder.path(),
         &["simulate", "--workload", "nothing.csv"],
-        "cannot read the workload nothing.csv: there is no such file",
+        "the workload nothing.csv: there is no such file",
     );
     check_complaint(folder.path(), &["export", "--since", "soon"], "write 2026-11-01");
     check_complaint(folder.path(), &["export"], "--data DIR");

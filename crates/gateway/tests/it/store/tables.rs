@@ -114,7 +114,7 @@ fn usage_is_added_up_for_what_is_alike_and_no_claim_is_too_large() {
     (records[3].model, records[3].outcome) = (None, "refused".into());
     (records[4].usage.output, records[5].usage.output) = (u64::MAX, u64::MAX);
     store.insert_exchanges(&records).unwrap();
-    let sums = store.usage(5).unwrap();
+    let sums = store.usage(5, 0).unwrap();
     let told: Vec<_> = sums
         .iter()
         .map(|sum| (&*sum.outcome, sum.model.as_deref(), sum.exchanges, sum.usage.input, sum.usage.output))
@@ -123,6 +123,10 @@ fn usage_is_added_up_for_what_is_alike_and_no_claim_is_too_large() {
     assert_eq!(told, [("answered", Some("deepseek-chat"), 4, 40, 80 + 2 * most), ("refused", None, 1, 10, 40)]);
     assert_eq!(sums[0].since_ms, record(2).started_at_ms - 5);
     assert_eq!((&*sums[0].key, &*sums[0].account), ("k7m2q9xd", "default"));
+    let since = store.usage(5, record(2).started_at_ms).unwrap();
+    assert_eq!(since.iter().map(|sum| sum.exchanges).sum::<u64>(), 4, "one of the five began before");
+    let none = store.usage(u64::MAX, i64::MAX).unwrap();
+    assert!(none.is_empty(), "{none:?}");
 }
 
 #[test]
