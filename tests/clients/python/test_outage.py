@@ -24,23 +24,22 @@ def test_a_minute_without_a_provider_is_not_noticed(stage: Stage):
     assert provider(stage.stream().whole()) == "alpha"
 
     stage.alpha.kill()
-    during = a_call_every_4_s(stage, for_s=60)
+    during = list(calls_every_4_s(stage, for_s=60))
     assert {provider(answer) for answer in during} == {"beta"} and len(during) >= 14
     in_vain = sum(answer.attempts - 1 for answer in during)
     assert in_vain <= 10, f"{in_vain} attempts at a provider that was down: the breaker limits them"
 
     stage.alpha.start()
-    after = a_call_every_4_s(stage, for_s=30)
-    assert "alpha" in {provider(answer) for answer in after}, "back within 30 s of its recovery"
+    # Its breaker may just have opened for the third time: 40 s, give or take a fifth.
+    assert any(provider(answer) == "alpha" for answer in calls_every_4_s(stage, for_s=56)), "back after one open period"
 
 
-def a_call_every_4_s(stage: Stage, for_s: float) -> list[Answer]:
-    ends, answers = time.monotonic() + for_s, []
+def calls_every_4_s(stage: Stage, for_s: float) -> Iterator[Answer]:
+    ends = time.monotonic() + for_s
     while time.monotonic() < ends:
         due = time.monotonic() + 4
-        answers.append(stage.stream().whole())
+        yield stage.stream().whole()
         time.sleep(max(0.0, due - time.monotonic()))
-    return answers
 
 
 def provider(answer: Answer) -> str:
