@@ -91,6 +91,24 @@ pub enum StopReason {
     Unaffordable,
 }
 
+impl StopReason {
+    /// As records and reports write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CallerAtFault => "caller_at_fault",
+            Self::TooLong => "too_long",
+            Self::AttemptsSpent => "attempts_spent",
+            Self::DeadlinePassed => "deadline_passed",
+            Self::RetriesRefused => "retries_refused",
+            Self::AllCooling => "all_cooling",
+            Self::AllDead => "all_dead",
+            Self::NoneEligible => "none_eligible",
+            Self::Busy => "busy",
+            Self::Unaffordable => "unaffordable",
+        }
+    }
+}
+
 /// What was decided after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MovedOn {

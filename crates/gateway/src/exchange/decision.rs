@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use roundelay_routing::{
     AffinityUse, AttemptKind, AttemptRecord, Candidate, Decision, Demand, Draw, Ending, Exclusion, FaultKind, Instant,
-    MovedOn, StopReason,
+    MovedOn,
 };
 use serde::{Serialize, Serializer};
 
@@ -48,7 +48,7 @@ fn write(snapshot: &Snapshot, demand: &Demand, deadline: Duration, decision: &De
             then: attempt.moved_on.map(|moved_on| ShownMove::of(moved_on, start)),
         }),
         stop: decision.stop.map(|stop| ShownStop {
-            reason: stop_name(stop.reason),
+            reason: stop.reason.name(),
             retry_in_ms: stop.retry_at.map(|at| wait_ms(at, start)),
         }),
     };
@@ -156,7 +156,7 @@ impl ShownMove {
             MovedOn::Next => ("next", None, None),
             MovedOn::NextOrSame(at) => ("next_or_same", Some(at), None),
             MovedOn::Other => ("other", None, None),
-            MovedOn::Stop(reason) => ("stop", None, Some(stop_name(reason))),
+            MovedOn::Stop(reason) => ("stop", None, Some(reason.name())),
         };
         Self { go, at_ms: at.map(|at| wait_ms(at, from)), because }
     }
@@ -253,19 +253,4 @@ fn ending_name(ending: Ending) -> &'static str {
 
 fn wait_ms(until: Instant, from: Instant) -> u64 {
     u64::try_from(until.saturating_duration_since(from).as_millis()).unwrap_or(u64::MAX)
-}
-
-fn stop_name(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::CallerAtFault => "caller_at_fault",
-        StopReason::TooLong => "too_long",
-        StopReason::AttemptsSpent => "attempts_spent",
-        StopReason::DeadlinePassed => "deadline_passed",
-        StopReason::RetriesRefused => "retries_refused",
-        StopReason::AllCooling => "all_cooling",
-        StopReason::AllDead => "all_dead",
-        StopReason::NoneEligible => "none_eligible",
-        StopReason::Busy => "busy",
-        StopReason::Unaffordable => "unaffordable",
-    }
 }

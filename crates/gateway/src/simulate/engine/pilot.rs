@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use roundelay_routing::{
     Attempt, Catalog, Conversation, Demand, Fault, FaultKind, Hour, Instant, ModelId, Outcome, Plan, Router, Step,
-    StopReason, Target, Tokens,
+    Target, Tokens,
 };
 
 use super::{
@@ -118,7 +118,7 @@ impl Pilot {
                     Bearing::Attempt { deployment, routed: Some(attempt) }
                 }
                 Step::Wait(until) => Bearing::Wait(until.since_start()),
-                Step::Stop(stop) => Bearing::Stop(reason(stop.reason)),
+                Step::Stop(stop) => Bearing::Stop(stop.reason.name()),
             },
             (_, Course::Known { left, attempts_max }) => match left.pop() {
                 Some(deployment) if attempts < *attempts_max => Bearing::Attempt { deployment, routed: None },
@@ -238,22 +238,6 @@ fn kind(how: Failing) -> FaultKind {
         Failing::Empty => FaultKind::Empty,
         Failing::KeyRejected => FaultKind::KeyRejected,
         Failing::KeyEmpty => FaultKind::KeyEmpty,
-    }
-}
-
-/// Why no answer came, as decision records call it.
-fn reason(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::CallerAtFault => "caller_at_fault",
-        StopReason::TooLong => "too_long",
-        StopReason::AttemptsSpent => "attempts_spent",
-        StopReason::DeadlinePassed => "deadline_passed",
-        StopReason::RetriesRefused => "retries_refused",
-        StopReason::AllCooling => "all_cooling",
-        StopReason::AllDead => "all_dead",
-        StopReason::NoneEligible => "none_eligible",
-        StopReason::Busy => "busy",
-        StopReason::Unaffordable => "unaffordable",
     }
 }
 
