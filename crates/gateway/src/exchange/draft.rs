@@ -61,6 +61,7 @@ impl Draft {
             usage: store::Usage::default(),
             cost: None,
             attempts: Vec::new(),
+            entries: Vec::new(),
             decision: String::new(),
         };
         Self {

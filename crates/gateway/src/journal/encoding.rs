@@ -146,6 +146,7 @@ impl Reader<'_> {
                 estimated: self.number()? == 1,
             },
             cost: self.optional(Self::number)?.map(|nano| Money::from_nano(nano.cast_signed())),
+            entries: Vec::new(),
             attempts: (0..self.number()?).map(|_| self.attempt()).collect::<Option<_>>()?,
             decision: self.text()?,
         })
@@ -243,6 +244,7 @@ mod tests {
             stream: true,
             usage: Usage { input: 1, cache_read: 2, cache_write: 3, output: 4, reasoning: 5, estimated: true },
             cost: Some(Money::from_nano(i64::MIN)),
+            entries: Vec::new(),
             attempts: vec![attempt(1, Some(429)), attempt(2, None)],
             decision: r#"{"candidates":[]}"#.to_owned(),
         }
@@ -263,6 +265,7 @@ mod tests {
             stream: false,
             cost: None,
             attempts: Vec::new(),
+            entries: Vec::new(),
             usage: Usage::default(),
             ..full()
         };

@@ -7,6 +7,8 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::EntryRow;
+
 /// A word from a closed list: fixed text where it is made, owned text where it was read back.
 pub type Label = Cow<'static, str>;
 
@@ -47,6 +49,9 @@ pub struct Record {
     /// What it cost, in nano-USD; `None` when the price is unknown.
     #[serde(rename = "cost_nano", serialize_with = "as_nano")]
     pub cost: Option<Money>,
+    /// What was charged and lost, in the order of attempts; none where no price is known.
+    #[serde(skip)]
+    pub entries: Vec<EntryRow>,
     /// Every dispatch, in order.
     pub attempts: Vec<AttemptRecord>,
     /// Why it went where it went: JSON made by the caller, at most 64 KiB once recorded.

@@ -28,6 +28,7 @@ fn record(number: u64) -> Record {
         stream: true,
         usage: Usage { input: 10, cache_read: 20, cache_write: 30, output: 40, reasoning: 5, estimated: false },
         cost: Some(Money::from_nano(1_234)),
+        entries: Vec::new(),
         attempts: vec![AttemptRecord {
             number: 1,
             deployment: "deepseek/deepseek-chat".to_owned(),

@@ -161,6 +161,7 @@ impl Columns {
             usage,
             cost: row.get::<_, Option<i64>>("cost_nano")?.map(Money::from_nano),
             attempts: Vec::new(),
+            entries: Vec::new(),
             decision: row.get("decision")?,
         };
         Ok(Self { record, account: row.get("account")?, attempts: row.get("attempts")? })
