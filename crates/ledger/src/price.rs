@@ -150,6 +150,11 @@ impl Price {
 pub struct PriceId(u64);
 
 impl PriceId {
+    /// The name of that number, as a store kept it.
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
+
     /// The number.
     pub const fn as_u64(self) -> u64 {
         self.0
