@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal};
+use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal, Limits};
 
 use super::Pepper;
 use super::token::{BASE32, BASE62, SECRET_LEN, random};
 use crate::common::secret::Secret;
-use crate::store::{KeyRow, Store, StoreFault};
+use crate::store::{KeyChange, KeyRow, OnDisconnect, Store, StoreFault};
 
 /// Every API key, in memory; the store has the same.
 ///
@@ -57,7 +57,12 @@ impl Keys {
                 expires_at: wish.expires_at,
                 revoked_at: None,
             };
-            let row = KeyRow { key: key.clone(), hash: *self.pepper.hash(&secret).as_bytes() };
+            let row = KeyRow {
+                key: key.clone(),
+                limits: wish.limits.clone(),
+                on_disconnect: wish.on_disconnect,
+                hash: *self.pepper.hash(&secret).as_bytes(),
+            };
             match self.store.create_key(&row) {
                 Ok(()) => {
                     self.put(row);
@@ -81,9 +86,26 @@ impl Keys {
         Ok(key)
     }
 
+    /// Changes a key; requests that present it later find it so.
+    ///
+    /// Errors with [`StoreFault::Missing`] when there is no such key.
+    pub fn change(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
+        let row = self.store.change_key(id, change)?;
+        self.put(row.clone());
+        Ok(row)
+    }
+
     /// Every key, revoked ones too, oldest first, as the store has them.
-    pub fn list(&self) -> Result<Vec<ApiKey>, StoreFault> {
-        Ok(self.store.keys()?.into_iter().map(|row| row.key).collect())
+    pub fn list(&self) -> Result<Vec<KeyRow>, StoreFault> {
+        self.store.keys()
+    }
+
+    /// The key of that id, as the store has it.
+    ///
+    /// Errors with [`StoreFault::Missing`] when there is none.
+    pub fn row(&self, id: &KeyId) -> Result<KeyRow, StoreFault> {
+        let found = self.store.keys()?.into_iter().find(|row| &row.key.id == id);
+        found.ok_or_else(|| StoreFault::Missing { what: "key", name: id.to_string() })
     }
 
     fn put(&self, row: KeyRow) {
@@ -103,6 +125,10 @@ pub struct KeyWish {
     pub allowed: Option<Vec<String>>,
     /// The first second, since 1970-01-01 UTC, at which it no longer works.
     pub expires_at: Option<i64>,
+    /// What may be used with it.
+    pub limits: Limits,
+    /// What becomes of an answer whose caller has gone; `None` is what the gateway does otherwise.
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 /// Who asks. Shared, so that a request costs one counter.
