@@ -10,7 +10,7 @@ mod request;
 pub mod stream;
 
 pub use finish::Finish;
-pub use request::{BadRequest, Needs, Request};
+pub use request::{BadRequest, Needs, OutputField, OutputMax, Request, Rewrite};
 
 /// Which endpoint a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
     failure::{Headers, Seen},
-    openai::answer::Answer as Scanned,
+    openai::{Rewrite, answer::Answer as Scanned},
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -69,7 +69,8 @@ impl Headers for Head {
 pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
     let deployment = flight.deployment;
     let request = &call.request;
-    let body = request.rewrite(&inbound.body, deployment.upstream_model(&request.model), request.stream);
+    let upstream_model = deployment.upstream_model(&request.model);
+    let body = request.rewrite(&inbound.body, &Rewrite { upstream_model, ask_usage: request.stream, output_max: None });
     let head = request_head(inbound, deployment);
     let timers = timers(call, deployment);
     let (head, mut answer) = match worker.upstream.dispatch(&deployment.endpoint, &head, &body, timers).await {

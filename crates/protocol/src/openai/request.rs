@@ -4,6 +4,7 @@ mod bad_request;
 mod fields;
 mod head;
 mod messages;
+mod output;
 mod prompt;
 mod rewrite;
 mod scan;
@@ -11,9 +12,10 @@ mod scan;
 use std::ops::Range;
 
 pub use bad_request::BadRequest;
+pub use output::{OutputField, OutputMax};
+pub use rewrite::Rewrite;
 
-use self::head::Head;
-use self::rewrite::UsageSplice;
+use self::{head::Head, output::OutputLimits, rewrite::UsageSplice};
 use super::Operation;
 use crate::estimate::Size;
 
@@ -45,6 +47,7 @@ pub struct Request {
     /// Where the value of `model` stands.
     pub model_span: Range<usize>,
     usage_splice: UsageSplice,
+    output_limits: OutputLimits,
     head: Head,
 }
 

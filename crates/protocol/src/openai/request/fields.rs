@@ -27,12 +27,6 @@ pub(super) fn choices(reader: &mut Reader<'_>, param: &'static str) -> Result<u3
     }
 }
 
-/// A token limit. What is not a plain number is left for the upstream to judge: no limit is known then,
-/// and the model's own applies.
-pub(super) fn token_limit(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
-    Ok(reader.raw()?.parse().ok())
-}
-
 /// A non-empty string; anything else is no value.
 pub(super) fn optional_text(reader: &mut Reader<'_>) -> Result<Option<String>, Malformed> {
     if reader.kind()? != Kind::String {

@@ -1,12 +1,14 @@
-//! The body as an upstream gets it: the model's name and the wish for usage spliced in, every other byte as sent.
+//! The body as an upstream gets it: the model's name, the wish for usage and a ceiling on output spliced in, every
+//! other byte as sent.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 
 use super::{
     Request,
     bad_request::{BadRequest, Fault},
+    output::OutputMax,
 };
 use crate::json::{Kind, Reader, push_string};
 
@@ -61,28 +63,41 @@ impl UsageSplice {
     }
 }
 
+/// What an upstream is told differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewrite<'a> {
+    /// In place of the model's name.
+    pub upstream_model: &'a str,
+    /// For a stream: usage is asked for where the caller did not.
+    pub ask_usage: bool,
+    /// No choice may have more output than this. Limits above it, and those that are not plain numbers, give way to
+    /// it; where there is none, one is added.
+    pub output_max: Option<OutputMax>,
+}
+
 impl Request {
-    /// The body with `upstream_model` in place of the model's name and, for a stream, usage asked for where
-    /// `ask_usage` and the caller did not ask. Every other byte stays as sent.
+    /// The body with what `rewrite` says spliced in. Every other byte stays as sent.
     ///
     /// `body` must be the body that was scanned.
-    pub fn rewrite(&self, body: &[u8], upstream_model: &str, ask_usage: bool) -> Bytes {
-        let mut model = Vec::with_capacity(upstream_model.len() + 2);
-        push_string(&mut model, upstream_model);
-        let model = (self.model_span.clone(), &*model);
-        if !(self.stream && ask_usage) {
-            return spliced(body, &[model]);
+    pub fn rewrite(&self, body: &[u8], rewrite: &Rewrite<'_>) -> Bytes {
+        let mut model = Vec::with_capacity(rewrite.upstream_model.len() + 2);
+        push_string(&mut model, rewrite.upstream_model);
+        let mut splices = vec![(self.model_span.clone(), Cow::Owned(model))];
+        if self.stream && rewrite.ask_usage {
+            let (span, new) = self.usage_splice.splice();
+            splices.push((span, Cow::Borrowed(new)));
         }
-        let usage = self.usage_splice.splice();
-        match model.0.start < usage.0.start {
-            true => spliced(body, &[model, usage]),
-            false => spliced(body, &[usage, model]),
+        if let Some(most) = &rewrite.output_max {
+            let limits = self.output_limits.splices(most).into_iter();
+            splices.extend(limits.map(|(span, new)| (span, Cow::Owned(new.into_bytes()))));
         }
+        splices.sort_by_key(|(span, _)| span.start);
+        spliced(body, &splices)
     }
 }
 
 /// Puts the new bytes in place of the spans, which are in order and do not overlap.
-fn spliced(body: &[u8], splices: &[(Range<usize>, &[u8])]) -> Bytes {
+fn spliced(body: &[u8], splices: &[(Range<usize>, Cow<'_, [u8]>)]) -> Bytes {
     let added: usize = splices.iter().map(|(_, new)| new.len()).sum();
     let mut out = Vec::with_capacity(body.len() + added);
     let mut at = 0;

@@ -3,8 +3,9 @@
 use super::{
     BadRequest, Needs, Request,
     bad_request::Fault,
-    fields::{boolean, choices, is_filled_list, optional_text, token_limit},
+    fields::{boolean, choices, is_filled_list, optional_text},
     head::Head,
+    output::{OutputLimit, OutputLimits},
     rewrite::UsageSplice,
 };
 use crate::{
@@ -36,7 +37,9 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
         return Err(BadRequest { message, param: None, code: "invalid_type" }.into());
     }
     let mut scan = Scan { body, request: Request::blank(operation), members: Members::default() };
-    scan.request.usage_splice = UsageSplice::NewMember { at: reader.offset() + 1 };
+    let first_member = reader.offset() + 1;
+    scan.request.usage_splice = UsageSplice::NewMember { at: first_member };
+    scan.request.output_limits.first_member = first_member;
     reader.object(|reader, key| scan.member(reader, key))?;
     reader.end()?;
     scan.finish()
@@ -53,8 +56,6 @@ struct Scan<'a> {
 struct Members {
     /// One bit an entry of [`ONCE`].
     seen: u32,
-    max_tokens: Option<u64>,
-    max_completion_tokens: Option<u64>,
     n: Option<u32>,
     best_of: Option<u32>,
     user: Option<String>,
@@ -105,8 +106,10 @@ impl Scan<'_> {
             "prompt" if request.operation == Operation::Completions => {
                 request.read_prompt(reader, self.body)?;
             }
-            "max_tokens" => self.members.max_tokens = token_limit(reader)?,
-            "max_completion_tokens" => self.members.max_completion_tokens = token_limit(reader)?,
+            "max_tokens" => request.output_limits.max_tokens = Some(OutputLimit::read(reader)?),
+            "max_completion_tokens" => {
+                request.output_limits.max_completion_tokens = Some(OutputLimit::read(reader)?);
+            }
             "n" => self.members.n = Some(choices(reader, "n")?),
             "best_of" => self.members.best_of = Some(choices(reader, "best_of")?),
             "tools" | "functions" => {
@@ -190,7 +193,7 @@ impl Scan<'_> {
             return Err(BadRequest::missing("messages", example).into());
         }
         let Self { mut request, members, .. } = self;
-        request.max_output_tokens = members.max_completion_tokens.or(members.max_tokens);
+        request.max_output_tokens = request.output_limits.asked();
         request.user = members.safety_identifier.or(members.user);
         let prompts = match request.operation {
             Operation::Chat => 1,
@@ -228,6 +231,7 @@ impl Request {
             cache_key: None,
             model_span: 0..0,
             usage_splice: UsageSplice::NewMember { at: 0 },
+            output_limits: OutputLimits::default(),
             head: Head::default(),
         }
     }
