@@ -28,7 +28,7 @@ impl Desk {
 
     /// The books, as they are kept and as this gateway remembers them.
     pub(super) fn books(&self) -> Books<'_> {
-        let rate = self.gateway.snapshot.load().config.cny_per_usd.rate();
+        let rate = self.gateway.snapshot.load().config.rate();
         Books { store: &self.store, running: Some(&self.gateway.billing), rate: Some(rate) }
     }
 

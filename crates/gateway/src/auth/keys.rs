@@ -8,7 +8,8 @@ use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal, Limits};
 use super::Pepper;
 use super::token::{BASE32, BASE62, SECRET_LEN, random};
 use crate::common::secret::Secret;
-use crate::store::{KeyChange, KeyRow, OnDisconnect, Store, StoreFault};
+use crate::config::OnDisconnect;
+use crate::store::{KeyChange, KeyRow, Store, StoreFault};
 
 /// Every API key, in memory; the store has the same.
 ///
@@ -74,6 +75,15 @@ impl Keys {
         }
     }
 
+    /// Gives a key other conditions; requests that present it from now on have them.
+    ///
+    /// Errors with [`StoreFault::Missing`] when there is no such key.
+    pub fn change(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
+        let row = self.store.change_key(id, change)?;
+        self.put(row.clone());
+        Ok(row)
+    }
+
     /// Revokes a key at `now` (unix seconds); requests that present it later are refused. Revoking twice is no fault.
     ///
     /// Errors with [`StoreFault::Missing`] when there is no such key.
@@ -84,15 +94,6 @@ impl Keys {
             entry.known = key.clone();
         }
         Ok(key)
-    }
-
-    /// Changes a key; requests that present it later find it so.
-    ///
-    /// Errors with [`StoreFault::Missing`] when there is no such key.
-    pub fn change(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
-        let row = self.store.change_key(id, change)?;
-        self.put(row.clone());
-        Ok(row)
     }
 
     /// Every key, revoked ones too, oldest first, as the store has them.
@@ -125,9 +126,9 @@ pub struct KeyWish {
     pub allowed: Option<Vec<String>>,
     /// The first second, since 1970-01-01 UTC, at which it no longer works.
     pub expires_at: Option<i64>,
-    /// What may be used with it.
+    /// What it may use.
     pub limits: Limits,
-    /// What becomes of an answer whose caller has gone; `None` is what the gateway does otherwise.
+    /// What becomes of an answer whose caller has left; `None` = as the configuration says.
     pub on_disconnect: Option<OnDisconnect>,
 }
 
@@ -142,6 +143,10 @@ pub struct Caller {
     pub name: Arc<str>,
     /// The models and pools it may ask for; `None` allows all.
     pub allowed: Option<Arc<[String]>>,
+    /// What the key may use.
+    pub limits: Limits,
+    /// What becomes of an answer whose caller has left; `None` = as the configuration says.
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 impl Caller {
@@ -199,12 +204,14 @@ struct Entry {
 }
 
 fn entry(row: KeyRow) -> (Box<str>, Entry) {
-    let KeyRow { key: known, hash } = row;
+    let KeyRow { key: known, limits, on_disconnect, hash } = row;
     let caller = Arc::new(Caller {
         key: known.id.clone(),
         account: known.account.clone(),
         name: known.name.as_str().into(),
         allowed: known.allowed.as_deref().map(Arc::from),
+        limits,
+        on_disconnect,
     });
     (known.id.as_str().into(), Entry { hash: blake3::Hash::from_bytes(hash), known, caller })
 }

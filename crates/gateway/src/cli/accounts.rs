@@ -45,7 +45,7 @@ impl AccountsCommand {
 /// The books of a folder on which no gateway runs.
 fn alone<'a>(store: &'a Store, common: &Common) -> Books<'a> {
     // Only yuan need the rate, and then its absence is complained about.
-    let rate = common.load().ok().map(|config| config.cny_per_usd.rate());
+    let rate = common.load().ok().map(|config| config.rate());
     Books { store, running: None, rate }
 }
 

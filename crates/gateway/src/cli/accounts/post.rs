@@ -61,7 +61,7 @@ impl PostingArgs {
     fn run(self, act: Act, common: &Common) -> Result<ExitCode, Failure> {
         let idempotency = self.key.map_or_else(random_key, Ok)?;
         let wanted = NewPosting { amount: self.amount, reason: self.reason, idempotency };
-        let done = self::post(act, &self.name, &wanted, common).map_err(|fault| {
+        let done = post(act, &self.name, &wanted, common).map_err(|fault| {
             // Whoever does not know whether it was done can ask again under the same name.
             format!("{fault} (idempotency key {})", wanted.idempotency)
         })?;
