@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal};
+use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal, Limits};
 
 use super::Pepper;
 use super::token::{BASE32, BASE62, SECRET_LEN, random};
@@ -57,7 +57,8 @@ impl Keys {
                 expires_at: wish.expires_at,
                 revoked_at: None,
             };
-            let row = KeyRow { key: key.clone(), hash: *self.pepper.hash(&secret).as_bytes() };
+            let hash = *self.pepper.hash(&secret).as_bytes();
+            let row = KeyRow { key: key.clone(), limits: Limits::default(), on_disconnect: None, hash };
             match self.store.create_key(&row) {
                 Ok(()) => {
                     self.put(row);
@@ -173,7 +174,7 @@ struct Entry {
 }
 
 fn entry(row: KeyRow) -> (Box<str>, Entry) {
-    let KeyRow { key: known, hash } = row;
+    let KeyRow { key: known, hash, .. } = row;
     let caller = Arc::new(Caller {
         key: known.id.clone(),
         account: known.account.clone(),
