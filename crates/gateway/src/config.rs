@@ -195,6 +195,11 @@ pub fn length_of_time(text: &str) -> Option<std::time::Duration> {
     reader::length_of_time(text)
 }
 
+/// The time zone of that IANA name, from 1970 to 2100; `None` when there is none.
+pub fn time_zone(name: &str) -> Option<roundelay_calendar::Zone> {
+    zone::zone(name).map(|(zone, _)| zone)
+}
+
 /// Every key that is understood, with `*` for the names that operators choose: `pools.*.members`.
 pub fn known_keys() -> BTreeSet<String> {
     let reading = Reading::new("", EVERY_SECTION, &|_| None);
