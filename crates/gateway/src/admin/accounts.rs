@@ -8,7 +8,7 @@ use axum::{
     extract::{State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{Account, AccountId, AccountKind};
+use roundelay_ledger::{Account, AccountId, AccountKind, Money, Terms};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use super::{
     Fault,
     desk::{Answer, Desk, blocking, now, read},
 };
-use crate::store::Store;
+use crate::store::{AccountRow, Store};
 
 /// What `POST /admin/accounts` takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,8 +46,9 @@ pub fn create(store: &Store, wanted: NewAccount, now: i64) -> Result<Value, Faul
     }
     let kind = if wanted.prepaid { AccountKind::Prepaid } else { AccountKind::Postpaid };
     let account = Account { id, name, kind, created_at: now };
-    store.create_account(&account)?;
-    Ok(describe(&account))
+    let row = AccountRow { account, parent: None, terms: Terms::new(kind), balance: Money::ZERO };
+    store.create_account(&row)?;
+    Ok(describe(&row.account))
 }
 
 /// Every account, by id.
@@ -55,7 +56,7 @@ pub fn create(store: &Store, wanted: NewAccount, now: i64) -> Result<Value, Faul
 /// # Errors
 /// When the store cannot be read.
 pub fn list(store: &Store) -> Result<Value, Fault> {
-    Ok(store.accounts()?.iter().map(describe).collect())
+    Ok(store.accounts()?.iter().map(|row| describe(&row.account)).collect())
 }
 
 fn describe(account: &Account) -> Value {

@@ -53,7 +53,7 @@ pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
 /// # Errors
 /// When the store cannot be read.
 pub fn list(keys: &Keys, now: i64) -> Result<Value, Fault> {
-    Ok(keys.list()?.iter().map(|key| describe(key, now)).collect())
+    Ok(keys.list()?.iter().map(|row| describe(&row.key, now)).collect())
 }
 
 /// Revokes a key at `now` (unix seconds). Revoking twice is no fault.
@@ -83,7 +83,7 @@ fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
     if wanted.expires_at.is_some_and(|end| end <= now) {
         return Err(Fault::bad_request("`expires_at` is not in the future: it is in seconds since 1970-01-01 UTC"));
     }
-    Ok(KeyWish { account, name: wanted.name, allowed: wanted.allowed, expires_at: wanted.expires_at })
+    Ok(KeyWish { account, name: wanted.name, allowed: wanted.allowed, expires_at: wanted.expires_at, limits: Default::default(), on_disconnect: None })
 }
 
 fn describe(key: &ApiKey, now: i64) -> Value {

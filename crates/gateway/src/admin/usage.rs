@@ -88,14 +88,14 @@ impl Usage {
     fn add(&mut self, sum: &UsageSum) {
         self.counted += sum.exchanges;
         self.since_ms = Some(self.since_ms.map_or(sum.since_ms, |since| since.min(sum.since_ms)));
-        *self.outcomes.entry(sum.outcome.clone()).or_default() += sum.exchanges;
+        *self.outcomes.entry(sum.outcome.clone().unwrap_or_default()).or_default() += sum.exchanges;
         self.tokens.add(sum);
         self.cost.add(sum);
         if let Some(model) = &sum.model {
             self.by_model.entry(model.clone()).or_default().add(sum);
         }
-        self.by_key.entry(sum.key.clone()).or_default().add(sum);
-        self.by_account.entry(sum.account.clone()).or_default().add(sum);
+        self.by_key.entry(sum.key.clone().unwrap_or_default()).or_default().add(sum);
+        self.by_account.entry(sum.account.clone().unwrap_or_default()).or_default().add(sum);
     }
 }
 
