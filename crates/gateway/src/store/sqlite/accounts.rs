@@ -79,7 +79,8 @@ impl Store {
     /// Every account, those above before those below, and otherwise by id.
     pub fn accounts(&self) -> Result<Vec<AccountRow>, StoreFault> {
         let reader = self.reader();
-        let mut statement = reader.prepare_cached(&format!("{TREE} {SELECT} JOIN tree USING (id) ORDER BY depth, id"))?;
+        let mut statement =
+            reader.prepare_cached(&format!("{TREE} {SELECT} JOIN tree USING (id) ORDER BY depth, id"))?;
         let rows = statement.query_map([], Columns::read)?;
         let mut limits = LimitsReader::default();
         rows.map(|row| row?.account_row(&mut limits)).collect()

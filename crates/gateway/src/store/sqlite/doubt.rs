@@ -153,9 +153,9 @@ impl<'c> Doubts<'c> {
     /// Whether entries of that attempt came before its record.
     pub(super) fn is_entered(&self, row: &EntryRow) -> Result<bool, StoreFault> {
         let Some(exchange) = row.exchange.filter(|_| self.is_any) else { return Ok(false) };
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM resolved WHERE exchange = ?1 AND attempt = ?2 AND entered)")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM resolved WHERE exchange = ?1 AND attempt = ?2 AND entered)",
+        )?;
         Ok(statement.query_row((whole(exchange.as_u64()), row.attempt), |row| row.get(0))?)
     }
 }

@@ -143,7 +143,10 @@ impl Columns {
         let word = |what| StoreFault::Corrupt { what };
         let account = |text: String| AccountId::new(&text).map_err(|_| word("account id"));
         let cause = |label: String| {
-            OverrunCause::ALL.into_iter().find(|cause| cause.label() == label).ok_or_else(|| word("cause of an overrun"))
+            OverrunCause::ALL
+                .into_iter()
+                .find(|cause| cause.label() == label)
+                .ok_or_else(|| word("cause of an overrun"))
         };
         let row = EntryRow {
             at_us: self.at_us,

@@ -30,7 +30,8 @@ pub(super) struct LimitsReader {
 impl LimitsReader {
     pub(super) fn read(&mut self, text: Option<&str>) -> Result<Limits, StoreFault> {
         let Some(text) = text else { return Ok(Limits::default()) };
-        let text: LimitsText = serde_json::from_str(text).map_err(|_| StoreFault::Corrupt { what: "list of limits" })?;
+        let text: LimitsText =
+            serde_json::from_str(text).map_err(|_| StoreFault::Corrupt { what: "list of limits" })?;
         Ok(Limits {
             requests_per_minute: text.requests_per_minute,
             tokens_per_minute: text.tokens_per_minute,
