@@ -25,6 +25,9 @@ pub struct Demand {
     pub payer: u64,
     /// What the payer can still spend, in nano-USD; `None` = no limit.
     pub spendable: Option<f64>,
+    /// What is set aside for an attempt whose price is not known, in nano-USD; infinite where such a deployment is not to
+    /// be used by who can run out of money.
+    pub unpriced_held: f64,
     /// The prices and the duty at the instant the exchange was admitted.
     pub hour: Arc<Hour>,
     /// When the exchange ends, whatever happens.

@@ -194,10 +194,9 @@ fn is_too_dear(limits: &Limits, demand: &Demand, id: DeploymentId) -> bool {
     exceeds(rates.input, limits.input_price) || exceeds(rates.output, limits.output_price)
 }
 
-/// Nano-USD that would be set aside for an attempt. A price that is not known costs nothing here: whether to serve without
-/// a price is not for routing to say.
+/// Nano-USD that would be set aside for an attempt.
 pub(crate) fn held(demand: &Demand, id: DeploymentId) -> f64 {
-    let Some(rate) = demand.hour.rate(id) else { return 0.0 };
+    let Some(rate) = demand.hour.rate(id) else { return demand.unpriced_held };
     let output = if demand.output_tokens == 0 { OUTPUT_HELD } else { demand.output_tokens.min(OUTPUT_HELD) };
     cost::worst(rate, demand.input_tokens, output)
 }

@@ -6,6 +6,7 @@ use crate::catalog::{Catalog, DeploymentId, ModelId, Target};
 use crate::cost;
 use crate::decision::{AffinityUse, AttemptRecord, Decision};
 use crate::demand::Demand;
+use crate::eligibility::Exclusion;
 use crate::instant::Instant;
 use crate::outcome::{Ending, Fault, FaultKind, Outcome};
 use crate::router::measure::bucket;
@@ -259,6 +260,23 @@ impl Plan {
                 self.intent = Intent::Stop(StopReason::AttemptsSpent);
             }
         }
+    }
+
+    /// Takes back an attempt that was not sent because its payer cannot pay for it: the candidate is left out from now on,
+    /// and nothing is learnt of it. Ask [`Plan::next`] where to go instead.
+    pub fn pass_over(&mut self, router: &mut Router, attempt: &Attempt, now: Instant) {
+        router.settle(attempt.id, &Outcome::Abandoned, now);
+        for awaited in &mut self.awaited {
+            *awaited = awaited.filter(|&id| id != attempt.id);
+        }
+        self.decision.attempts.retain(|record| record.id != attempt.id);
+        self.forgiven = self.forgiven.min(self.decision.attempts.len());
+        for candidate in &mut self.decision.candidates {
+            if candidate.deployment == attempt.deployment {
+                candidate.exclusion = Some(Exclusion::Unaffordable);
+            }
+        }
+        self.intent = Intent::Draw;
     }
 
     /// Why the exchange went where it went, so far.

@@ -86,6 +86,7 @@ fn demand(target: Target, question: &Question, terms: &Terms, now: Instant) -> D
         conversation: None,
         payer: 0,
         spendable: None,
+        unpriced_held: 0.0,
         hour: Arc::clone(&terms.hour),
         deadline: now + PLANNED,
         retries_allowed: true,

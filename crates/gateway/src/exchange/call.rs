@@ -114,6 +114,7 @@ impl Call {
             conversation: conversation(gateway, inbound, &request),
             payer: payer(gateway, inbound),
             spendable: None,
+            unpriced_held: 0.0,
             hour: Arc::clone(&terms.hour),
             deadline: gateway.clock.at(deadline),
             retries_allowed: true,

@@ -115,6 +115,7 @@ impl World {
             conversation: None,
             payer: 1,
             spendable: None,
+            unpriced_held: 0.0,
             hour: Arc::new(Hour { rates: (0..size).map(|index| Some(rate(index))).collect(), weights: Vec::new() }),
             deadline: Instant::default(),
             retries_allowed: true,

@@ -207,6 +207,7 @@ impl World {
             }),
             payer: self.dice.below(3) as u64,
             spendable: None,
+            unpriced_held: 0.0,
             hour: Arc::default(),
             deadline: self.now + Duration::from_secs(patience),
             retries_allowed: self.is_calm || self.dice.below(20) > 0,

@@ -83,6 +83,7 @@ pub(crate) fn demand(now: Instant) -> Demand {
         conversation: None,
         payer: 1,
         spendable: None,
+        unpriced_held: 0.0,
         hour: Arc::default(),
         deadline: now + Duration::from_secs(120),
         retries_allowed: true,

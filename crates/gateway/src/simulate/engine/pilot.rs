@@ -213,6 +213,7 @@ fn demand(
         // Who asks is not known, so all count as one.
         payer: 0,
         spendable: None,
+        unpriced_held: 0.0,
         hour,
         deadline: instant(now + deadline_of(catalog, target)),
         retries_allowed: true,
