@@ -2,11 +2,12 @@
 
 use crate::json::{Kind, Malformed, Reader, push_string};
 
-/// An event that ends the choices of `unfinished` (one bit an index) with the reason `length`, as if the model had met
-/// its own limit: clients know what to do then. `stop` says under `roundelay.stop` what the limit was.
+/// An event that ends the choices of `unfinished` (one bit an index) with the reason `length`.
 ///
-/// `last` is the data of a chunk of the same stream: its `id`, `object`, `created` and `model` are said again, as they
-/// were written; what it lacks is left out. The whole event: `data: `, one line, and an empty line.
+/// To a client it is as if the model had met its own limit; it knows what to do then. `stop` says under
+/// `roundelay.stop` what the limit was. `last` is the data of a chunk of the same stream: its `id`, `object`,
+/// `created` and `model` are said again, as they were written; what it lacks is left out. The whole event: `data: `,
+/// one line, and an empty line.
 pub fn cut_short(last: &[u8], unfinished: u128, stop: &str) -> Vec<u8> {
     let stream = Identity::read(last);
     let mut out = Vec::with_capacity(256);
@@ -90,7 +91,7 @@ mod tests {
     fn check(last: &str, unfinished: u128, expected: &str) {
         let event = String::from_utf8(cut_short(last.as_bytes(), unfinished, "balance")).unwrap();
         assert_eq!(event, format!("data: {expected}\n\n"));
-        let chunk = Chunk::scan(event["data: ".len()..].as_bytes()).unwrap();
+        let chunk = Chunk::scan(&event.as_bytes()["data: ".len()..]).unwrap();
         assert_eq!((chunk.finished, chunk.seen), (unfinished, unfinished));
         assert_eq!(chunk.finish, (unfinished != 0).then_some(Finish::Length));
         assert!(!chunk.is_error && !chunk.has_content() && !chunk.usage_only);
