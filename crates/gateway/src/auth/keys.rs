@@ -101,6 +101,14 @@ impl Keys {
         self.store.keys()
     }
 
+    /// The key of that id, as the store has it.
+    ///
+    /// Errors with [`StoreFault::Missing`] when there is none.
+    pub fn row(&self, id: &KeyId) -> Result<KeyRow, StoreFault> {
+        let found = self.store.keys()?.into_iter().find(|row| &row.key.id == id);
+        found.ok_or_else(|| StoreFault::Missing { what: "key", name: id.to_string() })
+    }
+
     fn put(&self, row: KeyRow) {
         let (id, entry) = entry(row);
         self.table.write().unwrap_or_else(PoisonError::into_inner).insert(id, entry);
