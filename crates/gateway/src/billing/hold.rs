@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use roundelay_ledger::{
-    Ask, Bill, Case, ExchangeId, Extension, HoldId, Ledger, ListCost, Observed, Payment, Policy, Quote, Rate, Refused, Shortage,
+    Ask, Bill, Case, Currency, ExchangeId, Extension, HoldId, Ledger, ListCost, Observed, Payment, Policy, Quote, Rate, Refused, Shortage,
     Timestamp, Tokens,
 };
 
@@ -112,6 +112,20 @@ impl Billing {
             }),
             Err(short) => refused(&ledger, short),
         }
+    }
+}
+
+impl Billing {
+    /// What was short for an attempt when its payer was looked up; `None` when money does not limit that.
+    pub fn was_short(&self, payer: &Payer, need: &Need<'_>) -> Option<Shortfall> {
+        let left = payer.spendable?;
+        let choices = u64::from(need.choices.max(1));
+        let least = need.output_max.unwrap_or(OUTPUT_LEAST).min(OUTPUT_LEAST).saturating_mul(choices);
+        let needed = need.quote?.cost(&need.tokens(least)).ok()?;
+        let ledger = self.ledger();
+        let whose = ledger.payer(payer.node)?;
+        let shortage = Shortage::Balance { needed: needed.usd(), left: left.usd(), currency: Currency::Usd };
+        Some(Shortfall::of(&ledger, Refused { node: whose, shortage }))
     }
 }
 

@@ -193,8 +193,10 @@ pub(super) fn short(gateway: &Gateway, call: &Call, draft: &Draft, stop: Stop, d
     let is_too_dear = |candidate: &&Candidate| candidate.exclusion == Some(Exclusion::Unaffordable);
     let shortfall = decision.candidates.iter().find(is_too_dear).and_then(|candidate| {
         let deployment = call.snapshot.deployment(candidate.deployment);
-        // Dropped at once, where another request has just given back what was short.
-        gateway.billing.hold(&call.payer, &need(call, candidate.deployment, 1, deployment, draft)).err()
+        let need = need(call, candidate.deployment, 1, deployment, draft);
+        // Where another request has just given back what was short, it is dropped at once.
+        let held = gateway.billing.hold(&call.payer, &need);
+        held.err().or_else(|| gateway.billing.was_short(&call.payer, &need))
     });
     match shortfall {
         Some(shortfall) => Refusal::Short(Box::new(shortfall)),

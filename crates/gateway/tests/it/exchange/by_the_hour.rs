@@ -130,12 +130,13 @@ fn an_answer_is_charged_at_the_price_of_its_admission() {
         assert_eq!(gateway.chat(model).status, 200);
         assert_eq!(super::record(&gateway)["cost_nano"], cost, "{model}");
     }
-    let usage = gateway.operator("GET", "/admin/usage", None).json();
+    let usage = gateway.operator("GET", "/admin/usage?by=model", None).json();
     let twice = 2 * record["cost_nano"].as_u64().unwrap();
     let all = twice + 396_000;
-    assert_eq!((&usage["cost_nano"], &usage["unpriced"]), (&json!(all), &json!(1)), "{usage}");
-    assert_eq!(usage["by_model"]["tidal"]["cost_nano"], json!(twice));
-    assert_eq!(usage["by_model"]["free"]["unpriced"], json!(1));
+    let total = &usage["total"];
+    assert_eq!((&total["charged_usd_nano"], &total["unpriced"]), (&json!(all), &json!(1)), "{usage}");
+    let tidal = usage["rows"].as_array().unwrap().iter().find(|row| row["model"] == "tidal").unwrap();
+    assert_eq!(tidal["charged_usd_nano"], json!(twice));
 }
 
 #[test]
