@@ -266,3 +266,12 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         stamp: None,
     })
 }
+
+/// SHIM
+pub use crate::store::OnDisconnect;
+impl Config {
+    /// SHIM
+    pub fn rate(&self) -> roundelay_ledger::Rate {
+        roundelay_ledger::Rate::from_millionths((self.cny_per_usd * 1e6) as u64).unwrap_or(roundelay_ledger::Rate::ONE)
+    }
+}

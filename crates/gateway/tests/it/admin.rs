@@ -16,7 +16,9 @@ use crate::support::Upstream;
 /// One provider, a pool of two models, and a fallback.
 fn config(upstream: &Upstream) -> String {
     format!(
-        "[providers.local]
+        "[money]
+unknown_price = 'free'
+[providers.local]
 base_url = '{url}'
 flavour = 'openai'
 api_keys = ['sk-canary-upstream-0001']

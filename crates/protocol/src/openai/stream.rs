@@ -1,5 +1,9 @@
 //! Rules of a streamed answer: when it is whole, and which chunk is hidden from a caller who did not ask.
 
+mod cut_short;
+
+pub use cut_short::cut_short;
+
 use super::chunk::Chunk;
 
 /// Whether the data of an event is the `[DONE]` mark. The mark alone does not make an answer whole.
@@ -47,6 +51,12 @@ impl Terminal {
         let all_seen_ended = self.finished != 0 && self.seen & !self.finished == 0;
         all_seen_ended && (self.is_done || self.finished.count_ones() >= self.choices)
     }
+
+    /// The choices that were seen or asked for and have not ended, one bit an index: what [`cut_short`] ends.
+    pub fn unfinished(&self) -> u128 {
+        let beyond = u128::MAX.checked_shl(self.choices).unwrap_or(0);
+        (self.seen | !beyond) & !self.finished
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +93,21 @@ mod tests {
         check(2, &[TEXT, STOP, STOP_1], true);
         check(2, &[TEXT, STOP, " [DONE] "], true);
         check(2, &[r#"{"choices":[{"index":1,"delta":{"content":"b"}}]}"#, STOP, "[DONE]"], false);
+    }
+
+    #[test]
+    fn what_has_not_ended_was_seen_or_asked_for() {
+        let chunk = |text: &str| Chunk::scan(text.as_bytes()).unwrap();
+        let mut terminal = Terminal::new(2);
+        assert_eq!(terminal.unfinished(), 0b11);
+        terminal.observe(&chunk(r#"{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}"#));
+        assert_eq!(terminal.unfinished(), 0b01);
+        terminal.observe(&chunk(r#"{"choices":[{"index":5,"delta":{"content":"a"}}]}"#));
+        assert_eq!(terminal.unfinished(), 0b10_0001);
+        terminal.observe(&chunk(core::str::from_utf8(&cut_short(b"{}", 0b10_0001, "balance")[6..]).unwrap()));
+        assert_eq!(terminal.unfinished(), 0);
+        assert!(terminal.is_whole());
+        assert_eq!(Terminal::new(128).unfinished(), u128::MAX);
     }
 
     #[test]

@@ -163,10 +163,10 @@ fn what_the_payer_can_spend() {
     // 100 tokens of input, at worst written to the cache, and 10 of output.
     check(&Row { wants: &spend(17_500.0, 10), ..row() }, None);
     check(&Row { wants: &spend(17_499.0, 10), ..row() }, Some(Exclusion::Unaffordable));
-    // Money for 512 tokens of output is set aside, whether more were asked for or nobody said.
-    for output in [0, 512, 900] {
-        check(&Row { wants: &spend(268_500.0, output), ..row() }, None);
-        check(&Row { wants: &spend(268_499.0, output), ..row() }, Some(Exclusion::Unaffordable));
+    // There has to be money for 256 tokens of output, whether more were asked for or nobody said.
+    for output in [0, 256, 900] {
+        check(&Row { wants: &spend(140_500.0, output), ..row() }, None);
+        check(&Row { wants: &spend(140_499.0, output), ..row() }, Some(Exclusion::Unaffordable));
     }
     check(&Row { wants: &unpriced(0.0), ..row() }, None);
     check(&Row { wants: &unpriced(-1.0), ..row() }, Some(Exclusion::Unaffordable));

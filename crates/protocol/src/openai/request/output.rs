@@ -61,7 +61,7 @@ impl OutputLimits {
     /// `max_completion_tokens`, else `max_tokens`.
     pub(super) fn asked(&self) -> Option<u64> {
         let tokens = |limit: &Option<OutputLimit>| limit.as_ref().and_then(|limit| limit.tokens);
-        tokens(&self.max_completion_tokens).or(tokens(&self.max_tokens))
+        tokens(&self.max_completion_tokens).or_else(|| tokens(&self.max_tokens))
     }
 
     /// What to put where, so that no limit is above `most`: at most two splices, in no order.

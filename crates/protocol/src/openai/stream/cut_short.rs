@@ -1,0 +1,131 @@
+//! The event that ends a stream before its time, in the words of the stream itself.
+
+use crate::json::{Kind, Malformed, Reader, push_string};
+
+/// An event that ends the choices of `unfinished` (one bit an index) with the reason `length`.
+///
+/// To a client it is as if the model had met its own limit; it knows what to do then. `stop` says under
+/// `roundelay.stop` what the limit was. `last` is the data of a chunk of the same stream: its `id`, `object`,
+/// `created` and `model` are said again, as they were written; what it lacks is left out. The whole event: `data: `,
+/// one line, and an empty line.
+pub fn cut_short(last: &[u8], unfinished: u128, stop: &str) -> Vec<u8> {
+    let stream = Identity::read(last);
+    let mut out = Vec::with_capacity(256);
+    out.extend(b"data: {");
+    for (name, value) in stream.members() {
+        push_string(&mut out, name);
+        out.push(b':');
+        out.extend(value.as_bytes());
+        out.push(b',');
+    }
+    out.extend(b"\"choices\":[");
+    push_choices(&mut out, unfinished, stream.is_legacy());
+    out.extend(b"],\"roundelay\":{\"stop\":");
+    push_string(&mut out, stop);
+    out.extend(b"}}\n\n");
+    out
+}
+
+fn push_choices(out: &mut Vec<u8>, unfinished: u128, is_legacy: bool) {
+    let content = if is_legacy { r#""text":"""# } else { r#""delta":{}"# };
+    let indices = (0..u128::BITS).filter(|index| unfinished >> index & 1 == 1);
+    for (position, index) in indices.enumerate() {
+        let comma = if position == 0 { "" } else { "," };
+        out.extend(format!(r#"{comma}{{"index":{index},{content},"finish_reason":"length"}}"#).bytes());
+    }
+}
+
+/// What every chunk of a stream has in common, as written.
+#[derive(Default)]
+struct Identity<'a> {
+    id: Option<&'a str>,
+    object: Option<&'a str>,
+    created: Option<&'a str>,
+    model: Option<&'a str>,
+}
+
+impl<'a> Identity<'a> {
+    /// Of what is no chunk: nothing.
+    fn read(chunk: &'a [u8]) -> Self {
+        let mut identity = Self::default();
+        let Ok(mut reader) = Reader::new(chunk) else { return identity };
+        let read = reader.object(|reader, key| {
+            let place = match key {
+                "id" => &mut identity.id,
+                "object" => &mut identity.object,
+                "created" => &mut identity.created,
+                "model" => &mut identity.model,
+                _ => return reader.pass(),
+            };
+            *place = scalar(reader)?;
+            Ok::<_, Malformed>(())
+        });
+        if read.is_ok() { identity } else { Self::default() }
+    }
+
+    fn members(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let members =
+            [("id", self.id), ("object", self.object), ("created", self.created), ("model", self.model)].into_iter();
+        members.filter_map(|(name, value)| value.map(|value| (name, value)))
+    }
+
+    fn is_legacy(&self) -> bool {
+        self.object == Some("\"text_completion\"")
+    }
+}
+
+/// Only what is known to stand in one line: a line end in an object would end the event's line.
+fn scalar<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Malformed> {
+    let kind = reader.kind()?;
+    let raw = reader.raw()?;
+    Ok(matches!(kind, Kind::String | Kind::Number).then_some(raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openai::{Finish, chunk::Chunk};
+
+    /// The event after `last` is `data: `, then this.
+    #[track_caller]
+    fn check(last: &str, unfinished: u128, expected: &str) {
+        let event = String::from_utf8(cut_short(last.as_bytes(), unfinished, "balance")).unwrap();
+        assert_eq!(event, format!("data: {expected}\n\n"));
+        let chunk = Chunk::scan(&event.as_bytes()["data: ".len()..]).unwrap();
+        assert_eq!((chunk.finished, chunk.seen), (unfinished, unfinished));
+        assert_eq!(chunk.finish, (unfinished != 0).then_some(Finish::Length));
+        assert!(!chunk.is_error && !chunk.has_content() && !chunk.usage_only);
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_short_ends_in_its_own_words() {
+        check(
+            r#"{"id":"c-1\u00e9","object":"chat.completion.chunk","created":1700000000,"model":"m/\"x\"","choices":[{"index":0,"delta":{"content":"model"}}],"system_fingerprint":"f"}"#,
+            1,
+            r#"{"id":"c-1\u00e9","object":"chat.completion.chunk","created":1700000000,"model":"m/\"x\"","choices":[{"index":0,"delta":{},"finish_reason":"length"}],"roundelay":{"stop":"balance"}}"#,
+        );
+        check(
+            "{\n \"choices\" : [],\n \"model\" : \"m\" ,\n \"object\" : \"text_completion\",\n \"id\" : \"c\" }",
+            0b110,
+            r#"{"id":"c","object":"text_completion","model":"m","choices":[{"index":1,"text":"","finish_reason":"length"},{"index":2,"text":"","finish_reason":"length"}],"roundelay":{"stop":"balance"}}"#,
+        );
+    }
+
+    #[test]
+    fn no_last_chunk_breaks_the_event() {
+        const BARE: &str =
+            r#"{"choices":[{"index":127,"delta":{},"finish_reason":"length"}],"roundelay":{"stop":"balance"}}"#;
+        check("", 1 << 127, BARE);
+        check("[1]", 1 << 127, BARE);
+        check(r#"{"id":"c","model":"#, 1 << 127, BARE);
+        check("{\"id\":null,\"model\":{\n},\"created\":[\n1]}", 1 << 127, BARE);
+        check("{}", 0, r#"{"choices":[],"roundelay":{"stop":"balance"}}"#);
+    }
+
+    #[test]
+    fn the_reason_is_escaped() {
+        let event = cut_short(b"{}", 1, "a\"\nb");
+        let value: serde_json::Value = serde_json::from_slice(&event[b"data: ".len()..]).unwrap();
+        assert_eq!(value["roundelay"]["stop"], "a\"\nb");
+    }
+}
