@@ -52,6 +52,15 @@ fn what_is_not_there_cannot_be_taken() {
     assert_eq!(post(&gateway, "adjust", "-1.5", "c").status, 201);
     assert_eq!(post(&gateway, "adjust", "+0.25", "d").status, 201);
     assert_eq!(account(&gateway, "team-a")["balance"], "0.75");
+    let again = post(&gateway, "adjust", "-1.5", "c");
+    assert_eq!(
+        (again.status, &again.json()["is_new"]),
+        (200, &json!(false)),
+        "what was taken is not there: {}",
+        again.body
+    );
+    assert_eq!(post(&gateway, "adjust", "-1.6", "c").status, 409);
+    assert_eq!(account(&gateway, "team-a")["balance"], "0.75");
     for (act, amount) in [("credit", "-1"), ("credit", "0"), ("adjust", "0.00"), ("credit", "1e3"), ("credit", "")] {
         assert_eq!(post(&gateway, act, amount, "e").status, 400, "{act} {amount}");
     }
