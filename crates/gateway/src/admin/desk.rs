@@ -35,7 +35,7 @@ impl Desk {
         }
     }
 
-    /// Waits for its turn to change accounts or keys: what is in memory and what is stored change together.
+    /// Waits for its turn to change accounts, keys or balances: what is in memory and what is stored change together.
     pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -78,6 +78,27 @@ fn what_is_not_there_cannot_be_taken() {
 }
 
 #[test]
+fn many_who_take_at_once_take_no_more_than_there_is() {
+    let upstream = Upstream::start();
+    let gateway = with_team(&upstream);
+    assert_eq!(post(&gateway, "credit", "5", "all").status, 201);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let take = |number: usize| {
+            let gateway = &gateway;
+            scope.spawn(move || post(gateway, "adjust", "-1", &format!("n{}", number / 2)).status)
+        };
+        let takers: Vec<_> = (0..16).map(take).collect();
+        takers.into_iter().map(|taker| taker.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 5, "each name once: {statuses:?}");
+    assert_eq!(account(&gateway, "team-a")["balance"], "0.00");
+    assert_eq!(account(&gateway, "team-a")["left"], "0.00", "in memory as in the store");
+    let data = gateway.data();
+    let audit = json_of(&data, &["audit"]);
+    assert_eq!((&audit["consistent"], &audit["entries"]), (&json!(true), &json!(6)));
+}
+
+#[test]
 fn entries_go_back_page_by_page_in_each_format() {
     let upstream = Upstream::start();
     let gateway = with_team(&upstream);
