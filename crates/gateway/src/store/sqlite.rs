@@ -2,6 +2,7 @@
 
 mod accounts;
 mod books;
+mod days;
 mod doubt;
 mod entries;
 mod exchanges;

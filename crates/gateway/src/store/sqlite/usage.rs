@@ -5,6 +5,7 @@ use rusqlite::{Row, ToSql};
 
 use super::{
     Store, StoreFault,
+    days::{self, Ranges},
     rollup::{hour_of_ms, hour_of_us},
 };
 use crate::store::Usage;
@@ -26,7 +27,8 @@ pub struct UsageSum {
     pub account: Option<String>,
     /// How many there are.
     pub exchanges: u64,
-    /// When the first of them began, in milliseconds since 1970-01-01 UTC; by the hour where hours are added up.
+    /// When the first of them began, in milliseconds since 1970-01-01 UTC; where hours or days are
+    /// added up, the beginning of the first of these.
     pub since_ms: i64,
     /// Their tokens; `estimated` when any of them are.
     pub usage: Usage,
@@ -110,10 +112,13 @@ impl Store {
     pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy]) -> Result<Vec<UsageSum>, StoreFault> {
         let reader = self.reader();
         let (from, to) = filter.hours();
+        let end = if by.contains(&UsageBy::Hour) { i64::MIN } else { days::end(&reader)? };
+        let ranges = Ranges::split(from, to, end);
         let mut sql = format!("SELECT {HOUR_SUMS}");
         by.iter().for_each(|by| sql.extend([", ", by.column()]));
-        sql.push_str(" FROM usage_hours WHERE hour >= ?1 AND hour < ?2");
-        let mut values: Vec<&dyn ToSql> = vec![&from, &to];
+        sql.push_str(SOURCE);
+        sql.push_str(" WHERE true");
+        let mut values = bounds(&ranges).to_vec();
         let account = filter.account.as_ref().map(AccountId::as_str);
         let key = filter.key.as_ref().map(KeyId::as_str);
         for (condition, value) in [
@@ -143,11 +148,12 @@ impl Store {
     /// hour that this lies in counts whole.
     pub fn spent_by_key(&self, since_us: i64) -> Result<Vec<KeySpent>, StoreFault> {
         let reader = self.reader();
-        let mut statement = reader.prepare_cached(
-            "SELECT api_key, sum(usd_nano), sum(cny_nano), sum(cny_as_usd_nano) FROM usage_hours WHERE hour >= ?1
-             GROUP BY api_key ORDER BY api_key",
-        )?;
-        let rows = statement.query_map([hour_of_us(since_us)], |row| {
+        let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, days::end(&reader)?);
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT api_key, sum(usd_nano), sum(cny_nano), sum(cny_as_usd_nano) {SOURCE}
+             GROUP BY api_key ORDER BY api_key"
+        ))?;
+        let rows = statement.query_map(&bounds(&ranges), |row| {
             let amount = |column| row.get(column).map(Money::from_nano);
             Ok((KeyId::new(row.get::<_, String>(0)?), amount(1)?, amount(2)?, amount(3)?))
         })?;
@@ -202,6 +208,12 @@ impl UsageFilter {
     }
 }
 
+/// The values of `SOURCE`.
+fn bounds(ranges: &Ranges) -> [&dyn ToSql; 6] {
+    let Ranges { before, days, after } = ranges;
+    [&before.0, &before.1, &days.0, &days.1, &after.0, &after.1]
+}
+
 /// `None` where nothing was added up.
 fn hour_sum(row: &Row<'_>, by: &[UsageBy]) -> Result<Option<UsageSum>, rusqlite::Error> {
     let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
@@ -241,6 +253,11 @@ fn hour_sum(row: &Row<'_>, by: &[UsageBy]) -> Result<Option<UsageSum>, rusqlite:
     Ok(Some(sum))
 }
 
+/// All that was used in three ranges of hours, of which the second is read by the day.
+const SOURCE: &str = "
+    FROM (SELECT * FROM usage_hours WHERE hour >= ?1 AND hour < ?2
+          UNION ALL SELECT * FROM usage_days WHERE hour >= ?3 AND hour < ?4
+          UNION ALL SELECT * FROM usage_hours WHERE hour >= ?5 AND hour < ?6)";
 const HOUR_MS: i64 = 3_600_000;
 /// The column behind those of `HOUR_SUMS`.
 const FIRST_NAME: usize = 14;
