@@ -13,6 +13,7 @@ mod meta;
 mod migrations;
 mod posting;
 mod rollup;
+mod search;
 mod usage;
 
 use std::path::{Path, PathBuf};

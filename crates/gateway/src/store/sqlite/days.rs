@@ -44,6 +44,8 @@ pub(super) fn add_up(connection: &Connection, end: i64, new_end: i64) -> Result<
     Ok(())
 }
 
+/// From the first hour of a day to its last.
+pub(super) const LAST_HOUR: i64 = DAY - 1;
 const DAY: i64 = 24;
 /// No hour is below zero here. A sum of hours is bounded as each of them is.
 const ADD_UP: &str = "

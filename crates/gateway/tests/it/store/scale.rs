@@ -70,6 +70,8 @@ fn ten_million() {
         id: ExchangeId::from_parts(end_ms.cast_unsigned(), number),
         ..record(number)
     };
+    let once = Record { started_at_ms: START_MS, key: KeyId::new("once"), ..record(1) };
+    store.insert_exchanges(&[once]).unwrap();
     for (number, name) in [(1, "the first record of a day"), (2, "another")] {
         let start = Instant::now();
         assert_eq!(store.insert_exchanges(&[last(number)]).unwrap().added, 1);
@@ -102,6 +104,8 @@ fn ten_million() {
     check("exchanges", || store.recent_exchanges(&all, 1_000).unwrap());
     let of_key = ExchangeFilter { key: Some(KeyId::new("k7")), ..all.clone() };
     check("exchanges of a key", || store.recent_exchanges(&of_key, 100).unwrap());
+    let once = ExchangeFilter { key: Some(KeyId::new("once")), ..all.clone() };
+    check("the only exchange of a key, at the beginning", || store.recent_exchanges(&once, 100).unwrap());
     let rare = ExchangeFilter { key: Some(KeyId::new("k7")), outcome: Some("cut".to_owned()), ..all };
     check("cut exchanges of a key", || store.recent_exchanges(&rare, 50).unwrap());
 }

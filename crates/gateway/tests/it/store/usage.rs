@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use roundelay::store::{EntryRow, KeySpent, Record, Store, UsageBy, UsageFilter, UsageSum};
+use roundelay::store::{EntryRow, ExchangeFilter, KeySpent, Record, Store, UsageBy, UsageFilter, UsageSum};
 use roundelay_ledger::{AccountId, Currency, EntryKind, ExchangeId, KeyId, Money, Rate};
 use tempfile::tempdir;
 
@@ -173,6 +173,58 @@ proptest! {
         prop_assert_eq!(store.forget_exchanges(i64::MAX, usize::MAX).unwrap(), records.len() as u64);
         prop_assert_eq!(store.counts().unwrap().exchanges, 0);
         check(&store, &records, from, hours);
+    }
+}
+
+/// Every page of what is meant, and the same by hand.
+#[track_caller]
+fn check_pages(store: &Store, records: &[Record], filter: &ExchangeFilter) {
+    let mut found = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store.recent_exchanges(&ExchangeFilter { before, ..filter.clone() }, 3).unwrap();
+        found.extend(page.iter().map(|record| record.id));
+        before = page.last().map(|record| record.id);
+        if page.len() < 3 {
+            break;
+        }
+    }
+    let is_meant = |record: &&Record| {
+        filter.account.as_ref().is_none_or(|account| *account == record.account)
+            && filter.key.as_ref().is_none_or(|key| *key == record.key)
+            && filter.model.as_ref().is_none_or(|model| Some(model) == record.model.as_ref())
+            && filter.outcome.as_ref().is_none_or(|outcome| *outcome == record.outcome)
+            && filter.since_ms.is_none_or(|since| record.started_at_ms >= since)
+    };
+    let expected: Vec<ExchangeId> = records.iter().rev().filter(is_meant).map(|record| record.id).collect();
+    assert_eq!(found, expected, "{filter:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Ids do not rise with time here, as if clocks were set back and forth.
+    #[test]
+    fn every_exchange_that_is_meant_is_on_one_page(records in records(), batch in 1..40usize, since in 0..100i64) {
+        let dir = tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        for share in records.chunks(batch) {
+            store.insert_exchanges(share).unwrap();
+        }
+        let all = ExchangeFilter::default;
+        let since_ms = Some(START_MS + since * HOUR_MS + 17);
+        let account = AccountId::new("a1").ok();
+        for filter in [
+            all(),
+            ExchangeFilter { since_ms, ..all() },
+            ExchangeFilter { account: account.clone(), ..all() },
+            ExchangeFilter { key: Some(KeyId::new("k2")), since_ms, ..all() },
+            ExchangeFilter { model: Some("m1".to_owned()), outcome: Some("answered".to_owned()), ..all() },
+            ExchangeFilter { account, key: Some(KeyId::new("k0")), model: Some("m2".to_owned()), since_ms, ..all() },
+            ExchangeFilter { outcome: Some("refused".to_owned()), ..all() },
+        ] {
+            check_pages(&store, &records, &filter);
+        }
     }
 }
 
