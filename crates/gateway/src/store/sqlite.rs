@@ -2,6 +2,7 @@
 
 mod accounts;
 mod books;
+mod days;
 mod doubt;
 mod entries;
 mod exchanges;
@@ -12,6 +13,7 @@ mod meta;
 mod migrations;
 mod posting;
 mod rollup;
+mod search;
 mod usage;
 
 use std::path::{Path, PathBuf};
