@@ -4,17 +4,23 @@
 //! socket in the data folder nothing does, since only the folder's owner can open it.
 
 pub mod accounts;
+mod amount;
+pub mod audit;
 mod balances;
+mod books;
 mod desk;
 mod door;
+pub mod entries;
 pub mod exchanges;
 mod fault;
 mod gate;
 mod health;
 mod host;
 pub mod keys;
+pub mod limits;
 mod metrics;
 mod page;
+pub mod postings;
 pub mod preview;
 mod readiness;
 mod routes;
@@ -31,7 +37,7 @@ use self::{
     door::Door,
     socket::{CommandSocket, SocketFile},
 };
-pub use self::{fault::Fault, socket::path_in as socket_path};
+pub use self::{books::Books, fault::Fault, socket::path_in as socket_path};
 use crate::{auth::admin::AdminGate, exchange::Gateway, store::Store};
 
 /// Reads the configuration again; implemented above this room, where the configuration's source is known.

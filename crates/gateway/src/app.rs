@@ -1,6 +1,7 @@
 //! Puts the rooms together: opens what is kept, binds the listeners, follows the configuration, and stops in order.
 
 mod balances;
+mod overdue;
 mod reload;
 mod signals;
 mod watch;
@@ -25,6 +26,7 @@ pub use self::reload::ReloadFault;
 use self::reload::{Reloader, Reloading};
 use crate::{
     admin::Admin,
+    billing::{Billing, LoadFault},
     auth::{KeyFault, Keys, Pepper, PepperFault, admin::AdminGate},
     common::secret::Secret,
     config::Config,
@@ -42,6 +44,7 @@ pub struct App {
     server: Server,
     admin: Admin,
     reloader: Arc<Reloader>,
+    store: Store,
     first_admin_token: Option<Secret>,
 }
 
@@ -57,6 +60,9 @@ pub enum StartFault {
     /// The operator's token.
     #[error(transparent)]
     Key(#[from] KeyFault),
+    /// The accounts and their balances.
+    #[error(transparent)]
+    Billing(#[from] LoadFault),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalFault),
@@ -109,20 +115,22 @@ impl App {
         let keys = Keys::load(store.clone(), pepper.clone())?;
         let journal = Journal::open(data)?;
         let ids = ExchangeIds::new(store.newest_exchange()?.max(journal.newest_exchange()?));
+        // What is owed since the last run is counted before anything is spent.
         let recorder = Recorder::start(store.clone(), journal)?;
+        let billing = Billing::load(&store, config.rate())?;
 
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let mut router = Router::new(config.routing.clone(), u64::from_ne_bytes(seed));
         let reloading = Reloading::of(&config, redactor);
         let snapshot = Snapshot::adopt(config, &mut router)?;
-        let gateway = Arc::new(Gateway::new(settings.clone(), snapshot, router, keys, recorder, ids));
+        let gateway = Arc::new(Gateway::new(settings.clone(), snapshot, router, (keys, billing), recorder, ids));
 
         let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), reloading));
         // Last of all: the token is shown once, by a start that succeeds.
         let (gate, first_admin_token) = AdminGate::open(&store, pepper)?;
-        let admin = Admin::bind(Arc::clone(&gateway), store, gate, reloader.clone(), data)?;
-        Ok(Self { gateway, server, admin, reloader, first_admin_token })
+        let admin = Admin::bind(Arc::clone(&gateway), store.clone(), gate, reloader.clone(), data)?;
+        Ok(Self { gateway, server, admin, reloader, store, first_admin_token })
     }
 
     /// Reads the configuration again from where it came from, and says in the log how that went. Blocks for as long as
@@ -177,7 +185,8 @@ impl App {
             };
             let watching = watch::follow(&self.gateway, stopped.clone());
             let balances = balances::follow(&self.gateway, stopped.clone());
-            let (.., drained) = tokio::join!(signals, files, watching, balances, admin, drained);
+            let overdue = overdue::follow(&self.gateway, &self.store, stopped.clone());
+            let (.., drained) = tokio::join!(signals, files, watching, balances, overdue, admin, drained);
             drained
         })?;
         self.gateway.recorder.shutdown();

@@ -1,6 +1,7 @@
 //! What a person types, and what they are told.
 
 mod accounts;
+mod audit;
 mod check;
 mod count;
 mod demo;
@@ -10,6 +11,7 @@ mod expiry;
 mod explain;
 mod export;
 mod keys;
+mod limits;
 mod prices;
 mod reach;
 mod rehearse;
@@ -67,6 +69,7 @@ enum Command {
     Keys(keys::KeysCommand),
     Accounts(accounts::AccountsCommand),
     Usage(usage::Usage),
+    Audit(audit::AuditCommand),
     Prices(prices::PricesCommand),
     Explain(explain::Explain),
     Export(export::Export),
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(common),
         Command::Accounts(accounts) => accounts.run(common),
         Command::Usage(usage) => usage.run(common),
+        Command::Audit(audit) => audit.run(common),
         Command::Prices(prices) => prices.run(common),
         Command::Explain(explain) => explain.run(common),
         Command::Export(export) => export.run(common),

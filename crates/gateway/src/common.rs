@@ -1,6 +1,7 @@
 //! What every room may use: the clock, lengths of time, secrets, and little else.
 
 pub mod clock;
+pub mod csv;
 pub mod duration;
 pub mod file;
 pub mod moment;

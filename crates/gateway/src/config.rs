@@ -204,6 +204,11 @@ pub fn length_of_time(text: &str) -> Option<std::time::Duration> {
     reader::length_of_time(text)
 }
 
+/// The time zone of that IANA name, from 1970 to 2100; `None` when there is none.
+pub fn time_zone(name: &str) -> Option<roundelay_calendar::Zone> {
+    zone::zone(name).map(|(zone, _)| zone)
+}
+
 /// Every key that is understood, with `*` for the names that operators choose: `pools.*.members`.
 pub fn known_keys() -> BTreeSet<String> {
     let reading = Reading::new("", EVERY_SECTION, &|_| None);
@@ -269,4 +274,13 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         source: Source::Text(String::new()),
         stamp: None,
     })
+}
+
+/// SHIM
+pub use crate::store::OnDisconnect;
+impl Config {
+    /// SHIM
+    pub fn rate(&self) -> roundelay_ledger::Rate {
+        roundelay_ledger::Rate::from_millionths((self.cny_per_usd * 1e6) as u64).unwrap_or(roundelay_ledger::Rate::ONE)
+    }
 }

@@ -25,7 +25,8 @@ mod terms;
 
 use std::sync::Arc;
 
-use roundelay_routing::{AttemptKind, Outcome, Plan, Step};
+use roundelay_ledger::Case;
+use roundelay_routing::{AttemptKind, Outcome, Plan, Step, StopReason};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
@@ -50,6 +51,7 @@ use self::{
     race::Race,
     relay::Relayed,
 };
+use crate::billing::Shortfall;
 
 /// Serves one authenticated request whose body has been received.
 ///
@@ -112,6 +114,7 @@ async fn pursue(
 ) -> Ending {
     let gateway = &*worker.gateway;
     let mut last: Option<Failed> = None;
+    let mut short: Option<Shortfall> = None;
     loop {
         let step = plan.next(&mut gateway.router(), gateway.clock.now());
         let attempt = match step {
@@ -120,6 +123,12 @@ async fn pursue(
                 Ok(()) => continue,
                 Err(why) => return Ending::Interrupted(why),
             },
+            Step::Stop(_) if last.is_none() && short.is_some() => {
+                return Ending::Refused(Refusal::Short(Box::new(short.expect("it was seen above"))));
+            }
+            Step::Stop(stop) if last.is_none() && stop.reason == StopReason::Unaffordable => {
+                return Ending::Refused(flight::short(gateway, call, draft, stop, plan.decision()));
+            }
             Step::Stop(stop) => {
                 return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock));
             }
@@ -127,7 +136,15 @@ async fn pursue(
         if let (AttemptKind::Fallback, Some(failed)) = (attempt.kind, &last) {
             gateway.metrics.fallback(failed.failure.class.name());
         }
-        let mut race = Race::begin(worker, call, attempt, draft);
+        let mut race = match Race::begin(worker, call, attempt, draft) {
+            Ok(race) => race,
+            // Another candidate may be cheaper; when there is none, this is what the caller is told.
+            Err(shortfall) => {
+                plan.pass_over(&mut gateway.router(), &attempt, gateway.clock.now());
+                short = Some(shortfall);
+                continue;
+            }
+        };
         let attempted = {
             // Boxed, so that an open stream does not keep the room that an attempt takes.
             let run = Box::pin(race.run(inbound, plan, draft));
@@ -148,7 +165,8 @@ async fn pursue(
                 let flight = race.winner();
                 draft.learn_whole(&whole, flight.deployment);
                 let (total, tokens) = (flight.elapsed(), whole.tokens());
-                flight.land(plan, draft, "answered", &Outcome::Success { total, tokens });
+                let bill = (Case::Complete, flight.seen(whole.scanned.usage, whole.output_tokens()));
+                flight.land(plan, draft, "answered", &Outcome::Success { total, tokens }, bill);
                 return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts()));
             }
             Ok(Attempted::Opened(mut incoming)) => {
@@ -156,23 +174,31 @@ async fn pursue(
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
                 caller.open(flight.deployment, draft.attempts());
-                let relayed = relay::relay(&mut incoming, caller, flight.deployment).await;
+                let relayed = relay::relay(&mut incoming, caller, &flight).await;
+                let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
                 draft.learn_stream(&incoming, flight.deployment);
                 let name = relayed.name();
                 let (total, tokens) = (flight.elapsed(), incoming.tokens());
+                let seen = flight.seen(incoming.usage, incoming.shown_tokens());
                 return match relayed {
                     Relayed::Whole(tail) => {
-                        flight.land(plan, draft, name, &Outcome::Success { total, tokens });
+                        flight.land(plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen));
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
                         Ending::Streamed(tail)
                     }
+                    Relayed::Spent(tail) => {
+                        let bill = (Case::Cancelled, seen);
+                        flight.land(plan, draft, name, &Outcome::Success { total, tokens }, bill);
+                        Ending::Streamed(tail)
+                    }
                     Relayed::Broke(failure) => {
-                        flight.land(plan, draft, name, &Outcome::MidStream);
+                        flight.land(plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen));
                         Ending::Cut(Refusal::Broke(Box::new(failure)))
                     }
                     Relayed::Interrupted(why) => {
-                        flight.land(plan, draft, name, &Outcome::Abandoned);
+                        let case = if incoming.is_whole() { Case::Complete } else { flight.cancelled() };
+                        flight.land(plan, draft, name, &Outcome::Abandoned, (case, seen));
                         Ending::Interrupted(why)
                     }
                 };

@@ -19,4 +19,4 @@ mod writer;
 pub use ids::ExchangeIds;
 pub use recorder::{DECISION_MAX, Faults, Recorder};
 pub use segment::{Replayed, catch_up};
-pub use writer::{Journal, JournalFault};
+pub use writer::{Journal, JournalFault, SegmentNumber};

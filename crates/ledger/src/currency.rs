@@ -63,8 +63,8 @@ impl Rate {
         }
     }
 
-    /// An amount in `currency` as one in dollars; rounded as [`Rate::of_usd`].
-    pub(crate) fn to_usd(self, amount: Money, currency: Currency) -> Money {
+    /// An amount in `currency` as one in dollars; rounded to the nearest nano-unit, half a one up.
+    pub fn to_usd(self, amount: Money, currency: Currency) -> Money {
         match currency {
             Currency::Usd => amount,
             Currency::Cny => saturate(nearest(i128::from(amount.nano()) * i128::from(MILLION), i128::from(self.0))),

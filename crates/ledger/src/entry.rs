@@ -176,6 +176,11 @@ impl OverrunCause {
             Self::InDoubt => "in_doubt",
         }
     }
+
+    /// The cause a word stands for.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.label() == label)
+    }
 }
 
 impl fmt::Display for Sequence {

@@ -5,66 +5,222 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Bytes,
-    extract::{State, rejection::BytesRejection},
+    extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{Account, AccountId, AccountKind};
+use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    Fault,
+    Fault, amount,
+    books::{Books, Standing, now_us, open},
     desk::{Answer, Desk, blocking, now, read},
+    limits::{self, LimitsChange},
 };
-use crate::store::Store;
+use crate::store::AccountRow;
 
 /// What `POST /admin/accounts` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NewAccount {
     /// Its id: 1 to 64 of `A-Z a-z 0-9 . _ -`.
     pub id: String,
     /// What people will call it; the id when left out.
-    #[serde(default)]
     pub name: Option<String>,
-    /// Whether it pays in advance; it does not when left out.
-    #[serde(default)]
-    pub prepaid: bool,
+    /// The account above it, for good; none when left out.
+    pub parent: Option<String>,
+    /// `usd` or `cny`, for good; as the account above it when left out, and else `usd`.
+    pub currency: Option<String>,
+    /// `prepaid`, `postpaid` or `inherits`. When left out: `inherits` below another account, and else `postpaid`.
+    pub kind: Option<String>,
+    /// How far below zero a prepaid balance may go; 0 when left out.
+    pub credit_line: Option<String>,
+    /// How many times the list price is charged, besides those of the accounts above it; 1 when left out.
+    pub multiplier: Option<String>,
+    /// What it and all below it may use together; everything when left out.
+    pub limits: LimitsChange,
+}
+
+/// What `PATCH /admin/accounts/{id}` takes; what is left out stays as it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountChange {
+    /// `prepaid`, `postpaid` or `inherits`.
+    pub kind: Option<String>,
+    /// How far below zero a prepaid balance may go.
+    pub credit_line: Option<String>,
+    /// How many times the list price is charged, besides those of the accounts above it.
+    pub multiplier: Option<String>,
+    /// What it and all below it may use together.
+    pub limits: LimitsChange,
+    /// Whether it takes part in no new exchange.
+    pub closed: Option<bool>,
 }
 
 /// Makes an account at `now` (unix seconds).
 ///
 /// # Errors
-/// When the id is none, or taken.
-pub fn create(store: &Store, wanted: NewAccount, now: i64) -> Result<Value, Fault> {
-    let id = AccountId::new(&wanted.id).map_err(|fault| Fault::bad_request(fault.to_string()))?;
-    let name = wanted.name.unwrap_or(wanted.id);
+/// When the id is none, or taken; when the account above it is not there, or the terms cannot be.
+pub fn create(books: Books<'_>, wanted: &NewAccount, now: i64) -> Result<Value, Fault> {
+    let id = account_id(&wanted.id)?;
+    let name = wanted.name.clone().unwrap_or_else(|| wanted.id.clone());
     if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         return Err(Fault::bad_request(format!(
             "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
         )));
     }
-    let kind = if wanted.prepaid { AccountKind::Prepaid } else { AccountKind::Postpaid };
-    let account = Account { id, name, kind, created_at: now };
-    store.create_account(&account)?;
-    Ok(describe(&account))
+    let parent = wanted.parent.as_deref().map(account_id).transpose()?;
+    let above = parent.as_ref().map(|parent| one_row(books, parent)).transpose()?;
+    let row = AccountRow {
+        account: Account { id, name, kind: AccountKind::Postpaid, created_at: now },
+        parent,
+        terms: first_terms(wanted, above.as_ref())?,
+        balance: Money::ZERO,
+    };
+    let row = AccountRow { account: Account { kind: row.terms.kind, ..row.account }, ..row };
+    let mut tree = books.tree()?;
+    // The store says it better when there is one of that name.
+    if tree.account(&row.account.id).is_none() {
+        open(&mut tree, &row)?;
+    }
+    books.store.create_account(&row)?;
+    if let Some(billing) = books.running {
+        billing.open_account(&row)?;
+    }
+    show(books, &row.account.id)
 }
 
-/// Every account, by id.
+/// Gives an account other terms from now on. What is held stays as it was agreed.
+///
+/// # Errors
+/// When there is no such account, or the terms cannot be.
+pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Value, Fault> {
+    let before = one_row(books, &account_id(id)?)?;
+    let id = &before.account.id;
+    let terms = changed(&before.terms, wanted)?;
+    check_payer(terms.kind, before.parent.is_some())?;
+    let mut tree = books.tree()?;
+    let node = tree.account(id).ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
+    tree.change_account(node, &terms, Timestamp(now_us()))?;
+    if let Some(billing) = books.running {
+        billing.change_account(id, &terms)?;
+    }
+    if let Err(fault) = books.store.change_account(id, &terms) {
+        if let Some(billing) = books.running {
+            // What is not stored must not be in force.
+            billing.change_account(id, &before.terms)?;
+        }
+        return Err(fault.into());
+    }
+    show(books, id)
+}
+
+/// Every account, those above before those below.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn list(store: &Store) -> Result<Value, Fault> {
-    Ok(store.accounts()?.iter().map(describe).collect())
+pub fn list(books: Books<'_>) -> Result<Value, Fault> {
+    let rows = books.store.accounts()?;
+    let standings = books.standings(&rows)?;
+    Ok(rows.iter().map(|row| describe(row, &standings[&row.account.id])).collect())
 }
 
-fn describe(account: &Account) -> Value {
-    json!({
-        "id": account.id.as_str(),
-        "name": account.name,
-        "kind": account.kind.label(),
-        "created_at": account.created_at,
+/// One account.
+///
+/// # Errors
+/// When there is no such account, or the store cannot be read.
+pub fn one(books: Books<'_>, id: &str) -> Result<Value, Fault> {
+    show(books, &account_id(id)?)
+}
+
+fn show(books: Books<'_>, id: &AccountId) -> Result<Value, Fault> {
+    // What is spent is added up along the tree.
+    let rows = books.store.accounts()?;
+    let standings = books.standings(&rows)?;
+    let row = rows.iter().find(|row| &row.account.id == id);
+    let row = row.ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
+    Ok(describe(row, &standings[id]))
+}
+
+/// The account of that name, as the store has it.
+pub(super) fn one_row(books: Books<'_>, id: &AccountId) -> Result<AccountRow, Fault> {
+    books.store.account(id)?.ok_or_else(|| Fault::not_found(format!("no account `{id}`: `accounts list` shows them")))
+}
+
+pub(super) fn account_id(text: &str) -> Result<AccountId, Fault> {
+    AccountId::new(text).map_err(|fault| Fault::bad_request(fault.to_string()))
+}
+
+fn first_terms(wanted: &NewAccount, above: Option<&AccountRow>) -> Result<Terms, Fault> {
+    let currency = match &wanted.currency {
+        Some(label) => Currency::from_label(label)
+            .ok_or_else(|| Fault::bad_request(format!("`{label}` is no currency: write `usd` or `cny`")))?,
+        None => above.map_or(Currency::Usd, |above| above.terms.currency),
+    };
+    let kind = if above.is_some() { AccountKind::Inherits } else { AccountKind::Postpaid };
+    let change = AccountChange {
+        kind: wanted.kind.clone(),
+        credit_line: wanted.credit_line.clone(),
+        multiplier: wanted.multiplier.clone(),
+        limits: wanted.limits.clone(),
+        closed: None,
+    };
+    let terms = changed(&Terms { currency, ..Terms::new(kind) }, &change)?;
+    check_payer(terms.kind, above.is_some())?;
+    Ok(terms)
+}
+
+fn changed(before: &Terms, wanted: &AccountChange) -> Result<Terms, Fault> {
+    let kind = wanted.kind.as_deref().map(kind).transpose()?.unwrap_or(before.kind);
+    let credit_line = wanted.credit_line.as_deref().map(|text| amount::read("credit line", text)).transpose()?;
+    let multiplier = wanted.multiplier.as_deref().map(|text| amount::read_factor("multiplier", text)).transpose()?;
+    Ok(Terms {
+        kind,
+        currency: before.currency,
+        credit_line: credit_line.unwrap_or(before.credit_line),
+        multiplier: multiplier.unwrap_or(before.multiplier),
+        limits: wanted.limits.onto(&before.limits)?,
+        is_closed: wanted.closed.unwrap_or(before.is_closed),
     })
+}
+
+fn kind(label: &str) -> Result<AccountKind, Fault> {
+    let unknown = || Fault::bad_request(format!("`{label}` is no kind: write `prepaid`, `postpaid` or `inherits`"));
+    AccountKind::from_label(label).ok_or_else(unknown)
+}
+
+fn check_payer(kind: AccountKind, has_parent: bool) -> Result<(), Fault> {
+    if kind == AccountKind::Inherits && !has_parent {
+        return Err(Fault::bad_request("an account without one above it pays itself: make it `prepaid` or `postpaid`"));
+    }
+    Ok(())
+}
+
+fn describe(row: &AccountRow, standing: &Standing) -> Value {
+    let AccountRow { account, parent, terms, .. } = row;
+    let keeps_balance = terms.kind != AccountKind::Inherits;
+    let mut shown = Map::new();
+    for (name, value) in [
+        ("id", json!(account.id.as_str())),
+        ("name", json!(account.name)),
+        ("parent", json!(parent.as_ref().map(AccountId::as_str))),
+        ("kind", json!(terms.kind.label())),
+        ("currency", json!(terms.currency.label())),
+        ("multiplier", json!(amount::factor(terms.multiplier))),
+        ("limits", limits::describe(&terms.limits)),
+        ("closed", json!(terms.is_closed)),
+        ("running", json!(standing.running)),
+        ("created_at", json!(account.created_at)),
+    ] {
+        shown.insert(name.to_owned(), value);
+    }
+    amount::show(&mut shown, "credit_line", Some(terms.credit_line));
+    amount::show(&mut shown, "balance", keeps_balance.then_some(standing.balance));
+    amount::show(&mut shown, "held", standing.held.filter(|_| keeps_balance));
+    amount::show(&mut shown, "left", standing.left);
+    amount::show(&mut shown, "spent", standing.spent);
+    Value::Object(shown)
 }
 
 pub(super) async fn post(
@@ -72,12 +228,25 @@ pub(super) async fn post(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;
-    let made = blocking(move || create(&desk.store, wanted, now())).await?;
+    let made = blocking(move || create(desk.books(), &wanted, now())).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
+pub(super) async fn patch(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let wanted = read(body)?;
+    blocking(move || change(desk.books(), &id, &wanted)).await.map(Json)
+}
+
 pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
-    blocking(move || list(&desk.store)).await.map(Json)
+    blocking(move || list(desk.books())).await.map(Json)
+}
+
+pub(super) async fn get_one(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {
+    blocking(move || one(desk.books(), &id)).await.map(Json)
 }
 
 const NAME_CHARS_MAX: usize = 200;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::{sync::watch, task::spawn_blocking};
 
-use super::{Fault, Reload, readiness::JournalWatch};
+use super::{Books, Fault, Reload, readiness::JournalWatch};
 use crate::{auth::admin::AdminGate, common::clock::unix_time, exchange::Gateway, store::Store};
 
 /// The state behind the routes.
@@ -24,6 +24,12 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(gateway: Arc<Gateway>, store: Store, gate: AdminGate, reload: Arc<dyn Reload>) -> Self {
         Self { gateway, store, gate, reload, journal: Mutex::default(), draining: OnceLock::new() }
+    }
+
+    /// The books, as they are kept and as this gateway remembers them.
+    pub(super) fn books(&self) -> Books<'_> {
+        let rate = self.gateway.snapshot.load().config.rate();
+        Books { store: &self.store, running: Some(&self.gateway.billing), rate: Some(rate) }
     }
 
     pub(super) fn hears_of_draining(&self, draining: watch::Receiver<bool>) {

@@ -14,7 +14,7 @@ use super::{
     Fault,
     desk::{Answer, Desk, blocking},
 };
-use crate::store::{Record, Store};
+use crate::store::{ExchangeFilter, Record, Store};
 
 /// The record of the exchange named `id`.
 ///
@@ -35,7 +35,8 @@ pub fn recent(store: &Store, limit: usize, before: Option<&str>) -> Result<Value
         return Err(Fault::bad_request(format!("`limit` is 1 to {LIMIT_MAX}")));
     }
     let before = before.map(name).transpose()?;
-    Ok(store.recent_exchanges(limit, before)?.iter().map(as_json).collect())
+    let filter = ExchangeFilter { before, ..ExchangeFilter::default() };
+    Ok(store.recent_exchanges(&filter, limit)?.iter().map(as_json).collect())
 }
 
 fn name(id: &str) -> Result<ExchangeId, Fault> {

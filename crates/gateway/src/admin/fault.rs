@@ -7,9 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+use roundelay_ledger::{BadTerms, Money, PostRefused};
 use serde_json::json;
 
-use crate::{auth::KeyFault, store::StoreFault};
+use crate::{auth::KeyFault, billing::PostFault, store::StoreFault};
 
 /// Why the operator's request was not done. Its text is for people and says what to do where that is known.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,16 @@ impl Fault {
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "configuration_refused", message }
     }
 
+    pub(super) fn busy(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "busy", message: message.into() }
+    }
+
+    /// A prepaid account has not so much to take away.
+    fn short(left: Money) -> Self {
+        let message = format!("this would take more than is there: {left} may be taken, what is held by requests left out");
+        Self { status: StatusCode::CONFLICT, code: "short", message }
+    }
+
     pub(super) fn timeout() -> Self {
         let message = "this took too long and was given up".to_owned();
         Self { status: StatusCode::GATEWAY_TIMEOUT, code: "timeout", message }
@@ -69,11 +80,34 @@ impl Fault {
     }
 }
 
+impl From<BadTerms> for Fault {
+    fn from(fault: BadTerms) -> Self {
+        let advice = match fault {
+            BadTerms::MultiplierTooLarge => "; those of all accounts above it are multiplied with its own",
+            BadTerms::TooDeep => "; make it below one that is higher up",
+            _ => "",
+        };
+        Self::bad_request(format!("this cannot be: {fault}{advice}"))
+    }
+}
+
+impl From<PostFault> for Fault {
+    fn from(fault: PostFault) -> Self {
+        match fault {
+            PostFault::Store(fault) => fault.into(),
+            PostFault::Refused(PostRefused::Short { left }) => Self::short(left),
+            PostFault::Refused(refused) => Self::bad_request(refused.to_string()),
+        }
+    }
+}
+
 impl From<StoreFault> for Fault {
     fn from(fault: StoreFault) -> Self {
         let (status, code) = match &fault {
             StoreFault::Exists { .. } => (StatusCode::CONFLICT, "exists"),
             StoreFault::Missing { .. } => (StatusCode::NOT_FOUND, "not_found"),
+            StoreFault::KeyReused => (StatusCode::CONFLICT, "idempotency_reused"),
+            StoreFault::Short { left } => return Self::short(*left),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
         };
         Self { status, code, message: fault.to_string() }

@@ -8,15 +8,20 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{AccountId, ApiKey, KeyId};
+use roundelay_ledger::{AccountId, KeyId, KeyRefusal, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     Fault,
     desk::{Answer, Desk, blocking, now, read},
+    limits::{self, LimitsChange, given},
 };
-use crate::auth::{KeyWish, Keys};
+use crate::{
+    auth::{KeyWish, Keys},
+    billing::Billing,
+    store::{KeyChange, KeyRow, OnDisconnect},
+};
 
 /// What `POST /admin/keys` takes; every field may be left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -30,6 +35,27 @@ pub struct NewKey {
     pub allowed: Option<Vec<String>>,
     /// The first second, since 1970-01-01 UTC, at which it no longer works; never when left out.
     pub expires_at: Option<i64>,
+    /// What it may use, in the currency of its account; everything that its account may when left out.
+    pub limits: LimitsChange,
+    /// What becomes of an answer whose caller has gone, `cancel` or `drain`; what the configuration says when left out.
+    pub on_disconnect: Option<String>,
+}
+
+/// What `PATCH /admin/keys/{id}` takes. What is left out stays as it is; `null` is what it is for a new key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyTerms {
+    /// The models and pools it may ask for.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Option<Vec<String>>>,
+    /// The first second at which it no longer works.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Option<i64>>,
+    /// What it may use.
+    pub limits: LimitsChange,
+    /// What becomes of an answer whose caller has gone.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub on_disconnect: Option<Option<String>>,
 }
 
 /// Makes a key at `now` (unix seconds). The answer holds the key itself, which is nowhere else.
@@ -37,7 +63,9 @@ pub struct NewKey {
 /// # Errors
 /// When a field is out of its bounds, or the account is not there.
 pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
-    let (key, secret) = keys.create(wish(wanted, now)?, now)?;
+    let wish = wish(wanted, now)?;
+    let (limits, on_disconnect) = (limits::describe(&wish.limits), wish.on_disconnect);
+    let (key, secret) = keys.create(wish, now)?;
     Ok(json!({
         "id": key.id.as_str(),
         "key": secret.expose(),
@@ -45,6 +73,8 @@ pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
         "name": key.name,
         "allowed": key.allowed,
         "expires_at": key.expires_at,
+        "limits": limits,
+        "on_disconnect": on_disconnect.map(OnDisconnect::label),
     }))
 }
 
@@ -53,7 +83,34 @@ pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
 /// # Errors
 /// When the store cannot be read.
 pub fn list(keys: &Keys, now: i64) -> Result<Value, Fault> {
-    Ok(keys.list()?.iter().map(|key| describe(key, now)).collect())
+    Ok(keys.list()?.iter().map(|row| describe(row, now)).collect())
+}
+
+/// Changes what a key may do, from the next request on. A key that was revoked stays so.
+///
+/// # Errors
+/// When there is no such key, or a field is out of its bounds.
+pub fn change(keys: &Keys, running: Option<&Billing>, id: &str, wanted: KeyTerms, now: i64) -> Result<Value, Fault> {
+    let before = keys.row(&KeyId::new(id))?;
+    let allowed = wanted.allowed.unwrap_or(before.key.allowed);
+    check_allowed(allowed.as_deref())?;
+    if let Some(expires_at) = wanted.expires_at {
+        check_expiry(expires_at, now)?;
+    }
+    let change = KeyChange {
+        allowed,
+        expires_at: wanted.expires_at.unwrap_or(before.key.expires_at),
+        limits: wanted.limits.onto(&before.limits)?,
+        on_disconnect: match wanted.on_disconnect {
+            None => before.on_disconnect,
+            Some(word) => word.as_deref().map(on_disconnect).transpose()?,
+        },
+    };
+    let row = keys.change(&before.key.id, &change)?;
+    if let Some(billing) = running {
+        billing.change_key(&row.key.id, &row.limits)?;
+    }
+    Ok(describe(&row, now))
 }
 
 /// Revokes a key at `now` (unix seconds). Revoking twice is no fault.
@@ -61,7 +118,8 @@ pub fn list(keys: &Keys, now: i64) -> Result<Value, Fault> {
 /// # Errors
 /// When there is no such key.
 pub fn revoke(keys: &Keys, id: &str, now: i64) -> Result<Value, Fault> {
-    Ok(describe(&keys.revoke(&KeyId::new(id), now)?, now))
+    let key = keys.revoke(&KeyId::new(id), now)?;
+    Ok(describe(&keys.row(&key.id)?, now))
 }
 
 fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
@@ -72,31 +130,54 @@ fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
             "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
         )));
     }
-    if let Some(allowed) = &wanted.allowed {
-        let fits = |name: &String| (1..=MODEL_BYTES_MAX).contains(&name.len());
-        if !(1..=ALLOWED_MAX).contains(&allowed.len()) || !allowed.iter().all(fits) {
-            return Err(Fault::bad_request(format!(
-                "`allowed` is a list of 1 to {ALLOWED_MAX} names of models or pools; without it every model is allowed"
-            )));
-        }
-    }
-    if wanted.expires_at.is_some_and(|end| end <= now) {
-        return Err(Fault::bad_request("`expires_at` is not in the future: it is in seconds since 1970-01-01 UTC"));
-    }
-    Ok(KeyWish { account, name: wanted.name, allowed: wanted.allowed, expires_at: wanted.expires_at })
+    check_allowed(wanted.allowed.as_deref())?;
+    check_expiry(wanted.expires_at, now)?;
+    Ok(KeyWish {
+        account,
+        name: wanted.name,
+        allowed: wanted.allowed,
+        expires_at: wanted.expires_at,
+        limits: wanted.limits.onto(&Limits::default())?,
+        on_disconnect: wanted.on_disconnect.as_deref().map(on_disconnect).transpose()?,
+    })
 }
 
-fn describe(key: &ApiKey, now: i64) -> Value {
+fn check_allowed(allowed: Option<&[String]>) -> Result<(), Fault> {
+    let fits = |name: &String| (1..=MODEL_BYTES_MAX).contains(&name.len());
+    if allowed.is_some_and(|allowed| !(1..=ALLOWED_MAX).contains(&allowed.len()) || !allowed.iter().all(fits)) {
+        return Err(Fault::bad_request(format!(
+            "`allowed` is a list of 1 to {ALLOWED_MAX} names of models or pools; without it every model is allowed"
+        )));
+    }
+    Ok(())
+}
+
+fn check_expiry(expires_at: Option<i64>, now: i64) -> Result<(), Fault> {
+    if expires_at.is_some_and(|end| end <= now) {
+        return Err(Fault::bad_request("`expires_at` is not in the future: it is in seconds since 1970-01-01 UTC"));
+    }
+    Ok(())
+}
+
+fn on_disconnect(label: &str) -> Result<OnDisconnect, Fault> {
+    let unknown = || Fault::bad_request(format!("`on_disconnect` is `cancel` or `drain`, and not `{label}`"));
+    OnDisconnect::from_label(label).ok_or_else(unknown)
+}
+
+fn describe(row: &KeyRow, now: i64) -> Value {
+    let key = &row.key;
     let state = match key.permits(now) {
         Ok(()) => "active",
-        Err(roundelay_ledger::KeyRefusal::Revoked) => "revoked",
-        Err(roundelay_ledger::KeyRefusal::Expired) => "expired",
+        Err(KeyRefusal::Revoked) => "revoked",
+        Err(KeyRefusal::Expired) => "expired",
     };
     json!({
         "id": key.id.as_str(),
         "account": key.account.as_str(),
         "name": key.name,
         "allowed": key.allowed,
+        "limits": limits::describe(&row.limits),
+        "on_disconnect": row.on_disconnect.map(OnDisconnect::label),
         "state": state,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
@@ -115,6 +196,16 @@ pub(super) async fn post(
 
 pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
     blocking(move || list(&desk.gateway.keys, now())).await.map(Json)
+}
+
+pub(super) async fn patch(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let wanted = read(body)?;
+    let gateway = Arc::clone(&desk.gateway);
+    blocking(move || change(&gateway.keys, Some(&gateway.billing), &id, wanted, now())).await.map(Json)
 }
 
 pub(super) async fn post_revoke(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {

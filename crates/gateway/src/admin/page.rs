@@ -25,11 +25,16 @@ const PAGE: &str = r#"<!doctype html>
 <tr><td>GET /admin/exchanges?limit=&amp;before=<td>the latest exchanges
 <tr><td>GET /admin/exchanges/{id}<td>one exchange: what was considered, tried and answered
 <tr><td>GET, POST /admin/keys<td>list and make API keys
+<tr><td>PATCH /admin/keys/{id}<td>change one
 <tr><td>POST /admin/keys/{id}/revoke<td>revoke one
 <tr><td>GET, POST /admin/accounts<td>list and make accounts
+<tr><td>GET, PATCH /admin/accounts/{id}<td>show and change one
+<tr><td>POST /admin/accounts/{id}/credit<td>put money on it
+<tr><td>POST /admin/accounts/{id}/adjust<td>correct its balance
+<tr><td>GET /admin/entries?account=&amp;before=<td>what came in and what was charged
 <tr><td>GET /admin/balances<td>what is left at providers
 <tr><td>POST /admin/balances/poll<td>ask them now
-<tr><td>GET /admin/usage?last=<td>exchanges and tokens, added up
+<tr><td>GET /admin/usage?by=<td>exchanges, tokens and charges, added up
 <tr><td>POST /admin/route<td>where a request would go
 <tr><td>POST /admin/reload<td>read the configuration again
 <tr><td>POST /admin/token<td>a new admin token in the place of this one

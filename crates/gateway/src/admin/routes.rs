@@ -7,7 +7,7 @@ use axum::{
     extract::{DefaultBodyLimit, Request, State},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use http::{HeaderName, HeaderValue, header};
 use serde_json::json;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{
     Fault, accounts, balances,
     desk::{Answer, Desk, blocking},
-    exchanges, gate, health, host, keys, metrics, page, preview, readiness, token, usage,
+    entries, exchanges, gate, health, host, keys, metrics, page, postings, preview, readiness, token, usage,
 };
 
 /// Every route, for whoever may open the socket for commands.
@@ -46,9 +46,13 @@ fn table() -> Router<Arc<Desk>> {
         .route("/admin/exchanges", get(exchanges::get_recent))
         .route("/admin/exchanges/{id}", get(exchanges::get_one))
         .route("/admin/keys", get(keys::get).post(keys::post))
-        .route("/admin/keys/{id}", axum::routing::delete(keys::post_revoke))
+        .route("/admin/keys/{id}", delete(keys::post_revoke).patch(keys::patch))
         .route("/admin/keys/{id}/revoke", post(keys::post_revoke))
         .route("/admin/accounts", get(accounts::get).post(accounts::post))
+        .route("/admin/accounts/{id}", get(accounts::get_one).patch(accounts::patch))
+        .route("/admin/accounts/{id}/credit", post(postings::post_credit))
+        .route("/admin/accounts/{id}/adjust", post(postings::post_adjust))
+        .route("/admin/entries", get(entries::get))
         .route("/admin/balances", get(balances::get))
         .route("/admin/balances/poll", post(balances::post_poll))
         .route("/admin/usage", get(usage::get))

@@ -1,144 +1,172 @@
-//! What was used: exchanges and tokens, added up from the records.
+//! What was used and charged, added up by hours as exchanges end: however many there were, no record is read.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
 };
+use roundelay_ledger::{KeyId, Money};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{
-    Fault,
+    Fault, accounts, amount,
     desk::{Answer, Desk, blocking},
 };
-use crate::store::{Store, UsageSum};
+use crate::store::{Store, UsageBy, UsageFilter, UsageSum};
 
-/// How many of the latest records are added up unless told otherwise, or told since when.
-const LAST_DEFAULT: u64 = 10_000;
-/// How many records are added up at most: some seconds of reading.
-pub const LAST_MAX: u64 = 1_000_000;
-
-/// What `GET /admin/usage` answers.
-#[derive(Debug, Default, Serialize)]
-struct Usage {
-    /// Recorded at all.
-    exchanges: u64,
-    /// The latest of them, which are added up below.
-    counted: u64,
-    /// When the first of those began, in milliseconds since 1970-01-01 UTC.
-    since_ms: Option<i64>,
-    outcomes: BTreeMap<String, u64>,
-    tokens: Tokens,
-    #[serde(flatten)]
-    cost: Cost,
-    by_model: BTreeMap<String, Share>,
-    by_key: BTreeMap<String, Share>,
-    by_account: BTreeMap<String, Share>,
+/// What `GET /admin/usage` is asked: `?by=&since_ms=&until_ms=&account=&key=&model=&deployment=`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UsageQuery {
+    /// By what it is told apart: some of `hour`, `account`, `key`, `model`, `deployment` and `outcome`, separated by
+    /// commas. The sum of all alone when left out.
+    pub by: Option<String>,
+    /// From the beginning of the hour that this lies in, in milliseconds since 1970-01-01 UTC.
+    pub since_ms: Option<i64>,
+    /// To the end of the hour that the millisecond before this lies in.
+    pub until_ms: Option<i64>,
+    /// That of this account, without those below it.
+    pub account: Option<String>,
+    /// That of this key.
+    pub key: Option<String>,
+    /// That of this model.
+    pub model: Option<String>,
+    /// That of this deployment.
+    pub deployment: Option<String>,
 }
 
-/// Tokens in disjoint classes, but for `reasoning`, which lies within `output`.
-#[derive(Debug, Default, Serialize)]
-struct Tokens {
-    input: u64,
-    cache_read: u64,
-    cache_write: u64,
-    output: u64,
-    reasoning: u64,
-}
-
-/// What was charged for, as far as it is known.
-#[derive(Debug, Default, Serialize)]
-struct Cost {
-    /// In nano-USD, of those whose cost is known.
-    cost_nano: i64,
-    /// Exchanges that were answered and whose cost is not known: no price is written, or the provider did not count.
-    unpriced: u64,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct Share {
-    exchanges: u64,
-    #[serde(flatten)]
-    tokens: Tokens,
-    #[serde(flatten)]
-    cost: Cost,
-}
-
-/// Adds up the latest `last` (1 to [`LAST_MAX`]) records, or of these what began at `since` or later.
-///
-/// `since` is in milliseconds since 1970-01-01 UTC. Without `last` these are 10,000, or with `since` as many as can be.
-/// The store adds, so that memory does not grow with them.
+/// Adds up: the `total`, and `rows` by what was named in `by`, in its order.
 ///
 /// # Errors
-/// When `last` is out of its bounds, or the store cannot be read.
-pub fn add_up(store: &Store, last: Option<u64>, since: Option<i64>) -> Result<Value, Fault> {
-    let otherwise = if since.is_some() { LAST_MAX } else { LAST_DEFAULT };
-    let last = last.unwrap_or(otherwise);
-    if !(1..=LAST_MAX).contains(&last) {
-        return Err(Fault::bad_request(format!("`last` is 1 to {LAST_MAX}")));
+/// When a field cannot be, there are more than 100,000 rows, or the store cannot be read.
+pub fn add_up(store: &Store, query: &UsageQuery) -> Result<Value, Fault> {
+    let by = query.by.as_deref().map(dimensions).transpose()?.unwrap_or_default();
+    let filter = UsageFilter {
+        since_ms: query.since_ms,
+        until_ms: query.until_ms,
+        account: query.account.as_deref().map(accounts::account_id).transpose()?,
+        key: query.key.as_deref().map(KeyId::new),
+        model: query.model.clone(),
+        deployment: query.deployment.clone(),
+    };
+    let kinds: Vec<UsageBy> = by.iter().map(|(_, by)| *by).collect();
+    let sums = store.usage_hours(&filter, &kinds)?;
+    if sums.len() > ROWS_MAX {
+        let count = sums.len();
+        return Err(Fault::bad_request(format!(
+            "these would be {count} rows, and {ROWS_MAX} are the most: name less in `by`, or less time"
+        )));
     }
-    let mut usage = Usage { exchanges: store.counts()?.exchanges, ..Usage::default() };
-    store.usage(last, since.unwrap_or(i64::MIN))?.iter().for_each(|sum| usage.add(sum));
-    Ok(serde_json::to_value(usage).expect("numbers and texts are JSON"))
+    let total = sums.iter().fold(UsageSum { since_ms: i64::MAX, ..UsageSum::default() }, plus);
+    let rows: Vec<Value> = if by.is_empty() { Vec::new() } else { sums.iter().map(|sum| row(sum, &by)).collect() };
+    Ok(json!({
+        "by": by.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        "since_ms": (total.exchanges > 0).then_some(total.since_ms),
+        "total": describe(&total, Map::new()),
+        "rows": rows,
+    }))
 }
 
-impl Usage {
-    fn add(&mut self, sum: &UsageSum) {
-        self.counted += sum.exchanges;
-        self.since_ms = Some(self.since_ms.map_or(sum.since_ms, |since| since.min(sum.since_ms)));
-        *self.outcomes.entry(sum.outcome.clone()).or_default() += sum.exchanges;
-        self.tokens.add(sum);
-        self.cost.add(sum);
-        if let Some(model) = &sum.model {
-            self.by_model.entry(model.clone()).or_default().add(sum);
+/// The dimensions that are named in a text, separated by commas.
+fn dimensions(text: &str) -> Result<Vec<(&'static str, UsageBy)>, Fault> {
+    let mut named: Vec<(&'static str, UsageBy)> = Vec::new();
+    for word in text.split(',') {
+        let known = DIMENSIONS.into_iter().find(|(name, _)| *name == word);
+        let Some(known) = known else {
+            let choices = DIMENSIONS.map(|(name, _)| format!("`{name}`")).join(", ");
+            return Err(Fault::bad_request(format!("usage cannot be told apart by `{word}`: write some of {choices}")));
+        };
+        if !named.contains(&known) {
+            named.push(known);
         }
-        self.by_key.entry(sum.key.clone()).or_default().add(sum);
-        self.by_account.entry(sum.account.clone()).or_default().add(sum);
+    }
+    Ok(named)
+}
+
+fn row(sum: &UsageSum, by: &[(&'static str, UsageBy)]) -> Value {
+    let mut shown = Map::new();
+    for (name, by) in by {
+        let value = match by {
+            UsageBy::Hour => json!(sum.hour_ms),
+            UsageBy::Account => json!(sum.account),
+            UsageBy::Key => json!(sum.key),
+            UsageBy::Model => json!(sum.model),
+            UsageBy::Deployment => json!(sum.deployment),
+            UsageBy::Outcome => json!(sum.outcome),
+        };
+        let name = if *by == UsageBy::Hour { "hour_ms" } else { name };
+        shown.insert(name.to_owned(), value);
+    }
+    Value::Object(describe(sum, shown))
+}
+
+fn describe(sum: &UsageSum, mut shown: Map<String, Value>) -> Map<String, Value> {
+    let used = &sum.usage;
+    for (name, count) in [
+        ("exchanges", sum.exchanges),
+        ("input", used.input),
+        ("cache_read", used.cache_read),
+        ("cache_write", used.cache_write),
+        ("output", used.output),
+        ("reasoning", used.reasoning),
+        ("unpriced", sum.unpriced),
+    ] {
+        shown.insert(name.to_owned(), json!(count));
+    }
+    shown.insert("estimated".to_owned(), json!(used.estimated));
+    amount::show(&mut shown, "cost_usd", Some(Money::from_nano(sum.cost_nano)));
+    amount::show(&mut shown, "charged_usd", Some(sum.charged_usd));
+    amount::show(&mut shown, "charged_in_usd", Some(sum.in_usd));
+    amount::show(&mut shown, "charged_in_cny", Some(sum.in_cny));
+    amount::show(&mut shown, "lost_usd", Some(sum.lost_usd));
+    shown
+}
+
+fn plus(total: UsageSum, sum: &UsageSum) -> UsageSum {
+    let money = |a: Money, b: Money| a.checked_add(b).unwrap_or(Money::MAX);
+    let mut usage = total.usage;
+    usage.input = usage.input.saturating_add(sum.usage.input);
+    usage.cache_read = usage.cache_read.saturating_add(sum.usage.cache_read);
+    usage.cache_write = usage.cache_write.saturating_add(sum.usage.cache_write);
+    usage.output = usage.output.saturating_add(sum.usage.output);
+    usage.reasoning = usage.reasoning.saturating_add(sum.usage.reasoning);
+    usage.estimated |= sum.usage.estimated;
+    UsageSum {
+        exchanges: total.exchanges.saturating_add(sum.exchanges),
+        since_ms: total.since_ms.min(sum.since_ms),
+        usage,
+        cost_nano: total.cost_nano.saturating_add(sum.cost_nano),
+        unpriced: total.unpriced.saturating_add(sum.unpriced),
+        charged_usd: money(total.charged_usd, sum.charged_usd),
+        in_usd: money(total.in_usd, sum.in_usd),
+        in_cny: money(total.in_cny, sum.in_cny),
+        lost_usd: money(total.lost_usd, sum.lost_usd),
+        ..total
     }
 }
 
-impl Share {
-    fn add(&mut self, sum: &UsageSum) {
-        self.exchanges += sum.exchanges;
-        self.tokens.add(sum);
-        self.cost.add(sum);
-    }
-}
-
-impl Cost {
-    fn add(&mut self, sum: &UsageSum) {
-        self.cost_nano = self.cost_nano.saturating_add(sum.cost_nano);
-        self.unpriced += sum.unpriced;
-    }
-}
-
-impl Tokens {
-    fn add(&mut self, sum: &UsageSum) {
-        let used = &sum.usage;
-        self.input = self.input.saturating_add(used.input);
-        self.cache_read = self.cache_read.saturating_add(used.cache_read);
-        self.cache_write = self.cache_write.saturating_add(used.cache_write);
-        self.output = self.output.saturating_add(used.output);
-        self.reasoning = self.reasoning.saturating_add(used.reasoning);
-    }
-}
-
-/// `?last=&since_ms=`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Span {
-    last: Option<u64>,
-    since_ms: Option<i64>,
-}
-
-pub(super) async fn get(State(desk): State<Arc<Desk>>, span: Result<Query<Span>, QueryRejection>) -> Answer {
-    let Query(span) = span.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
+pub(super) async fn get(
+    State(desk): State<Arc<Desk>>,
+    query: Result<Query<UsageQuery>, QueryRejection>,
+) -> Answer {
+    let Query(query) = query.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();
-        add_up(&desk.store, span.last, span.since_ms)
+        add_up(&desk.store, &query)
     })
     .await
     .map(Json)
 }
+
+/// By what usage can be told apart, and what each is called.
+pub const DIMENSIONS: [(&str, UsageBy); 6] = [
+    ("hour", UsageBy::Hour),
+    ("account", UsageBy::Account),
+    ("key", UsageBy::Key),
+    ("model", UsageBy::Model),
+    ("deployment", UsageBy::Deployment),
+    ("outcome", UsageBy::Outcome),
+];
+const ROWS_MAX: usize = 100_000;

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal};
+use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal, Limits};
 
 use super::Pepper;
 use super::token::{BASE32, BASE62, SECRET_LEN, random};
 use crate::common::secret::Secret;
-use crate::store::{KeyRow, Store, StoreFault};
+use crate::config::OnDisconnect;
+use crate::store::{KeyChange, KeyRow, Store, StoreFault};
 
 /// Every API key, in memory; the store has the same.
 ///
@@ -57,7 +58,12 @@ impl Keys {
                 expires_at: wish.expires_at,
                 revoked_at: None,
             };
-            let row = KeyRow { key: key.clone(), hash: *self.pepper.hash(&secret).as_bytes() };
+            let row = KeyRow {
+                key: key.clone(),
+                limits: wish.limits.clone(),
+                on_disconnect: wish.on_disconnect,
+                hash: *self.pepper.hash(&secret).as_bytes(),
+            };
             match self.store.create_key(&row) {
                 Ok(()) => {
                     self.put(row);
@@ -67,6 +73,15 @@ impl Keys {
                 Err(other) => return Err(other.into()),
             }
         }
+    }
+
+    /// Gives a key other conditions; requests that present it from now on have them.
+    ///
+    /// Errors with [`StoreFault::Missing`] when there is no such key.
+    pub fn change(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
+        let row = self.store.change_key(id, change)?;
+        self.put(row.clone());
+        Ok(row)
     }
 
     /// Revokes a key at `now` (unix seconds); requests that present it later are refused. Revoking twice is no fault.
@@ -82,8 +97,16 @@ impl Keys {
     }
 
     /// Every key, revoked ones too, oldest first, as the store has them.
-    pub fn list(&self) -> Result<Vec<ApiKey>, StoreFault> {
-        Ok(self.store.keys()?.into_iter().map(|row| row.key).collect())
+    pub fn list(&self) -> Result<Vec<KeyRow>, StoreFault> {
+        self.store.keys()
+    }
+
+    /// The key of that id, as the store has it.
+    ///
+    /// Errors with [`StoreFault::Missing`] when there is none.
+    pub fn row(&self, id: &KeyId) -> Result<KeyRow, StoreFault> {
+        let found = self.store.keys()?.into_iter().find(|row| &row.key.id == id);
+        found.ok_or_else(|| StoreFault::Missing { what: "key", name: id.to_string() })
     }
 
     fn put(&self, row: KeyRow) {
@@ -103,6 +126,10 @@ pub struct KeyWish {
     pub allowed: Option<Vec<String>>,
     /// The first second, since 1970-01-01 UTC, at which it no longer works.
     pub expires_at: Option<i64>,
+    /// What it may use.
+    pub limits: Limits,
+    /// What becomes of an answer whose caller has left; `None` = as the configuration says.
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 /// Who asks. Shared, so that a request costs one counter.
@@ -116,6 +143,10 @@ pub struct Caller {
     pub name: Arc<str>,
     /// The models and pools it may ask for; `None` allows all.
     pub allowed: Option<Arc<[String]>>,
+    /// What the key may use.
+    pub limits: Limits,
+    /// What becomes of an answer whose caller has left; `None` = as the configuration says.
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 impl Caller {
@@ -173,12 +204,14 @@ struct Entry {
 }
 
 fn entry(row: KeyRow) -> (Box<str>, Entry) {
-    let KeyRow { key: known, hash } = row;
+    let KeyRow { key: known, limits, on_disconnect, hash } = row;
     let caller = Arc::new(Caller {
         key: known.id.clone(),
         account: known.account.clone(),
         name: known.name.as_str().into(),
         allowed: known.allowed.as_deref().map(Arc::from),
+        limits,
+        on_disconnect,
     });
     (known.id.as_str().into(), Entry { hash: blake3::Hash::from_bytes(hash), known, caller })
 }

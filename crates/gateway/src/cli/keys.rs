@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Common, DEFAULT_FILE, Failure, expiry,
+    limits::{LimitArgs, in_words},
     reach::{Reach, keys, now},
     running::Running,
     say,
@@ -14,14 +15,14 @@ use super::{
 };
 use crate::{
     admin::{
-        keys::{self as acts, NewKey},
+        keys::{self as acts, KeyTerms, NewKey},
         token,
     },
     auth::{Pepper, admin::AdminGate},
     config::Server,
 };
 
-/// Make, list and revoke API keys, and renew the admin token.
+/// Make, change, list and revoke API keys, and renew the admin token.
 #[derive(Debug, Args)]
 pub(super) struct KeysCommand {
     #[command(subcommand)]
@@ -31,6 +32,7 @@ pub(super) struct KeysCommand {
 #[derive(Debug, Subcommand)]
 enum Act {
     Create(Create),
+    Change(Change),
     List(List),
     Revoke(Revoke),
     AdminToken(AdminToken),
@@ -41,6 +43,7 @@ enum Act {
 #[command(after_help = "Examples:
   roundelay keys create --name laptop              may ask for every model, never expires
   roundelay keys create --name ci --allow assistant --expires 30d
+  roundelay keys create --name intern --spend day:5@Asia/Shanghai --rpm 20
   roundelay keys create --account team-a --json    prints id, key, account and more")]
 struct Create {
     /// Who pays.
@@ -55,6 +58,36 @@ struct Create {
     /// When it ends: `30d`, `12h`, `2027-01-31` (UTC) or `2027-01-31T09:30:00Z`. Without it, never.
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// What becomes of an answer whose caller has gone: `cancel` cuts the provider off, `drain` reads on for the exact
+    /// bill. Without it, what the configuration says.
+    #[arg(long, value_name = "cancel|drain")]
+    on_disconnect: Option<String>,
+}
+
+/// Change an API key from the next request on. What is left out stays as it is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  roundelay keys change k7m2q9xd --spend day:10 --rpm none
+  roundelay keys change k7m2q9xd --expires never --allow-all")]
+struct Change {
+    /// The key's id, as `keys list` shows it: the eight letters after `rl-`.
+    id: String,
+    /// A model or pool it may ask for; all that are given replace those before.
+    #[arg(long = "allow", value_name = "MODEL")]
+    allowed: Vec<String>,
+    /// Let it ask for every model.
+    #[arg(long, conflicts_with = "allowed")]
+    allow_all: bool,
+    /// When it ends, as for `keys create`; or `never`.
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// What becomes of an answer whose caller has gone: `cancel`, `drain`, or `default` for what the configuration says.
+    #[arg(long, value_name = "cancel|drain|default")]
+    on_disconnect: Option<String>,
 }
 
 /// List every API key, revoked ones too. The keys themselves are kept nowhere.
@@ -84,6 +117,7 @@ impl KeysCommand {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         match self.act {
             Act::Create(create) => create.run(common),
+            Act::Change(change) => change.run(common),
             Act::List(List {}) => list(common),
             Act::Revoke(Revoke { id }) => revoke(&id, common),
             Act::AdminToken(AdminToken {}) => renew_admin_token(common),
@@ -95,7 +129,14 @@ impl Create {
     fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         let expires_at = self.expires.map(|text| expiry::parse(&text, now())).transpose()?;
         let allowed = (!self.allowed.is_empty()).then_some(self.allowed);
-        let wanted = NewKey { account: Some(self.account), name: self.name, allowed, expires_at };
+        let wanted = NewKey {
+            account: Some(self.account),
+            name: self.name,
+            allowed,
+            expires_at,
+            limits: self.limits.change()?,
+            on_disconnect: self.on_disconnect,
+        };
         let made = match Reach::find(&common.data)? {
             Reach::Running(gateway) => gateway.ask("POST", "/admin/keys", Some(&json!(wanted)))?,
             Reach::Alone(store) => acts::create(&keys(store, &common.data)?, wanted, now())?,
@@ -109,6 +150,39 @@ impl Create {
     }
 }
 
+impl Change {
+    fn run(self, common: &Common) -> Result<ExitCode, Failure> {
+        let id = checked(&self.id)?;
+        let expires_at = match self.expires.as_deref() {
+            None => None,
+            Some("never") => Some(None),
+            Some(text) => Some(Some(expiry::parse(text, now())?)),
+        };
+        let wanted = KeyTerms {
+            allowed: (self.allow_all || !self.allowed.is_empty()).then_some(self.allowed).map(some_if_any),
+            expires_at,
+            limits: self.limits.change()?,
+            on_disconnect: self.on_disconnect.map(|word| (word != "default").then_some(word)),
+        };
+        let changed = match Reach::find_existing(&common.data)? {
+            Reach::Running(gateway) => {
+                gateway.ask("PATCH", &format!("/admin/keys/{id}"), Some(&json!(wanted)))?
+            }
+            Reach::Alone(store) => acts::change(&keys(store, &common.data)?, None, id, wanted, now())?,
+        };
+        if common.json {
+            say(&changed);
+        } else {
+            print(HEADINGS, &[row(&changed)]);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn some_if_any(names: Vec<String>) -> Option<Vec<String>> {
+    (!names.is_empty()).then_some(names)
+}
+
 /// The key, and what to paste where the official SDKs look for it.
 fn show(made: &Value, listen: Option<SocketAddr>) {
     let key = cell(&made["key"]);
@@ -119,6 +193,7 @@ fn show(made: &Value, listen: Option<SocketAddr>) {
         ("name   ", cell(&made["name"])),
         ("allowed", cell(&made["allowed"])),
         ("expires", seconds(&made["expires_at"])),
+        ("limits ", in_words(&made["limits"])),
     ] {
         if !value.is_empty() {
             say(&format_args!("{label}  {value}"));
@@ -169,34 +244,41 @@ fn list(common: &Common) -> Result<ExitCode, Failure> {
         say(&format_args!("no API key exists: roundelay keys create --name NAME --data {}", common.data.display()));
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<_> = listed
-        .iter()
-        .map(|key| {
-            let allowed = if key["allowed"].is_null() { "all".to_owned() } else { cell(&key["allowed"]) };
-            let ends = if key["revoked_at"].is_null() { &key["expires_at"] } else { &key["revoked_at"] };
-            let text = |field: &str| cell(&key[field]);
-            [
-                text("id"),
-                text("state"),
-                text("account"),
-                text("name"),
-                allowed,
-                seconds(&key["created_at"]),
-                seconds(ends),
-            ]
-        })
-        .collect();
-    print(["ID", "STATE", "ACCOUNT", "NAME", "ALLOWED", "MADE", "ENDS"], &rows);
+    let rows: Vec<_> = listed.iter().map(row).collect();
+    print(HEADINGS, &rows);
     Ok(ExitCode::SUCCESS)
 }
 
-fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
-    // A whole key pasted here must not travel on in a path that is logged, and is no id.
+const HEADINGS: [&str; 8] = ["ID", "STATE", "ACCOUNT", "NAME", "ALLOWED", "LIMITS", "MADE", "ENDS"];
+
+fn row(key: &Value) -> [String; 8] {
+    let allowed = if key["allowed"].is_null() { "all".to_owned() } else { cell(&key["allowed"]) };
+    let ends = if key["revoked_at"].is_null() { &key["expires_at"] } else { &key["revoked_at"] };
+    let text = |field: &str| cell(&key[field]);
+    [
+        text("id"),
+        text("state"),
+        text("account"),
+        text("name"),
+        allowed,
+        in_words(&key["limits"]),
+        seconds(&key["created_at"]),
+        seconds(ends),
+    ]
+}
+
+/// The id of a key. A whole key pasted in its place must not travel on in a path that is logged, and is no id.
+fn checked(id: &str) -> Result<&str, Failure> {
     if !(1..=ID_LEN_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(
             "that is not a key's id: it is the eight letters after `rl-`; `roundelay keys list` shows them".into()
         );
     }
+    Ok(id)
+}
+
+fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
+    let id = checked(id)?;
     let revoked = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?,
         Reach::Alone(store) => acts::revoke(&keys(store, &common.data)?, id, now())?,

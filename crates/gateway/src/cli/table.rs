@@ -5,17 +5,17 @@ use serde_json::Value;
 use super::say;
 
 /// Prints rows under their headings, each column as wide as its widest cell.
-pub(super) fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
-    let headings = headings.map(str::to_owned);
-    let all = || std::iter::once(&headings).chain(rows);
-    let mut widths = [0; N];
+pub(super) fn print<H: AsRef<str>, R: AsRef<[String]>>(headings: impl AsRef<[H]>, rows: &[R]) {
+    let headings: Vec<String> = headings.as_ref().iter().map(|heading| heading.as_ref().to_owned()).collect();
+    let all = || std::iter::once(headings.as_slice()).chain(rows.iter().map(AsRef::as_ref));
+    let mut widths = vec![0; headings.len()];
     for row in all() {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     for row in all() {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         say(&cells.join("  ").trim_end());
     }
 }

@@ -32,6 +32,12 @@ impl Tasks {
         }));
     }
 
+    /// Counts something that runs within another task, until what is returned is dropped.
+    pub fn count(&self) -> Counted {
+        self.0.running.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(&self.0))
+    }
+
     /// How many tasks run now.
     pub fn running(&self) -> usize {
         self.0.running.load(Ordering::Relaxed)
@@ -49,8 +55,9 @@ impl Tasks {
     }
 }
 
+/// One that runs.
 #[derive(Debug)]
-struct Counted(Arc<Shared>);
+pub struct Counted(Arc<Shared>);
 
 impl Drop for Counted {
     fn drop(&mut self) {

@@ -107,12 +107,6 @@ fn read_cheaper_below(pool: &Section<'_>) -> Option<f64> {
         let instead = "write an amount in USD: `5.00`; or leave it out".to_owned();
         pool.complain("cheaper_below", "no balance is below this", Some(instead));
     }
-    let instead = "leave it out until accounts can have one".to_owned();
-    pool.reading().warn(
-        &pool.place_of("cheaper_below"),
-        "accounts keep no balance yet, so this changes nothing",
-        Some(instead),
-    );
     Some(nano as f64)
 }
 

@@ -16,7 +16,7 @@ use super::{
     call::{Call, Inbound},
     flight::Flight,
     gateway::Worker,
-    incoming::{Incoming, Progress, StreamFault},
+    incoming::{BYTES_PER_TOKEN, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
     snapshot::Deployment,
 };
@@ -53,6 +53,12 @@ impl Whole {
         outcome::tokens(self.scanned.usage, 0)
     }
 
+    /// Tokens of output, by the provider's count or our own.
+    pub(super) fn output_tokens(&self) -> u64 {
+        let counted = self.scanned.usage.map(|usage| usage.completion());
+        counted.unwrap_or((self.scanned.content_bytes as u64).div_ceil(BYTES_PER_TOKEN))
+    }
+
     pub(super) fn into_answer(self, id: ExchangeId, deployment: &Deployment, attempts: u32) -> Answer {
         let served = Some((&deployment.name_header, attempts));
         answer::head(id, &self.content_type, served, AnswerBody::Whole(self.body))
@@ -70,7 +76,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let deployment = flight.deployment;
     let request = &call.request;
     let upstream_model = deployment.upstream_model(&request.model);
-    let body = request.rewrite(&inbound.body, &Rewrite { upstream_model, ask_usage: request.stream, output_max: None });
+    let body = request.rewrite(&inbound.body, &Rewrite { upstream_model, ask_usage: request.stream, output_max: flight.output_max() });
     let head = request_head(inbound, deployment);
     let timers = timers(call, deployment);
     let (head, mut answer) = match worker.upstream.dispatch(&deployment.endpoint, &head, &body, timers).await {

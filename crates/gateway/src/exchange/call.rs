@@ -17,8 +17,17 @@ use roundelay_protocol::{
 use roundelay_routing::{Capabilities, Conversation, Demand, Target};
 use tokio::time::Instant;
 
-use super::{gateway::Gateway, refusal::Refusal, snapshot::Snapshot, terms::Terms};
-use crate::auth::Caller;
+use super::{
+    gateway::Gateway,
+    refusal::Refusal,
+    snapshot::{Deployment, Snapshot},
+    terms::Terms,
+};
+use crate::{
+    auth::Caller,
+    billing::Payer,
+    config::UnknownPrice,
+};
 
 /// A request whose caller is known and whose body is here.
 #[derive(Debug)]
@@ -79,6 +88,8 @@ pub(super) struct Call {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) request: Request,
     pub(super) demand: Demand,
+    /// Who pays.
+    pub(super) payer: Payer,
     /// The prices it is ranked and charged at.
     pub(super) terms: Arc<Terms>,
     /// No attempt begins, and none waits for content, after this instant.
@@ -105,6 +116,9 @@ impl Call {
         };
         let deadline = inbound.received + within_patience(attempts_deadline, inbound.patience());
         let terms = snapshot.terms(admitted);
+        let caller = &inbound.caller;
+        let payer = gateway.billing.payer(&caller.key, &caller.account, &caller.limits, snapshot.config.rate());
+        let payer = payer.ok_or(Refusal::Internal)?;
         let demand = Demand {
             target,
             needs: capabilities(&request.needs, inbound.operation),
@@ -112,9 +126,13 @@ impl Call {
             output_tokens: request.max_output_tokens.unwrap_or(0),
             allowed,
             conversation: conversation(gateway, inbound, &request),
-            payer: payer(gateway, inbound),
-            spendable: None,
-            unpriced_held: 0.0,
+            payer: payer_hash(gateway, inbound),
+            spendable: payer.spendable.map(|spendable| spendable.usd().nano() as f64),
+            unpriced_held: match snapshot.config.money.unknown_price {
+                UnknownPrice::Refuse => f64::INFINITY,
+                UnknownPrice::Free => 0.0,
+                UnknownPrice::Hold(amount) => amount.nano() as f64,
+            },
             hour: Arc::clone(&terms.hour),
             deadline: gateway.clock.at(deadline),
             retries_allowed: true,
@@ -122,7 +140,16 @@ impl Call {
         let is_hedged = matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
         // Who comes back because we were slow is not helped by asking twice as much.
         let may_hedge = is_hedged && inbound.client_retries() == 0;
-        Ok(Self { snapshot, request, demand, terms, deadline, may_hedge })
+        Ok(Self { snapshot, request, demand, payer, terms, deadline, may_hedge })
+    }
+}
+
+impl Call {
+    /// The most output that one choice may have, as far as the caller or the catalogue says.
+    pub(super) fn output_max(&self, deployment: &Deployment) -> Option<u64> {
+        let most = deployment.output_max;
+        let asked = self.request.max_output_tokens;
+        asked.into_iter().chain(most).min()
     }
 }
 
@@ -170,7 +197,7 @@ fn capabilities(needs: &Needs, operation: Operation) -> Capabilities {
 }
 
 /// Who asks, so that how long answers are is learnt for each.
-fn payer(gateway: &Gateway, inbound: &Inbound) -> u64 {
+fn payer_hash(gateway: &Gateway, inbound: &Inbound) -> u64 {
     let mut hasher = DefaultHasher::new();
     gateway.conversation_seed.hash(&mut hasher);
     inbound.caller.key.hash(&mut hasher);

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use roundelay_calendar::UnixTime;
+use roundelay_ledger::{EntryKind, ExchangeId, Money};
 use roundelay_protocol::usage::Usage;
 use roundelay_routing::Decision;
 use tokio::time::Instant;
@@ -17,11 +18,11 @@ use super::{
     gateway::Gateway,
     incoming::Incoming,
     snapshot::Deployment,
-    terms::Terms,
 };
 use crate::{
     common::clock::unix_time,
-    store::{self, AttemptRecord, Record},
+    journal::SegmentNumber,
+    store::{self, AttemptRecord, EntryRow, Record},
     telemetry::{AttemptEnded, ExchangeEnded, Tokens, events},
 };
 
@@ -34,9 +35,9 @@ pub(super) struct Draft {
     first_dispatch: Option<Duration>,
     /// The label of the pool or model in metrics: what was asked for, once it is known to exist.
     label: Option<Arc<str>>,
-    /// The prices it is charged at, once it was understood.
-    terms: Option<Arc<Terms>>,
     is_client_retry: bool,
+    /// Segments of the journal that know of its attempts.
+    sent: Vec<SegmentNumber>,
     record: Record,
 }
 
@@ -70,10 +71,29 @@ impl Draft {
             first_content: None,
             first_dispatch: None,
             label: None,
-            terms: None,
             is_client_retry: inbound.client_retries() > 0,
+            sent: Vec::new(),
             record,
         }
+    }
+
+    /// Its name.
+    pub(super) fn exchange(&self) -> ExchangeId {
+        self.record.id
+    }
+
+    /// Remembers where the journal noted an attempt.
+    pub(super) fn sent(&mut self, segment: Option<SegmentNumber>) {
+        self.sent.extend(segment);
+    }
+
+    /// Takes the entries of an attempt that has ended.
+    pub(super) fn charge(&mut self, entries: Vec<EntryRow>) {
+        for charge in entries.iter().filter(|entry| entry.kind == EntryKind::Charge) {
+            let sum = self.record.cost.unwrap_or(Money::ZERO).nano().saturating_add(charge.usd.nano());
+            self.record.cost = Some(Money::from_nano(sum));
+        }
+        self.record.entries.extend(entries);
     }
 
     /// When it began, by the wall clock: what is charged goes by this instant.
@@ -84,7 +104,6 @@ impl Draft {
     pub(super) fn learn_call(&mut self, call: &Call) {
         self.record.asked.clone_from(&call.request.model);
         self.record.stream = call.request.stream;
-        self.terms = Some(Arc::clone(&call.terms));
         self.label = Some(Arc::clone(call.snapshot.target_name(call.demand.target)));
     }
 
@@ -149,13 +168,11 @@ impl Draft {
     pub(super) fn learn_whole(&mut self, whole: &Whole, deployment: &Deployment) {
         self.served_by(deployment);
         self.learn_usage(whole.scanned.usage, whole.scanned.content_bytes as u64);
-        self.learn_cost(whole.scanned.usage, deployment);
     }
 
     pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
         self.served_by(deployment);
         self.learn_usage(incoming.usage, incoming.output_tokens() * 4);
-        self.learn_cost(incoming.usage, deployment);
     }
 
     fn served_by(&mut self, deployment: &Deployment) {
@@ -175,15 +192,6 @@ impl Draft {
             },
             None => store::Usage { output: content_bytes.div_ceil(4), estimated: true, ..store::Usage::default() },
         };
-    }
-
-    /// Where the provider counted and a price is known.
-    fn learn_cost(&mut self, usage: Option<Usage>, deployment: &Deployment) {
-        self.record.cost = usage.and_then(|usage| {
-            let quote = self.terms.as_ref()?.quote(deployment.id)?;
-            // A charge beyond all money that can be written is no charge that can be known.
-            quote.charge(&tokens(usage)).ok()
-        });
     }
 
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
@@ -236,14 +244,8 @@ impl Draft {
             },
             client_retry: self.is_client_retry,
         });
-        gateway.recorder.record(self.record);
+        gateway.recorder.record(self.record, self.sent);
     }
-}
-
-/// What a provider counted, in the classes that have prices.
-fn tokens(usage: Usage) -> roundelay_ledger::Tokens {
-    let Usage { input, cache_read, cache_write, output, reasoning: _, audio_input, audio_output, image } = usage;
-    roundelay_ledger::Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image }
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -8,10 +8,19 @@ use std::{
     time::Duration,
 };
 
-use roundelay_routing::{Attempt, AttemptKind, Outcome, Plan};
+use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
+use roundelay_protocol::{openai::OutputMax, usage::Usage};
+use roundelay_routing::{
+    Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop,
+};
 use tokio::time::Instant;
 
-use super::{call::Call, draft::Draft, gateway::Gateway, outcome::Failed, snapshot::Deployment};
+use super::{call::Call, draft::Draft, gateway::Gateway, outcome::Failed, refusal::Refusal, snapshot::Deployment};
+use crate::{
+    billing::{Hold, Need, Shortfall, Unpriced},
+    common::clock::unix_time,
+    config::{OnDisconnect, UnknownPrice},
+};
 
 /// An attempt that the router counts as in flight. Dropped before it landed, it is given back as abandoned.
 ///
@@ -23,6 +32,8 @@ pub(super) struct Flight<'a> {
     pub(super) deployment: &'a Deployment,
     pub(super) began: Instant,
     attempt: Attempt,
+    hold: Hold<'a>,
+    call: &'a Call,
     heard: OnceLock<Heard>,
     has_landed: AtomicBool,
 }
@@ -36,17 +47,33 @@ pub(super) struct Heard {
 }
 
 impl<'a> Flight<'a> {
-    pub(super) fn begin(gateway: &'a Gateway, call: &'a Call, attempt: Attempt, draft: &mut Draft) -> Self {
+    /// Sets aside what the attempt needs, and begins it.
+    ///
+    /// # Errors
+    /// What is short; then it did not begin, and the plan has to be told.
+    pub(super) fn begin(
+        gateway: &'a Gateway,
+        call: &'a Call,
+        attempt: Attempt,
+        draft: &mut Draft,
+    ) -> Result<Self, Shortfall> {
+        let deployment = call.snapshot.deployment(attempt.deployment);
+        let hold = gateway.billing.hold(&call.payer, &need(call, attempt.deployment, attempt.number, deployment, draft))?;
+        if let Some(sent) = hold.sent(&deployment.name) {
+            draft.sent(gateway.recorder.sent(&sent));
+        }
         let flight = Self {
             gateway,
-            deployment: call.snapshot.deployment(attempt.deployment),
+            deployment,
             began: Instant::now(),
             attempt,
+            hold,
+            call,
             heard: OnceLock::new(),
             has_landed: AtomicBool::new(false),
         };
         draft.attempt_begins(&flight);
-        flight
+        Ok(flight)
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -81,15 +108,73 @@ impl<'a> Flight<'a> {
         self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
     }
 
+    /// A ceiling on one choice's output, which the provider has to be told because there is no money for more.
+    pub(super) fn output_max(&self) -> Option<OutputMax> {
+        let tokens = self.hold.ceiling?;
+        Some(OutputMax { tokens, field: self.deployment.output_field })
+    }
+
+    /// What becomes of an answer whose caller has left, unless the key says otherwise.
+    pub(super) fn on_disconnect(&self) -> OnDisconnect {
+        OnDisconnect::Cancel /* SHIM */
+    }
+
+    /// Whether its end is worth knowing for the bill.
+    pub(super) fn is_priced(&self) -> bool {
+        self.hold.is_priced()
+    }
+
+    /// Whether there is money for so many tokens of output.
+    pub(super) fn covers(&self, output: u64) -> bool {
+        self.hold.covers(output)
+    }
+
     /// Ends an attempt that brought nothing.
     pub(super) fn fail(&self, plan: &mut Plan, draft: &mut Draft, failed: &Failed) {
         let fault = failed.fault(self.deployment.is_open());
-        self.land(plan, draft, failed.failure.class.name(), &Outcome::Failure(fault));
+        // What may have been done before it failed may be billed; its caller got none of it.
+        let case = if failed.may_be_billed() { Case::Blank } else { Case::Unbilled };
+        let bill = self.seen(None, 0);
+        self.land(plan, draft, failed.failure.class.name(), &Outcome::Failure(fault), (case, bill));
     }
 
-    /// Ends an attempt: the record and the metrics say `name`, and the plan learns where to go next.
-    pub(super) fn land(&self, plan: &mut Plan, draft: &mut Draft, name: &'static str, outcome: &Outcome) {
+    /// Ends an attempt that is given up from this side before any of its answer was shown.
+    pub(super) fn give_up(&self, plan: &mut Plan, draft: &mut Draft, name: &'static str) {
+        let case = if name == "lost" { Case::Superseded } else { self.cancelled() };
+        self.land(plan, draft, name, &Outcome::Abandoned, (case, self.seen(None, 0)));
+    }
+
+    /// The case of an attempt that is given up from this side.
+    pub(super) fn cancelled(&self) -> Case {
+        if self.deployment.stops_on_cancel { Case::Cancelled } else { Case::CancelledRunning }
+    }
+
+    /// What is known of its tokens: what the provider counted, and how many tokens of output were shown.
+    pub(super) fn seen(&self, usage: Option<Usage>, shown: u64) -> Observed {
+        let input = self.call.demand.input_tokens;
+        let output_max = self.call.output_max(self.deployment).unwrap_or(shown);
+        let worst = output_max.saturating_mul(self.call.request.generated.into()).max(shown);
+        let tokens = |input, output| Tokens { input, output, ..Tokens::default() };
+        Observed {
+            usage: usage.map(priced),
+            // The bound of the input is two bytes a token; prose and code have four.
+            delivered: tokens(input.div_ceil(2), shown),
+            worst: tokens(input, worst),
+        }
+    }
+
+    /// Ends an attempt: the record and the metrics say `name`, the plan learns where to go next, and what is owed for it
+    /// is charged.
+    pub(super) fn land(
+        &self,
+        plan: &mut Plan,
+        draft: &mut Draft,
+        name: &'static str,
+        outcome: &Outcome,
+        (case, observed): (Case, Observed),
+    ) {
         self.has_landed.store(true, Ordering::Relaxed);
+        draft.charge(self.hold.settle(case, &self.deployment.who_pays, &observed));
         draft.attempt_ends(self, name);
         plan.report(&mut self.gateway.router(), &self.attempt, outcome, self.gateway.clock.now());
     }
@@ -102,3 +187,48 @@ impl Drop for Flight<'_> {
         }
     }
 }
+
+/// Why nobody can be asked for want of money: what is short for the first of those that were too dear, with whose it is.
+pub(super) fn short(gateway: &Gateway, call: &Call, draft: &Draft, stop: Stop, decision: &Decision) -> Refusal {
+    let is_too_dear = |candidate: &&Candidate| candidate.exclusion == Some(Exclusion::Unaffordable);
+    let shortfall = decision.candidates.iter().find(is_too_dear).and_then(|candidate| {
+        let deployment = call.snapshot.deployment(candidate.deployment);
+        // Dropped at once, where another request has just given back what was short.
+        gateway.billing.hold(&call.payer, &need(call, candidate.deployment, 1, deployment, draft)).err()
+    });
+    match shortfall {
+        Some(shortfall) => Refusal::Short(Box::new(shortfall)),
+        None => Refusal::after(None, stop, decision, &gateway.clock),
+    }
+}
+
+fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deployment, draft: &Draft) -> Need<'a> {
+    let config = &call.snapshot.config;
+    let longest = call.deadline.saturating_duration_since(Instant::now()) + deployment.timeouts.total + OVERDUE_AFTER;
+    let expires_at = i64::try_from((unix_time() + longest).as_micros()).unwrap_or(i64::MAX);
+    Need {
+        exchange: draft.exchange(),
+        attempt,
+        quote: call.terms.quote(id),
+        unpriced: match config.money.unknown_price {
+            UnknownPrice::Refuse => Unpriced::Refuse,
+            UnknownPrice::Free => Unpriced::Free,
+            UnknownPrice::Hold(amount) => Unpriced::Costs(ListCost::from_usd(amount).unwrap_or(ListCost::MAX)),
+        },
+        input: call.demand.input_tokens,
+        output_max: call.output_max(deployment),
+        choices: call.request.generated,
+        is_streamed: call.request.stream,
+        rate: config.rate(),
+        expires_at: Timestamp(expires_at),
+    }
+}
+
+/// What a provider counted, in the classes that have prices.
+pub(super) fn priced(usage: Usage) -> Tokens {
+    let Usage { input, cache_read, cache_write, output, reasoning: _, audio_input, audio_output, image } = usage;
+    Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image }
+}
+
+/// Every timer of an attempt has run out long before: what is still held then, nobody will end.
+const OVERDUE_AFTER: Duration = Duration::from_secs(300);

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::{balances::Balances, snapshot::Snapshot};
 use crate::{
     auth::Keys,
+    billing::Billing,
     common::{clock::Clock, tasks::Tasks},
     config,
     journal::{ExchangeIds, Recorder},
@@ -25,6 +26,8 @@ pub struct Gateway {
     pub snapshot: ArcSwap<Snapshot>,
     /// Who may ask.
     pub keys: Keys,
+    /// Who may spend what.
+    pub billing: Billing,
     /// Where finished exchanges go.
     pub recorder: Recorder,
     /// Names for exchanges.
@@ -35,6 +38,8 @@ pub struct Gateway {
     pub metrics: Metrics,
     /// Callers' connections.
     pub connections: Tasks,
+    /// Answers that are read to their end for nobody but the bill.
+    pub drains: Tasks,
     /// Turns true when exchanges must end at once.
     pub ending: watch::Sender<bool>,
     /// What time it is.
@@ -50,7 +55,7 @@ impl Gateway {
         server: config::Server,
         snapshot: Snapshot,
         router: Router,
-        keys: Keys,
+        (keys, billing): (Keys, Billing),
         recorder: Recorder,
         ids: ExchangeIds,
     ) -> Self {
@@ -60,6 +65,8 @@ impl Gateway {
             server,
             snapshot: ArcSwap::from_pointee(snapshot),
             keys,
+            billing,
+            drains: Tasks::default(),
             recorder,
             ids,
             balances: Balances::default(),

@@ -7,7 +7,7 @@ use roundelay_protocol::{
     openai::{
         Finish,
         chunk::Chunk,
-        stream::{Terminal, is_done, is_hidden},
+        stream::{Terminal, cut_short, is_done, is_hidden},
     },
     sse,
     usage::Usage,
@@ -25,7 +25,9 @@ const REST_MAX: Duration = Duration::from_millis(250);
 /// What may come before the first content, in bytes: a role and some lifecycle frames are a thousandth of it.
 const HELD_BACK_MAX: usize = 1 << 20;
 /// Bytes of content to a token, where the upstream did not count: the usual figure for English prose.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
+/// The same for dense text, numbers and other scripts: as few as there may be.
+const BYTES_PER_TOKEN_MIN: u64 = 2;
 
 /// Why a stream cannot be read on.
 #[derive(Debug)]
@@ -65,6 +67,12 @@ pub(super) struct Incoming {
     pub(super) has_content: bool,
     is_over: bool,
     content_bytes: u64,
+    /// Events with content; none has less than a token.
+    content_events: u64,
+    /// Of the content, what has been shown.
+    shown_bytes: u64,
+    /// The data of the last chunk, which tells what an end made here looks like.
+    last_chunk: Bytes,
     pub(super) usage: Option<Usage>,
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
@@ -82,6 +90,9 @@ impl Incoming {
             has_content: false,
             is_over: false,
             content_bytes: 0,
+            content_events: 0,
+            shown_bytes: 0,
+            last_chunk: Bytes::new(),
             usage: None,
             finish: None,
             skipped: 0,
@@ -114,7 +125,10 @@ impl Incoming {
     /// [`Self::tail`] gives.
     pub(super) fn shown_now(&mut self) -> Option<Bytes> {
         let may_show = self.has_content && !self.is_whole() && !self.out.is_empty();
-        may_show.then(|| self.out.split().freeze())
+        may_show.then(|| {
+            self.shown_bytes = self.content_bytes;
+            self.out.split().freeze()
+        })
     }
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
@@ -124,7 +138,37 @@ impl Incoming {
             self.out.extend_from_slice(b"\n\n");
         }
         self.out.extend_from_slice(DONE);
+        self.shown_bytes = self.content_bytes;
         self.out.split().freeze()
+    }
+
+    /// An end in the place of all that was not shown, because there is no money for it: each choice stops at its length.
+    pub(super) fn cut_short(&mut self) -> Bytes {
+        self.out.clear();
+        let end = cut_short(&self.last_chunk, self.terminal.unfinished(), "budget");
+        self.out.extend_from_slice(&end);
+        self.out.extend_from_slice(DONE);
+        self.out.split().freeze()
+    }
+
+    /// The most tokens that the output so far may be, the provider's own count where there is one.
+    pub(super) fn output_bound(&self) -> u64 {
+        let bound = self.content_bytes.div_ceil(BYTES_PER_TOKEN_MIN).max(self.content_events);
+        self.usage.map_or(bound, |usage| usage.completion())
+    }
+
+    /// Tokens of output that were shown, from their bytes.
+    pub(super) fn shown_tokens(&self) -> u64 {
+        match self.usage {
+            Some(usage) if self.shown_bytes == self.content_bytes => usage.completion(),
+            _ => self.shown_bytes.div_ceil(BYTES_PER_TOKEN),
+        }
+    }
+
+    /// Lets go of what nobody will be shown; it counts as shown, for it is paid.
+    pub(super) fn forget_unshown(&mut self) {
+        self.out.clear();
+        self.shown_bytes = self.content_bytes;
     }
 
     /// Tokens of output, as counted by the upstream or, where it did not, from the bytes of content.
@@ -187,6 +231,8 @@ impl Incoming {
         self.usage = chunk.usage.or(self.usage);
         self.has_content |= chunk.has_content() || self.is_whole();
         self.content_bytes += chunk.content_bytes as u64;
+        self.content_events += u64::from(chunk.has_content());
+        self.last_chunk = data.clone();
         if !is_hidden(&chunk, self.caller_asked_usage) {
             self.out.extend_from_slice(&event.raw);
         }

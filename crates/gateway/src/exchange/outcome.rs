@@ -34,6 +34,15 @@ impl Failed {
         if is_ours(&later) && !is_ours(&self) { self } else { later }
     }
 
+    /// Whether the provider may have worked on it, and bill that.
+    pub(super) fn may_be_billed(&self) -> bool {
+        let is_uncertain = matches!(
+            self.failure.class,
+            Class::UncertainReset | Class::FirstByteTimeout | Class::EmptyOk | Class::TruncatedComplete | Class::ClientGone
+        );
+        self.had_content || self.failure.uncertain || is_uncertain
+    }
+
     /// The failure as the router thinks of it.
     ///
     /// Behind an open model (`provider/anything`) every name is the caller's own: that one of them is missing, or not

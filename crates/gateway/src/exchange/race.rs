@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use roundelay_routing::{Attempt, Outcome, Plan};
+use roundelay_routing::{Attempt, Plan};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     flight::Flight,
     gateway::Worker,
 };
+use crate::billing::Shortfall;
 
 /// The attempts of one step of a plan: the one it named, and perhaps a second beside it.
 #[derive(Debug)]
@@ -24,8 +25,15 @@ pub(super) struct Race<'a> {
 }
 
 impl<'a> Race<'a> {
-    pub(super) fn begin(worker: &'a Worker, call: &'a Call, attempt: Attempt, draft: &mut Draft) -> Self {
-        Self { worker, call, first: Flight::begin(&worker.gateway, call, attempt, draft), hedge: None }
+    /// # Errors
+    /// What is short for the attempt; then it did not begin.
+    pub(super) fn begin(
+        worker: &'a Worker,
+        call: &'a Call,
+        attempt: Attempt,
+        draft: &mut Draft,
+    ) -> Result<Self, Shortfall> {
+        Ok(Self { worker, call, first: Flight::begin(&worker.gateway, call, attempt, draft)?, hedge: None })
     }
 
     /// Runs until there is an answer, or no hope for one. What failed or lost has landed then; the one that answers is
@@ -68,12 +76,19 @@ impl<'a> Race<'a> {
             () = sleep_until(at) => {}
         }
         let second = plan.hedge(&mut gateway.router(), call.request.stream, gateway.clock.now());
+        let second = second.and_then(|second| match Flight::begin(gateway, call, second, draft) {
+            Ok(second) => Some(second),
+            Err(_) => {
+                plan.pass_over(&mut gateway.router(), &second, gateway.clock.now());
+                None
+            }
+        });
         let Some(second) = second else {
             let attempted = leading.await;
             note(first, &attempted, plan, draft);
             return attempted;
         };
-        let hedge = &**hedge.insert(Box::new(Flight::begin(gateway, call, second, draft)));
+        let hedge = &**hedge.insert(Box::new(second));
         let mut following = pin!(attempt::make(worker, inbound, call, hedge));
         let (ended, attempted, other, rest) = tokio::select! {
             biased;
@@ -83,7 +98,7 @@ impl<'a> Race<'a> {
         note(ended, &attempted, plan, draft);
         let Attempted::Failed(failed) = attempted else {
             // Its connection closes on the way out, before any of the answer is shown.
-            other.land(plan, draft, "lost", &Outcome::Abandoned);
+            other.give_up(plan, draft, "lost");
             return attempted;
         };
         let attempted = rest.await;
@@ -106,7 +121,7 @@ impl<'a> Race<'a> {
     pub(super) fn abandon(self, plan: &mut Plan, draft: &mut Draft) {
         for flight in [Some(&self.first), self.hedge.as_deref()].into_iter().flatten() {
             if !flight.has_landed() {
-                flight.land(plan, draft, "abandoned", &Outcome::Abandoned);
+                flight.give_up(plan, draft, "abandoned");
             }
         }
     }

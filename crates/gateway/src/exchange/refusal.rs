@@ -1,6 +1,7 @@
 //! Why a caller gets no answer, and how that is said: the one place that knows statuses, types and codes.
 
 mod failed;
+mod short;
 mod unserved;
 
 use std::{borrow::Cow, time::Duration};
@@ -17,6 +18,7 @@ pub use self::{failed::FailedExchange, unserved::Unserved};
 use super::outcome::Failed;
 use crate::{
     auth::AuthRefusal,
+    billing::Shortfall,
     common::clock::{Clock, unix_time},
 };
 
@@ -61,6 +63,8 @@ pub enum Refusal {
     Failed(Box<FailedExchange>),
     /// The answer broke off after content was shown.
     Broke(Box<Failure>),
+    /// Its payer has not the money, or not the right.
+    Short(Box<Shortfall>),
     /// No attempt could be made.
     Unserved(Unserved),
     /// The gateway stops.
@@ -132,7 +136,7 @@ impl Refusal {
             Self::BodyTooLarge(_) | Self::BodySlow | Self::BodyCut | Self::Encoded => "body",
             Self::HeadTooLarge | Self::AddressTooLong | Self::NotHttp | Self::HeadSlow => "head",
             Self::UnknownModel(_) | Self::ModelNotAllowed(_) => "model",
-            Self::BadRequest(_) | Self::Failed(_) | Self::Broke(_) | Self::Unserved(_) => "exchange",
+            Self::BadRequest(_) | Self::Failed(_) | Self::Broke(_) | Self::Short(_) | Self::Unserved(_) => "exchange",
             Self::Stopping | Self::Internal => "gateway",
         }
     }
@@ -212,6 +216,7 @@ impl Refusal {
                     format!("the answer broke off and is not whole: {}", failure.message),
                 )
             },
+            Self::Short(shortfall) => short::wire(shortfall),
             Self::Unserved(unserved) => unserved.wire(),
             Self::Stopping => Wire {
                 code: Some("gateway_stopping"),

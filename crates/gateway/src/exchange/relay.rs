@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use roundelay_protocol::failure::{Failure, Seen};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
+    call::Inbound,
     caller::{CallerSide, Interruption},
+    flight::Flight,
     incoming::{Incoming, Progress, StreamFault},
-    snapshot::Deployment,
 };
+use crate::config::OnDisconnect;
 
 /// How long usage and `[DONE]` may follow the last choice's end: providers send them with it.
 const GRACE: Duration = Duration::from_secs(2);
@@ -22,6 +24,8 @@ const GRACE_WITH_USAGE: Duration = Duration::from_millis(200);
 pub(super) enum Relayed {
     /// The answer is whole; these bytes of it are to be shown once it is recorded.
     Whole(Bytes),
+    /// There is no money for more of it; these bytes end it.
+    Spent(Bytes),
     /// It broke off.
     Broke(Failure),
     /// It was stopped from this side.
@@ -33,6 +37,7 @@ impl Relayed {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Whole(_) => "answered",
+            Self::Spent(_) => "spent",
             Self::Broke(failure) => failure.class.name(),
             Self::Interrupted(_) => "abandoned",
         }
@@ -42,11 +47,16 @@ impl Relayed {
 /// Relays a stream whose first content is here.
 ///
 /// Not cancel-safe: what was read and not written would be lost.
-pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, deployment: &Deployment) -> Relayed {
+pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flight: &Flight<'_>) -> Relayed {
+    let deployment = flight.deployment;
     let end = Instant::now() + deployment.timeouts.total;
     let mut last_content = Instant::now();
     let mut whole_since = None;
     loop {
+        // Nothing is shown that there is no money for, the end with its last words included.
+        if !flight.covers(incoming.output_bound()) {
+            return Relayed::Spent(incoming.cut_short());
+        }
         if let Some(bytes) = incoming.shown_now()
             && let Err(why) = caller.write(&bytes).await
         {
@@ -67,7 +77,8 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, depl
             Err(why) => return Relayed::Interrupted(why),
         };
         let fault = match read {
-            Ok(Ok(Progress::Ended)) => return Relayed::Whole(incoming.tail()),
+            Ok(Ok(Progress::Ended)) if flight.covers(incoming.output_bound()) => return Relayed::Whole(incoming.tail()),
+            Ok(Ok(Progress::Ended)) => return Relayed::Spent(incoming.cut_short()),
             Ok(Ok(Progress::Content)) => {
                 last_content = Instant::now();
                 continue;
@@ -93,3 +104,38 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, depl
         }));
     }
 }
+
+/// Where a caller has left and the bill depends on it, reads the rest of an answer for its usage: of a provider that works
+/// on whether or not anybody reads, and for keys that want it.
+///
+/// At most [`DRAINS_MAX`] are read so at a time, each for [`DRAIN_WAIT`]; dropped, the answer's connection is closed.
+pub(super) async fn read_out(
+    relayed: Relayed,
+    incoming: &mut Incoming,
+    inbound: &Inbound,
+    flight: &Flight<'_>,
+) -> Relayed {
+    let gateway = flight.gateway;
+    let wants = inbound.caller.on_disconnect.unwrap_or(flight.on_disconnect()) == OnDisconnect::Drain;
+    let is_left = matches!(relayed, Relayed::Interrupted(Interruption::CallerLeft)) && !incoming.is_over();
+    let is_worth = flight.is_priced() && (wants || !flight.deployment.stops_on_cancel);
+    if !is_left || !is_worth || gateway.drains.running() >= DRAINS_MAX {
+        return relayed;
+    }
+    let _counted = gateway.drains.count();
+    let mut ending = gateway.ending.subscribe();
+    let rest = async {
+        while let Ok(Progress::None | Progress::Content) = incoming.read().await {
+            incoming.forget_unshown();
+        }
+    };
+    tokio::select! {
+        _ = timeout(DRAIN_WAIT, rest) => {}
+        _ = ending.wait_for(|ending| *ending) => {}
+    }
+    relayed
+}
+
+/// Of answers that are read for their bill alone.
+const DRAINS_MAX: usize = 64;
+const DRAIN_WAIT: Duration = Duration::from_secs(120);

@@ -4,10 +4,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
 use roundelay_calendar::UnixTime;
-use roundelay_ledger::PriceList;
+use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
     failure::{Failure, Flavour, Seen, classify},
-    openai::Operation,
+    openai::{Operation, OutputField},
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
@@ -78,6 +78,14 @@ pub struct Deployment {
     pub endpoint: Endpoint,
     /// The timers of an attempt.
     pub timeouts: Timeouts,
+    /// Which part of a bill its caller pays, in the cases that leave a choice.
+    pub who_pays: Policy,
+    /// Whether it stops working, and billing, when its answer is no longer read.
+    pub stops_on_cancel: bool,
+    /// The most output its model gives to one choice, in tokens; `None` where that is not known.
+    pub output_max: Option<u64>,
+    /// The name of the ceiling on a choice's output that it knows.
+    pub output_field: OutputField,
     prices: Option<Arc<PriceList>>,
     upstream_model: Option<Arc<str>>,
     secrets: Vec<Secret>,
@@ -221,6 +229,14 @@ fn ready(
         flavour: provider.flavour,
         endpoint: endpoint(url),
         timeouts: deployment.timeouts.clone(),
+        who_pays: Policy::default(), // SHIM
+        stops_on_cancel: provider.stops_on_cancel,
+        output_max: config.models[deployment.model].max_output,
+        // OpenAI's reasoning models refuse the older name; other servers may not know the newer one.
+        output_field: match provider.flavour {
+            Flavour::OpenAi | Flavour::Azure => OutputField::MaxCompletionTokens,
+            _ => OutputField::MaxTokens,
+        },
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),

@@ -1,20 +1,66 @@
-//! How a record is written to the journal: a frame that shows whether it is whole.
+//! How records, and attempts that are about to be sent, are written to the journal: a frame that shows whether it is whole.
 //!
 //! ```text
-//!  length u32 │ checksum u64 │ version u8 │ fields in order: numbers as LEB128, texts and lists with their length,
-//!             │  of the rest │            │ what may be missing after a 0 or a 1
+//!  length u32 │ checksum u64 │ kind u8 │ fields in order: numbers as LEB128, texts and lists with their length,
+//!             │  of the rest │         │ what may be missing after a 0 or a 1
 //! ```
 
-use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
+use roundelay_ledger::{
+    AccountId, Conversion, Currency, EntryKind, ExchangeId, Factor, KeyId, ListCost, Money, OverrunCause, PriceId, Rate,
+};
 
-use crate::store::{AttemptRecord, Label, Record, Usage};
+use crate::store::{AttemptRecord, EntryRow, Label, Record, SentRow, Usage};
+
+/// What a frame holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// A finished exchange.
+    Record(Box<Record>),
+    /// An attempt that was about to be sent.
+    Sent(SentRow),
+}
+
+impl Frame {
+    /// The exchange it belongs to.
+    pub(super) fn exchange(&self) -> ExchangeId {
+        match self {
+            Self::Record(record) => record.id,
+            Self::Sent(sent) => sent.exchange,
+        }
+    }
+}
 
 /// Appends the frame of a record.
 pub(super) fn write_frame(record: &Record, out: &mut Vec<u8>) {
+    framed(RECORD, out, |out| {
+        write_record(record, out);
+        number(record.entries.len() as u64, out);
+        record.entries.iter().for_each(|entry| write_entry(entry, out));
+    });
+}
+
+/// Appends the frame of an attempt that is about to be sent.
+pub(super) fn write_sent(sent: &SentRow, out: &mut Vec<u8>) {
+    let SentRow { exchange, attempt, at_us, key, deployment, price, conversion, held, delivered } = sent;
+    framed(SENT, out, |out| {
+        number(exchange.as_u64(), out);
+        number((*attempt).into(), out);
+        number(at_us.cast_unsigned(), out);
+        text(key.as_str(), out);
+        text(deployment, out);
+        optional(price.map(PriceId::as_u64), out, number);
+        number(conversion.multiplier().millionths(), out);
+        number(conversion.rate().millionths(), out);
+        cost(*held, out);
+        cost(*delivered, out);
+    });
+}
+
+fn framed(kind: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER]);
-    out.push(VERSION);
-    write_record(record, out);
+    out.push(kind);
+    write(out);
     let body = &out[start + HEADER..];
     let length = u32::try_from(body.len()).expect("a record is bounded far below 4 GiB");
     let checksum = checksum(body);
@@ -31,7 +77,7 @@ pub(super) fn find_frame(bytes: &[u8], from: usize, frame_max: usize) -> Option<
         let rest = &bytes[start..];
         let length = u32::from_le_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
         // One of another version would do, but anything is more likely to be mistaken for it.
-        let is_likely = length <= frame_max && rest[HEADER] == VERSION && length <= rest.len() - HEADER;
+        let is_likely = length <= frame_max && KINDS.contains(&rest[HEADER]) && length <= rest.len() - HEADER;
         if !is_likely || length > to_hash {
             return false;
         }
@@ -40,20 +86,22 @@ pub(super) fn find_frame(bytes: &[u8], from: usize, frame_max: usize) -> Option<
     })
 }
 
-/// Reads the first frame of `bytes` and how long it is; `None` when it is not whole. The record is `None` when the
+/// Reads the first frame of `bytes` and how long it is; `None` when it is not whole. What it holds is `None` when the
 /// frame is whole and this program cannot read it.
-pub(super) fn read_frame(bytes: &[u8]) -> Option<(Option<Record>, usize)> {
+pub(super) fn read_frame(bytes: &[u8]) -> Option<(Option<Frame>, usize)> {
     let (header, rest) = bytes.split_at_checked(HEADER)?;
     let (length, sum) = header.split_first_chunk::<4>()?;
     let body = rest.get(..u32::from_le_bytes(*length) as usize)?;
     if checksum(body) != sum {
         return None;
     }
-    let record = match body.split_first() {
-        Some((&VERSION, fields)) => Reader(fields).record(),
+    let held = match body.split_first() {
+        Some((&UNPAID_RECORD, fields)) => Reader(fields).record().map(Box::new).map(Frame::Record),
+        Some((&RECORD, fields)) => Reader(fields).paid_record().map(Box::new).map(Frame::Record),
+        Some((&SENT, fields)) => Reader(fields).sent().map(Frame::Sent),
         _ => None,
     };
-    Some((record, HEADER + body.len()))
+    Some((held, HEADER + body.len()))
 }
 
 fn checksum(body: &[u8]) -> [u8; 8] {
@@ -96,6 +144,35 @@ fn write_attempt(attempt: &AttemptRecord, out: &mut Vec<u8>) {
     optional(attempt.headers_us, out, number);
     optional(attempt.first_content_us, out, number);
     number(attempt.duration_us, out);
+}
+
+fn write_entry(entry: &EntryRow, out: &mut Vec<u8>) {
+    number(entry.at_us.cast_unsigned(), out);
+    text(entry.kind.label(), out);
+    optional(entry.account.as_ref().map(AccountId::as_str), out, text);
+    money(entry.change, out);
+    text(entry.currency.label(), out);
+    money(entry.usd, out);
+    number(entry.rate.millionths(), out);
+    number(entry.multiplier.millionths(), out);
+    optional(entry.exchange.map(ExchangeId::as_u64), out, number);
+    number(entry.attempt.into(), out);
+    optional(entry.key.as_ref().map(KeyId::as_str), out, text);
+    optional(entry.price.map(PriceId::as_u64), out, number);
+    money(entry.held, out);
+    optional(entry.overrun.map(OverrunCause::label), out, text);
+    number(entry.is_estimated.into(), out);
+    optional(entry.reason.as_deref(), out, text);
+    optional(entry.idempotency.as_deref(), out, text);
+}
+
+fn money(amount: Money, out: &mut Vec<u8>) {
+    // Small amounts below zero stay short.
+    number(((amount.nano() << 1) ^ (amount.nano() >> 63)).cast_unsigned(), out);
+}
+
+fn cost(cost: ListCost, out: &mut Vec<u8>) {
+    out.extend_from_slice(&cost.parts().to_le_bytes());
 }
 
 fn number(mut value: u64, out: &mut Vec<u8>) {
@@ -152,6 +229,62 @@ impl Reader<'_> {
         })
     }
 
+    fn paid_record(&mut self) -> Option<Record> {
+        let record = self.record()?;
+        let entries = (0..self.number()?).map(|_| self.entry()).collect::<Option<_>>()?;
+        Some(Record { entries, ..record })
+    }
+
+    fn entry(&mut self) -> Option<EntryRow> {
+        Some(EntryRow {
+            at_us: self.number()?.cast_signed(),
+            kind: EntryKind::from_label(&self.text()?)?,
+            account: self.optional(|reader| AccountId::new(&reader.text()?).ok())?,
+            change: self.money()?,
+            currency: Currency::from_label(&self.text()?)?,
+            usd: self.money()?,
+            rate: Rate::from_millionths(self.number()?)?,
+            multiplier: Factor::from_millionths(self.number()?),
+            exchange: self.optional(Self::number)?.map(ExchangeId::from_u64),
+            attempt: self.number()?.try_into().ok()?,
+            key: self.optional(Self::text)?.map(KeyId::new),
+            price: self.optional(Self::number)?.map(PriceId::from_u64),
+            held: self.money()?,
+            overrun: self.optional(|reader| OverrunCause::from_label(&reader.text()?))?,
+            is_estimated: self.number()? == 1,
+            reason: self.optional(Self::text)?,
+            idempotency: self.optional(Self::text)?,
+        })
+    }
+
+    fn sent(&mut self) -> Option<SentRow> {
+        Some(SentRow {
+            exchange: ExchangeId::from_u64(self.number()?),
+            attempt: self.number()?.try_into().ok()?,
+            at_us: self.number()?.cast_signed(),
+            key: KeyId::new(self.text()?),
+            deployment: self.text()?,
+            price: self.optional(Self::number)?.map(PriceId::from_u64),
+            conversion: Conversion::new(
+                Factor::from_millionths(self.number()?),
+                Rate::from_millionths(self.number()?)?,
+            )?,
+            held: self.cost()?,
+            delivered: self.cost()?,
+        })
+    }
+
+    fn money(&mut self) -> Option<Money> {
+        let folded = self.number()?;
+        Some(Money::from_nano((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()))
+    }
+
+    fn cost(&mut self) -> Option<ListCost> {
+        let (parts, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        ListCost::from_parts(u128::from_le_bytes(*parts)).ok()
+    }
+
     fn attempt(&mut self) -> Option<AttemptRecord> {
         Some(AttemptRecord {
             number: self.number()?.try_into().ok()?,
@@ -206,8 +339,12 @@ impl Reader<'_> {
     }
 }
 
-/// A field added to `Record` is a new version; older ones stay readable, since a segment may outlive the program.
-const VERSION: u8 = 1;
+/// A field added to what a frame holds is a new kind; older ones stay readable, since a segment may outlive the program.
+const KINDS: std::ops::RangeInclusive<u8> = UNPAID_RECORD..=SENT;
+/// A record without entries, as versions wrote it that knew no money.
+const UNPAID_RECORD: u8 = 1;
+const RECORD: u8 = 2;
+const SENT: u8 = 3;
 const HEADER: usize = 4 + 8;
 /// Some tenths of a second.
 const SEARCH_BYTES_MAX: usize = 256 << 20;
@@ -272,7 +409,7 @@ mod tests {
         for record in [full(), bare] {
             let bytes = frame(&record);
             let length = bytes.len();
-            assert_eq!(read_frame(&bytes), Some((Some(record), length)));
+            assert_eq!(read_frame(&bytes), Some((Some(Frame::Record(Box::new(record))), length)));
         }
     }
 
@@ -293,7 +430,7 @@ mod tests {
     #[test]
     fn a_whole_frame_of_another_version_is_stepped_over() {
         let mut bytes = frame(&full());
-        bytes[HEADER] = VERSION + 1;
+        bytes[HEADER] = SENT + 1;
         let sum = checksum(&bytes[HEADER..]);
         bytes[4..HEADER].copy_from_slice(&sum);
         assert_eq!(read_frame(&bytes), Some((None, bytes.len())));

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use super::writer::SegmentNumber;
 use crate::store::Record;
 
-/// A record, and the journal's segment that has it too, if any has.
+/// A record, and the journal's segments that have it and its attempts too.
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) record: Record,
-    pub(super) segment: Option<SegmentNumber>,
+    pub(super) segments: Vec<SegmentNumber>,
 }
 
 /// What `fetch` has to say apart from the records.
@@ -61,14 +61,14 @@ impl Queue {
     }
 
     /// Adds a record, and says whether there was room: the oldest stay.
-    pub(super) fn push(&self, record: Record, segment: Option<SegmentNumber>) -> bool {
+    pub(super) fn push(&self, record: Record, segments: Vec<SegmentNumber>) -> bool {
         let mut state = self.state();
         if state.waiting.len() + state.fetched >= self.bound {
             state.missed = true;
             state.ready = false;
             return false;
         }
-        state.waiting.push(Queued { record, segment });
+        state.waiting.push(Queued { record, segments });
         state.pushed += 1;
         true
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::queue::{Queue, Queued};
 use super::segment::{BATCH, replay};
-use super::writer::Journal;
-use crate::store::{Record, Store};
+use super::writer::{Journal, SegmentNumber};
+use crate::store::{Record, SentRow, Store};
 
 /// Records exchanges: into the journal at once, into the store a moment later.
 ///
@@ -24,8 +24,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread. It first replays what an earlier run left in the journal, which no caller waits for but
-    /// [`Self::flush`].
+    /// Replays what an earlier run left in the journal, so that the store has every charge of it, and starts the thread.
+    /// What cannot be replayed now is tried again by the thread.
     pub fn start(store: Store, journal: Journal) -> io::Result<Self> {
         Self::start_bounded(store, journal, WAITING_MAX)
     }
@@ -33,8 +33,10 @@ impl Recorder {
     /// As [`Self::start`], with room for `bound` records.
     pub fn start_bounded(store: Store, journal: Journal, bound: usize) -> io::Result<Self> {
         let shared = Arc::new(Shared { store, journal, queue: Queue::new(bound), tally: Tally::default() });
+        let mut to_replay = shared.journal.leftovers().to_vec();
+        shared.replay(&mut to_replay);
         let writer = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("records".to_owned()).spawn(move || writer.run())?;
+        let thread = thread::Builder::new().name("records".to_owned()).spawn(move || writer.run(to_replay))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
@@ -46,19 +48,31 @@ impl Recorder {
     /// Records a finished exchange. When this returns, the record survives the end of the process.
     ///
     /// Costs one `write` of some hundred bytes, and wakes nobody. To be called before the answer's terminal goes out.
-    pub fn record(&self, record: Record) {
+    /// `sent` is what [`Self::sent`] said of its attempts.
+    pub fn record(&self, record: Record, sent: Vec<SegmentNumber>) {
         let record = bounded(record);
         let shared = &*self.shared;
-        let segment = match shared.journal.append(&record) {
-            Ok(number) => Some(number),
-            Err(_) => {
-                count(&shared.tally.journal);
-                None
-            }
-        };
-        if !shared.queue.push(record, segment) {
+        let mut segments = sent;
+        match shared.journal.append(&record) {
+            Ok(number) => segments.push(number),
+            Err(_) => count(&shared.tally.journal),
+        }
+        if !shared.queue.push(record, segments) {
             count(&shared.tally.dropped);
         }
+    }
+
+    /// Notes that an attempt is about to be sent, so that the end of this process does not hide that somebody may bill
+    /// it. Its exchange's record has to name the segment that this returns; `None` when the disk refuses, which is
+    /// counted and stops no request.
+    ///
+    /// Costs one `write` of some hundred bytes.
+    pub fn sent(&self, sent: &SentRow) -> Option<SegmentNumber> {
+        let appended = self.shared.journal.append_sent(sent);
+        if appended.is_err() {
+            count(&self.shared.tally.journal);
+        }
+        appended.ok()
     }
 
     /// Waits until the store has everything recorded before, and what an earlier run left; for five seconds at most.
@@ -137,11 +151,9 @@ struct Tally {
 
 impl Shared {
     /// The thread: replay, then a batch whenever some wait, until the queue closes.
-    fn run(&self) {
-        let mut to_replay = self.journal.leftovers().to_vec();
+    fn run(&self, mut to_replay: Vec<PathBuf>) {
         let mut batch = Vec::new();
         let mut missed = false;
-        self.replay(&mut to_replay);
         loop {
             let troubled = !to_replay.is_empty() || !batch.is_empty();
             let fetched = self.queue.fetch(&mut batch, if troubled { AFTER_FAULT } else { TICK });
@@ -184,7 +196,7 @@ impl Shared {
                     break;
                 }
             };
-            self.journal.committed(share.iter().filter_map(|queued| queued.segment));
+            self.journal.committed(share.iter().flat_map(|queued| queued.segments.iter().copied()));
             self.queue.stored(share.len());
             stored += share.len();
         }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use roundelay_ledger::ExchangeId;
 
 use super::JournalFault;
-use super::encoding::{find_frame, read_frame};
+use super::encoding::{Frame, find_frame, read_frame};
 use super::writer::lock;
-use crate::store::{Record, Store};
+use crate::store::{Record, SentRow, Store};
 use crate::telemetry::events;
 
 /// What was read into the store again.
@@ -19,6 +19,8 @@ pub struct Replayed {
     pub records: u64,
     /// Those of them that the store did not have.
     pub added: u64,
+    /// Attempts that were sent and whose end is not known.
+    pub in_doubt: u64,
     /// Those that the store will never take; they are skipped.
     pub refused: u64,
     /// Bytes that were no whole record. Behind the last one they are cut off; for the sake of others the segment is
@@ -40,6 +42,7 @@ pub fn catch_up(dir: &Path, store: &Store) -> Result<Replayed, JournalFault> {
         total.records += one.records;
         total.added += one.added;
         total.refused += one.refused;
+        total.in_doubt += one.in_doubt;
         total.torn_bytes += one.torn_bytes;
     }
     Ok(total)
@@ -53,9 +56,17 @@ pub(super) fn replay(path: &Path, store: &Store) -> Result<Replayed, JournalFaul
     let Contents { bytes, torn, damaged } = read(path).map_err(fault)?;
     let mut replayed = Replayed { torn_bytes: torn + damaged, ..Replayed::default() };
     let mut unreadable = false;
-    let mut records = frames(&bytes).filter_map(|frame| {
-        unreadable |= frame.record.is_none();
-        frame.record
+    let mut sent: Vec<SentRow> = Vec::new();
+    let mut records = frames(&bytes).filter_map(|found| match found.held {
+        Some(Frame::Record(record)) => Some(*record),
+        Some(Frame::Sent(row)) => {
+            sent.push(row);
+            None
+        }
+        None => {
+            unreadable = true;
+            None
+        }
     });
     loop {
         let batch: Vec<Record> = records.by_ref().take(BATCH).collect();
@@ -68,6 +79,8 @@ pub(super) fn replay(path: &Path, store: &Store) -> Result<Replayed, JournalFaul
         replayed.refused += inserted.refused;
     }
     drop(records);
+    // Those whose record is in a later segment are forgotten again when that is replayed.
+    replayed.in_doubt = store.keep_in_doubt(&sent)?;
     let done = match (damaged > 0, unreadable) {
         (true, _) => fs::rename(path, path.with_extension("torn")),
         (false, true) => fs::rename(path, path.with_extension("unread")),
@@ -86,7 +99,7 @@ pub(super) fn newest_exchange(path: &Path) -> Result<Option<ExchangeId>, Journal
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|source| JournalFault::Segment { path: path.to_owned(), source })?,
     };
-    Ok(frames(&bytes).filter_map(|frame| frame.record).map(|record| record.id).max())
+    Ok(frames(&bytes).filter_map(|found| found.held).map(|held| held.exchange()).max())
 }
 
 struct Contents {
@@ -124,18 +137,18 @@ fn read_bounded(file: &File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-struct Frame {
+struct Found {
     start: usize,
     length: usize,
     /// `None` when the frame is whole and unreadable here.
-    record: Option<Record>,
+    held: Option<Frame>,
 }
 
 /// The whole frames, whatever stands between them.
-fn frames(bytes: &[u8]) -> impl Iterator<Item = Frame> {
+fn frames(bytes: &[u8]) -> impl Iterator<Item = Found> {
     let mut next = 0;
     std::iter::from_fn(move || {
-        let (start, (record, length)) = match read_frame(&bytes[next..]) {
+        let (start, (held, length)) = match read_frame(&bytes[next..]) {
             Some(frame) => (next, frame),
             None => {
                 let start = find_frame(bytes, next, FRAME_MAX as usize)?;
@@ -143,7 +156,7 @@ fn frames(bytes: &[u8]) -> impl Iterator<Item = Frame> {
             }
         };
         next = start + length;
-        Some(Frame { start, length, record })
+        Some(Found { start, length, held })
     })
 }
 

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use roundelay_ledger::ExchangeId;
 
-use super::encoding::write_frame;
+use super::encoding::{write_frame, write_sent};
 use super::segment::{self, FOLDER, LEN_MAX};
-use crate::store::{Record, StoreFault};
+use crate::store::{Record, SentRow, StoreFault};
 
 /// Files to which records are appended before they are shown to be finished, and which are deleted once the store
 /// has them.
@@ -46,6 +46,14 @@ impl Journal {
     pub(super) fn append(&self, record: &Record) -> io::Result<SegmentNumber> {
         let mut frame = Vec::with_capacity(1024);
         write_frame(record, &mut frame);
+        self.segments().append(&frame, &self.folder)
+    }
+
+    /// As [`Self::append`], for an attempt that is about to be sent. Its segment stays until the exchange's record is
+    /// stored.
+    pub(super) fn append_sent(&self, sent: &SentRow) -> io::Result<SegmentNumber> {
+        let mut frame = Vec::with_capacity(192);
+        write_sent(sent, &mut frame);
         self.segments().append(&frame, &self.folder)
     }
 
@@ -90,7 +98,7 @@ impl Journal {
 }
 
 /// Which segment a record is in.
-pub(super) type SegmentNumber = u64;
+pub type SegmentNumber = u64;
 
 /// Why there is no journal.
 #[derive(Debug, thiserror::Error)]

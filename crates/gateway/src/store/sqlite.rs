@@ -1,10 +1,17 @@
 //! The store in one SQLite file, `DATA/roundelay.db`, in write-ahead mode.
 
 mod accounts;
+mod books;
+mod doubt;
+mod entries;
 mod exchanges;
+mod hours;
 mod keys;
+mod limits;
 mod meta;
 mod migrations;
+mod posting;
+mod rollup;
 mod usage;
 
 use std::path::{Path, PathBuf};
@@ -12,11 +19,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use roundelay_ledger::Money;
 use rusqlite::{Connection, ErrorCode};
 
-pub use exchanges::{Counts, Inserted};
-pub use keys::KeyRow;
-pub use usage::UsageSum;
+pub use accounts::AccountRow;
+pub use entries::EntryFilter;
+pub use exchanges::{Counts, ExchangeFilter, Inserted};
+pub use keys::{KeyChange, KeyRow, OnDisconnect};
+pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 
 /// A handle on the store; clones share it.
 ///
@@ -101,6 +111,15 @@ pub enum StoreFault {
         /// Its id.
         name: String,
     },
+    /// That idempotency key stands for another act.
+    #[error("the idempotency key was used for something else")]
+    KeyReused,
+    /// It would take what is not there.
+    #[error("only {left} may be taken")]
+    Short {
+        /// What may be taken.
+        left: Money,
+    },
     /// A row holds what this program never writes.
     #[error("the store holds a {what} that cannot be read")]
     Corrupt {
@@ -117,7 +136,7 @@ fn configured(connection: Connection) -> Result<Connection, rusqlite::Error> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 
@@ -135,6 +154,11 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
             other => return other,
         }
     }
+}
+
+/// SQL's integers end at 2⁶³ − 1; no true count or time comes near.
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn is_busy(fault: &rusqlite::Error) -> bool {

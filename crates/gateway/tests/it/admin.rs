@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+mod accounts;
 mod commands;
 mod gate;
 mod keys;
+mod money;
 mod readiness;
 mod records;
 mod socket;

@@ -4,6 +4,7 @@ mod admin;
 mod balances;
 mod config;
 mod exchange;
+mod money;
 mod prices;
 mod rehearsal;
 mod reload;

@@ -5,10 +5,20 @@
 mod damage;
 mod journal;
 mod keys;
+mod money;
 mod tables;
+mod upgrade;
 
-use roundelay::store::{AttemptRecord, Record, Usage};
-use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
+use roundelay::store::{AccountRow, AttemptRecord, Record, Usage};
+use roundelay_ledger::{Account, AccountId, ExchangeId, KeyId, Money, Terms};
+
+/// An account of that name, below another.
+fn account(id: &str, parent: Option<&str>, terms: Terms) -> AccountRow {
+    let id = AccountId::new(id).unwrap();
+    let account =
+        Account { name: format!("{id}; DROP TABLE accounts"), id, kind: terms.kind, created_at: 1_800_000_000 };
+    AccountRow { account, parent: parent.map(|id| AccountId::new(id).unwrap()), terms, balance: Money::ZERO }
+}
 
 /// A finished exchange of that number; equal numbers make equal records.
 fn record(number: u64) -> Record {

@@ -4,6 +4,6 @@ mod client;
 mod gateway;
 mod upstream;
 
-pub(crate) use client::Request;
+pub(crate) use client::{Answer, Request};
 pub(crate) use gateway::TestGateway;
 pub(crate) use upstream::Upstream;

@@ -3,7 +3,7 @@
 use super::Ledger;
 use crate::currency::saturate;
 use crate::limit::SpendWindow;
-use crate::{Currency, Money, NodeId, SpendLeft, Timestamp};
+use crate::{Currency, Factor, Money, NodeId, SpendLeft, Timestamp};
 
 /// What an account has, in its currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,11 @@ impl Ledger {
             spent: saturate(node.spent),
             running: node.running,
         }
+    }
+
+    /// How many times the list price is charged to an account or key, all accounts above it included.
+    pub fn multiplier(&self, node: NodeId) -> Factor {
+        self.tree.at(node).effective
     }
 
     /// What is left of the spend limits of an account or key, in the order of its terms.

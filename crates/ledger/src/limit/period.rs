@@ -39,6 +39,11 @@ impl Span {
         Self::ALL.into_iter().find(|span| span.label() == label)
     }
 
+    /// When the period of `zone` that `at` lies in began; the earliest instant there is for ever.
+    pub fn began(self, zone: &Zone, at: Timestamp) -> Timestamp {
+        self.period(zone, at).start
+    }
+
     /// The period of `zone` that `at` lies in.
     pub(crate) fn period(self, zone: &Zone, at: Timestamp) -> Period {
         let second = at.unix();

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use roundelay_ledger::AccountId;
+use roundelay_ledger::{AccountId, Limits};
 use roundelay_routing::DeploymentHealth;
 use tokio::{sync::watch, task::spawn_blocking};
 
@@ -120,7 +120,7 @@ impl Stage {
         let gateway = Arc::clone(app.gateway());
         let now = unix_time().as_secs().cast_signed();
         let wish =
-            KeyWish { account: AccountId::default_account(), name: "demo".to_owned(), allowed: None, expires_at: None };
+            KeyWish { account: AccountId::default_account(), name: "demo".to_owned(), allowed: None, expires_at: None, limits: Limits::default(), on_disconnect: None };
         let (_, key) = gateway.keys.create(wish, now)?;
         let (callers, admin) = (app.callers_address(), app.admin_address());
         let (stop, stopped) = watch::channel(false);

@@ -1,9 +1,16 @@
 //! Records of exchanges in the store.
 
 use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
-use rusqlite::{ErrorCode, OptionalExtension, Row, Statement, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Row, Statement, TransactionBehavior};
 
-use super::{Store, StoreFault};
+use super::{
+    Store, StoreFault,
+    books::Books,
+    doubt::Doubts,
+    hours::{self, Hours},
+    rollup::{Rollup, hour_of_ms},
+    whole,
+};
 use crate::store::{AttemptRecord, Label, Record, Usage};
 use crate::telemetry::events;
 
@@ -27,19 +34,44 @@ pub struct Inserted {
     pub refused: u64,
 }
 
+/// Which records are meant; by default all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExchangeFilter {
+    /// Those of this account alone.
+    pub account: Option<AccountId>,
+    /// Those that this key asked for.
+    pub key: Option<KeyId>,
+    /// Those that showed an answer of this model.
+    pub model: Option<String>,
+    /// Those that ended so.
+    pub outcome: Option<String>,
+    /// Those that began then or later, in milliseconds since 1970-01-01 UTC.
+    pub since_ms: Option<i64>,
+    /// Those before this one.
+    pub before: Option<ExchangeId>,
+}
+
 impl Store {
-    /// Adds records in one transaction, and says how many were new: one whose id is there already is left as it was,
-    /// so that adding twice is adding once. One that breaks a rule of the tables, which no second try would change, is
-    /// skipped; any other fault leaves the store as it was.
+    /// Adds records in one transaction, with their entries, the balances after these, and their share of usage, and
+    /// says how many were new: one whose id is there already is left as it was, so that adding twice is adding once.
+    /// One that breaks a rule of the tables, which no second try would change, is skipped; any other fault leaves the
+    /// store as it was.
+    ///
+    /// Entries of attempts that were in doubt and are entered already are left out, and nothing of a recorded exchange
+    /// stays in doubt.
     pub fn insert_exchanges<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> Result<Inserted, StoreFault> {
         let mut writer = self.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut inserted = Inserted::default();
         {
-            let mut statement = transaction.prepare_cached(INSERT)?;
+            let mut batch = Batch::open(&transaction)?;
             for record in records {
-                match insert(&mut statement, record) {
-                    Ok(added) => inserted.added += added as u64,
+                match insert(&mut batch.statement, record) {
+                    Ok(0) => {}
+                    Ok(_) => {
+                        inserted.added += 1;
+                        batch.follow(record)?;
+                    }
                     Err(fault) if fault.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                         inserted.refused += 1;
                         events::record_refused(record.id, &fault);
@@ -47,10 +79,9 @@ impl Store {
                     Err(fault) => return Err(fault.into()),
                 }
             }
-            let mut count =
-                transaction.prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'exchanges'")?;
-            count.execute([whole(inserted.added)])?;
+            batch.close()?;
         }
+        count(&transaction, whole(inserted.added))?;
         transaction.commit()?;
         Ok(inserted)
     }
@@ -62,13 +93,51 @@ impl Store {
         statement.query_row([whole(id.as_u64())], Columns::read).optional()?.map(Columns::record).transpose()
     }
 
-    /// The latest records, newest first: at most `limit` (1,000 at most), and older than `before` where it is given.
-    pub fn recent_exchanges(&self, limit: usize, before: Option<ExchangeId>) -> Result<Vec<Record>, StoreFault> {
+    /// The latest records that are meant, newest first: at most `limit`, and at most 1,000. The next page is what is
+    /// before the last of these.
+    pub fn recent_exchanges(&self, filter: &ExchangeFilter, limit: usize) -> Result<Vec<Record>, StoreFault> {
         let reader = self.reader();
-        let mut statement = reader.prepare_cached(&format!("{SELECT} WHERE id < ?1 ORDER BY id DESC LIMIT ?2"))?;
-        let before = before.map_or(i64::MAX, |id| whole(id.as_u64()));
-        let rows = statement.query_map((before, whole(limit.min(PAGE_MAX) as u64)), Columns::read)?;
+        let Some((first, last)) = hours::span(&reader, HOURS, filter.since_ms.map(hour_of_ms), None)? else {
+            return Ok(Vec::new());
+        };
+        let last = filter.before.map_or(last, |before| last.min(whole(before.as_u64()).saturating_sub(1)));
+        let mut statement = reader.prepare_cached(&format!(
+            "{SELECT} WHERE id BETWEEN ?1 AND ?2
+                AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR api_key = ?4)
+                AND (?5 IS NULL OR model = ?5) AND (?6 IS NULL OR outcome = ?6)
+                AND (?7 IS NULL OR started_at_ms >= ?7)
+             ORDER BY id DESC LIMIT ?8"
+        ))?;
+        let values = (
+            first,
+            last,
+            filter.account.as_ref().map(AccountId::as_str),
+            filter.key.as_ref().map(KeyId::as_str),
+            &filter.model,
+            &filter.outcome,
+            filter.since_ms,
+            whole(limit.min(PAGE_MAX) as u64),
+        );
+        let rows = statement.query_map(values, Columns::read)?;
         rows.map(|row| row?.record()).collect()
+    }
+
+    /// Forgets those of the oldest `limit` records that began before `before_ms` (milliseconds since 1970-01-01 UTC),
+    /// and says how many these were. What they cost and what was used stays: entries and usage are never forgotten.
+    ///
+    /// A record that is forgotten is one that may be added again, so nothing is to be forgotten that a journal may
+    /// still hold.
+    pub fn forget_exchanges(&self, before_ms: i64, limit: usize) -> Result<u64, StoreFault> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let forgotten = transaction.execute(
+            "DELETE FROM exchanges
+             WHERE id IN (SELECT id FROM exchanges ORDER BY id LIMIT ?2) AND started_at_ms < ?1",
+            (before_ms, whole(limit as u64)),
+        )? as u64;
+        count(&transaction, -whole(forgotten))?;
+        transaction.commit()?;
+        Ok(forgotten)
     }
 
     /// How much there is, without reading the exchanges.
@@ -91,6 +160,54 @@ impl Store {
         let newest: Option<i64> = self.reader().query_row(sql, [], |row| row.get(0))?;
         Ok(newest.map(|id| ExchangeId::from_u64(id.unsigned_abs())))
     }
+}
+
+/// What follows a record in its transaction.
+struct Batch<'c, 'a> {
+    connection: &'c Connection,
+    statement: CachedStatement<'c>,
+    books: Books<'c>,
+    doubts: Doubts<'c>,
+    rollup: Rollup<'a>,
+    hours: Hours,
+}
+
+impl<'c, 'a> Batch<'c, 'a> {
+    fn open(connection: &'c Connection) -> Result<Self, StoreFault> {
+        Ok(Self {
+            connection,
+            statement: connection.prepare_cached(INSERT)?,
+            books: Books::open(connection)?,
+            doubts: Doubts::look(connection)?,
+            rollup: Rollup::default(),
+            hours: Hours::default(),
+        })
+    }
+
+    fn follow(&mut self, record: &'a Record) -> Result<(), StoreFault> {
+        self.doubts.recorded(record.id)?;
+        self.rollup.add(record);
+        self.hours.add(hour_of_ms(record.started_at_ms), whole(record.id.as_u64()));
+        for entry in &record.entries {
+            if !self.doubts.is_entered(entry)? {
+                self.books.enter_attempt(entry)?;
+                self.rollup.add_entry(entry, Rollup::group(record));
+            }
+        }
+        Ok(())
+    }
+
+    fn close(self) -> Result<(), StoreFault> {
+        self.books.close()?;
+        self.rollup.write(self.connection)?;
+        self.hours.write(self.connection, HOURS)
+    }
+}
+
+fn count(connection: &Connection, more: i64) -> Result<(), StoreFault> {
+    let mut statement = connection.prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'exchanges'")?;
+    statement.execute([more])?;
+    Ok(())
 }
 
 fn insert(statement: &mut Statement<'_>, record: &Record) -> Result<usize, rusqlite::Error> {
@@ -120,11 +237,6 @@ fn insert(statement: &mut Statement<'_>, record: &Record) -> Result<usize, rusql
         attempts,
         record.decision,
     ])
-}
-
-/// SQL's integers end at 2⁶³ − 1; no true count or time comes near.
-fn whole(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 struct Columns {
@@ -175,6 +287,7 @@ impl Columns {
     }
 }
 
+const HOURS: &str = "exchange_hours";
 const PAGE_MAX: usize = 1_000;
 const SELECT: &str = "SELECT * FROM exchanges";
 const INSERT: &str = "INSERT INTO exchanges VALUES

@@ -1,36 +1,86 @@
 //! API keys in the store: what is known of them, and the keyed hash of each.
 
-use roundelay_ledger::{AccountId, ApiKey, KeyId};
-use rusqlite::{ErrorCode, OptionalExtension, Row};
+use roundelay_ledger::{AccountId, ApiKey, KeyId, Limits};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
-use super::{Store, StoreFault};
+use super::{
+    Store, StoreFault,
+    limits::{self, LimitsReader},
+};
 
 /// A key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRow {
     /// What is known of it.
     pub key: ApiKey,
+    /// What may be used with it.
+    pub limits: Limits,
+    /// What becomes of an answer whose caller has gone; `None` is what the gateway does otherwise.
+    pub on_disconnect: Option<OnDisconnect>,
     /// The keyed hash of the whole key.
     pub hash: [u8; 32],
+}
+
+/// What becomes of an answer whose caller has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDisconnect {
+    /// The upstream is cut off, and what had come by then is charged.
+    #[default]
+    Cancel,
+    /// It is read to its end, so that the upstream's own count is charged.
+    Drain,
+}
+
+impl OnDisconnect {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Cancel, Self::Drain];
+
+    /// The word for it in stores, commands and configuration.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Drain => "drain",
+        }
+    }
+
+    /// What a word stands for.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.label() == label)
+    }
+}
+
+/// All that can be changed of a key, as it is to be from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyChange {
+    /// The models and pools it may ask for; `None` allows all.
+    pub allowed: Option<Vec<String>>,
+    /// The first second, since 1970-01-01 UTC, at which it no longer works; `None` is never.
+    pub expires_at: Option<i64>,
+    /// What may be used with it.
+    pub limits: Limits,
+    /// What becomes of an answer whose caller has gone.
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 impl Store {
     /// Adds a key. Errors with `Exists` when its id is taken, with `Missing` when its account is not there.
     pub fn create_key(&self, row: &KeyRow) -> Result<(), StoreFault> {
         let key = &row.key;
-        let allowed = key.allowed.as_ref().map(|list| serde_json::json!(list).to_string());
         let added = self.writer().execute(
-            "INSERT INTO api_keys (id, account, name, hash, allowed, created_at, expires_at, revoked_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            "INSERT INTO api_keys
+                 (id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
             (
                 key.id.as_str(),
                 key.account.as_str(),
                 &key.name,
                 &row.hash,
-                allowed,
+                list_text(key.allowed.as_deref()),
                 key.created_at,
                 key.expires_at,
                 key.revoked_at,
+                limits::text(&row.limits),
+                row.on_disconnect.map(OnDisconnect::label),
             ),
         );
         match added {
@@ -49,7 +99,25 @@ impl Store {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!("{SELECT} ORDER BY created_at, id"))?;
         let rows = statement.query_map([], Columns::read)?;
-        rows.map(|row| row?.key_row()).collect()
+        let mut limits = LimitsReader::default();
+        rows.map(|row| row?.key_row(&mut limits)).collect()
+    }
+
+    /// Changes a key and says what is known of it now; a revoked key stays revoked. Errors with `Missing` when there
+    /// is no such key.
+    pub fn change_key(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
+        let writer = self.writer();
+        writer.execute(
+            "UPDATE api_keys SET allowed = ?2, expires_at = ?3, limits = ?4, on_disconnect = ?5 WHERE id = ?1",
+            (
+                id.as_str(),
+                list_text(change.allowed.as_deref()),
+                change.expires_at,
+                limits::text(&change.limits),
+                change.on_disconnect.map(OnDisconnect::label),
+            ),
+        )?;
+        key_in(&writer, id)
     }
 
     /// Revokes a key at `now` (unix seconds) and says what is known of it now. A key that was revoked before keeps
@@ -58,12 +126,18 @@ impl Store {
         let writer = self.writer();
         writer
             .execute("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1", (id.as_str(), now))?;
-        let row = writer.query_row(&format!("{SELECT} WHERE id = ?1"), [id.as_str()], Columns::read).optional()?;
-        match row {
-            Some(columns) => Ok(columns.key_row()?.key),
-            None => Err(StoreFault::Missing { what: "key", name: id.to_string() }),
-        }
+        Ok(key_in(&writer, id)?.key)
     }
+}
+
+fn key_in(connection: &Connection, id: &KeyId) -> Result<KeyRow, StoreFault> {
+    let row = connection.query_row(&format!("{SELECT} WHERE id = ?1"), [id.as_str()], Columns::read).optional()?;
+    let columns = row.ok_or_else(|| StoreFault::Missing { what: "key", name: id.to_string() })?;
+    columns.key_row(&mut LimitsReader::default())
+}
+
+fn list_text(list: Option<&[String]>) -> Option<String> {
+    list.map(|list| serde_json::json!(list).to_string())
 }
 
 struct Columns {
@@ -75,6 +149,8 @@ struct Columns {
     created_at: i64,
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
+    limits: Option<String>,
+    on_disconnect: Option<String>,
 }
 
 impl Columns {
@@ -88,10 +164,12 @@ impl Columns {
             created_at: row.get(5)?,
             expires_at: row.get(6)?,
             revoked_at: row.get(7)?,
+            limits: row.get(8)?,
+            on_disconnect: row.get(9)?,
         })
     }
 
-    fn key_row(self) -> Result<KeyRow, StoreFault> {
+    fn key_row(self, limits: &mut LimitsReader) -> Result<KeyRow, StoreFault> {
         let account = AccountId::new(&self.account).map_err(|_| StoreFault::Corrupt { what: "account id" })?;
         let list = |text: String| serde_json::from_str(&text).map_err(|_| StoreFault::Corrupt { what: "model list" });
         let key = ApiKey {
@@ -103,8 +181,11 @@ impl Columns {
             expires_at: self.expires_at,
             revoked_at: self.revoked_at,
         };
-        Ok(KeyRow { key, hash: self.hash })
+        let word = |text: String| OnDisconnect::from_label(&text).ok_or(StoreFault::Corrupt { what: "word of a key" });
+        let on_disconnect = self.on_disconnect.map(word).transpose()?;
+        Ok(KeyRow { key, limits: limits.read(self.limits.as_deref())?, on_disconnect, hash: self.hash })
     }
 }
 
-const SELECT: &str = "SELECT id, account, name, hash, allowed, created_at, expires_at, revoked_at FROM api_keys";
+const SELECT: &str = "
+    SELECT id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect FROM api_keys";

@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 use super::config;
 use crate::support::{Request, TestGateway, Upstream};
 
-fn run(data: &Path, args: &[&str]) -> Output {
+pub(super) fn run(data: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roundelay"));
     command.args(args).arg("--data").arg(data).current_dir(data.parent().unwrap()).output().unwrap()
 }
 
 /// What a command prints with `--json`.
 #[track_caller]
-fn json_of(data: &Path, args: &[&str]) -> Value {
+pub(super) fn json_of(data: &Path, args: &[&str]) -> Value {
     let output = run(data, &[args, &["--json"]].concat());
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[track_caller]
-fn text_of(data: &Path, args: &[&str]) -> String {
+pub(super) fn text_of(data: &Path, args: &[&str]) -> String {
     let output = run(data, args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -31,7 +31,7 @@ fn text_of(data: &Path, args: &[&str]) -> String {
 
 /// What a command that fails says; it says it on standard error alone.
 #[track_caller]
-fn complaint_of(data: &Path, args: &[&str]) -> String {
+pub(super) fn complaint_of(data: &Path, args: &[&str]) -> String {
     let output = run(data, args);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{args:?}");
     String::from_utf8(output.stderr).unwrap()
@@ -44,7 +44,7 @@ fn keys_made_before_the_start_and_while_it_runs_work() {
     let data = folder.path().join("data");
     let before = json_of(&data, &["keys", "create", "--name", "early"]);
     let fields: Vec<&String> = before.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["id", "key", "account", "name", "allowed", "expires_at"]);
+    assert_eq!(fields, ["id", "key", "account", "name", "allowed", "expires_at", "limits", "on_disconnect"]);
 
     let gateway = TestGateway::start_in(folder, &config(&upstream));
     let during = json_of(&data, &["keys", "create", "--allow", "first", "--expires", "2100-01-01"]);
@@ -136,14 +136,13 @@ fn an_exchange_is_explained_alike_with_and_without_a_gateway() {
     assert_eq!(verdict, "verified    one choice among several, made again from its inputs: the same\n");
     let usage = json_of(&data, &["usage"]);
     let since = ["usage", "--since", "1h"];
-    assert_eq!((&json_of(&data, &since), &usage["counted"]), (&usage, &json!(1)));
-    assert_eq!(json_of(&data, &["usage", "--since", "2100-01-01"])["counted"], 0);
+    assert_eq!((&json_of(&data, &since), &usage["total"]["exchanges"]), (&usage, &json!(1)));
+    assert_eq!(json_of(&data, &["usage", "--since", "2100-01-01"])["total"]["exchanges"], 0);
     let folder = gateway.stop();
     assert_eq!(json_of(&data, &["explain", &id]), record);
     assert_eq!(text_of(&data, &["explain", &id]), story);
     assert_eq!(json_of(&data, &["usage"]), usage);
     assert_eq!(json_of(&data, &since), usage);
-    assert_eq!(json_of(&data, &["usage", "--since", "2100-01-01"])["counted"], 0);
     drop(folder);
 }
 
@@ -237,7 +236,10 @@ fn a_value_that_cannot_be_is_refused_with_what_to_write() {
     }
     check(&data, &["route", "a", "--input-tokens", "-5"], "'-5' for '--input-tokens <N>': write a whole number, 0 or");
     check(&data, &["route", "a", "--at", "2026-12-01T03:00"], "lacks its offset from UTC: write `2026-12-01T03:00Z`");
-    check(&data, &["usage", "--last", "-1"], "write a whole number from 1 to 1000000");
+    check(&data, &["usage", "--by", "colour"], "[possible values: hour, account, key, model, deployment, outcome]");
+    check(&data, &["accounts", "create", "a", "--rpm", "-1"], "write a whole number from 1, or `none`");
+    check(&data, &["keys", "create", "--spend", "10"], "write it like `day:10`, `month:200@Asia/Shanghai`");
+    check(&data, &["accounts", "entries", "a", "--kind", "gift"], "is no kind of entry: write one of `top-up`");
     check(&data, &["usage", "--since", "-1"], "no date and no time");
     check(&data, &["export", "--last", "0"], "write a whole number, 1 or more");
     check(&data, &["demo", "--seconds", "-1"], "write a whole number, 0 or more");

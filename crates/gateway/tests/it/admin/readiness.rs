@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use roundelay::admin::{Admin, Reload};
 use roundelay::auth::{Keys, Pepper, admin::AdminGate};
+use roundelay::billing::Billing;
 use roundelay::config;
 use roundelay::exchange::{Gateway, Snapshot};
 use roundelay::journal::{ExchangeIds, Journal, Recorder};
@@ -117,12 +118,13 @@ fn a_draining_gateway_says_so_until_it_has_ended() {
     let store = Store::open(folder.path()).unwrap();
     let pepper = Pepper::open(folder.path()).unwrap();
     let keys = Keys::load(store.clone(), pepper.clone()).unwrap();
+    let billing = Billing::load(&store, roundelay_ledger::Rate::ONE).unwrap();
     let (gate, _) = AdminGate::open(&store, pepper).unwrap();
     let recorder = Recorder::start(store.clone(), Journal::open(folder.path()).unwrap()).unwrap();
     let mut router = Router::new(config.routing.clone(), 1);
     let server = config.server.clone();
     let snapshot = Snapshot::adopt(config, &mut router).unwrap();
-    let gateway = Arc::new(Gateway::new(server, snapshot, router, keys, recorder, ExchangeIds::new(None)));
+    let gateway = Arc::new(Gateway::new(server, snapshot, router, (keys, billing), recorder, ExchangeIds::new(None)));
     let admin = Admin::bind(gateway, store, gate, Arc::new(Unchanged), folder.path()).unwrap();
 
     let address = admin.address();

@@ -46,7 +46,7 @@ fn the_list_goes_back_page_by_page() {
 }
 
 #[test]
-fn usage_adds_up_the_latest_exchanges() {
+fn usage_adds_up_by_what_is_asked() {
     let upstream = Upstream::start();
     let gateway = TestGateway::start(&config(&upstream));
     let mut output = 0;
@@ -55,16 +55,23 @@ fn usage_adds_up_the_latest_exchanges() {
         output += answer["usage"]["completion_tokens"].as_u64().unwrap();
     }
     assert_eq!(gateway.chat("nobody").status, 404);
-    let usage = gateway.operator("GET", "/admin/usage", None).json();
-    assert_eq!((&usage["exchanges"], &usage["counted"]), (&json!(4), &json!(4)));
-    assert_eq!(usage["outcomes"], json!({ "answered": 3, "refused": 1 }));
-    assert_eq!(usage["tokens"]["output"], json!(output));
-    assert_eq!(usage["by_model"]["first"]["exchanges"], 3);
-    assert_eq!(usage["by_account"]["default"]["output"], json!(output));
-    let latest = gateway.operator("GET", "/admin/usage?last=2", None).json();
-    assert_eq!((&latest["exchanges"], &latest["counted"]), (&json!(4), &json!(2)));
-    assert_eq!(latest["outcomes"], json!({ "answered": 1, "refused": 1 }));
-    assert_eq!(gateway.operator("GET", "/admin/usage?last=0", None).status, 400);
+    let usage = |query: &str| gateway.operator("GET", &format!("/admin/usage{query}"), None).json();
+    let total = &usage("")["total"];
+    assert_eq!((&total["exchanges"], &total["output"]), (&json!(4), &json!(output)));
+    let outcomes = usage("?by=outcome,model");
+    let rows: Vec<_> =
+        outcomes["rows"].as_array().unwrap().iter().map(|row| (&row["outcome"], &row["model"], &row["exchanges"])).collect();
+    assert_eq!(
+        rows,
+        [(&json!("answered"), &json!("first"), &json!(3)), (&json!("refused"), &Value::Null, &json!(1))]
+    );
+    assert_eq!(&outcomes["total"], total, "however it is told apart");
+    assert_eq!(usage("?by=account&account=default")["rows"][0]["output"], json!(output));
+    assert_eq!(usage("?model=first")["total"]["exchanges"], 3);
+    assert_eq!(usage("?since_ms=4102444800000")["total"]["exchanges"], 0);
+    for query in ["?by=colour", "?by=", "?last=3", "?account=a%20b"] {
+        assert_eq!(gateway.operator("GET", &format!("/admin/usage{query}"), None).status, 400, "{query}");
+    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn preferences_that_change_nothing_are_warned_of() {
     check_warnings("strategy = 'fastest'\nadapt = true", &["pools.a.adapt: the strategy `fastest` takes no notice"]);
     check_warnings("importance = { cost = 1 }", &["pools.a.importance: the strategy `weighted` takes no notice"]);
     check_warnings("hedge = true", &["pools.a.hedge: no second attempt will be made"]);
-    check_warnings("cheaper_below = 2.50", &["pools.a.cheaper_below: accounts keep no balance yet"]);
+    check_warnings("cheaper_below = 2.50", &[]);
     check_warnings("strategy = 'fastest'\nadapt = false", &[]);
 }
 

@@ -22,7 +22,7 @@ tariffs = [{{ hours = '00:30-08:30', zone = 'Asia/Shanghai', multiply = 0.5 }}]
 [models.flat]
 deployments = ['local/rehearsal-words-21']
 price = {{ input = 2.00, output = 10.00 }}
-[models.free]
+[models.uncounted]
 deployments = ['local/rehearsal-no-usage']
 price = {{ input = 2.00, output = 10.00 }}
 [models.unpriced]
@@ -125,13 +125,15 @@ fn an_answer_is_charged_at_the_price_of_its_admission() {
     assert_eq!(record["cost_nano"].as_u64().unwrap(), (exact + 500_000) / 1_000_000, "{record}");
     assert!(used("output") == 20 && exact > 0, "{record}");
 
-    for model in ["unpriced", "free"] {
+    // Where the provider does not count: 38 tokens of input at 2,000 nano-USD, and 32 of output at 10,000.
+    for (model, cost) in [("unpriced", Value::Null), ("uncounted", json!(396_000))] {
         assert_eq!(gateway.chat(model).status, 200);
-        assert_eq!(super::record(&gateway)["cost_nano"], Value::Null, "{model}: no price, or no count");
+        assert_eq!(super::record(&gateway)["cost_nano"], cost, "{model}");
     }
     let usage = gateway.operator("GET", "/admin/usage", None).json();
     let twice = 2 * record["cost_nano"].as_u64().unwrap();
-    assert_eq!((&usage["cost_nano"], &usage["unpriced"]), (&json!(twice), &json!(2)), "{usage}");
+    let all = twice + 396_000;
+    assert_eq!((&usage["cost_nano"], &usage["unpriced"]), (&json!(all), &json!(1)), "{usage}");
     assert_eq!(usage["by_model"]["tidal"]["cost_nano"], json!(twice));
     assert_eq!(usage["by_model"]["free"]["unpriced"], json!(1));
 }

@@ -6,7 +6,7 @@ use roundelay::auth::admin::AdminGate;
 use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, Pepper};
 use roundelay::journal::{Journal, Recorder};
 use roundelay::store::{Store, StoreFault};
-use roundelay_ledger::{AccountId, KeyId};
+use roundelay_ledger::{AccountId, KeyId, Limits};
 use tempfile::tempdir;
 
 use super::record;
@@ -18,7 +18,7 @@ fn open(dir: &Path) -> Keys {
 }
 
 fn wish() -> KeyWish {
-    KeyWish { account: AccountId::default_account(), name: "laptop".to_owned(), allowed: None, expires_at: None }
+    KeyWish { account: AccountId::default_account(), name: "laptop".to_owned(), allowed: None, expires_at: None, limits: Limits::default(), on_disconnect: None }
 }
 
 /// Asks as often as a gateway would: at once, and after a restart.
@@ -81,7 +81,8 @@ fn a_caller_has_what_its_key_was_given() {
         assert_eq!((caller.key.clone(), caller.account.as_str(), &*caller.name), (key.id.clone(), "default", "laptop"));
         assert!(caller.may_ask_for("assistant"));
         assert!(!caller.may_ask_for("claude-sonnet-4-6"));
-        assert_eq!(keys.list().unwrap(), std::slice::from_ref(&key));
+        let listed: Vec<_> = keys.list().unwrap().into_iter().map(|row| row.key).collect();
+        assert_eq!(listed, std::slice::from_ref(&key));
     }
 }
 
@@ -179,7 +180,7 @@ fn no_secret_is_in_any_file() {
     let (_, token) = AdminGate::open(&store, Pepper::open(dir.path()).unwrap()).unwrap();
     let caller = keys.authenticate(secret.expose(), NOW).unwrap();
     let recorder = Recorder::start(store, Journal::open(dir.path()).unwrap()).unwrap();
-    recorder.record(roundelay::store::Record { key: caller.key.clone(), ..record(1) });
+    recorder.record(roundelay::store::Record { key: caller.key.clone(), ..record(1) }, Vec::new());
     assert!(recorder.flush());
 
     let bytes = all_bytes(dir.path());

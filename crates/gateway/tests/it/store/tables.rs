@@ -1,18 +1,19 @@
 //! The tables: made once, by whoever comes first; what goes in comes out.
 
-use roundelay::store::{Store, StoreFault};
-use roundelay_ledger::{Account, AccountId, AccountKind, ExchangeId};
+use roundelay::store::{ExchangeFilter, Store, StoreFault};
+use roundelay_ledger::{AccountId, AccountKind, ExchangeId, Money, Terms};
 use rusqlite::Connection;
 use tempfile::tempdir;
 
-use super::record;
+use super::{account, record};
 
 #[test]
 fn a_new_store_has_the_default_account_which_pays_later() {
     let dir = tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let account = store.account(&AccountId::default_account()).unwrap().unwrap();
-    assert_eq!(account.kind, AccountKind::Postpaid);
+    assert_eq!(account.terms, Terms::new(AccountKind::Postpaid));
+    assert_eq!((account.account.kind, account.balance), (AccountKind::Postpaid, Money::ZERO));
     assert_eq!(store.accounts().unwrap(), [account]);
 }
 
@@ -64,16 +65,11 @@ fn a_file_that_is_no_store_is_named_in_the_fault() {
 fn an_account_is_made_once_and_found_by_its_id() {
     let dir = tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let team = Account {
-        id: AccountId::new("team-a").unwrap(),
-        name: "Team A; DROP TABLE accounts".to_owned(),
-        kind: AccountKind::Prepaid,
-        created_at: 1_800_000_000,
-    };
+    let team = account("team-a", None, Terms::new(AccountKind::Prepaid));
     store.create_account(&team).unwrap();
     let again = store.create_account(&team).unwrap_err();
     assert!(matches!(again, StoreFault::Exists { what: "account", .. }), "{again}");
-    assert_eq!(store.account(&team.id).unwrap(), Some(team));
+    assert_eq!(store.account(&team.account.id).unwrap(), Some(team));
     assert_eq!(store.account(&AccountId::new("team-b").unwrap()).unwrap(), None);
     assert_eq!(store.counts().unwrap().accounts, 2);
 }
@@ -117,12 +113,14 @@ fn usage_is_added_up_for_what_is_alike_and_no_claim_is_too_large() {
     let sums = store.usage(5, 0).unwrap();
     let told: Vec<_> = sums
         .iter()
-        .map(|sum| (&*sum.outcome, sum.model.as_deref(), sum.exchanges, sum.usage.input, sum.usage.output))
+        .map(|sum| {
+            (sum.outcome.as_deref().unwrap(), sum.model.as_deref(), sum.exchanges, sum.usage.input, sum.usage.output)
+        })
         .collect();
     let most = 1 << 40;
     assert_eq!(told, [("answered", Some("deepseek-chat"), 4, 40, 80 + 2 * most), ("refused", None, 1, 10, 40)]);
     assert_eq!(sums[0].since_ms, record(2).started_at_ms - 5);
-    assert_eq!((&*sums[0].key, &*sums[0].account), ("k7m2q9xd", "default"));
+    assert_eq!((sums[0].key.as_deref(), sums[0].account.as_deref()), (Some("k7m2q9xd"), Some("default")));
     let since = store.usage(5, record(2).started_at_ms).unwrap();
     assert_eq!(since.iter().map(|sum| sum.exchanges).sum::<u64>(), 4, "one of the five began before");
     let none = store.usage(u64::MAX, i64::MAX).unwrap();
@@ -136,8 +134,8 @@ fn records_are_paged_from_the_newest() {
     let records: Vec<_> = (1..=5).map(record).collect();
     store.insert_exchanges(&records).unwrap();
     let page = |limit, before: Option<u64>| -> Vec<u64> {
-        let before = before.map(ExchangeId::from_u64);
-        store.recent_exchanges(limit, before).unwrap().iter().map(|record| record.id.as_u64()).collect()
+        let filter = ExchangeFilter { before: before.map(ExchangeId::from_u64), ..ExchangeFilter::default() };
+        store.recent_exchanges(&filter, limit).unwrap().iter().map(|record| record.id.as_u64()).collect()
     };
     assert_eq!(page(2, None), [5, 4]);
     assert_eq!(page(2, Some(4)), [3, 2]);

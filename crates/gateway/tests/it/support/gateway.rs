@@ -11,7 +11,7 @@ use roundelay::auth::KeyWish;
 use roundelay::config;
 use roundelay::exchange::Gateway;
 use roundelay::telemetry::Redactor;
-use roundelay_ledger::AccountId;
+use roundelay_ledger::{AccountId, Limits};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -48,7 +48,7 @@ impl TestGateway {
             .unwrap_or_else(|fault| panic!("{fault}"));
         let gateway = Arc::clone(app.gateway());
         let wish =
-            KeyWish { account: AccountId::default_account(), name: "test".into(), allowed: None, expires_at: None };
+            KeyWish { account: AccountId::default_account(), name: "test".into(), allowed: None, expires_at: None, limits: Limits::default(), on_disconnect: None };
         let (_, key) = gateway.keys.create(wish, 0).expect("the store takes a key");
         let (callers, admin) = (app.callers_address(), app.admin_address());
         let admin_token = app.first_admin_token().map(|token| token.expose().to_owned()).unwrap_or_default();

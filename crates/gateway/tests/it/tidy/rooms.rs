@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 11] = [
     &["server"],
     &["admin"],
     &["exchange"],
-    &["auth", "upstream", "journal", "simulate", "rehearsal"],
+    &["auth", "billing", "upstream", "journal", "simulate", "rehearsal"],
     &["store"],
     &["telemetry"],
     &["config"],

@@ -1,0 +1,163 @@
+//! What operators do to balances: top-ups and corrections, each once however often it is asked for.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection},
+};
+use http::StatusCode;
+use roundelay_ledger::{AccountId, AccountKind, Currency, EntryKind, Factor, Money, Rate};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    Fault, accounts, amount,
+    books::{Books, now_us},
+    desk::{Desk, blocking, read},
+    entries,
+};
+use crate::store::{AccountRow, EntryRow};
+
+/// What `POST /admin/accounts/{id}/credit` and `/adjust` take.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewPosting {
+    /// A decimal number in the currency of the account, not zero; above zero for a credit.
+    pub amount: String,
+    /// Why: 1 to 500 characters.
+    pub reason: String,
+    /// Its name, of 1 to 200 characters: asked for again under the same one, it has no second effect.
+    pub idempotency: String,
+}
+
+/// What an operator does to a balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Money comes in.
+    Credit,
+    /// A correction, up or down.
+    Adjust,
+}
+
+impl Act {
+    /// The word for it in paths.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Credit => "credit",
+            Self::Adjust => "adjust",
+        }
+    }
+
+    const fn kind(self) -> EntryKind {
+        match self {
+            Self::Credit => EntryKind::TopUp,
+            Self::Adjust => EntryKind::Adjustment,
+        }
+    }
+}
+
+/// Changes the balance of an account. The answer has the `entry`, and whether it `is_new`: one that was made before
+/// under the same idempotency key is shown again, and changes nothing.
+///
+/// # Errors
+/// When there is no such account or it keeps no balance, the amount or a text cannot be, more would be taken than is
+/// there, or the idempotency key was used for something else.
+pub fn post(books: Books<'_>, act: Act, id: &str, wanted: &NewPosting) -> Result<(Value, bool), Fault> {
+    let account = accounts::one_row(books, &accounts::account_id(id)?)?;
+    check_keeps_balance(&account)?;
+    let row = entry(books.rate, act, &account, wanted)?;
+    let (entry, is_new) = books.post(row)?;
+    Ok((json!({ "entry": entries::describe(&entry), "is_new": is_new }), is_new))
+}
+
+fn check_keeps_balance(row: &AccountRow) -> Result<(), Fault> {
+    if row.terms.kind != AccountKind::Inherits {
+        return Ok(());
+    }
+    let above = row.parent.as_ref().map_or("", AccountId::as_str);
+    Err(Fault::bad_request(format!(
+        "account `{}` inherits, and keeps no balance: do this to `{above}` above it, or make it `prepaid` first",
+        row.account.id
+    )))
+}
+
+fn entry(rate: Option<Rate>, act: Act, account: &AccountRow, wanted: &NewPosting) -> Result<EntryRow, Fault> {
+    let currency = account.terms.currency;
+    let change = amount::read("amount", wanted.amount.strip_prefix('+').unwrap_or(&wanted.amount))?;
+    let size = change.nano().checked_abs().map(Money::from_nano).filter(|&size| size > Money::ZERO);
+    let size = size.ok_or_else(|| Fault::bad_request("the amount is zero, or more than can be written"))?;
+    if act == Act::Credit && change.is_negative() {
+        return Err(Fault::bad_request("a credit is above zero: what takes money away is `adjust`"));
+    }
+    Ok(EntryRow {
+        at_us: now_us(),
+        kind: act.kind(),
+        account: Some(account.account.id.clone()),
+        change,
+        currency,
+        usd: usable(rate, currency)?.to_usd(size, currency),
+        rate: usable(rate, currency)?,
+        multiplier: Factor::ONE,
+        exchange: None,
+        attempt: 0,
+        key: None,
+        price: None,
+        held: Money::ZERO,
+        overrun: None,
+        is_estimated: false,
+        reason: Some(text("reason", &wanted.reason, REASON_CHARS_MAX)?),
+        idempotency: Some(text("idempotency", &wanted.idempotency, IDEMPOTENCY_CHARS_MAX)?),
+    })
+}
+
+/// The rate that an amount in that currency is counted with.
+fn usable(rate: Option<Rate>, currency: Currency) -> Result<Rate, Fault> {
+    match (rate, currency) {
+        (Some(rate), _) => Ok(rate),
+        (None, Currency::Usd) => Ok(Rate::ONE),
+        (None, Currency::Cny) => Err(Fault::bad_request(
+            "this account is in yuan, and the configuration that has the rate cannot be read: name it with `--config FILE`",
+        )),
+    }
+}
+
+fn text(name: &str, text: &str, chars_max: usize) -> Result<String, Fault> {
+    let count = text.chars().count();
+    if !(1..=chars_max).contains(&count) || text.chars().any(char::is_control) {
+        return Err(Fault::bad_request(format!("`{name}` has 1 to {chars_max} characters, all of them printable")));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) async fn post_credit(
+    desk: State<Arc<Desk>>,
+    id: Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Value>), Fault> {
+    answer(desk, Act::Credit, id, body).await
+}
+
+pub(super) async fn post_adjust(
+    desk: State<Arc<Desk>>,
+    id: Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Value>), Fault> {
+    answer(desk, Act::Adjust, id, body).await
+}
+
+async fn answer(
+    State(desk): State<Arc<Desk>>,
+    act: Act,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Value>), Fault> {
+    let wanted = read(body)?;
+    let (made, is_new) = blocking(move || post(desk.books(), act, &id, &wanted)).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(made)))
+}
+
+const REASON_CHARS_MAX: usize = 500;
+const IDEMPOTENCY_CHARS_MAX: usize = 200;

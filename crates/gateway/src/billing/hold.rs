@@ -1,0 +1,264 @@
+//! Money set aside for one attempt. If you hold one, it is held; dropping it gives it back.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use roundelay_ledger::{
+    Ask, Bill, Case, ExchangeId, Extension, HoldId, Ledger, ListCost, Observed, Payment, Policy, Quote, Rate, Refused, Shortage,
+    Timestamp, Tokens,
+};
+
+use super::{Billing, Payer, Shortfall, now, rows};
+use crate::store::{EntryRow, SentRow};
+
+/// What is done where no price is known, for who can run out of money. Others are served in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpriced {
+    /// It is not served.
+    Refuse,
+    /// It costs nothing.
+    Free,
+    /// It costs this, once it is answered.
+    Costs(ListCost),
+}
+
+/// What an attempt is going to need.
+#[derive(Debug, Clone, Copy)]
+pub struct Need<'a> {
+    /// The exchange.
+    pub exchange: ExchangeId,
+    /// Its attempt, 1 for the first.
+    pub attempt: u32,
+    /// Its price; `None` when it is not known.
+    pub quote: Option<&'a Quote>,
+    /// What is done without a price.
+    pub unpriced: Unpriced,
+    /// A bound of its input, in tokens.
+    pub input: u64,
+    /// The most output that may come for one choice, as far as anybody said.
+    pub output_max: Option<u64>,
+    /// How many choices are generated and billed; 1 or more.
+    pub choices: u32,
+    /// Whether the answer comes by and by, so that more can be set aside on the way.
+    pub is_streamed: bool,
+    /// Yuan for a dollar, to be frozen.
+    pub rate: Rate,
+    /// When it is overdue, in microseconds since 1970-01-01 UTC.
+    pub expires_at: Timestamp,
+}
+
+/// Money set aside for one attempt.
+#[derive(Debug)]
+pub struct Hold<'a> {
+    billing: &'a Billing,
+    id: HoldId,
+    quote: Option<&'a Quote>,
+    unpriced: ListCost,
+    input: u64,
+    /// Tokens of output that are paid for.
+    output: AtomicU64,
+    /// Whether money limits it; where it does not, nothing need be added on the way.
+    is_bounded: bool,
+    /// A ceiling on one choice's output that the provider has to be told; `None` where there is money for all of it.
+    pub ceiling: Option<u64>,
+    has_ended: AtomicBool,
+}
+
+impl Billing {
+    /// Sets aside what an attempt needs: its input, and of its output the beginning where it is streamed, else all of it
+    /// or as much as there is money for.
+    ///
+    /// # Errors
+    /// What is short; then nothing was set aside.
+    pub fn hold<'a>(&'a self, payer: &Payer, need: &Need<'a>) -> Result<Hold<'a>, Shortfall> {
+        let now = now();
+        let mut ledger = self.ledger();
+        let refused = |ledger: &_, refused| Err(Shortfall::of(ledger, refused));
+        let spendable = ledger.spendable(payer.node, need.rate, now);
+        let unpriced = match (need.quote, need.unpriced) {
+            (Some(_), _) | (None, Unpriced::Free) => ListCost::ZERO,
+            (None, Unpriced::Costs(cost)) => cost,
+            (None, Unpriced::Refuse) if spendable.is_none() => ListCost::ZERO,
+            (None, Unpriced::Refuse) => return Err(Shortfall::NoPrice),
+        };
+        let (output, ceiling) = need.output(spendable);
+        let cost = match need.quote {
+            Some(quote) => match quote.cost(&need.tokens(output)) {
+                Ok(cost) => cost,
+                Err(_) => return refused(&ledger, Refused { node: payer.node, shortage: Shortage::TooLarge }),
+            },
+            None => unpriced,
+        };
+        let ask = Ask {
+            exchange: need.exchange,
+            attempt: need.attempt,
+            is_first: need.attempt == 1,
+            cost,
+            tokens: need.input.saturating_add(output),
+            price: need.quote.map(|quote| quote.id),
+            rate: need.rate,
+            expires_at: need.expires_at,
+        };
+        match ledger.authorise(payer.node, &ask, now) {
+            Ok(id) => Ok(Hold {
+                billing: self,
+                id,
+                quote: need.quote,
+                unpriced,
+                input: need.input,
+                output: AtomicU64::new(output),
+                is_bounded: spendable.is_some() && need.quote.is_some(),
+                ceiling,
+                has_ended: AtomicBool::new(false),
+            }),
+            Err(short) => refused(&ledger, short),
+        }
+    }
+}
+
+impl Need<'_> {
+    /// Tokens of output to set aside, and the ceiling for one choice where the money does not reach for all of it.
+    fn output(&self, spendable: Option<ListCost>) -> (u64, Option<u64>) {
+        let choices = u64::from(self.choices.max(1));
+        let asked = self.output_max.unwrap_or(OUTPUT_UNKNOWN).saturating_mul(choices);
+        let first = if self.is_streamed { asked.min(OUTPUT_FIRST.saturating_mul(choices)) } else { asked };
+        let affordable = self.quote.zip(spendable).map(|(quote, spendable)| {
+            quote.output_affordable(&self.tokens(0), spendable).unwrap_or(0)
+        });
+        let Some(affordable) = affordable else { return (first, None) };
+        // An answer of a few words is of use to few; less than that is refused, as what is short then.
+        let least = asked.min(OUTPUT_LEAST.saturating_mul(choices));
+        let is_unbounded = self.output_max.is_none() && !self.is_streamed;
+        let reachable = affordable.max(least);
+        let ceiling = (reachable < asked || is_unbounded).then_some(reachable.min(asked) / choices);
+        (first.min(reachable), ceiling)
+    }
+
+    fn tokens(&self, output: u64) -> Tokens {
+        Tokens { input: self.input, output, ..Tokens::default() }
+    }
+}
+
+impl Hold<'_> {
+    /// Notes that the attempt is about to be sent, and says what the journal has to keep; `None` where there is nothing
+    /// that anybody could bill.
+    pub fn sent(&self, deployment: &str) -> Option<SentRow> {
+        let mut ledger = self.billing.ledger();
+        let held = ledger.dispatched(self.id).ok()?;
+        let delivered = self.quote.and_then(|quote| quote.cost(&self.input_tokens()).ok()).unwrap_or_default();
+        let _ = ledger.progress(self.id, delivered);
+        self.quote?;
+        let roundelay_ledger::NodeName::Key(key) = ledger.name(held.node).clone() else { return None };
+        Some(SentRow {
+            exchange: held.exchange,
+            attempt: held.attempt,
+            at_us: now().0,
+            key,
+            deployment: deployment.to_owned(),
+            price: held.price,
+            conversion: held.conversion,
+            held: held.cost,
+            delivered,
+        })
+    }
+
+    /// Whether a price is known.
+    pub fn is_priced(&self) -> bool {
+        self.quote.is_some()
+    }
+
+    /// Hears how many tokens of output have come at most, and sets more aside before they are used up. `false` when there
+    /// is no money for what has come: none of it may be shown that was not paid for.
+    pub fn covers(&self, output: u64) -> bool {
+        if !self.is_bounded {
+            return true;
+        }
+        let paid = self.output.load(Ordering::Relaxed);
+        // Three quarters, so that the next chunk finds its money there.
+        if output.saturating_mul(4) < paid.saturating_mul(3) {
+            return true;
+        }
+        self.extend(paid, output) || output <= paid
+    }
+
+    fn extend(&self, paid: u64, output: u64) -> bool {
+        let Some(quote) = self.quote else { return true };
+        let more = paid.clamp(OUTPUT_FIRST, OUTPUT_STEP_MAX).max(output.saturating_sub(paid));
+        let cost = |output| quote.cost(&Tokens { output, ..self.input_tokens() }).ok();
+        let (mut ledger, now) = (self.billing.ledger(), now());
+        // A smaller step may fit where a large one does not.
+        for more in [more, OUTPUT_STEP_MIN.max(output.saturating_sub(paid))] {
+            let Some((before, after)) = cost(paid).zip(cost(paid.saturating_add(more))) else { return false };
+            let extension = Extension { cost: after.less(before), tokens: more, expires_at: None };
+            if ledger.extend(self.id, &extension, now).is_ok() {
+                self.output.store(paid.saturating_add(more), Ordering::Relaxed);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Ends it with what was used: what is owed is charged and the rest given back. Returns the entries for the record,
+    /// none where nobody owes anything, or it has ended before.
+    pub fn settle(&self, case: Case, policy: &Policy, observed: &Observed) -> Vec<EntryRow> {
+        if self.has_ended.swap(true, Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let mut ledger = self.billing.ledger();
+        let bill = self.bill(case, policy, observed);
+        let is_owed = bill.caller > ListCost::ZERO || bill.upstream > ListCost::ZERO;
+        if !is_owed && case != Case::Complete {
+            let _ = ledger.release(self.id, now());
+            return Vec::new();
+        }
+        let bill = self.within_means(&mut ledger, bill);
+        let Ok(settlement) = ledger.settle(self.id, &bill, now()) else { return Vec::new() };
+        let is_priced = self.quote.is_some() || self.unpriced > ListCost::ZERO;
+        if is_priced { rows::of_settlement(&ledger, &settlement) } else { Vec::new() }
+    }
+
+    /// Whoever can run out of money is never charged more than there is: what a provider bills beyond what was held, and
+    /// beyond what can be added to it now, the house pays.
+    fn within_means(&self, ledger: &mut Ledger, bill: Bill) -> Bill {
+        let Some(held) = ledger.held(self.id).filter(|_| self.is_bounded).map(|held| held.cost) else { return bill };
+        let missing = Extension { cost: bill.caller.less(held), ..Extension::default() };
+        if missing.cost == ListCost::ZERO || ledger.extend(self.id, &missing, now()).is_ok() {
+            return bill;
+        }
+        Bill { caller: held, ..bill }
+    }
+
+    fn bill(&self, case: Case, policy: &Policy, observed: &Observed) -> Bill {
+        let payment = Payment::of(case, policy, observed);
+        let tokens = payment.upstream.total_input().saturating_add(payment.upstream.total_output());
+        match self.quote {
+            // A charge beyond all money that can be written is charged as far as it was held.
+            Some(quote) => payment.bill(quote).unwrap_or(Bill::full(ListCost::MAX, tokens)),
+            None if case == Case::Complete => Bill::full(self.unpriced, tokens),
+            None => Bill { tokens, ..Bill::default() },
+        }
+    }
+
+    fn input_tokens(&self) -> Tokens {
+        Tokens { input: self.input, ..Tokens::default() }
+    }
+}
+
+/// Gives back, and computes nothing.
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        if !*self.has_ended.get_mut() {
+            let _ = self.billing.ledger().release(self.id, now());
+        }
+    }
+}
+
+/// Tokens of output that are set aside before a stream begins. Of 19,366 conversations in Azure's trace of 2023, 2.9 %
+/// had longer answers.
+const OUTPUT_FIRST: u64 = 512;
+/// What is added on the way: as much as is paid for already, between these.
+const OUTPUT_STEP_MIN: u64 = 16;
+const OUTPUT_STEP_MAX: u64 = 4_096;
+/// Where the money reaches for less output than this, and more was asked for, a request is refused.
+const OUTPUT_LEAST: u64 = 256;
+/// What an answer that is not streamed is taken to bring at most where neither the caller nor the catalogue says.
+const OUTPUT_UNKNOWN: u64 = 16_384;

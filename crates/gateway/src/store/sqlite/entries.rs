@@ -1,0 +1,176 @@
+//! Entries, read back.
+
+use std::ops::ControlFlow;
+
+use roundelay_ledger::{
+    AccountId, Currency, EntryKind, ExchangeId, Factor, KeyId, Money, OverrunCause, PriceId, Rate, Sequence,
+};
+use rusqlite::{Row, ToSql};
+
+use super::{Store, StoreFault, books, hours, rollup::hour_of_us, whole};
+use crate::store::{EntryRow, StoredEntry};
+
+/// Which entries are meant; by default all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EntryFilter {
+    /// Those of this account alone.
+    pub account: Option<AccountId>,
+    /// Those of exchanges that this key asked for.
+    pub key: Option<KeyId>,
+    /// Those of this kind.
+    pub kind: Option<EntryKind>,
+    /// From then on, in microseconds since 1970-01-01 UTC.
+    pub since_us: Option<i64>,
+    /// Before then.
+    pub until_us: Option<i64>,
+    /// Before this one.
+    pub before: Option<Sequence>,
+}
+
+impl Store {
+    /// The latest entries that are meant, newest first: at most `limit`, and at most 1,000. The next page is what is
+    /// before the last of these.
+    pub fn entries(&self, filter: &EntryFilter, limit: usize) -> Result<Vec<StoredEntry>, StoreFault> {
+        let reader = self.reader();
+        let (from, to) = (filter.since_us.map(hour_of_us), filter.until_us.map(hour_of_us));
+        let Some((first, last)) = hours::span(&reader, "entry_hours", from, to)? else { return Ok(Vec::new()) };
+        let last = filter.before.map_or(last, |before| last.min(whole(before.0).saturating_sub(1)));
+        let mut sql = format!("{SELECT} WHERE sequence BETWEEN ?1 AND ?2");
+        let mut values: Vec<&dyn ToSql> = vec![&first, &last];
+        let account = filter.account.as_ref().map(AccountId::as_str);
+        let key = filter.key.as_ref().map(KeyId::as_str);
+        let kind = filter.kind.map(EntryKind::label);
+        for (condition, value) in [
+            (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
+            (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
+            (" AND kind = ?", kind.as_ref().map(|kind| kind as &dyn ToSql)),
+            (" AND at_us >= ?", filter.since_us.as_ref().map(|since| since as &dyn ToSql)),
+            (" AND at_us < ?", filter.until_us.as_ref().map(|until| until as &dyn ToSql)),
+        ] {
+            if let Some(value) = value {
+                values.push(value);
+                sql.push_str(condition);
+                sql.push_str(&values.len().to_string());
+            }
+        }
+        if filter.account.is_none() && filter.kind.is_some_and(|kind| kind != EntryKind::Charge) {
+            sql.push_str(" AND kind <> 'charge'"); // the condition of an index
+        }
+        sql.push_str(" ORDER BY sequence DESC LIMIT ");
+        sql.push_str(&limit.min(PAGE_MAX).to_string());
+        let mut statement = reader.prepare_cached(&sql)?;
+        let rows = statement.query_map(&*values, Columns::read)?;
+        rows.map(|row| row?.stored()).collect()
+    }
+
+    /// Shows every entry in order until told to stop. A thousand are in memory at a time, and others may read and
+    /// write meanwhile.
+    pub fn walk_entries(&self, mut show: impl FnMut(&StoredEntry) -> ControlFlow<()>) -> Result<(), StoreFault> {
+        let mut last = Sequence(0);
+        loop {
+            let page = self.entries_after(last)?;
+            let Some(end) = page.last() else { return Ok(()) };
+            last = end.sequence;
+            if page.iter().try_for_each(&mut show).is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The number of the last entry; 0 when there is none.
+    pub fn last_sequence(&self) -> Result<Sequence, StoreFault> {
+        Ok(Sequence(books::last_sequence(&self.reader())?.unsigned_abs()))
+    }
+
+    fn entries_after(&self, last: Sequence) -> Result<Vec<StoredEntry>, StoreFault> {
+        let reader = self.reader();
+        let sql = format!("{SELECT} WHERE sequence > ?1 ORDER BY sequence LIMIT {PAGE_MAX}");
+        let mut statement = reader.prepare_cached(&sql)?;
+        let rows = statement.query_map([whole(last.0)], Columns::read)?;
+        rows.map(|row| row?.stored()).collect()
+    }
+}
+
+/// An entry whose words are not read yet.
+pub(super) struct Columns {
+    sequence: i64,
+    at_us: i64,
+    kind: String,
+    account: Option<String>,
+    change: i64,
+    currency: String,
+    usd: i64,
+    rate: i64,
+    multiplier: i64,
+    exchange: Option<i64>,
+    attempt: u32,
+    key: Option<String>,
+    price: Option<i64>,
+    held: i64,
+    overrun: Option<String>,
+    is_estimated: bool,
+    reason: Option<String>,
+    idempotency: Option<String>,
+    balance: i64,
+}
+
+impl Columns {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            sequence: row.get(0)?,
+            at_us: row.get(1)?,
+            kind: row.get(2)?,
+            account: row.get(3)?,
+            change: row.get(4)?,
+            currency: row.get(5)?,
+            usd: row.get(6)?,
+            rate: row.get(7)?,
+            multiplier: row.get(8)?,
+            exchange: row.get(9)?,
+            attempt: row.get(10)?,
+            key: row.get(11)?,
+            price: row.get(12)?,
+            held: row.get(13)?,
+            overrun: row.get(14)?,
+            is_estimated: row.get(15)?,
+            reason: row.get(16)?,
+            idempotency: row.get(17)?,
+            balance: row.get(18)?,
+        })
+    }
+
+    pub(super) fn stored(self) -> Result<StoredEntry, StoreFault> {
+        let word = |what| StoreFault::Corrupt { what };
+        let account = |text: String| AccountId::new(&text).map_err(|_| word("account id"));
+        let cause = |label: String| {
+            OverrunCause::ALL
+                .into_iter()
+                .find(|cause| cause.label() == label)
+                .ok_or_else(|| word("cause of an overrun"))
+        };
+        let row = EntryRow {
+            at_us: self.at_us,
+            kind: EntryKind::from_label(&self.kind).ok_or_else(|| word("kind of entry"))?,
+            account: self.account.map(account).transpose()?,
+            change: Money::from_nano(self.change),
+            currency: Currency::from_label(&self.currency).ok_or_else(|| word("currency"))?,
+            usd: Money::from_nano(self.usd),
+            rate: Rate::from_millionths(self.rate.unsigned_abs()).ok_or_else(|| word("rate"))?,
+            multiplier: Factor::from_millionths(self.multiplier.unsigned_abs()),
+            exchange: self.exchange.map(|number| ExchangeId::from_u64(number.unsigned_abs())),
+            attempt: self.attempt,
+            key: self.key.map(KeyId::new),
+            price: self.price.map(|number| PriceId::from_u64(number.cast_unsigned())),
+            held: Money::from_nano(self.held),
+            overrun: self.overrun.map(cause).transpose()?,
+            is_estimated: self.is_estimated,
+            reason: self.reason,
+            idempotency: self.idempotency,
+        };
+        let sequence = Sequence(self.sequence.unsigned_abs());
+        Ok(StoredEntry { sequence, balance: Money::from_nano(self.balance), row })
+    }
+}
+
+const PAGE_MAX: usize = 1_000;
+pub(super) const SELECT: &str = "SELECT * FROM entries";

@@ -1,0 +1,157 @@
+//! Usage by the hour: added up in memory for each batch, then written once for what is alike.
+
+use std::collections::BTreeMap;
+
+use roundelay_ledger::{Currency, EntryKind, Money};
+use rusqlite::Connection;
+
+use super::StoreFault;
+use crate::store::{EntryRow, Record};
+
+/// What is being added.
+#[derive(Debug, Default)]
+pub(super) struct Rollup<'a>(BTreeMap<Group<'a>, Sums>);
+
+/// What is alike. Where there is no model or deployment, its name is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Group<'a> {
+    pub(super) hour: i64,
+    pub(super) account: &'a str,
+    pub(super) key: &'a str,
+    pub(super) model: &'a str,
+    pub(super) deployment: &'a str,
+    pub(super) outcome: &'a str,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    exchanges: i64,
+    unpriced: i64,
+    estimated: i64,
+    input: i64,
+    cache_read: i64,
+    cache_write: i64,
+    output: i64,
+    reasoning: i64,
+    cost: i64,
+    usd: i64,
+    cny: i64,
+    cny_as_usd: i64,
+    lost: i64,
+}
+
+impl<'a> Rollup<'a> {
+    /// Adds an exchange to the hour in which it began, and its entries to theirs.
+    pub(super) fn add(&mut self, record: &'a Record) {
+        let group = Group { hour: hour_of_ms(record.started_at_ms), ..Self::group(record) };
+        let sums = self.0.entry(group).or_default();
+        let usage = &record.usage;
+        sums.exchanges += 1;
+        sums.unpriced += i64::from(record.cost.is_none() && record.model.is_some());
+        sums.estimated += i64::from(usage.estimated);
+        for (sum, tokens) in [
+            (&mut sums.input, usage.input),
+            (&mut sums.cache_read, usage.cache_read),
+            (&mut sums.cache_write, usage.cache_write),
+            (&mut sums.output, usage.output),
+            (&mut sums.reasoning, usage.reasoning),
+        ] {
+            add(sum, i64::try_from(tokens).unwrap_or(CLAIM_MAX).min(CLAIM_MAX));
+        }
+        add(&mut sums.cost, record.cost.map_or(0, Money::nano).clamp(0, COST_MAX));
+    }
+
+    /// Adds what an attempt was charged or lost to the hour in which it was, among what is like `group`.
+    pub(super) fn add_entry(&mut self, entry: &EntryRow, group: Group<'a>) {
+        let sums = self.0.entry(Group { hour: hour_of_us(entry.at_us), ..group }).or_default();
+        match (entry.kind, entry.currency) {
+            (EntryKind::Loss, _) => add(&mut sums.lost, entry.usd.nano()),
+            (EntryKind::Charge, Currency::Usd) => add(&mut sums.usd, entry.change.nano().saturating_neg()),
+            (EntryKind::Charge, Currency::Cny) => {
+                add(&mut sums.cny, entry.change.nano().saturating_neg());
+                add(&mut sums.cny_as_usd, entry.usd.nano());
+            }
+            // Top-ups, corrections and what is given back are no usage.
+            (EntryKind::TopUp | EntryKind::Reversal | EntryKind::Adjustment, _) => {}
+        }
+    }
+
+    /// The group of a record, whose hour is then that of each entry.
+    pub(super) fn group(record: &'a Record) -> Group<'a> {
+        Group {
+            hour: 0,
+            account: record.account.as_str(),
+            key: record.key.as_str(),
+            model: record.model.as_deref().unwrap_or_default(),
+            deployment: record.deployment.as_deref().unwrap_or_default(),
+            outcome: &record.outcome,
+        }
+    }
+
+    /// Adds all of it to what is stored.
+    pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreFault> {
+        let mut statement = connection.prepare_cached(UPSERT)?;
+        for (group, sums) in &self.0 {
+            statement.execute(rusqlite::params![
+                group.hour,
+                group.account,
+                group.key,
+                group.model,
+                group.deployment,
+                group.outcome,
+                sums.exchanges,
+                sums.unpriced,
+                sums.estimated,
+                sums.input,
+                sums.cache_read,
+                sums.cache_write,
+                sums.output,
+                sums.reasoning,
+                sums.cost,
+                sums.usd,
+                sums.cny,
+                sums.cny_as_usd,
+                sums.lost,
+            ])?;
+        }
+        Ok(())
+    }
+}
+
+/// The hour that an instant lies in, as unix time / 3,600 s.
+pub(super) const fn hour_of_ms(ms: i64) -> i64 {
+    ms.div_euclid(3_600_000)
+}
+
+pub(super) const fn hour_of_us(us: i64) -> i64 {
+    us.div_euclid(3_600_000_000)
+}
+
+fn add(sum: &mut i64, more: i64) {
+    *sum = sum.saturating_add(more).min(SUM_MAX);
+}
+
+/// An upstream may claim any number of tokens: 2⁴⁰ is far more than any exchange has, and four million of these fit a
+/// sum.
+const CLAIM_MAX: i64 = 1 << 40;
+/// 140,000 USD, more than an exchange may cost.
+const COST_MAX: i64 = 1 << 47;
+/// Two of these can still be added, so that no row is ever refused. It is written out in `UPSERT`.
+const SUM_MAX: i64 = 1 << 62;
+const UPSERT: &str = "
+    INSERT INTO usage_hours VALUES
+        (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+    ON CONFLICT DO UPDATE SET
+        exchanges = exchanges + excluded.exchanges,
+        unpriced = unpriced + excluded.unpriced,
+        estimated = estimated + excluded.estimated,
+        input = min(input + excluded.input, 1 << 62),
+        cache_read = min(cache_read + excluded.cache_read, 1 << 62),
+        cache_write = min(cache_write + excluded.cache_write, 1 << 62),
+        output = min(output + excluded.output, 1 << 62),
+        reasoning = min(reasoning + excluded.reasoning, 1 << 62),
+        cost_nano = min(cost_nano + excluded.cost_nano, 1 << 62),
+        usd_nano = min(usd_nano + excluded.usd_nano, 1 << 62),
+        cny_nano = min(cny_nano + excluded.cny_nano, 1 << 62),
+        cny_as_usd_nano = min(cny_as_usd_nano + excluded.cny_as_usd_nano, 1 << 62),
+        lost_nano = min(lost_nano + excluded.lost_nano, 1 << 62)";

@@ -1,0 +1,85 @@
+//! Where the money ends: refused with what is short, or stopped at the last token that is paid.
+
+use std::thread;
+
+use roundelay_ledger::{EntryKind, Money};
+use serde_json::Value;
+
+use super::{Team, question, sum};
+
+/// What an answer of 20 words to ten costs.
+const ANSWER: i64 = 50_000;
+
+#[test]
+fn a_thousand_streams_on_a_balance_for_four_hundred_never_spend_more_than_there_is() {
+    let team = Team::with(Money::from_nano(400 * ANSWER));
+    let mut body = question("words-20-slow-words-1ms", true);
+    body["max_tokens"] = 20.into();
+    let answers: Vec<(u16, String)> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..1_000)
+            .map(|_| scope.spawn(|| {
+                let answer = team.ask(&body).send(team.gateway.callers);
+                (answer.status, answer.body)
+            }))
+            .collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+    });
+    let served = answers.iter().filter(|(status, _)| *status == 200).count();
+    for (status, body) in answers.iter().filter(|(status, _)| *status != 200) {
+        assert_eq!(*status, 402, "{body}");
+        let error = &serde_json::from_str::<Value>(body).unwrap()["error"];
+        assert_eq!(error["code"], "insufficient_balance", "{body}");
+        assert!(error["message"].as_str().unwrap().contains("account `team`"), "{body}");
+    }
+    assert!((100..=400).contains(&served), "{served} were served");
+    let books = team.books();
+    assert_eq!(sum(&books, EntryKind::Charge), served as i64 * ANSWER);
+    assert_eq!(sum(&books, EntryKind::Loss), 0);
+}
+
+#[test]
+fn a_stream_is_stopped_at_the_last_token_there_is_money_for() {
+    // Enough to begin, and for some hundreds of the 2,000 words; the provider's own ceiling is not used, as other
+    // requests may have taken the money since: here a second stream has.
+    let team = Team::with(Money::from_nano(3_000_000));
+    let answers: Vec<_> = thread::scope(|scope| {
+        let ask = || scope.spawn(|| team.ask(&question("words-2000", true)).send(team.gateway.callers));
+        [ask(), ask()].map(|caller| caller.join().unwrap()).into_iter().collect()
+    });
+    for answer in answers.iter().filter(|answer| answer.status == 200) {
+        assert!(answer.body.contains("\"finish_reason\":\"length\""), "{}", answer.body);
+        assert!(answer.body.ends_with("data: [DONE]\n\n"), "{}", answer.body);
+    }
+    assert!(answers.iter().any(|answer| answer.status == 200));
+    team.books();
+}
+
+#[test]
+fn an_answer_that_is_not_streamed_is_bounded_by_what_there_is() {
+    // 300 tokens of output at 2,000, and the bound of the input.
+    let team = Team::with(Money::from_nano(700_000));
+    let answer = team.ask(&question("words-2000", false)).send(team.gateway.callers);
+    let body = answer.json();
+    assert_eq!(body["choices"][0]["finish_reason"], "length", "{body}");
+    let charged = 10_000 + body["usage"]["completion_tokens"].as_i64().unwrap() * 2_000;
+    assert_eq!(sum(&team.books(), EntryKind::Charge), charged);
+}
+
+#[test]
+fn who_has_nothing_is_refused_and_told_what_is_short() {
+    let team = Team::with(Money::from_nano(1_000));
+    for stream in [false, true] {
+        let answer = team.ask(&question("words-20", stream)).send(team.gateway.callers);
+        let error = &answer.json()["error"];
+        assert_eq!((answer.status, &error["code"]), (402, &"insufficient_balance".into()), "{}", answer.body);
+    }
+    assert_eq!(team.books().len(), 1, "the top-up alone");
+}
+
+#[test]
+fn without_a_price_a_prepaid_account_is_not_served_and_another_is() {
+    let team = Team::with(Money::from_nano(1_000_000_000));
+    let answer = team.ask(&question("unpriced", false)).send(team.gateway.callers);
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &"price_unknown".into()), "{}", answer.body);
+    assert_eq!(team.gateway.chat("unpriced").status, 200);
+}
