@@ -25,7 +25,8 @@ pub(super) fn read_factor(name: &str, text: &str) -> Result<Factor, Fault> {
 
 /// A factor as it would be written.
 pub(super) fn factor(factor: Factor) -> String {
-    let nano = i64::try_from(factor.millionths()).ok().and_then(|millionths| millionths.checked_mul(NANO_PER_MILLIONTH));
+    let nano =
+        i64::try_from(factor.millionths()).ok().and_then(|millionths| millionths.checked_mul(NANO_PER_MILLIONTH));
     Money::from_nano(nano.unwrap_or(i64::MAX)).to_string()
 }
 

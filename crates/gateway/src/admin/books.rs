@@ -81,8 +81,7 @@ impl Books<'_> {
     /// What was charged to each account and those below it, added up from its keys; `None` where that takes a rate
     /// that was not kept.
     fn spent(&self, rows: &[AccountRow]) -> Result<HashMap<AccountId, Option<Money>>, Fault> {
-        let of_key: HashMap<_, _> =
-            self.store.keys()?.into_iter().map(|row| (row.key.id, row.key.account)).collect();
+        let of_key: HashMap<_, _> = self.store.keys()?.into_iter().map(|row| (row.key.id, row.key.account)).collect();
         let by_id: HashMap<&AccountId, &AccountRow> = rows.iter().map(|row| (&row.account.id, row)).collect();
         let mut sums: HashMap<AccountId, Option<Money>> =
             rows.iter().map(|row| (row.account.id.clone(), Some(Money::ZERO))).collect();

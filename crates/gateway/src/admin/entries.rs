@@ -149,9 +149,7 @@ pub(super) async fn get(
             let lines: String = entries.iter().map(|entry| format!("{entry}\n")).collect();
             ([(CONTENT_TYPE, "application/jsonl")], lines).into_response()
         }
-        Format::Csv => {
-            ([(CONTENT_TYPE, "text/csv; charset=utf-8")], csv_headings() + &csv(&entries)).into_response()
-        }
+        Format::Csv => ([(CONTENT_TYPE, "text/csv; charset=utf-8")], csv_headings() + &csv(&entries)).into_response(),
     })
 }
 

@@ -65,7 +65,8 @@ impl Fault {
 
     /// A prepaid account has not so much to take away.
     fn short(left: Money) -> Self {
-        let message = format!("this would take more than is there: {left} may be taken, what is held by requests left out");
+        let message =
+            format!("this would take more than is there: {left} may be taken, what is held by requests left out");
         Self { status: StatusCode::CONFLICT, code: "short", message }
     }
 

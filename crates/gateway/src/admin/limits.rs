@@ -64,11 +64,15 @@ impl LimitsChange {
             concurrency: count("concurrency", self.concurrency, before.concurrency)?,
             spend: spend.transpose()?.unwrap_or_else(|| before.spend.clone()),
         };
-        let twice = limits.spend.iter().enumerate().find(|(index, limit)| {
-            limits.spend[..*index].iter().any(|other| other.span == limit.span)
-        });
+        let twice = limits
+            .spend
+            .iter()
+            .enumerate()
+            .find(|(index, limit)| limits.spend[..*index].iter().any(|other| other.span == limit.span));
         match twice {
-            Some((_, limit)) => Err(Fault::bad_request(format!("two spend limits are for each `{}`", limit.span.label()))),
+            Some((_, limit)) => {
+                Err(Fault::bad_request(format!("two spend limits are for each `{}`", limit.span.label())))
+            }
             None => Ok(limits),
         }
     }
@@ -77,9 +81,9 @@ impl LimitsChange {
 fn count(name: &str, change: Option<Option<u32>>, before: Option<u32>) -> Result<Option<u32>, Fault> {
     match change {
         None => Ok(before),
-        Some(Some(0)) => {
-            Err(Fault::bad_request(format!("`{name}` is 1 or more, or null for no limit; a closed account serves nobody")))
-        }
+        Some(Some(0)) => Err(Fault::bad_request(format!(
+            "`{name}` is 1 or more, or null for no limit; a closed account serves nobody"
+        ))),
         Some(limit) => Ok(limit),
     }
 }

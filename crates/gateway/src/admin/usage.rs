@@ -147,10 +147,7 @@ fn plus(total: UsageSum, sum: &UsageSum) -> UsageSum {
     }
 }
 
-pub(super) async fn get(
-    State(desk): State<Arc<Desk>>,
-    query: Result<Query<UsageQuery>, QueryRejection>,
-) -> Answer {
+pub(super) async fn get(State(desk): State<Arc<Desk>>, query: Result<Query<UsageQuery>, QueryRejection>) -> Answer {
     let Query(query) = query.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();

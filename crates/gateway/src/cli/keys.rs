@@ -165,9 +165,7 @@ impl Change {
             on_disconnect: self.on_disconnect.map(|word| (word != "default").then_some(word)),
         };
         let changed = match Reach::find_existing(&common.data)? {
-            Reach::Running(gateway) => {
-                gateway.ask("PATCH", &format!("/admin/keys/{id}"), Some(&json!(wanted)))?
-            }
+            Reach::Running(gateway) => gateway.ask("PATCH", &format!("/admin/keys/{id}"), Some(&json!(wanted)))?,
             Reach::Alone(store) => acts::change(&keys(store, &common.data)?, None, id, wanted, now())?,
         };
         if common.json {

@@ -132,8 +132,7 @@ mod tests {
     #[test]
     fn limits_are_told_as_they_are_typed() {
         let spend = json!([{ "span": "day", "amount": "10.50", "zone": "Asia/Shanghai" }]);
-        let limits =
-            json!({ "requests_per_minute": 60, "tokens_per_minute": null, "concurrency": 2, "spend": spend });
+        let limits = json!({ "requests_per_minute": 60, "tokens_per_minute": null, "concurrency": 2, "spend": spend });
         assert_eq!(in_words(&limits), "60 rpm, 2 at a time, day:10.50@Asia/Shanghai");
     }
 }

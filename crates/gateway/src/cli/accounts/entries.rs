@@ -81,7 +81,9 @@ impl Entries {
         let store = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => {
                 let answer = gateway.ask("GET", &self.path(name, limit, before), None)?;
-                let Value::Array(page) = answer else { return Err("the gateway's answer is no list of entries".into()) };
+                let Value::Array(page) = answer else {
+                    return Err("the gateway's answer is no list of entries".into());
+                };
                 return Ok(page);
             }
             Reach::Alone(store) => store,

@@ -119,8 +119,14 @@ impl Stage {
         let app = App::open(config, &data, &Redactor::new())?;
         let gateway = Arc::clone(app.gateway());
         let now = unix_time().as_secs().cast_signed();
-        let wish =
-            KeyWish { account: AccountId::default_account(), name: "demo".to_owned(), allowed: None, expires_at: None, limits: Limits::default(), on_disconnect: None };
+        let wish = KeyWish {
+            account: AccountId::default_account(),
+            name: "demo".to_owned(),
+            allowed: None,
+            expires_at: None,
+            limits: Limits::default(),
+            on_disconnect: None,
+        };
         let (_, key) = gateway.keys.create(wish, now)?;
         let (callers, admin) = (app.callers_address(), app.admin_address());
         let (stop, stopped) = watch::channel(false);

@@ -32,12 +32,18 @@ fn an_account_keeps_the_terms_that_were_written_with_and_without_a_gateway() {
 
     let gateway = TestGateway::start_in(folder, &config(&upstream));
     let below = json_of(&data, &["accounts", "create", "alice", "--parent", "team-a"]);
-    assert_eq!((&below["kind"], &below["parent"], &below["balance"]), (&json!("inherits"), &json!("team-a"), &Value::Null));
+    assert_eq!(
+        (&below["kind"], &below["parent"], &below["balance"]),
+        (&json!("inherits"), &json!("team-a"), &Value::Null)
+    );
     let change = ["accounts", "change", "team-a", "--rpm", "none", "--spend", "none", "--credit-line", "0"];
     let changed = json_of(&data, &change);
     assert_eq!((&changed["credit_line"], &changed["multiplier"]), (&json!("0.00"), &json!("0.80")), "the rest stays");
     let limits = &changed["limits"];
-    assert_eq!((&limits["requests_per_minute"], &limits["spend"], &limits["concurrency"]), (&Value::Null, &json!([]), &json!(4)));
+    assert_eq!(
+        (&limits["requests_per_minute"], &limits["spend"], &limits["concurrency"]),
+        (&Value::Null, &json!([]), &json!(4))
+    );
 
     let listed = text_of(&data, &["accounts", "list"]);
     let lines: Vec<&str> = listed.lines().collect();
@@ -118,16 +124,21 @@ fn a_key_keeps_its_limits_until_they_are_changed() {
     let upstream = Upstream::start();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let create = "keys create --rpm 60 --spend day:5@Asia/Shanghai --on-disconnect drain --allow first --expires 2100-01-01";
+    let create =
+        "keys create --rpm 60 --spend day:5@Asia/Shanghai --on-disconnect drain --allow first --expires 2100-01-01";
     let made = json_of(&data, &create.split_whitespace().collect::<Vec<_>>());
     let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
     assert_eq!((&made["limits"]["requests_per_minute"], &made["on_disconnect"]), (&json!(60), &json!("drain")));
     assert!(text_of(&data, &["keys", "list"]).contains("60 rpm, day:5.00@Asia/Shanghai"));
     let gateway = TestGateway::start_in(folder, &config(&upstream));
     assert_ne!(gateway.chat_with_key("second", key).status, 200);
-    let changed = json_of(&data, &["keys", "change", id, "--allow-all", "--expires", "never", "--tpm", "1000"]);
+    let change = ["keys", "change", id, "--allow-all", "--expires", "never", "--tpm", "1000000", "--spend", "none"];
+    let changed = json_of(&data, &change);
     assert_eq!((&changed["allowed"], &changed["expires_at"]), (&Value::Null, &Value::Null));
-    assert_eq!((&changed["limits"]["requests_per_minute"], &changed["limits"]["tokens_per_minute"]), (&json!(60), &json!(1_000)));
+    assert_eq!(
+        (&changed["limits"]["requests_per_minute"], &changed["limits"]["tokens_per_minute"]),
+        (&json!(60), &json!(1_000_000))
+    );
     assert_eq!(changed["on_disconnect"], "drain", "what was not named stays");
     assert_eq!(gateway.chat_with_key("second", key).status, 200, "at once");
     let body = json!({ "on_disconnect": null, "allowed": ["first"] });

@@ -55,7 +55,9 @@ fn what_is_not_there_cannot_be_taken() {
     for (act, amount) in [("credit", "-1"), ("credit", "0"), ("adjust", "0.00"), ("credit", "1e3"), ("credit", "")] {
         assert_eq!(post(&gateway, act, amount, "e").status, 400, "{act} {amount}");
     }
-    for body in [json!({ "amount": "1" }), json!({ "amount": "1", "reason": "x" }), json!({ "amount": 1, "reason": "x" })] {
+    for body in
+        [json!({ "amount": "1" }), json!({ "amount": "1", "reason": "x" }), json!({ "amount": 1, "reason": "x" })]
+    {
         assert_eq!(gateway.operator("POST", "/admin/accounts/team-a/credit", Some(&body)).status, 400, "{body}");
     }
     let below = json!({ "id": "alice", "parent": "team-a" });
@@ -107,7 +109,10 @@ fn money_moves_alike_with_and_without_a_gateway() {
     assert_eq!(json_of(&data, &credit)["is_new"], true);
     let told = text_of(&data, &["accounts", "adjust", "team-a", "-2.50", "--reason", "second"]);
     assert!(told.contains("adjustment of -2.50 usd\naccount team-a has 7.50 usd"), "{told}");
-    assert!(told.lines().any(|line| line.strip_prefix("idempotency key ").is_some_and(|key| key.len() == 32)), "{told}");
+    assert!(
+        told.lines().any(|line| line.strip_prefix("idempotency key ").is_some_and(|key| key.len() == 32)),
+        "{told}"
+    );
     let short = complaint_of(&data, &["accounts", "adjust", "team-a", "-8", "--reason", "x", "--key", "k2"]);
     assert!(short.contains("7.50 may be taken") && short.contains("idempotency key k2"), "{short}");
 
@@ -156,7 +161,10 @@ fn an_audit_finds_every_balance_right_or_says_the_first_that_is_not() {
     let audit = json_of(&data, &["audit"]);
     assert_eq!((&audit["consistent"], &audit["entries"], &audit["accounts"]), (&json!(true), &json!(3), &json!(2)));
     let usd = &audit["currencies"]["usd"];
-    assert_eq!((&usd["top_ups"], &usd["adjustments"], &usd["charges"]), (&json!("15.00"), &json!("-1.00"), &json!("0.00")));
+    assert_eq!(
+        (&usd["top_ups"], &usd["adjustments"], &usd["charges"]),
+        (&json!("15.00"), &json!("-1.00"), &json!("0.00"))
+    );
     assert!(text_of(&data, &["audit"]).contains("every balance is the sum of its entries"));
 
     tamper(&data, "UPDATE entries SET change_nano = change_nano + 1 WHERE rowid = 2");
@@ -175,10 +183,7 @@ fn an_audit_finds_every_balance_right_or_says_the_first_that_is_not() {
 #[test]
 fn what_exchanges_cost_is_charged_and_audited() {
     let upstream = Upstream::start();
-    let priced = config(&upstream).replace(
-        "[models.first]\n",
-        "[models.first]\nprice = { input = 1, output = 2 }\n",
-    );
+    let priced = config(&upstream).replace("[models.first]\n", "[models.first]\nprice = { input = 1, output = 2 }\n");
     let gateway = TestGateway::start(&priced);
     let team = json!({ "id": "team-a", "kind": "prepaid" });
     assert_eq!(gateway.operator("POST", "/admin/accounts", Some(&team)).status, 201);

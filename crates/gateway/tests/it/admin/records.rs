@@ -59,12 +59,13 @@ fn usage_adds_up_by_what_is_asked() {
     let total = &usage("")["total"];
     assert_eq!((&total["exchanges"], &total["output"]), (&json!(4), &json!(output)));
     let outcomes = usage("?by=outcome,model");
-    let rows: Vec<_> =
-        outcomes["rows"].as_array().unwrap().iter().map(|row| (&row["outcome"], &row["model"], &row["exchanges"])).collect();
-    assert_eq!(
-        rows,
-        [(&json!("answered"), &json!("first"), &json!(3)), (&json!("refused"), &Value::Null, &json!(1))]
-    );
+    let rows: Vec<_> = outcomes["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (&row["outcome"], &row["model"], &row["exchanges"]))
+        .collect();
+    assert_eq!(rows, [(&json!("answered"), &json!("first"), &json!(3)), (&json!("refused"), &Value::Null, &json!(1))]);
     assert_eq!(&outcomes["total"], total, "however it is told apart");
     assert_eq!(usage("?by=account&account=default")["rows"][0]["output"], json!(output));
     assert_eq!(usage("?model=first")["total"]["exchanges"], 3);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use roundelay::auth::KeyWish;
-use roundelay_ledger::{AccountId, KeyId, Limits};
+use roundelay_ledger::{AccountId, KeyId};
 use serde_json::{Value, json};
 
 use super::{ask, config, question, record};
@@ -12,7 +12,7 @@ use crate::support::{Request, TestGateway, Upstream};
 /// A key that may ask for these names only: its id and its secret.
 fn key_for(gateway: &TestGateway, names: &[&str]) -> (KeyId, String) {
     let allowed = Some(names.iter().map(|name| (*name).to_owned()).collect());
-    let wish = KeyWish { account: AccountId::default_account(), name: "restricted".into(), allowed, expires_at: None, limits: Limits::default(), on_disconnect: None };
+    let wish = KeyWish { account: AccountId::default_account(), name: "restricted".into(), allowed, expires_at: None, limits: Default::default(), on_disconnect: None };
     let (key, secret) = gateway.gateway.keys.create(wish, 0).unwrap();
     (key.id, secret.expose().to_owned())
 }
