@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use roundelay_ledger::{
-    Ask, Bill, Case, Currency, ExchangeId, Extension, HoldId, Ledger, ListCost, Observed, Payment, Policy, Quote, Rate, Refused, Shortage,
-    Timestamp, Tokens,
+    Ask, Bill, Case, Currency, ExchangeId, Extension, HoldId, Ledger, ListCost, Observed, Payment, Policy, Quote, Rate,
+    Refused, Shortage, Timestamp, Tokens,
 };
 
 use super::{Billing, Payer, Shortfall, now, rows};
@@ -135,9 +135,10 @@ impl Need<'_> {
         let choices = u64::from(self.choices.max(1));
         let asked = self.output_max.unwrap_or(OUTPUT_UNKNOWN).saturating_mul(choices);
         let first = if self.is_streamed { asked.min(OUTPUT_FIRST.saturating_mul(choices)) } else { asked };
-        let affordable = self.quote.zip(spendable).map(|(quote, spendable)| {
-            quote.output_affordable(&self.tokens(0), spendable).unwrap_or(0)
-        });
+        let affordable = self
+            .quote
+            .zip(spendable)
+            .map(|(quote, spendable)| quote.output_affordable(&self.tokens(0), spendable).unwrap_or(0));
         let Some(affordable) = affordable else { return (first, None) };
         // An answer of a few words is of use to few; less than that is refused, as what is short then.
         let least = asked.min(OUTPUT_LEAST.saturating_mul(choices));
