@@ -32,12 +32,12 @@ use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use tokio::sync::watch;
 
+pub use self::{books::Books, fault::Fault, socket::path_in as socket_path};
 use self::{
     desk::Desk,
     door::Door,
     socket::{CommandSocket, SocketFile},
 };
-pub use self::{books::Books, fault::Fault, socket::path_in as socket_path};
 use crate::{auth::admin::AdminGate, exchange::Gateway, store::Store};
 
 /// Reads the configuration again; implemented above this room, where the configuration's source is known.

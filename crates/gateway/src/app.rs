@@ -26,8 +26,8 @@ pub use self::reload::ReloadFault;
 use self::reload::{Reloader, Reloading};
 use crate::{
     admin::Admin,
-    billing::{Billing, LoadFault},
     auth::{KeyFault, Keys, Pepper, PepperFault, admin::AdminGate},
+    billing::{Billing, LoadFault},
     common::secret::Secret,
     config::Config,
     exchange::{Gateway, Snapshot, SnapshotFault},

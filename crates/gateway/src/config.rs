@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use roundelay_ledger::Rate;
 use roundelay_routing as routing;
 use toml::de::DeTable;
 
@@ -20,7 +21,7 @@ pub use self::{
     environment::process_environment,
     log::{Log, LogFormat, LogLevel},
     models::{Model, ModelDeployment},
-    money::{MoneySettings, UnknownPrice},
+    money::{MoneySettings, OnDisconnect, UnknownPrice},
     names::Found,
     pools::{Handover, Pool, Shift},
     preferences::Preferences,
@@ -59,6 +60,7 @@ mod server;
 mod stamp;
 mod timeouts;
 mod unpriced;
+mod who_pays;
 mod window;
 mod world;
 mod zone;
@@ -121,6 +123,13 @@ impl fmt::Display for Source {
 }
 
 impl Config {
+    /// How many yuan make a dollar, exactly as written.
+    pub fn rate(&self) -> Rate {
+        // Millionths up to 100 are whole numbers far below 2⁵³, so that a float keeps them.
+        let millionths = (self.cny_per_usd * 1e6).round() as u64;
+        Rate::from_millionths(millionths).expect("the reader takes 1 to 100")
+    }
+
     /// Every secret of it: what must appear in no log.
     pub fn secrets(&self) -> Vec<Secret> {
         self.providers.iter().flat_map(Provider::secrets).collect()
@@ -265,13 +274,4 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         source: Source::Text(String::new()),
         stamp: None,
     })
-}
-
-/// SHIM
-pub use crate::store::OnDisconnect;
-impl Config {
-    /// SHIM
-    pub fn rate(&self) -> roundelay_ledger::Rate {
-        roundelay_ledger::Rate::from_millionths((self.cny_per_usd * 1e6) as u64).unwrap_or(roundelay_ledger::Rate::ONE)
-    }
 }

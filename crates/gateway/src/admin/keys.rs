@@ -20,7 +20,8 @@ use super::{
 use crate::{
     auth::{KeyWish, Keys},
     billing::Billing,
-    store::{KeyChange, KeyRow, OnDisconnect},
+    config::OnDisconnect,
+    store::{KeyChange, KeyRow},
 };
 
 /// What `POST /admin/keys` takes; every field may be left out.

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use roundelay_ledger::{
-    BadCheckpoint, BadTerms, Checkpoint, Currency, Held, Ledger, Limits, NodeCheckpoint, NodeId, Rate, Settings, Stage, System, Timestamp,
+    BadCheckpoint, BadTerms, Checkpoint, Currency, Held, Ledger, Limits, NodeCheckpoint, NodeId, Rate, Settings, Stage,
+    System, Timestamp,
 };
 
 use super::{Billing, now};
@@ -103,11 +104,7 @@ struct Spent<'a> {
 }
 
 impl<'a> Spent<'a> {
-    fn fill(
-        mut self,
-        nodes: &mut [NodeCheckpoint],
-        limited: &[(NodeId, Currency, Limits)],
-    ) -> Result<(), StoreFault> {
+    fn fill(mut self, nodes: &mut [NodeCheckpoint], limited: &[(NodeId, Currency, Limits)]) -> Result<(), StoreFault> {
         for (at, (node, currency, limits)) in nodes.iter_mut().zip(limited) {
             at.spent = self.by(*node, *currency, i64::MIN)?;
             for limit in &limits.spend {

@@ -1,4 +1,4 @@
-//! `[money]`: what is done where money is not known.
+//! `[money]`: what is done where money is not known, or nobody reads what it pays for.
 
 use roundelay_ledger::Money;
 
@@ -9,6 +9,36 @@ use super::reader::{At, Section};
 pub struct MoneySettings {
     /// What a deployment without a price means for an account that pays beforehand.
     pub unknown_price: UnknownPrice,
+    /// What becomes of an answer whose caller went away.
+    pub on_disconnect: OnDisconnect,
+}
+
+/// What becomes of an answer whose caller went away, where its key does not say otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// It is given up, and paid as `who_pays` says. The default: nobody pays for what nobody reads.
+    #[default]
+    Cancel,
+    /// It is read to its end, so that its usage is known, and paid whole.
+    Drain,
+}
+
+impl OnDisconnect {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Cancel, Self::Drain];
+
+    /// The word for it in stores, commands and configuration.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Drain => "drain",
+        }
+    }
+
+    /// What a word stands for.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.label() == label)
+    }
 }
 
 /// What a deployment without a price means for an account that pays beforehand. An account that pays afterwards is
@@ -27,8 +57,10 @@ pub enum UnknownPrice {
 /// Reads `[money]`.
 pub(super) fn read(section: Section<'_>) -> MoneySettings {
     let unknown_price = read_unknown_price(&section).unwrap_or_default();
+    let choices = OnDisconnect::ALL.map(|one| (one.label(), one));
+    let on_disconnect = section.choice("on_disconnect", &choices).unwrap_or_default();
     section.finish();
-    MoneySettings { unknown_price }
+    MoneySettings { unknown_price, on_disconnect }
 }
 
 fn read_unknown_price(section: &Section<'_>) -> Option<UnknownPrice> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
+use roundelay_ledger::Policy;
 use roundelay_protocol::failure::Flavour;
 
 pub(super) use self::read::{complain_of_own_address, is_key, read_all};
@@ -41,6 +42,8 @@ pub struct Provider {
     pub region: Option<Arc<str>>,
     /// Whether it stops working, and billing, when its answer is no longer read.
     pub stops_on_cancel: bool,
+    /// What callers pay of its attempts that did not end as they should.
+    pub who_pays: Policy,
     /// What was written of the timers, for models that put their own in their place.
     pub(super) timeouts_written: TimeoutsWritten,
 }
@@ -109,6 +112,7 @@ impl Provider {
             concurrency_max: Self::CONCURRENCY_MAX,
             region: None,
             stops_on_cancel: known.stops_on_cancel,
+            who_pays: Policy::default(),
             timeouts_written: TimeoutsWritten::default(),
         }
     }

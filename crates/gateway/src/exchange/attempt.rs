@@ -76,7 +76,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let deployment = flight.deployment;
     let request = &call.request;
     let upstream_model = deployment.upstream_model(&request.model);
-    let body = request.rewrite(&inbound.body, &Rewrite { upstream_model, ask_usage: request.stream, output_max: flight.output_max() });
+    let body = request.rewrite(
+        &inbound.body,
+        &Rewrite { upstream_model, ask_usage: request.stream, output_max: flight.output_max() },
+    );
     let head = request_head(inbound, deployment);
     let timers = timers(call, deployment);
     let (head, mut answer) = match worker.upstream.dispatch(&deployment.endpoint, &head, &body, timers).await {

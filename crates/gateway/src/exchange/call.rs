@@ -23,11 +23,7 @@ use super::{
     snapshot::{Deployment, Snapshot},
     terms::Terms,
 };
-use crate::{
-    auth::Caller,
-    billing::Payer,
-    config::UnknownPrice,
-};
+use crate::{auth::Caller, billing::Payer, config::UnknownPrice};
 
 /// A request whose caller is known and whose body is here.
 #[derive(Debug)]

@@ -10,9 +10,7 @@ use std::{
 
 use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
 use roundelay_protocol::{openai::OutputMax, usage::Usage};
-use roundelay_routing::{
-    Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop,
-};
+use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
 use tokio::time::Instant;
 
 use super::{call::Call, draft::Draft, gateway::Gateway, outcome::Failed, refusal::Refusal, snapshot::Deployment};
@@ -58,7 +56,8 @@ impl<'a> Flight<'a> {
         draft: &mut Draft,
     ) -> Result<Self, Shortfall> {
         let deployment = call.snapshot.deployment(attempt.deployment);
-        let hold = gateway.billing.hold(&call.payer, &need(call, attempt.deployment, attempt.number, deployment, draft))?;
+        let hold =
+            gateway.billing.hold(&call.payer, &need(call, attempt.deployment, attempt.number, deployment, draft))?;
         if let Some(sent) = hold.sent(&deployment.name) {
             draft.sent(gateway.recorder.sent(&sent));
         }
@@ -116,7 +115,7 @@ impl<'a> Flight<'a> {
 
     /// What becomes of an answer whose caller has left, unless the key says otherwise.
     pub(super) fn on_disconnect(&self) -> OnDisconnect {
-        OnDisconnect::Cancel /* SHIM */
+        self.call.snapshot.config.money.on_disconnect
     }
 
     /// Whether its end is worth knowing for the bill.
@@ -218,6 +217,7 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
             UnknownPrice::Hold(amount) => Unpriced::Costs(ListCost::from_usd(amount).unwrap_or(ListCost::MAX)),
         },
         input: call.demand.input_tokens,
+        asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
         choices: call.request.generated,
         is_streamed: call.request.stream,

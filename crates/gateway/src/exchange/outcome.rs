@@ -38,7 +38,11 @@ impl Failed {
     pub(super) fn may_be_billed(&self) -> bool {
         let is_uncertain = matches!(
             self.failure.class,
-            Class::UncertainReset | Class::FirstByteTimeout | Class::EmptyOk | Class::TruncatedComplete | Class::ClientGone
+            Class::UncertainReset
+                | Class::FirstByteTimeout
+                | Class::EmptyOk
+                | Class::TruncatedComplete
+                | Class::ClientGone
         );
         self.had_content || self.failure.uncertain || is_uncertain
     }

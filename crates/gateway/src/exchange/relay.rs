@@ -77,7 +77,9 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
             Err(why) => return Relayed::Interrupted(why),
         };
         let fault = match read {
-            Ok(Ok(Progress::Ended)) if flight.covers(incoming.output_bound()) => return Relayed::Whole(incoming.tail()),
+            Ok(Ok(Progress::Ended)) if flight.covers(incoming.output_bound()) => {
+                return Relayed::Whole(incoming.tail());
+            }
             Ok(Ok(Progress::Ended)) => return Relayed::Spent(incoming.cut_short()),
             Ok(Ok(Progress::Content)) => {
                 last_content = Instant::now();

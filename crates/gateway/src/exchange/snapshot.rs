@@ -229,7 +229,7 @@ fn ready(
         flavour: provider.flavour,
         endpoint: endpoint(url),
         timeouts: deployment.timeouts.clone(),
-        who_pays: Policy::default(), // SHIM
+        who_pays: provider.who_pays,
         stops_on_cancel: provider.stops_on_cancel,
         output_max: config.models[deployment.model].max_output,
         // OpenAI's reasoning models refuse the older name; other servers may not know the newer one.

@@ -27,7 +27,7 @@ use rusqlite::{Connection, ErrorCode};
 pub use accounts::AccountRow;
 pub use entries::EntryFilter;
 pub use exchanges::{Counts, ExchangeFilter, Inserted};
-pub use keys::{KeyChange, KeyRow, OnDisconnect};
+pub use keys::{KeyChange, KeyRow};
 pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 
 /// A handle on the store; clones share it.

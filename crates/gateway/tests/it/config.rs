@@ -9,6 +9,7 @@ mod preferences;
 mod prices;
 mod shipped;
 mod values;
+mod who_pays;
 
 /// The environment of every test here.
 fn environment(name: &str) -> Option<String> {

@@ -11,9 +11,7 @@ use std::path::Path;
 
 use roundelay::auth::KeyWish;
 use roundelay::store::{AccountRow, EntryRow, Store, StoredEntry};
-use roundelay_ledger::{
-    Account, AccountId, AccountKind, Currency, EntryKind, Factor, Limits, Money, Rate, Terms,
-};
+use roundelay_ledger::{Account, AccountId, AccountKind, Currency, EntryKind, Factor, Limits, Money, Rate, Terms};
 use serde_json::{Value, json};
 
 use crate::support::{Request, TestGateway, Upstream};
@@ -30,13 +28,23 @@ api_keys = ['sk-bank']
 timeouts = {{ headers = '2s', first_content = '2s', idle = '500ms' }}
 {}",
         bank.base_url(),
-        ["words-20", "words-20-cached-4", "words-20-reasoning-10", "words-20-no-usage", "503", "empty-200", "cut-after-5",
-            "words-2000", "words-20-slow-words-1ms", "words-400-slow-words-20ms"]
-            .map(|scenario| format!(
-                "[models.'{scenario}']\ndeployments = ['bank/rehearsal-{scenario}']\nattempts = 1\n\
+        [
+            "words-20",
+            "words-20-cached-4",
+            "words-20-reasoning-10",
+            "words-20-no-usage",
+            "503",
+            "empty-200",
+            "cut-after-5",
+            "words-2000",
+            "words-20-slow-words-1ms",
+            "words-400-slow-words-20ms"
+        ]
+        .map(|scenario| format!(
+            "[models.'{scenario}']\ndeployments = ['bank/rehearsal-{scenario}']\nattempts = 1\n\
                  price = {{ input = 1.0, cache_read = 0.1, output = 2.0 }}\n"
-            ))
-            .concat()
+        ))
+        .concat()
             + "[models.unpriced]\ndeployments = ['bank/rehearsal-words-5']\n",
     )
 }

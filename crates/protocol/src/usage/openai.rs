@@ -1,7 +1,8 @@
 //! Usage in OpenAI's shape, whose prompt count includes what the details name again.
 //!
 //! Sources: OpenAI API reference, "the chat completion object", `usage`; DeepSeek "context caching"
-//! (`prompt_cache_hit_tokens`); Moonshot (`cached_tokens` beside the counts); recorded answers of xAI, whose
+//! (`prompt_cache_hit_tokens`); Moonshot (`cached_tokens` beside the counts); Alibaba "context cache"
+//! (`cache_creation_input_tokens` among the prompt's details); recorded answers of xAI, whose
 //! completion count leaves reasoning out, and of Azure's DeepSeek (`reasoning_tokens` beside the counts).
 
 use super::{TOKENS_MAX, Usage};
@@ -55,7 +56,7 @@ impl Counts {
         details(reader, |reader, key| {
             match key {
                 "cached_tokens" => keep(&mut self.cached, count(reader)?),
-                "cache_write_tokens" | "cache_creation_tokens" => {
+                "cache_write_tokens" | "cache_creation_tokens" | "cache_creation_input_tokens" => {
                     keep(&mut self.cache_write, count(reader)?);
                 }
                 "audio_tokens" => self.audio_input = count(reader)?,

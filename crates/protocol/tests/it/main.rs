@@ -10,3 +10,4 @@ mod openai_chunk;
 mod openai_request;
 mod openai_rewrite;
 mod sse;
+mod usage_goldens;

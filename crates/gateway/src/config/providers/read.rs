@@ -13,6 +13,7 @@ use super::{
         known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider},
         reader::{At, Section, Text},
         timeouts::TimeoutsWritten,
+        who_pays,
     },
     Protocol, Provider, default_timeouts,
 };
@@ -54,6 +55,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
     let region = section.text("region").map(|region| region.value.text.as_str().into());
     let stops_on_cancel = section.boolean("stops_on_cancel");
+    let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     section.finish();
     let base_url = base_url?;
@@ -69,6 +71,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         balance,
         region,
         stops_on_cancel: stops_on_cancel.unwrap_or_else(|| known.is_some_and(|known| known.stops_on_cancel)),
+        who_pays,
         timeouts_written,
     })
 }

@@ -51,10 +51,11 @@ fn short<'a>(whose: &NodeName, shortage: &Shortage, held: Money) -> Wire<'a> {
                 ),
             )
         },
-        Shortage::Requests { per_minute, retry_at } => {
-            limited("rate_limit_exceeded", format!("{whose} may make {per_minute} requests a minute, and has made them"))
-                .waiting(until(retry_at))
-        }
+        Shortage::Requests { per_minute, retry_at } => limited(
+            "rate_limit_exceeded",
+            format!("{whose} may make {per_minute} requests a minute, and has made them"),
+        )
+        .waiting(until(retry_at)),
         Shortage::Tokens { needed, left, retry_at } => limited(
             "rate_limit_exceeded",
             format!("this request may need {needed} tokens, and {left} are left of the tokens a minute of {whose}"),

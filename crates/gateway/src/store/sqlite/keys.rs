@@ -7,6 +7,7 @@ use super::{
     Store, StoreFault,
     limits::{self, LimitsReader},
 };
+use crate::config::OnDisconnect;
 
 /// A key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,34 +20,6 @@ pub struct KeyRow {
     pub on_disconnect: Option<OnDisconnect>,
     /// The keyed hash of the whole key.
     pub hash: [u8; 32],
-}
-
-/// What becomes of an answer whose caller has gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnDisconnect {
-    /// The upstream is cut off, and what had come by then is charged.
-    #[default]
-    Cancel,
-    /// It is read to its end, so that the upstream's own count is charged.
-    Drain,
-}
-
-impl OnDisconnect {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Cancel, Self::Drain];
-
-    /// The word for it in stores, commands and configuration.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancel",
-            Self::Drain => "drain",
-        }
-    }
-
-    /// What a word stands for.
-    pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.label() == label)
-    }
 }
 
 /// All that can be changed of a key, as it is to be from now on.

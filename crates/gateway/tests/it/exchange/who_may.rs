@@ -12,7 +12,14 @@ use crate::support::{Request, TestGateway, Upstream};
 /// A key that may ask for these names only: its id and its secret.
 fn key_for(gateway: &TestGateway, names: &[&str]) -> (KeyId, String) {
     let allowed = Some(names.iter().map(|name| (*name).to_owned()).collect());
-    let wish = KeyWish { account: AccountId::default_account(), name: "restricted".into(), allowed, expires_at: None, limits: Default::default(), on_disconnect: None };
+    let wish = KeyWish {
+        account: AccountId::default_account(),
+        name: "restricted".into(),
+        allowed,
+        expires_at: None,
+        limits: Default::default(),
+        on_disconnect: None,
+    };
     let (key, secret) = gateway.gateway.keys.create(wish, 0).unwrap();
     (key.id, secret.expose().to_owned())
 }

@@ -27,7 +27,8 @@ fn what_a_caller_saw_finished_is_in_the_books_after_every_kill() {
     let data = folder.path().join("data");
     open_account(&data, Money::from_nano(1_000_000_000_000_000));
     let file = folder.path().join("roundelay.toml");
-    std::fs::write(&file, format!("server.listen = '127.0.0.1:0'\nserver.admin = '127.0.0.1:0'\n{}", config(&bank))).unwrap();
+    std::fs::write(&file, format!("server.listen = '127.0.0.1:0'\nserver.admin = '127.0.0.1:0'\n{}", config(&bank)))
+        .unwrap();
     let key = make_key(&data);
     let finished = Mutex::new(HashMap::new());
     let mut doubted = 0;

@@ -17,10 +17,12 @@ fn a_thousand_streams_on_a_balance_for_four_hundred_never_spend_more_than_there_
     body["max_tokens"] = 20.into();
     let answers: Vec<(u16, String)> = thread::scope(|scope| {
         let callers: Vec<_> = (0..1_000)
-            .map(|_| scope.spawn(|| {
-                let answer = team.ask(&body).send(team.gateway.callers);
-                (answer.status, answer.body)
-            }))
+            .map(|_| {
+                scope.spawn(|| {
+                    let answer = team.ask(&body).send(team.gateway.callers);
+                    (answer.status, answer.body)
+                })
+            })
             .collect();
         callers.into_iter().map(|caller| caller.join().unwrap()).collect()
     });

@@ -18,7 +18,14 @@ fn open(dir: &Path) -> Keys {
 }
 
 fn wish() -> KeyWish {
-    KeyWish { account: AccountId::default_account(), name: "laptop".to_owned(), allowed: None, expires_at: None, limits: Limits::default(), on_disconnect: None }
+    KeyWish {
+        account: AccountId::default_account(),
+        name: "laptop".to_owned(),
+        allowed: None,
+        expires_at: None,
+        limits: Limits::default(),
+        on_disconnect: None,
+    }
 }
 
 /// Asks as often as a gateway would: at once, and after a restart.

@@ -47,8 +47,14 @@ impl TestGateway {
         let app = App::open(config, &folder.path().join("data"), &Redactor::default())
             .unwrap_or_else(|fault| panic!("{fault}"));
         let gateway = Arc::clone(app.gateway());
-        let wish =
-            KeyWish { account: AccountId::default_account(), name: "test".into(), allowed: None, expires_at: None, limits: Limits::default(), on_disconnect: None };
+        let wish = KeyWish {
+            account: AccountId::default_account(),
+            name: "test".into(),
+            allowed: None,
+            expires_at: None,
+            limits: Limits::default(),
+            on_disconnect: None,
+        };
         let (_, key) = gateway.keys.create(wish, 0).expect("the store takes a key");
         let (callers, admin) = (app.callers_address(), app.admin_address());
         let admin_token = app.first_admin_token().map(|token| token.expose().to_owned()).unwrap_or_default();
