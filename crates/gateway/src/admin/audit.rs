@@ -1,4 +1,4 @@
-//! All balances again, from the entries alone, compared to those that are stored.
+//! All balances again, from the entries alone, compared to those that are stored, and so the sums by the hour.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,7 +13,7 @@ use roundelay_ledger::{
 use serde_json::{Map, Value, json};
 
 use super::{Fault, amount, books};
-use crate::store::{AccountRow, SentRow, Store, StoredEntry};
+use crate::store::{AccountRow, SentRow, Store, StoredEntry, UsageFilter, UsageSum};
 
 /// Counts every entry again, in order, up to the last one there is now.
 ///
@@ -42,7 +42,7 @@ pub fn audit(store: &Store) -> Result<Value, Fault> {
             }
         }
     })?;
-    let difference = difference.or_else(|| names.compare(&audit, &still));
+    let difference = difference.or_else(|| names.compare(&audit, &still)).or_else(|| sums.compare(&still));
     let in_doubt: Vec<Value> = store.in_doubt()?.iter().map(describe_in_doubt).collect();
     Ok(json!({
         "consistent": difference.is_none(),
@@ -54,21 +54,24 @@ pub fn audit(store: &Store) -> Result<Value, Fault> {
     }))
 }
 
-/// Stored balances, and the last entry that they are the sum of.
+/// Stored balances and sums, and the last entry that is in them.
 struct Still {
     accounts: Vec<AccountRow>,
+    /// All usage by the hour, with which spend limits begin after a restart.
+    used: UsageSum,
     last: Sequence,
 }
 
 impl Still {
-    /// Balances change in the transaction that adds entries: what lies between two looks at the same last entry is the
+    /// Balances and sums change in the transaction that adds entries: what lies between two looks at the same last entry is the
     /// state after it.
     fn of(store: &Store) -> Result<Self, Fault> {
         for _ in 0..LOOKS_MAX {
             let last = store.last_sequence()?;
             let accounts = store.accounts()?;
+            let used = store.usage_hours(&UsageFilter::default(), &[])?.pop().unwrap_or_default();
             if store.last_sequence()? == last {
-                return Ok(Self { accounts, last });
+                return Ok(Self { accounts, used, last });
             }
         }
         Err(Fault::busy("entries come too fast to look at balances between two of them: try again"))
@@ -194,6 +197,28 @@ impl Sums {
         *self.0.entry((row.currency, row.kind)).or_default() += sign * i128::from(row.change.nano());
     }
 
+    /// Whether usage by the hour has the same charges and losses.
+    fn compare(&self, still: &Still) -> Option<Value> {
+        let used = &still.used;
+        let kept = [
+            ("charged in usd", used.in_usd, Currency::Usd, EntryKind::Charge),
+            ("charged in cny", used.in_cny, Currency::Cny, EntryKind::Charge),
+            ("lost in usd", used.lost_usd, Currency::Usd, EntryKind::Loss),
+        ];
+        kept.into_iter().find_map(|(what, kept, currency, kind)| {
+            let counted = self.of(currency, kind);
+            let message = format!("usage by the hour has {kept} {what}, and the entries {counted}");
+            (kept != counted).then(|| difference(still.last, "-", message))
+        })
+    }
+
+    /// A sum; beyond what one amount can be, the end of its range.
+    fn of(&self, currency: Currency, kind: EntryKind) -> Money {
+        let nano = self.0.get(&(currency, kind)).copied().unwrap_or(0);
+        let end = if nano < 0 { i64::MIN } else { i64::MAX };
+        Money::from_nano(i64::try_from(nano).unwrap_or(end))
+    }
+
     fn describe(&self) -> Value {
         let mut shown = Map::new();
         for currency in Currency::ALL {
@@ -205,10 +230,7 @@ impl Sums {
                 ("reversals", EntryKind::Reversal),
                 ("adjustments", EntryKind::Adjustment),
             ] {
-                let nano = self.0.get(&(currency, kind)).copied().unwrap_or(0);
-                // Beyond what one amount can be, the end of its range is shown.
-                let end = if nano < 0 { i64::MIN } else { i64::MAX };
-                amount::show(&mut sums, name, Some(Money::from_nano(i64::try_from(nano).unwrap_or(end))));
+                amount::show(&mut sums, name, Some(self.of(currency, kind)));
             }
             shown.insert(currency.label().to_owned(), Value::Object(sums));
         }

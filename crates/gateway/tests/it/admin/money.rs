@@ -238,5 +238,9 @@ fn what_exchanges_cost_is_charged_and_audited() {
     let team = alone.as_array().unwrap().iter().find(|account| account["id"] == "team-a").unwrap();
     assert_eq!(team["spent_nano"], json!(charged), "added up from its keys");
     assert_eq!(json_of(&data, &["audit"])["currencies"]["usd"]["charges_nano"], json!(charged));
+    tamper(&data, "UPDATE usage_hours SET usd_nano = usd_nano + 1000000000 WHERE usd_nano > 0");
+    let output = run(&data, &["audit"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(1) && told.contains("usage by the hour has 1.0"), "{told}");
     drop(folder);
 }
