@@ -120,6 +120,18 @@ fn a_change_that_is_refused_changes_nothing() {
 }
 
 #[test]
+fn a_closed_account_is_refused_at_once_until_it_is_opened() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    assert_eq!(gateway.chat("first").status, 200);
+    assert_eq!(json_of(&gateway.data(), &["accounts", "change", "default", "--close"])["closed"], true);
+    assert!((400..500).contains(&gateway.chat("first").status));
+    assert!(text_of(&gateway.data(), &["accounts", "list"]).contains("postpaid, closed"));
+    assert_eq!(json_of(&gateway.data(), &["accounts", "change", "default", "--open"])["closed"], false);
+    assert_eq!(gateway.chat("first").status, 200);
+}
+
+#[test]
 fn a_key_keeps_its_limits_until_they_are_changed() {
     let upstream = Upstream::start();
     let folder = tempfile::tempdir().unwrap();
@@ -141,6 +153,9 @@ fn a_key_keeps_its_limits_until_they_are_changed() {
     );
     assert_eq!(changed["on_disconnect"], "drain", "what was not named stays");
     assert_eq!(gateway.chat_with_key("second", key).status, 200, "at once");
+    json_of(&data, &["keys", "change", id, "--rpm", "1"]);
+    let statuses = [(); 3].map(|()| gateway.chat_with_key("second", key).status);
+    assert_eq!(statuses[1..], [429, 429], "at once");
     let body = json!({ "on_disconnect": null, "allowed": ["first"] });
     let changed = gateway.operator("PATCH", &format!("/admin/keys/{id}"), Some(&body)).json();
     assert_eq!((&changed["on_disconnect"], &changed["allowed"]), (&Value::Null, &json!(["first"])));
