@@ -11,6 +11,7 @@ mod limits;
 mod meta;
 mod migrations;
 mod posting;
+mod removed;
 mod rollup;
 mod usage;
 
@@ -38,6 +39,7 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Connections {
+    path: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
 }
@@ -55,7 +57,7 @@ impl Store {
         private_file(&path).map_err(|source| StoreFault::Folder { path: path.clone(), source })?;
         migrations::apply(&mut writer)?;
         let reader = open()?;
-        let connections = Connections { writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        let connections = Connections { path, writer: Mutex::new(writer), reader: Mutex::new(reader) };
         Ok(Self { connections: Arc::new(connections) })
     }
 
