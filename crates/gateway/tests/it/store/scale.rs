@@ -57,7 +57,6 @@ fn check<T>(name: &str, mut page: impl FnMut() -> Vec<T>) {
 #[test]
 #[ignore = "a measurement, of minutes and gigabytes"]
 #[expect(clippy::disallowed_methods, reason = "a person chooses how many")]
-#[expect(clippy::print_stderr, reason = "a person reads the times")]
 fn ten_million() {
     let count = std::env::var("ROUNDELAY_TEST_RECORDS").map_or(10_000_000, |count| count.parse().unwrap());
     let dir = tempdir().unwrap();
