@@ -2,6 +2,7 @@
 
 mod accounts;
 mod books;
+mod days;
 mod doubt;
 mod entries;
 mod exchanges;
@@ -13,6 +14,7 @@ mod migrations;
 mod posting;
 mod removed;
 mod rollup;
+mod search;
 mod usage;
 
 use std::path::{Path, PathBuf};
