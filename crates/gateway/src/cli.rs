@@ -93,7 +93,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(common),
         Command::Accounts(accounts) => accounts.run(common),
         Command::Usage(usage) => usage.run(common),
-        Command::Audit(audit) => audit.run(common),
+        Command::Audit(audit::AuditCommand {}) => audit::AuditCommand::run(common),
         Command::Prices(prices) => prices.run(common),
         Command::Explain(explain) => explain.run(common),
         Command::Export(export) => export.run(common),

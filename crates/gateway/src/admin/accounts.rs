@@ -228,7 +228,11 @@ pub(super) async fn post(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;
-    let made = blocking(move || create(desk.books(), &wanted, now())).await?;
+    let made = blocking(move || {
+        let _turn = desk.turn();
+        create(desk.books(), &wanted, now())
+    })
+    .await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -238,7 +242,12 @@ pub(super) async fn patch(
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let wanted = read(body)?;
-    blocking(move || change(desk.books(), &id, &wanted)).await.map(Json)
+    blocking(move || {
+        let _turn = desk.turn();
+        change(desk.books(), &id, &wanted)
+    })
+    .await
+    .map(Json)
 }
 
 pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {

@@ -15,9 +15,10 @@ use serde_json::{Map, Value, json};
 use super::{Fault, amount, books};
 use crate::store::{AccountRow, SentRow, Store, StoredEntry};
 
-/// Counts every entry again, in order, up to the last one there is now. The answer says whether all is `consistent`,
-/// and else the first `difference`; and what of each currency came in, was charged and was lost, and what is in doubt.
+/// Counts every entry again, in order, up to the last one there is now.
 ///
+/// The answer says whether all is `consistent`, and else the first `difference`; what of each currency came in, was
+/// charged and was lost; and what is in doubt.
 /// It reads for as long as there are entries, and remembers which exchanges it has seen: some 100 bytes an entry.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What every route of the operator's side can reach, and how it does what blocks.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::{Json, body::Bytes, extract::rejection::BytesRejection};
 use serde::de::DeserializeOwned;
@@ -18,12 +18,26 @@ pub(super) struct Desk {
     pub(super) gate: AdminGate,
     pub(super) reload: Arc<dyn Reload>,
     pub(super) journal: Mutex<JournalWatch>,
+    turn: Mutex<()>,
     draining: OnceLock<watch::Receiver<bool>>,
 }
 
 impl Desk {
     pub(super) fn new(gateway: Arc<Gateway>, store: Store, gate: AdminGate, reload: Arc<dyn Reload>) -> Self {
-        Self { gateway, store, gate, reload, journal: Mutex::default(), draining: OnceLock::new() }
+        Self {
+            gateway,
+            store,
+            gate,
+            reload,
+            journal: Mutex::default(),
+            turn: Mutex::default(),
+            draining: OnceLock::new(),
+        }
+    }
+
+    /// Waits for its turn to change accounts, keys or balances: what is in memory and what is stored change together.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The books, as they are kept and as this gateway remembers them.

@@ -6,12 +6,12 @@ use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
 };
-use roundelay_ledger::ExchangeId;
+use roundelay_ledger::{ExchangeId, KeyId};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Fault,
+    Fault, accounts,
     desk::{Answer, Desk, blocking},
 };
 use crate::store::{ExchangeFilter, Record, Store};
@@ -26,16 +26,23 @@ pub fn one(store: &Store, id: &str) -> Result<Value, Fault> {
     record.as_ref().map(as_json).ok_or_else(|| Fault::not_found(format!("no exchange `{name}` is recorded here")))
 }
 
-/// At most `limit` (1 to 1,000) records, newest first, older than `before` where it is given.
+/// The records that are meant, newest first.
 ///
 /// # Errors
-/// When `before` names no exchange, or the store cannot be read.
-pub fn recent(store: &Store, limit: usize, before: Option<&str>) -> Result<Value, Fault> {
+/// When a field of the query cannot be, or the store cannot be read.
+pub fn recent(store: &Store, query: &ExchangeQuery) -> Result<Value, Fault> {
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(Fault::bad_request(format!("`limit` is 1 to {LIMIT_MAX}")));
     }
-    let before = before.map(name).transpose()?;
-    let filter = ExchangeFilter { before, ..ExchangeFilter::default() };
+    let filter = ExchangeFilter {
+        account: query.account.as_deref().map(accounts::account_id).transpose()?,
+        key: query.key.as_deref().map(KeyId::new),
+        model: query.model.clone(),
+        outcome: query.outcome.clone(),
+        since_ms: query.since_ms,
+        before: query.before.as_deref().map(name).transpose()?,
+    };
     Ok(store.recent_exchanges(&filter, limit)?.iter().map(as_json).collect())
 }
 
@@ -47,24 +54,34 @@ fn as_json(record: &Record) -> Value {
     serde_json::to_value(record).expect("a record has only numbers, texts and JSON")
 }
 
-/// `?limit=&before=`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    #[serde(default = "default_limit")]
-    limit: usize,
-    before: Option<String>,
+/// Which records are asked for: `?account=&key=&model=&outcome=&since_ms=&before=&limit=`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExchangeQuery {
+    /// Those that this account asked for.
+    pub account: Option<String>,
+    /// Those that this key asked for.
+    pub key: Option<String>,
+    /// Those that showed an answer of this model.
+    pub model: Option<String>,
+    /// Those that ended so: `answered`, `refused`, `failed`, `cut` or `abandoned`.
+    pub outcome: Option<String>,
+    /// Those that began then or later, in milliseconds since 1970-01-01 UTC.
+    pub since_ms: Option<i64>,
+    /// Those older than the exchange of this name.
+    pub before: Option<String>,
+    /// At most so many, 1 to 1,000; 50 when left out.
+    pub limit: Option<usize>,
 }
 
-fn default_limit() -> usize {
-    50
-}
-
-pub(super) async fn get_recent(State(desk): State<Arc<Desk>>, page: Result<Query<Page>, QueryRejection>) -> Answer {
-    let Query(page) = page.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
+pub(super) async fn get_recent(
+    State(desk): State<Arc<Desk>>,
+    query: Result<Query<ExchangeQuery>, QueryRejection>,
+) -> Answer {
+    let Query(query) = query.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();
-        recent(&desk.store, page.limit, page.before.as_deref())
+        recent(&desk.store, &query)
     })
     .await
     .map(Json)
@@ -79,4 +96,5 @@ pub(super) async fn get_one(State(desk): State<Arc<Desk>>, Path(id): Path<String
     .map(Json)
 }
 
+const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 1_000;

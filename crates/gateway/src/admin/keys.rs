@@ -205,8 +205,12 @@ pub(super) async fn patch(
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let wanted = read(body)?;
-    let gateway = Arc::clone(&desk.gateway);
-    blocking(move || change(&gateway.keys, Some(&gateway.billing), &id, wanted, now())).await.map(Json)
+    blocking(move || {
+        let _turn = desk.turn();
+        change(&desk.gateway.keys, Some(&desk.gateway.billing), &id, wanted, now())
+    })
+    .await
+    .map(Json)
 }
 
 pub(super) async fn post_revoke(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {

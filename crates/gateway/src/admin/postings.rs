@@ -154,7 +154,12 @@ async fn answer(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;
-    let (made, is_new) = blocking(move || post(desk.books(), act, &id, &wanted)).await?;
+    let (made, is_new) = blocking(move || {
+        // One after the other, so that nobody is refused for what another takes and gives back at once.
+        let _turn = desk.turn();
+        post(desk.books(), act, &id, &wanted)
+    })
+    .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(made)))
 }

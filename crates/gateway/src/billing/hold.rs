@@ -34,7 +34,9 @@ pub struct Need<'a> {
     pub unpriced: Unpriced,
     /// A bound of its input, in tokens.
     pub input: u64,
-    /// The most output that may come for one choice, as far as anybody said.
+    /// The most output for one choice that the caller has asked for.
+    pub asked: Option<u64>,
+    /// The most that may come for one choice, as far as the caller or the catalogue says.
     pub output_max: Option<u64>,
     /// How many choices are generated and billed; 1 or more.
     pub choices: u32,
@@ -56,6 +58,8 @@ pub struct Hold<'a> {
     input: u64,
     /// Tokens of output that are paid for.
     output: AtomicU64,
+    /// The most output that the provider was told to give; our own count from bytes may be above it.
+    told: u64,
     /// Whether money limits it; where it does not, nothing need be added on the way.
     is_bounded: bool,
     /// A ceiling on one choice's output that the provider has to be told; `None` where there is money for all of it.
@@ -106,6 +110,7 @@ impl Billing {
                 unpriced,
                 input: need.input,
                 output: AtomicU64::new(output),
+                told: ceiling.or(need.asked).map_or(u64::MAX, |most| most.saturating_mul(need.choices.into())),
                 is_bounded: spendable.is_some() && need.quote.is_some(),
                 ceiling,
                 has_ended: AtomicBool::new(false),
@@ -187,9 +192,10 @@ impl Hold<'_> {
         if !self.is_bounded {
             return true;
         }
+        let output = output.min(self.told);
         let paid = self.output.load(Ordering::Relaxed);
         // Three quarters, so that the next chunk finds its money there.
-        if output.saturating_mul(4) < paid.saturating_mul(3) {
+        if output.saturating_mul(4) < paid.saturating_mul(3) || paid >= self.told {
             return true;
         }
         self.extend(paid, output) || output <= paid

@@ -33,6 +33,10 @@ impl Billing {
             }
             return Ok((stored, is_new));
         }
+        // Asked for again, what was taken may not be there any more.
+        if let Some(made) = store.made_before(row)? {
+            return Ok((made, false));
+        }
         // What is taken away may be held by requests that the store knows nothing of: the memory decides first.
         self.apply(row, row.change)?;
         let posted = store.post(row);

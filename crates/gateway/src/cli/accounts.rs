@@ -34,7 +34,7 @@ impl AccountsCommand {
         match self.act {
             Act::Create(create) => create.run(common),
             Act::Change(change) => change.run(common),
-            Act::List(list) => list.run(common),
+            Act::List(list::List {}) => list::List::run(common),
             Act::Credit(credit) => credit.run(common),
             Act::Adjust(adjust) => adjust.run(common),
             Act::Entries(entries) => entries.run(common),

@@ -23,7 +23,7 @@ use crate::{admin::audit::audit, store::Store};
 pub(super) struct AuditCommand {}
 
 impl AuditCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
+    pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
         let store = match Reach::find_existing(&common.data)? {
             // It may take minutes, for which no route waits.
             Reach::Running(_) => Store::open(&common.data)?,

@@ -12,7 +12,10 @@ use serde_json::Value;
 pub(super) use crate::common::moment::moment;
 
 use super::{Common, Failure, count::one_or_more, reach::Reach};
-use crate::{admin::exchanges::recent, common::clock::unix_time};
+use crate::{
+    admin::exchanges::{ExchangeQuery, recent},
+    common::clock::unix_time,
+};
 
 /// Print the records of exchanges, newest first, one JSON object a line: never a prompt, an answer or a key.
 ///
@@ -73,7 +76,10 @@ fn page(common: &Common, limit: u64, before: Option<&str>) -> Result<Vec<Value>,
             let before = before.map(|before| format!("&before={before}")).unwrap_or_default();
             gateway.ask("GET", &format!("/admin/exchanges?limit={limit}{before}"), None)?
         }
-        Reach::Alone(store) => recent(&store, usize::try_from(limit)?, before)?,
+        Reach::Alone(store) => {
+            let before = before.map(str::to_owned);
+            recent(&store, &ExchangeQuery { limit: Some(usize::try_from(limit)?), before, ..ExchangeQuery::default() })?
+        }
     };
     match answer {
         Value::Array(page) => Ok(page),

@@ -90,7 +90,7 @@ impl Usage {
 
 fn show(usage: &Value) {
     let since = usage["since_ms"].as_i64().map(|ms| seconds(&Value::from(ms.div_euclid(1_000))));
-    let since = since.map(|at| format!(", the first at {at}")).unwrap_or_default();
+    let since = since.map(|at| format!(", since {at}")).unwrap_or_default();
     say(&format_args!("{} exchanges{since}\n", usage["total"]["exchanges"]));
     let by = names(usage);
     let headings = by.iter().map(|name| name.to_uppercase()).chain(
@@ -100,7 +100,8 @@ fn show(usage: &Value) {
     let mut rows: Vec<Vec<String>> = rows(usage).map(|row| shown(row, &by)).collect();
     if rows.len() > 1 {
         let mut total = shown(&usage["total"], &by);
-        total[0] = "total".to_owned();
+        total[..by.len()].fill(String::new());
+        "total".clone_into(&mut total[0]);
         rows.push(total);
     }
     print(headings.collect::<Vec<_>>(), &rows);

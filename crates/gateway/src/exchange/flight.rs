@@ -217,6 +217,7 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
             UnknownPrice::Hold(amount) => Unpriced::Costs(ListCost::from_usd(amount).unwrap_or(ListCost::MAX)),
         },
         input: call.demand.input_tokens,
+        asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
         choices: call.request.generated,
         is_streamed: call.request.stream,

@@ -6,8 +6,11 @@ mod damage;
 mod journal;
 mod keys;
 mod money;
+mod scale;
 mod tables;
+mod terms;
 mod upgrade;
+mod usage;
 
 use roundelay::store::{AccountRow, AttemptRecord, Record, Usage};
 use roundelay_ledger::{Account, AccountId, ExchangeId, KeyId, Money, Terms};

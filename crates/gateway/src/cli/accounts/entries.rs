@@ -60,7 +60,10 @@ impl Entries {
             let written = match (self.csv, common.json) {
                 (true, _) => write!(output, "{}", acts::csv(&page)),
                 (_, true) => page.iter().try_for_each(|entry| writeln!(output, "{entry}")),
-                _ => Ok(shown.extend(page)),
+                _ => {
+                    shown.extend(page);
+                    Ok(())
+                }
             };
             // A reader that left (`| head`) has what it wanted.
             if is_last || written.is_err() {

@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct List {}
 
 impl List {
-    pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
+    pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
         let listed = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => gateway.ask("GET", "/admin/accounts", None)?,
             Reach::Alone(store) => acts::list(alone(&store, common))?,

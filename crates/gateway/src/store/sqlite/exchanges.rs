@@ -1,5 +1,7 @@
 //! Records of exchanges in the store.
 
+use std::ops::ControlFlow;
+
 use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Row, Statement, TransactionBehavior};
 
@@ -7,9 +9,9 @@ use super::{
     Store, StoreFault,
     books::Books,
     doubt::Doubts,
-    hours::{self, Hours},
+    hours::Hours,
     rollup::{Rollup, hour_of_ms},
-    whole,
+    search, whole,
 };
 use crate::store::{AttemptRecord, Label, Record, Usage};
 use crate::telemetry::events;
@@ -97,29 +99,21 @@ impl Store {
     /// before the last of these.
     pub fn recent_exchanges(&self, filter: &ExchangeFilter, limit: usize) -> Result<Vec<Record>, StoreFault> {
         let reader = self.reader();
-        let Some((first, last)) = hours::span(&reader, HOURS, filter.since_ms.map(hour_of_ms), None)? else {
-            return Ok(Vec::new());
-        };
-        let last = filter.before.map_or(last, |before| last.min(whole(before.as_u64()).saturating_sub(1)));
-        let mut statement = reader.prepare_cached(&format!(
-            "{SELECT} WHERE id BETWEEN ?1 AND ?2
-                AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR api_key = ?4)
-                AND (?5 IS NULL OR model = ?5) AND (?6 IS NULL OR outcome = ?6)
-                AND (?7 IS NULL OR started_at_ms >= ?7)
-             ORDER BY id DESC LIMIT ?8"
-        ))?;
-        let values = (
-            first,
-            last,
-            filter.account.as_ref().map(AccountId::as_str),
-            filter.key.as_ref().map(KeyId::as_str),
-            &filter.model,
-            &filter.outcome,
-            filter.since_ms,
-            whole(limit.min(PAGE_MAX) as u64),
-        );
-        let rows = statement.query_map(values, Columns::read)?;
-        rows.map(|row| row?.record()).collect()
+        let limit = limit.min(PAGE_MAX);
+        let mut found = Vec::new();
+        let before = filter.before.map_or(i64::MAX, |before| whole(before.as_u64()));
+        let since = filter.since_ms.map_or(i64::MIN, hour_of_ms);
+        search::walk(&reader, filter, (since, before), |first, last| {
+            let mut statement = reader.prepare_cached(PAGE)?;
+            let rest = whole((limit - found.len()) as u64);
+            let names = search::names(filter);
+            let values = (names.0, names.1, names.2, names.3, first, last, filter.since_ms, rest);
+            for row in statement.query_map(values, Columns::read)? {
+                found.push(row?.record()?);
+            }
+            Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
     }
 
     /// Forgets those of the oldest `limit` records that began before `before_ms` (milliseconds since 1970-01-01 UTC),
@@ -200,7 +194,7 @@ impl<'c, 'a> Batch<'c, 'a> {
     fn close(self) -> Result<(), StoreFault> {
         self.books.close()?;
         self.rollup.write(self.connection)?;
-        self.hours.write(self.connection, HOURS)
+        self.hours.write(self.connection, search::HOURS)
     }
 }
 
@@ -287,9 +281,13 @@ impl Columns {
     }
 }
 
-const HOURS: &str = "exchange_hours";
 const PAGE_MAX: usize = 1_000;
 const SELECT: &str = "SELECT * FROM exchanges";
+const PAGE: &str = "
+    SELECT * FROM exchanges
+    WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR api_key = ?2) AND (?3 IS NULL OR model = ?3)
+      AND (?4 IS NULL OR outcome = ?4) AND id BETWEEN ?5 AND ?6 AND (?7 IS NULL OR started_at_ms >= ?7)
+    ORDER BY id DESC LIMIT ?8";
 const INSERT: &str = "INSERT INTO exchanges VALUES
     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
     ON CONFLICT DO NOTHING";

@@ -22,7 +22,7 @@ impl Store {
         let mut writer = self.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(made) = made_before(&transaction, row)? {
-            return if is_same_act(&made.row, row) { Ok((made, false)) } else { Err(StoreFault::KeyReused) };
+            return Ok((made, false));
         }
         check(&transaction, row)?;
         let mut books = Books::open(&transaction)?;
@@ -31,12 +31,22 @@ impl Store {
         transaction.commit()?;
         Ok((StoredEntry { sequence, balance, row: row.clone() }, true))
     }
+
+    /// The entry that was made for that act before, under its idempotency key.
+    ///
+    /// Errors with `KeyReused` when the key stands for another act.
+    pub fn made_before(&self, row: &EntryRow) -> Result<Option<StoredEntry>, StoreFault> {
+        made_before(&self.reader(), row)
+    }
 }
 
 fn made_before(connection: &Connection, row: &EntryRow) -> Result<Option<StoredEntry>, StoreFault> {
     let Some(idempotency) = &row.idempotency else { return Ok(None) };
     let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE idempotency = ?1"))?;
-    statement.query_row([idempotency], Columns::read).optional()?.map(Columns::stored).transpose()
+    match statement.query_row([idempotency], Columns::read).optional()?.map(Columns::stored).transpose()? {
+        Some(made) if !is_same_act(&made.row, row) => Err(StoreFault::KeyReused),
+        made => Ok(made),
+    }
 }
 
 fn check(connection: &Connection, row: &EntryRow) -> Result<(), StoreFault> {

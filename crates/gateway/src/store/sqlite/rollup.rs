@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use roundelay_ledger::{Currency, EntryKind, Money};
 use rusqlite::Connection;
 
-use super::StoreFault;
+use super::{StoreFault, days};
 use crate::store::{EntryRow, Record};
 
 /// What is being added.
@@ -88,12 +88,26 @@ impl<'a> Rollup<'a> {
         }
     }
 
-    /// Adds all of it to what is stored.
+    /// Adds all of it to what is stored, and adds up the days that are over by its newest hour.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreFault> {
-        let mut statement = connection.prepare_cached(UPSERT)?;
+        let end = days::end(connection)?;
+        self.add_to(connection, "usage_hours", Some)?;
+        self.add_to(connection, "usage_days", |hour| (hour < end).then_some(days::first_hour(hour)))?;
+        let newest = self.0.last_key_value().map_or(end, |(group, _)| days::first_hour(group.hour));
+        if newest > end { days::add_up(connection, end, newest) } else { Ok(()) }
+    }
+
+    fn add_to(
+        &self,
+        connection: &Connection,
+        table: &str,
+        place: impl Fn(i64) -> Option<i64>,
+    ) -> Result<(), StoreFault> {
+        let mut statement = connection.prepare_cached(&format!("INSERT INTO {table} {UPSERT}"))?;
         for (group, sums) in &self.0 {
+            let Some(hour) = place(group.hour) else { continue };
             statement.execute(rusqlite::params![
-                group.hour,
+                hour,
                 group.account,
                 group.key,
                 group.model,
@@ -139,7 +153,7 @@ const COST_MAX: i64 = 1 << 47;
 /// Two of these can still be added, so that no row is ever refused. It is written out in `UPSERT`.
 const SUM_MAX: i64 = 1 << 62;
 const UPSERT: &str = "
-    INSERT INTO usage_hours VALUES
+    VALUES
         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
     ON CONFLICT DO UPDATE SET
         exchanges = exchanges + excluded.exchanges,

@@ -1,10 +1,13 @@
 //! Exchanges, tokens and charges, added up where they are stored.
 
+use std::{cmp::Ordering, collections::HashMap};
+
 use roundelay_ledger::{AccountId, Currency, KeyId, Money};
 use rusqlite::{Row, ToSql};
 
 use super::{
     Store, StoreFault,
+    days::{self, Ranges},
     rollup::{hour_of_ms, hour_of_us},
 };
 use crate::store::Usage;
@@ -26,7 +29,8 @@ pub struct UsageSum {
     pub account: Option<String>,
     /// How many there are.
     pub exchanges: u64,
-    /// When the first of them began, in milliseconds since 1970-01-01 UTC; by the hour where hours are added up.
+    /// When the first of them began, in milliseconds since 1970-01-01 UTC; where hours or days are
+    /// added up, the beginning of the first of these.
     pub since_ms: i64,
     /// Their tokens; `estimated` when any of them are.
     pub usage: Usage,
@@ -110,10 +114,13 @@ impl Store {
     pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy]) -> Result<Vec<UsageSum>, StoreFault> {
         let reader = self.reader();
         let (from, to) = filter.hours();
-        let mut sql = format!("SELECT {HOUR_SUMS}");
+        let end = if by.contains(&UsageBy::Hour) { i64::MIN } else { days::end(&reader)? };
+        let ranges = Ranges::split(from, to, end);
+        let mut sql = format!("SELECT {COUNTS}");
         by.iter().for_each(|by| sql.extend([", ", by.column()]));
-        sql.push_str(" FROM usage_hours WHERE hour >= ?1 AND hour < ?2");
-        let mut values: Vec<&dyn ToSql> = vec![&from, &to];
+        sql.push_str(SOURCE);
+        sql.push_str(" WHERE true");
+        let mut values = bounds(&ranges).to_vec();
         let account = filter.account.as_ref().map(AccountId::as_str);
         let key = filter.key.as_ref().map(KeyId::as_str);
         for (condition, value) in [
@@ -128,26 +135,25 @@ impl Store {
                 sql.push_str(&values.len().to_string());
             }
         }
-        if !by.is_empty() {
-            let columns: Vec<&str> = by.iter().map(|by| by.column()).collect();
-            let columns = columns.join(", ");
-            sql.push_str(&format!(" GROUP BY {columns} ORDER BY {columns}"));
-        }
         let mut statement = reader.prepare_cached(&sql)?;
-        let rows = statement.query_map(&*values, |row| hour_sum(row, by))?;
-        let sums = rows.filter(|row| !matches!(row, Ok(None))).map(|row| row.map(Option::unwrap_or_default));
-        Ok(sums.collect::<Result<_, _>>()?)
+        let mut rows = statement.query(&*values)?;
+        let mut sums = Sums::new(by);
+        while let Some(row) = rows.next()? {
+            sums.add(row)?;
+        }
+        Ok(sums.in_order())
     }
 
     /// What was charged for each key since `since_us` (microseconds since 1970-01-01 UTC), a sum for each currency. The
     /// hour that this lies in counts whole.
     pub fn spent_by_key(&self, since_us: i64) -> Result<Vec<KeySpent>, StoreFault> {
         let reader = self.reader();
-        let mut statement = reader.prepare_cached(
-            "SELECT api_key, sum(usd_nano), sum(cny_nano), sum(cny_as_usd_nano) FROM usage_hours WHERE hour >= ?1
-             GROUP BY api_key ORDER BY api_key",
-        )?;
-        let rows = statement.query_map([hour_of_us(since_us)], |row| {
+        let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, days::end(&reader)?);
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT api_key, sum(usd_nano), sum(cny_nano), sum(cny_as_usd_nano) {SOURCE}
+             GROUP BY api_key ORDER BY api_key"
+        ))?;
+        let rows = statement.query_map(bounds(&ranges), |row| {
             let amount = |column| row.get(column).map(Money::from_nano);
             Ok((KeyId::new(row.get::<_, String>(0)?), amount(1)?, amount(2)?, amount(3)?))
         })?;
@@ -202,32 +208,61 @@ impl UsageFilter {
     }
 }
 
-/// `None` where nothing was added up.
-fn hour_sum(row: &Row<'_>, by: &[UsageBy]) -> Result<Option<UsageSum>, rusqlite::Error> {
-    let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
-    let Some(first) = row.get::<_, Option<i64>>(0)? else { return Ok(None) };
-    let (in_usd, cny_as_usd): (i64, i64) = (row.get(10)?, row.get(12)?);
-    let mut sum = UsageSum {
-        since_ms: first.saturating_mul(HOUR_MS),
-        exchanges: count(1)?,
-        unpriced: count(2)?,
-        usage: Usage {
-            estimated: row.get::<_, i64>(3)? > 0,
-            input: count(4)?,
-            cache_read: count(5)?,
-            cache_write: count(6)?,
-            output: count(7)?,
-            reasoning: count(8)?,
-        },
-        cost_nano: row.get(9)?,
-        charged_usd: Money::from_nano(in_usd.saturating_add(cny_as_usd)),
-        in_usd: Money::from_nano(in_usd),
-        in_cny: Money::from_nano(row.get(11)?),
-        lost_usd: Money::from_nano(row.get(13)?),
-        ..UsageSum::default()
-    };
-    for (index, by) in by.iter().enumerate() {
-        let column = FIRST_NAME + index;
+/// The values of `SOURCE`.
+fn bounds(ranges: &Ranges) -> [&dyn ToSql; 6] {
+    let Ranges { before, days, after } = ranges;
+    [&before.0, &before.1, &days.0, &days.1, &after.0, &after.1]
+}
+
+/// Sums by name. `SQLite` would sort all rows to bring together what is alike, and fail where 2⁶³ is passed.
+struct Sums<'b> {
+    by: &'b [UsageBy],
+    sums: HashMap<String, UsageSum>,
+    name: String,
+}
+
+impl<'b> Sums<'b> {
+    fn new(by: &'b [UsageBy]) -> Self {
+        Self { by, sums: HashMap::new(), name: String::new() }
+    }
+
+    fn add(&mut self, row: &Row<'_>) -> Result<(), rusqlite::Error> {
+        self.name.clear();
+        for (column, by) in (FIRST_NAME..).zip(self.by) {
+            match by {
+                UsageBy::Hour => self.name.push_str(&row.get::<_, i64>(column)?.to_string()),
+                _ => self.name.push_str(row.get_ref(column)?.as_str()?),
+            }
+            self.name.push('\0');
+        }
+        let sum = match self.sums.get_mut(&self.name) {
+            Some(sum) => sum,
+            None => self.sums.entry(self.name.clone()).or_insert(named(row, self.by)?),
+        };
+        add_counts(sum, row)
+    }
+
+    /// In the order of the first name, then of the second, and so on.
+    fn in_order(self) -> Vec<UsageSum> {
+        let mut sums: Vec<UsageSum> = self.sums.into_values().collect();
+        let compare = |by: &UsageBy, one: &UsageSum, other: &UsageSum| match by {
+            UsageBy::Hour => one.hour_ms.cmp(&other.hour_ms),
+            UsageBy::Account => one.account.cmp(&other.account),
+            UsageBy::Key => one.key.cmp(&other.key),
+            UsageBy::Model => one.model.cmp(&other.model),
+            UsageBy::Deployment => one.deployment.cmp(&other.deployment),
+            UsageBy::Outcome => one.outcome.cmp(&other.outcome),
+        };
+        sums.sort_by(|one, other| {
+            self.by.iter().fold(Ordering::Equal, |order, by| order.then_with(|| compare(by, one, other)))
+        });
+        sums
+    }
+}
+
+fn named(row: &Row<'_>, by: &[UsageBy]) -> Result<UsageSum, rusqlite::Error> {
+    let mut sum = UsageSum { since_ms: i64::MAX, ..UsageSum::default() };
+    for (column, by) in (FIRST_NAME..).zip(by) {
         let name = |column: usize| row.get(column).map(|name| Some(name).filter(|name: &String| !name.is_empty()));
         match by {
             UsageBy::Hour => sum.hour_ms = Some(row.get::<_, i64>(column)?.saturating_mul(HOUR_MS)),
@@ -238,18 +273,42 @@ fn hour_sum(row: &Row<'_>, by: &[UsageBy]) -> Result<Option<UsageSum>, rusqlite:
             UsageBy::Outcome => sum.outcome = name(column)?,
         }
     }
-    Ok(Some(sum))
+    Ok(sum)
 }
 
+fn add_counts(sum: &mut UsageSum, row: &Row<'_>) -> Result<(), rusqlite::Error> {
+    sum.since_ms = sum.since_ms.min(row.get::<_, i64>(0)?.saturating_mul(HOUR_MS));
+    sum.usage.estimated |= row.get::<_, i64>(3)? > 0;
+    let usage = &mut sum.usage;
+    let tokens =
+        [&mut usage.input, &mut usage.cache_read, &mut usage.cache_write, &mut usage.output, &mut usage.reasoning];
+    for (column, count) in [(1, &mut sum.exchanges), (2, &mut sum.unpriced)].into_iter().chain((4..).zip(tokens)) {
+        *count = count.saturating_add(row.get::<_, i64>(column)?.unsigned_abs());
+    }
+    sum.cost_nano = sum.cost_nano.saturating_add(row.get(9)?);
+    for (column, amount) in [(10, &mut sum.in_usd), (11, &mut sum.in_cny), (13, &mut sum.lost_usd)] {
+        add(amount, row.get(column)?);
+    }
+    add(&mut sum.charged_usd, row.get(10)?);
+    add(&mut sum.charged_usd, row.get(12)?);
+    Ok(())
+}
+
+fn add(amount: &mut Money, nano: i64) {
+    *amount = Money::from_nano(amount.nano().saturating_add(nano));
+}
+
+/// All that was used in three ranges of hours, of which the second is read by the day.
+const SOURCE: &str = "
+    FROM (SELECT * FROM usage_hours WHERE hour >= ?1 AND hour < ?2
+          UNION ALL SELECT * FROM usage_days WHERE hour >= ?3 AND hour < ?4
+          UNION ALL SELECT * FROM usage_hours WHERE hour >= ?5 AND hour < ?6)";
 const HOUR_MS: i64 = 3_600_000;
-/// The column behind those of `HOUR_SUMS`.
+/// The column behind those of `COUNTS`.
 const FIRST_NAME: usize = 14;
-/// Tokens are what upstreams claim, so their sums must not fail at 2⁶³; to 2⁵³ they are exact.
-const HOUR_SUMS: &str = "
-    min(hour), sum(exchanges), sum(unpriced), sum(estimated),
-    cast(total(input) AS INTEGER), cast(total(cache_read) AS INTEGER), cast(total(cache_write) AS INTEGER),
-    cast(total(output) AS INTEGER), cast(total(reasoning) AS INTEGER),
-    sum(cost_nano), sum(usd_nano), sum(cny_nano), sum(cny_as_usd_nano), sum(lost_nano)";
+const COUNTS: &str = "
+    hour, exchanges, unpriced, estimated, input, cache_read, cache_write, output, reasoning,
+    cost_nano, usd_nano, cny_nano, cny_as_usd_nano, lost_nano";
 
 /// An upstream may claim any number of tokens, and `sum` fails where 2⁶³ is passed: 2⁴⁰ is far more than any exchange
 /// has, and eight million of these still fit.

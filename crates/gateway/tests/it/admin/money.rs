@@ -52,6 +52,15 @@ fn what_is_not_there_cannot_be_taken() {
     assert_eq!(post(&gateway, "adjust", "-1.5", "c").status, 201);
     assert_eq!(post(&gateway, "adjust", "+0.25", "d").status, 201);
     assert_eq!(account(&gateway, "team-a")["balance"], "0.75");
+    let again = post(&gateway, "adjust", "-1.5", "c");
+    assert_eq!(
+        (again.status, &again.json()["is_new"]),
+        (200, &json!(false)),
+        "what was taken is not there: {}",
+        again.body
+    );
+    assert_eq!(post(&gateway, "adjust", "-1.6", "c").status, 409);
+    assert_eq!(account(&gateway, "team-a")["balance"], "0.75");
     for (act, amount) in [("credit", "-1"), ("credit", "0"), ("adjust", "0.00"), ("credit", "1e3"), ("credit", "")] {
         assert_eq!(post(&gateway, act, amount, "e").status, 400, "{act} {amount}");
     }
@@ -66,6 +75,27 @@ fn what_is_not_there_cannot_be_taken() {
     let refused = gateway.operator("POST", "/admin/accounts/alice/credit", Some(&body));
     assert!(refused.status == 400 && refused.body.contains("do this to `team-a`"), "{}", refused.body);
     assert_eq!(account(&gateway, "team-a")["balance"], "0.75");
+}
+
+#[test]
+fn many_who_take_at_once_take_no_more_than_there_is() {
+    let upstream = Upstream::start();
+    let gateway = with_team(&upstream);
+    assert_eq!(post(&gateway, "credit", "5", "all").status, 201);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let take = |number: usize| {
+            let gateway = &gateway;
+            scope.spawn(move || post(gateway, "adjust", "-1", &format!("n{}", number / 2)).status)
+        };
+        let takers: Vec<_> = (0..16).map(take).collect();
+        takers.into_iter().map(|taker| taker.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 5, "each name once: {statuses:?}");
+    assert_eq!(account(&gateway, "team-a")["balance"], "0.00");
+    assert_eq!(account(&gateway, "team-a")["left"], "0.00", "in memory as in the store");
+    let data = gateway.data();
+    let audit = json_of(&data, &["audit"]);
+    assert_eq!((&audit["consistent"], &audit["entries"]), (&json!(true), &json!(6)));
 }
 
 #[test]

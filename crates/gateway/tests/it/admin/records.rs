@@ -40,6 +40,10 @@ fn the_list_goes_back_page_by_page() {
     assert_eq!(page(""), newest_first);
     assert_eq!(page("?limit=2"), newest_first[..2]);
     assert_eq!(page(&format!("?limit=2&before={}", newest_first[1])), newest_first[2..4]);
+    assert_eq!(page("?outcome=answered&model=first&account=default&limit=1"), newest_first[..1]);
+    for query in ["?outcome=failed", "?model=second", "?account=nobody", "?key=nobody", "?since_ms=4102444800000"] {
+        assert_eq!(page(query), [""; 0], "{query}");
+    }
     for query in ["?limit=0", "?limit=1001", "?limit=x", "?before=y", "?befor=x"] {
         assert_eq!(gateway.operator("GET", &format!("/admin/exchanges{query}"), None).status, 400, "{query}");
     }

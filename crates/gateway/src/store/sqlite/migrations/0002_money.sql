@@ -130,6 +130,33 @@ CREATE TABLE usage_hours (
     PRIMARY KEY (hour, account, api_key, model, deployment, outcome)
 ) STRICT, WITHOUT ROWID;
 
+-- The same of whole days that were over when they were added up; what comes late for these is added to both.
+CREATE TABLE usage_days (
+    hour            INTEGER NOT NULL, -- the first of the day, in UTC
+    account         TEXT NOT NULL,
+    api_key         TEXT NOT NULL,
+    model           TEXT NOT NULL,
+    deployment      TEXT NOT NULL,
+    outcome         TEXT NOT NULL,
+    exchanges       INTEGER NOT NULL,
+    unpriced        INTEGER NOT NULL,
+    estimated       INTEGER NOT NULL,
+    input           INTEGER NOT NULL,
+    cache_read      INTEGER NOT NULL,
+    cache_write     INTEGER NOT NULL,
+    output          INTEGER NOT NULL,
+    reasoning       INTEGER NOT NULL,
+    cost_nano       INTEGER NOT NULL,
+    usd_nano        INTEGER NOT NULL,
+    cny_nano        INTEGER NOT NULL,
+    cny_as_usd_nano INTEGER NOT NULL,
+    lost_nano       INTEGER NOT NULL,
+    PRIMARY KEY (hour, account, api_key, model, deployment, outcome)
+) STRICT, WITHOUT ROWID;
+
+-- The first hour of the first day that is not added up yet.
+INSERT INTO meta (name, value) VALUES ('usage_days_end', 0);
+
 INSERT INTO usage_hours
 SELECT started_at_ms / 3600000, account, api_key, coalesce(model, ''), coalesce(deployment, ''), outcome,
        count(*), sum(cost_nano IS NULL AND model IS NOT NULL), sum(estimated),

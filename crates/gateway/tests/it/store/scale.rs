@@ -1,0 +1,113 @@
+//! How long pages take when there are ten million records.
+
+use std::time::{Duration, Instant};
+
+use roundelay::store::{EntryFilter, ExchangeFilter, Record, Store, UsageBy, UsageFilter};
+use roundelay_ledger::{AccountId, EntryKind, ExchangeId, KeyId, Terms};
+use rusqlite::Connection;
+use tempfile::tempdir;
+
+use super::{account, record};
+
+const START_MS: i64 = 1_800_057_600_000; // midnight
+const HOUR_MS: i64 = 3_600_000;
+const DAYS: i64 = 30;
+/// Of a page, by the slowest of three readings; of a program that is optimised, as is the `SQLite` in it.
+const PAGE_MAX: Duration = Duration::from_millis(100);
+
+/// A month of 200 keys of 40 accounts, each of which uses three of 20 models, each at one of two deployments. An id is
+/// made as `ExchangeId::from_parts` makes it.
+const FILL: &str = "
+    PRAGMA synchronous = OFF;
+    WITH RECURSIVE
+        number (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM number WHERE i + 1 < $COUNT),
+        drawn AS (SELECT i, i * 2654435761 % 4294967296 AS r, $START + i * $SPAN / $COUNT AS ms FROM number),
+        named AS (SELECT *, r % 200 AS k, (r % 200 * 7 + r / 256 % 3) % 20 AS m FROM drawn)
+    INSERT INTO exchanges
+    SELECT ((ms - 1577836800000) << 22) + i % 4194304, ms, 1500000, 400000, 'a' || (k % 40), 'k' || k, 'assistant',
+           'p' || (r / 1024 % 2) || '/m' || m, 'm' || m, 200, iif(r / 4096 % 100 < 97, 'answered', 'cut'), NULL, 1,
+           1000, 200, 30, 400, 5, 0, 1234, '[]', '{\"candidates\":\"' || hex(zeroblob(300)) || '\"}'
+    FROM named;
+    INSERT INTO usage_hours
+    SELECT started_at_ms / 3600000, account, api_key, model, deployment, outcome, count(*), 0, 0, sum(input),
+           sum(cache_read), sum(cache_write), sum(output), sum(reasoning), sum(cost_nano), sum(cost_nano), 0, 0, 0
+    FROM exchanges GROUP BY 1, 2, 3, 4, 5, 6;
+    INSERT INTO entries
+    SELECT NULL, started_at_ms * 1000, 'charge', account, -1234, 'usd', 1234, 1000000, 1000000, id, 1, api_key, 7, 1300,
+           NULL, 0, NULL, NULL, 0
+    FROM exchanges ORDER BY id;
+    INSERT INTO exchange_hours SELECT started_at_ms / 3600000, min(id), max(id) FROM exchanges GROUP BY 1;
+    INSERT INTO entry_hours SELECT at_us / 3600000000, min(sequence), max(sequence) FROM entries GROUP BY 1;
+    UPDATE meta SET value = $COUNT WHERE name = 'exchanges';";
+
+#[track_caller]
+#[expect(clippy::print_stderr, reason = "a person reads the times")]
+fn check<T>(name: &str, mut page: impl FnMut() -> Vec<T>) {
+    let read = |_| {
+        let start = Instant::now();
+        let rows = page().len();
+        (start.elapsed(), rows)
+    };
+    let (slowest, rows) = (0..3).map(read).max().unwrap();
+    eprintln!("{slowest:>12.1?} {rows:>6} rows  {name}");
+    assert!(slowest < PAGE_MAX || cfg!(debug_assertions), "{name}");
+    assert!(rows > 0, "{name}");
+}
+
+#[test]
+#[ignore = "a measurement, of minutes and gigabytes"]
+#[expect(clippy::disallowed_methods, reason = "a person chooses how many")]
+fn ten_million() {
+    let count = std::env::var("ROUNDELAY_TEST_RECORDS").map_or(10_000_000, |count| count.parse().unwrap());
+    let dir = tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.create_account(&account("a7", None, Terms::new(roundelay_ledger::AccountKind::Postpaid))).unwrap();
+    let direct = Connection::open(dir.path().join("roundelay.db")).unwrap();
+    let fill = FILL.replace("$COUNT", &format!("{count}")).replace("$START", &START_MS.to_string());
+    direct.execute_batch(&fill.replace("$SPAN", &(DAYS * 24 * HOUR_MS - 1).to_string())).unwrap();
+
+    let end_ms = START_MS + DAYS * 24 * HOUR_MS;
+    let last = |number: u64| Record {
+        started_at_ms: end_ms,
+        id: ExchangeId::from_parts(end_ms.cast_unsigned(), number),
+        ..record(number)
+    };
+    let once = Record { started_at_ms: START_MS, key: KeyId::new("once"), ..record(1) };
+    store.insert_exchanges(&[once]).unwrap();
+    for (number, name) in [(1, "the first record of a day"), (2, "another")] {
+        let start = Instant::now();
+        assert_eq!(store.insert_exchanges(&[last(number)]).unwrap().added, 1);
+        eprintln!("{:>12.1?} {name}", start.elapsed());
+    }
+
+    // As somebody asks at three in the afternoon for the last 29 days and 15 hours.
+    let month = UsageFilter { since_ms: Some(START_MS + 9 * HOUR_MS), ..UsageFilter::default() };
+    for by in [UsageBy::Account, UsageBy::Key, UsageBy::Model, UsageBy::Deployment, UsageBy::Outcome] {
+        check(&format!("a month by {by:?}"), || store.usage_hours(&month, &[by]).unwrap());
+    }
+    let of_key = UsageFilter { key: Some(KeyId::new("k7")), ..month.clone() };
+    check("a month of a key by model", || store.usage_hours(&of_key, &[UsageBy::Model]).unwrap());
+    let day = UsageFilter { since_ms: Some(end_ms - 24 * HOUR_MS), ..UsageFilter::default() };
+    check("a day by hour", || store.usage_hours(&day, &[UsageBy::Hour]).unwrap());
+    check("a day by hour and model", || store.usage_hours(&day, &[UsageBy::Hour, UsageBy::Model]).unwrap());
+    check("a month of charges by key", || store.spent_by_key((START_MS + 9 * HOUR_MS) * 1_000).unwrap());
+
+    let all = EntryFilter::default();
+    check("entries", || store.entries(&all, 1_000).unwrap());
+    let old = EntryFilter { until_us: Some((START_MS + 24 * HOUR_MS) * 1_000), ..all.clone() };
+    check("entries of the first day", || store.entries(&old, 1_000).unwrap());
+    let of_account = EntryFilter { account: AccountId::new("a7").ok(), ..all.clone() };
+    check("entries of an account", || store.entries(&of_account, 1_000).unwrap());
+    let of_key = EntryFilter { key: Some(KeyId::new("k7")), kind: Some(EntryKind::Charge), ..all };
+    check("charges of a key", || store.entries(&of_key, 100).unwrap());
+    check("accounts with balances", || store.accounts().unwrap());
+
+    let all = ExchangeFilter::default();
+    check("exchanges", || store.recent_exchanges(&all, 1_000).unwrap());
+    let of_key = ExchangeFilter { key: Some(KeyId::new("k7")), ..all.clone() };
+    check("exchanges of a key", || store.recent_exchanges(&of_key, 100).unwrap());
+    let once = ExchangeFilter { key: Some(KeyId::new("once")), ..all.clone() };
+    check("the only exchange of a key, at the beginning", || store.recent_exchanges(&once, 100).unwrap());
+    let rare = ExchangeFilter { key: Some(KeyId::new("k7")), outcome: Some("cut".to_owned()), ..all };
+    check("cut exchanges of a key", || store.recent_exchanges(&rare, 50).unwrap());
+}
