@@ -153,7 +153,7 @@ impl Refusal {
                 404,
                 "not_found_error",
                 format!(
-                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions` and `/v1/models`"
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/models`, `/v1/balance` and `/v1/usage`"
                 ),
             ),
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
