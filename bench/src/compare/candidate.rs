@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Nginx,
     /// The gateway with keys, routing, records and metrics on.
     Roundelay,
+    /// The same with exact money: a prepaid account, a price, a hold and an entry for each request.
+    Prepaid,
     /// LiteLLM's proxy, one worker, no database.
     Litellm,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Kind {
             Self::Direct => "direct",
             Self::Nginx => "nginx",
             Self::Roundelay => "roundelay",
+            Self::Prepaid => "prepaid",
             Self::Litellm => "litellm",
         })
     }
@@ -51,7 +54,7 @@ pub(super) fn prepare(kind: Kind, site: &Site) -> Result<String> {
     match kind {
         Kind::Direct => Ok("no proxy".to_owned()),
         Kind::Nginx => nginx::version(),
-        Kind::Roundelay => roundelay::version(site),
+        Kind::Roundelay | Kind::Prepaid => roundelay::version(site),
         Kind::Litellm => litellm::install(),
     }
 }
@@ -61,7 +64,8 @@ pub(super) fn start(kind: Kind, site: &Site, pinned: &Pinned) -> Result<Running>
     match kind {
         Kind::Direct => Ok(direct(site)),
         Kind::Nginx => nginx::start(site, pinned),
-        Kind::Roundelay => roundelay::start(site, pinned),
+        Kind::Roundelay => roundelay::start(site, pinned, false),
+        Kind::Prepaid => roundelay::start(site, pinned, true),
         Kind::Litellm => litellm::start(site, pinned),
     }
 }

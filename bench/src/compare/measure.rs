@@ -211,7 +211,7 @@ impl Bench<'_> {
 /// Chunks a second over all streams. LiteLLM cannot relay ten thousand.
 fn chunk_rate(kind: Kind) -> u32 {
     match kind {
-        Kind::Direct | Kind::Nginx | Kind::Roundelay => 10_000,
+        Kind::Direct | Kind::Nginx | Kind::Roundelay | Kind::Prepaid => 10_000,
         Kind::Litellm => 500,
     }
 }

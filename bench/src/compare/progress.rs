@@ -78,7 +78,7 @@ impl Progress {
 fn round_seconds(kind: Kind, seconds: f64) -> f64 {
     match kind {
         Kind::Direct => 2.0 + 4.0 * seconds,
-        Kind::Nginx | Kind::Roundelay => 7.0 + 6.0 * seconds,
+        Kind::Nginx | Kind::Roundelay | Kind::Prepaid => 7.0 + 6.0 * seconds,
         Kind::Litellm => 40.0 + 10.0 * seconds,
     }
 }
@@ -87,8 +87,8 @@ fn counting_seconds(kind: Kind, callgrind: bool) -> f64 {
     match (kind, callgrind) {
         (Kind::Direct, _) => 0.0,
         (Kind::Litellm, _) => 60.0,
-        (Kind::Nginx | Kind::Roundelay, true) => 25.0,
-        (Kind::Nginx | Kind::Roundelay, false) => 8.0,
+        (Kind::Nginx | Kind::Roundelay | Kind::Prepaid, true) => 25.0,
+        (Kind::Nginx | Kind::Roundelay | Kind::Prepaid, false) => 8.0,
     }
 }
 

@@ -25,7 +25,7 @@ fn table(comparison: &Comparison) -> String {
     let mut notes = Notes::default();
     let kinds: Vec<Kind> = comparison.candidates.keys().copied().collect();
     let compared: Vec<Kind> =
-        kinds.iter().copied().filter(|kind| matches!(kind, Kind::Roundelay | Kind::Litellm)).collect();
+        kinds.iter().copied().filter(|kind| matches!(kind, Kind::Roundelay | Kind::Prepaid | Kind::Litellm)).collect();
     let mut lines = vec![
         [String::new()]
             .into_iter()

@@ -15,7 +15,7 @@ pub(super) fn version(site: &Site) -> Result<String> {
     Ok(output.lines().next().unwrap_or_default().trim().to_owned())
 }
 
-pub(super) fn start(site: &Site, pinned: &Pinned) -> Result<Running> {
+pub(super) fn start(site: &Site, pinned: &Pinned, is_prepaid: bool) -> Result<Running> {
     let (address, admin) = (free_port()?, free_port()?);
     let data = site.directory.0.join("roundelay-data");
     // Each start begins with an empty store, as the first one did.
@@ -24,12 +24,20 @@ pub(super) fn start(site: &Site, pinned: &Pinned) -> Result<Running> {
     let text = CONFIGURATION
         .replace("{listen}", &address.to_string())
         .replace("{admin}", &admin.to_string())
-        .replace("{upstream}", &site.upstream.to_string());
+        .replace("{upstream}", &site.upstream.to_string())
+        .replace("{price}", if is_prepaid { PRICE } else { "" });
     let file = site.directory.write("roundelay.toml", &text)?;
     let program = program(site)?;
 
+    let account = if is_prepaid { "paying" } else { "default" };
+    if is_prepaid {
+        for act in [&["create", account, "--prepaid"][..], &["credit", account, "1000000", "--reason", "bench"]] {
+            run(Command::new(&program).arg("accounts").args(act).arg("--data").arg(&data))?;
+        }
+    }
     let mut create = Command::new(&program);
-    create.args(["keys", "create", "--name", "bench", "--json", "--config"]).arg(&file).arg("--data").arg(&data);
+    create.args(["keys", "create", "--name", "bench", "--account", account, "--json", "--config"]);
+    create.arg(&file).arg("--data").arg(&data);
     let created = run(&mut create)?;
     let Created { key } = serde_json::from_str(&created)
         .map_err(|fault| Fault::Measurement(format!("keys create printed no JSON: {fault}")))?;
@@ -66,6 +74,7 @@ fn run(command: &mut Command) -> Result<String> {
     Err(Fault::Measurement(format!("{name} failed: {}", errors.trim())))
 }
 
+const PRICE: &str = "price = { input = 3.0, output = 15.0 }";
 const CONFIGURATION: &str = "\
 [server]
 listen = \"{listen}\"
@@ -78,6 +87,7 @@ api_keys = [\"k\"]
 
 [models.m]
 deployments = [\"fake/m\"]
+{price}
 
 [pools.p]
 members = { m = 1 }

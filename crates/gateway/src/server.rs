@@ -2,8 +2,11 @@
 
 mod connection;
 mod intake;
+mod models;
 mod refusal;
 mod routes;
+mod standing;
+mod usage;
 
 use std::{
     io,

@@ -29,6 +29,11 @@ impl Keys {
         Ok(Self { store, pepper, table: RwLock::new(table) })
     }
 
+    /// Where they are kept.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Says who presents the key, at `now` in seconds since 1970-01-01 UTC.
     ///
     /// Costs one hash of 55 bytes and one look-up, however many keys there are. Known and unknown ids are hashed

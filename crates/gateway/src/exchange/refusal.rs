@@ -67,6 +67,8 @@ pub enum Refusal {
     Short(Box<Shortfall>),
     /// No attempt could be made.
     Unserved(Unserved),
+    /// What was recorded cannot be read now.
+    NoRecords,
     /// The gateway stops.
     Stopping,
     /// A fault of ours.
@@ -137,7 +139,7 @@ impl Refusal {
             Self::HeadTooLarge | Self::AddressTooLong | Self::NotHttp | Self::HeadSlow => "head",
             Self::UnknownModel(_) | Self::ModelNotAllowed(_) => "model",
             Self::BadRequest(_) | Self::Failed(_) | Self::Broke(_) | Self::Short(_) | Self::Unserved(_) => "exchange",
-            Self::Stopping | Self::Internal => "gateway",
+            Self::NoRecords | Self::Stopping | Self::Internal => "gateway",
         }
     }
 
@@ -151,7 +153,7 @@ impl Refusal {
                 404,
                 "not_found_error",
                 format!(
-                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions` and `/v1/models`"
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/models`, `/v1/balance` and `/v1/usage`"
                 ),
             ),
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
@@ -218,6 +220,11 @@ impl Refusal {
             },
             Self::Short(shortfall) => short::wire(shortfall),
             Self::Unserved(unserved) => unserved.wire(),
+            Self::NoRecords => Wire {
+                code: Some("records_unavailable"),
+                ..Wire::new(503, "server_error", "what was recorded cannot be read now: ask again in a few seconds")
+                    .waiting(Some(Duration::from_secs(5)))
+            },
             Self::Stopping => Wire {
                 code: Some("gateway_stopping"),
                 should_retry: true,

@@ -11,6 +11,7 @@ use super::queue::{Queue, Queued};
 use super::segment::{BATCH, replay};
 use super::writer::{Journal, SegmentNumber};
 use crate::store::{Record, SentRow, Store};
+use crate::telemetry::events;
 
 /// Records exchanges: into the journal at once, into the store a moment later.
 ///
@@ -179,6 +180,7 @@ impl Shared {
     }
 
     fn store_all(&self, batch: &mut Vec<Queued>) {
+        self.restore_store();
         let mut stored = 0;
         for share in batch.chunks(BATCH) {
             // Exchanges may have to share this thread's core: a record is no reason to keep one waiting for milliseconds.
@@ -202,6 +204,19 @@ impl Shared {
         }
         batch.drain(..stored);
         batch.shrink_to(KEPT_ROOM);
+    }
+
+    /// Sees that the store's file is there. Where it was removed, readiness says so for a while, and what was in it is
+    /// written again.
+    fn restore_store(&self) {
+        if !self.store.is_removed() {
+            return;
+        }
+        count(&self.tally.store);
+        match self.store.restore_if_removed() {
+            Ok(_) => events::store_restored(),
+            Err(fault) => events::store_fault("restore the store, whose file was removed", &fault),
+        }
     }
 
     fn replay(&self, segments: &mut Vec<PathBuf>) {

@@ -6,17 +6,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use roundelay_protocol::openai::{
-    Operation,
-    models::{self, Entry},
-};
+use roundelay_protocol::openai::Operation;
+use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{intake, refusal};
+use super::{intake, models, refusal, standing, usage};
 use crate::{
     auth::{Caller, presented},
     common::clock::unix_time,
-    config::{Model, Pool},
     exchange::{self, Answer, AnswerBody, Inbound, Refusal, Worker},
 };
 
@@ -26,6 +23,10 @@ enum Route {
     Exchange(Operation),
     Models,
     Model(String),
+    Balance,
+    Usage,
+    Key,
+    Credits,
 }
 
 /// Answers one request, one way or the other.
@@ -62,9 +63,15 @@ async fn serve(worker: &Arc<Worker>, head: Parts, body: &mut Incoming) -> Result
             exchange::serve(worker, inbound).await.or_else(|refusal| Ok(refusal::respond(&refusal, Some(id))))
         }
         (Route::Exchange(_), _) => Err(Refusal::Method("POST")),
-        (Route::Models, &Method::GET) => Ok(json(models_list(worker, &caller))),
-        (Route::Model(name), &Method::GET) => model_detail(worker, &caller, &name).map(json),
-        (Route::Models | Route::Model(_), _) => Err(Refusal::Method("GET")),
+        (Route::Models, &Method::GET) => Ok(json(models::list(worker, &caller))),
+        (Route::Model(name), &Method::GET) => models::detail(worker, &caller, &name).map(json),
+        (Route::Balance, &Method::GET) => standing::balance(worker, &caller).map(page),
+        (Route::Usage, &Method::GET) => usage::usage(worker, &caller, &head.uri).await.map(page),
+        (Route::Key, &Method::GET) => standing::key(worker, &caller).map(page),
+        (Route::Credits, &Method::GET) => standing::credits(worker, &caller).map(page),
+        (Route::Models | Route::Model(_) | Route::Balance | Route::Usage | Route::Key | Route::Credits, _) => {
+            Err(Refusal::Method("GET"))
+        }
     }
 }
 
@@ -81,6 +88,11 @@ fn route(path: &str) -> Option<Route> {
         "/chat/completions" => Some(Route::Exchange(Operation::Chat)),
         "/completions" => Some(Route::Exchange(Operation::Completions)),
         "/models" => Some(Route::Models),
+        "/balance" => Some(Route::Balance),
+        "/usage" => Some(Route::Usage),
+        // The second is OpenRouter's older name for the first.
+        "/key" | "/auth/key" => Some(Route::Key),
+        "/credits" => Some(Route::Credits),
         other => {
             let name = other.strip_prefix("/models/")?;
             Some(Route::Model(percent_decoded(name)?))
@@ -115,35 +127,8 @@ fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result<Arc<Caller>, Ref
     worker.gateway.keys.authenticate(presented, now).map_err(Refusal::Unauthorized)
 }
 
-/// Pools first: they are what callers should name.
-fn models_list(worker: &Worker, caller: &Caller) -> Vec<u8> {
-    let snapshot = worker.gateway.snapshot.load();
-    let pools = snapshot.config.pools.iter().map(|pool| pool_entry(pool));
-    let models = snapshot.config.models.iter().filter(|model| !model.is_open()).map(|model| model_entry(model));
-    models::list(pools.chain(models).filter(|entry| caller.may_ask_for(entry.id)))
-}
-
-fn model_detail(worker: &Worker, caller: &Caller, name: &str) -> Result<Vec<u8>, Refusal> {
-    let snapshot = worker.gateway.snapshot.load();
-    let config = &snapshot.config;
-    let pool = config.pools.iter().find(|pool| *pool.name == *name).map(pool_entry);
-    let model = || config.models.iter().find(|model| *model.name == *name && !model.is_open()).map(model_entry);
-    let entry = pool.or_else(model).filter(|entry| caller.may_ask_for(entry.id));
-    entry.map(|entry| models::detail(&entry)).ok_or_else(|| Refusal::unknown_model(name))
-}
-
-fn pool_entry(pool: &Pool) -> Entry<'_> {
-    Entry { id: &pool.name, owned_by: "pool", ..Entry::default() }
-}
-
-fn model_entry(model: &Model) -> Entry<'_> {
-    Entry {
-        id: &model.name,
-        owned_by: "model",
-        max_input_tokens: model.context_window,
-        max_output_tokens: model.max_output,
-        ..Entry::default()
-    }
+fn page(page: Value) -> Answer {
+    json(page.to_string().into_bytes())
 }
 
 fn json(body: Vec<u8>) -> Answer {
@@ -179,6 +164,10 @@ mod tests {
         );
         check(&["/v1/completions", "/api/completions"], Some(Route::Exchange(Operation::Completions)));
         check(&["/v1/models", "/models", "/api/models/"], Some(Route::Models));
+        check(&["/v1/balance", "/balance", "/api/v1/balance"], Some(Route::Balance));
+        check(&["/api/v1/key", "/v1/key", "/key/", "/api/v1/auth/key"], Some(Route::Key));
+        check(&["/api/v1/credits", "/v1/credits"], Some(Route::Credits));
+        check(&["/v1/usage", "/api/usage"], Some(Route::Usage));
         check(
             &["/v1/models/openai%2Fgpt-4o", "/api/v1/models/openai/gpt-4o"],
             Some(Route::Model("openai/gpt-4o".to_owned())),

@@ -12,6 +12,7 @@ mod limits;
 mod meta;
 mod migrations;
 mod posting;
+mod removed;
 mod rollup;
 mod search;
 mod usage;
@@ -40,6 +41,7 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Connections {
+    path: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
 }
@@ -57,7 +59,7 @@ impl Store {
         private_file(&path).map_err(|source| StoreFault::Folder { path: path.clone(), source })?;
         migrations::apply(&mut writer)?;
         let reader = open()?;
-        let connections = Connections { writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        let connections = Connections { path, writer: Mutex::new(writer), reader: Mutex::new(reader) };
         Ok(Self { connections: Arc::new(connections) })
     }
 

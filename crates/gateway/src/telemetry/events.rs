@@ -79,6 +79,11 @@ pub fn store_fault(action: &str, fault: &dyn Error) {
     error!(action, fault = causes(fault), "store fault");
 }
 
+/// The store's file was removed under a running gateway, and is there again with all that was in it.
+pub fn store_restored() {
+    warn!("the store's file was removed, and has been written again");
+}
+
 /// The store will never take the record of an exchange, which is lost.
 pub fn record_refused(exchange: impl Display, fault: &dyn Error) {
     error!(exchange = clean(exchange), fault = causes(fault), "record refused by the store");

@@ -5,6 +5,7 @@
 mod amounts;
 mod killed;
 mod short;
+mod store_fails;
 
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -1,9 +1,13 @@
-//! The models list and a model's detail, in one shape that OpenAI's and Anthropic's clients both read.
+//! The models list and a model's detail, in one shape that OpenAI's, Anthropic's and OpenRouter's clients all read.
 //!
 //! OpenAI's clients read `object`, `created`, `owned_by`; Anthropic's `type`, `display_name`, `created_at` and the
-//! page marks. Neither minds the other's members.
+//! page marks; OpenRouter's what an [`Offer`] says. None minds the others' members.
+
+mod offer;
 
 use serde::Serialize;
+
+pub use offer::{Offer, Pricing};
 
 use crate::civil;
 
@@ -20,6 +24,8 @@ pub struct Entry<'a> {
     pub max_input_tokens: Option<u64>,
     /// The largest answer in tokens, where known.
     pub max_output_tokens: Option<u64>,
+    /// What it can do and costs.
+    pub offer: Option<&'a Offer>,
 }
 
 /// The body of `GET /v1/models`: one page, always the last.
@@ -64,20 +70,24 @@ struct Model<'a> {
     /// Anthropic's name for the largest answer.
     #[serde(rename = "max_tokens", skip_serializing_if = "Option::is_none")]
     max_output_tokens: Option<u64>,
+    #[serde(flatten)]
+    offer: Option<offer::Shown<'a>>,
 }
 
 impl<'a> Model<'a> {
     fn of(entry: Entry<'a>) -> Self {
+        let name = entry.display_name.unwrap_or(entry.id);
         Self {
             id: entry.id,
             object: "model",
             created: entry.created,
             owned_by: entry.owned_by,
             kind: "model",
-            display_name: entry.display_name.unwrap_or(entry.id),
+            display_name: name,
             created_at: civil::rfc3339(entry.created),
             max_input_tokens: entry.max_input_tokens,
             max_output_tokens: entry.max_output_tokens,
+            offer: entry.offer.map(|offer| offer::Shown::of(entry.id, name, offer)),
         }
     }
 }

@@ -29,7 +29,7 @@ fn usage_of(text: &str) -> Option<Usage> {
     }
     let lines = text.lines().map(|line| line.trim().trim_start_matches("data: "));
     let chunks = lines.filter(|line| line.starts_with('{')).map(|line| Chunk::scan(line.as_bytes()).unwrap());
-    chunks.filter_map(|chunk| chunk.usage).last()
+    chunks.filter_map(|chunk| chunk.usage).next_back()
 }
 
 #[test]

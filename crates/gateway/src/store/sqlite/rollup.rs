@@ -91,7 +91,7 @@ impl<'a> Rollup<'a> {
     /// Adds all of it to what is stored, and adds up the days that are over by its newest hour.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreFault> {
         let end = days::end(connection)?;
-        self.add_to(connection, "usage_hours", |hour| Some(hour))?;
+        self.add_to(connection, "usage_hours", Some)?;
         self.add_to(connection, "usage_days", |hour| (hour < end).then_some(days::first_hour(hour)))?;
         let newest = self.0.last_key_value().map_or(end, |(group, _)| days::first_hour(group.hour));
         if newest > end { days::add_up(connection, end, newest) } else { Ok(()) }

@@ -153,7 +153,7 @@ impl Store {
             "SELECT api_key, sum(usd_nano), sum(cny_nano), sum(cny_as_usd_nano) {SOURCE}
              GROUP BY api_key ORDER BY api_key"
         ))?;
-        let rows = statement.query_map(&bounds(&ranges), |row| {
+        let rows = statement.query_map(bounds(&ranges), |row| {
             let amount = |column| row.get(column).map(Money::from_nano);
             Ok((KeyId::new(row.get::<_, String>(0)?), amount(1)?, amount(2)?, amount(3)?))
         })?;

@@ -41,6 +41,7 @@ const FILL: &str = "
     UPDATE meta SET value = $COUNT WHERE name = 'exchanges';";
 
 #[track_caller]
+#[expect(clippy::print_stderr, reason = "a person reads the times")]
 fn check<T>(name: &str, mut page: impl FnMut() -> Vec<T>) {
     let read = |_| {
         let start = Instant::now();
@@ -54,7 +55,8 @@ fn check<T>(name: &str, mut page: impl FnMut() -> Vec<T>) {
 }
 
 #[test]
-#[ignore = "fills a disk with gigabytes, for minutes"]
+#[ignore = "a measurement, of minutes and gigabytes"]
+#[expect(clippy::disallowed_methods, reason = "a person chooses how many")]
 fn ten_million() {
     let count = std::env::var("ROUNDELAY_TEST_RECORDS").map_or(10_000_000, |count| count.parse().unwrap());
     let dir = tempdir().unwrap();
