@@ -1,7 +1,7 @@
 //! Terms of accounts and limits of keys: what is written down is what is read back, also by the next program.
 
-use roundelay::config::time_zone;
 use roundelay::config::OnDisconnect;
+use roundelay::config::time_zone;
 use roundelay::store::{AccountRow, KeyChange, KeyRow, Store, StoreFault};
 use roundelay_ledger::{
     AccountId, AccountKind, ApiKey, Currency, Factor, KeyId, Limits, Money, Span, SpendLimit, Terms,
