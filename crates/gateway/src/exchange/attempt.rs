@@ -56,7 +56,7 @@ impl Whole {
     /// Tokens of output, by the provider's count or our own.
     pub(super) fn output_tokens(&self) -> u64 {
         let counted = self.scanned.usage.map(|usage| usage.completion());
-        counted.unwrap_or((self.scanned.content_bytes as u64).div_ceil(BYTES_PER_TOKEN))
+        counted.unwrap_or_else(|| (self.scanned.content_bytes as u64).div_ceil(BYTES_PER_TOKEN))
     }
 
     pub(super) fn into_answer(self, id: ExchangeId, deployment: &Deployment, attempts: u32) -> Answer {
@@ -82,7 +82,12 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     );
     let head = request_head(inbound, deployment);
     let timers = timers(call, deployment);
-    let (head, mut answer) = match worker.upstream.dispatch(&deployment.endpoint, &head, &body, timers).await {
+    let dispatched = async {
+        let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
+        flight.is_being_sent();
+        connection.send(&head, &body, timers).await
+    };
+    let (head, mut answer) = match dispatched.await {
         Ok(answered) => answered,
         Err(fault) => return Attempted::Failed(failed_dispatch(deployment, &fault)),
     };

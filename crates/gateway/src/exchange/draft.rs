@@ -172,7 +172,7 @@ impl Draft {
 
     pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
         self.served_by(deployment);
-        self.learn_usage(incoming.usage, incoming.output_tokens() * 4);
+        self.learn_usage(incoming.usage(), incoming.output_tokens() * 4);
     }
 
     fn served_by(&mut self, deployment: &Deployment) {

@@ -73,18 +73,31 @@ pub(super) struct Incoming {
     shown_bytes: u64,
     /// The data of the last chunk, which tells what an end made here looks like.
     last_chunk: Bytes,
-    pub(super) usage: Option<Usage>,
+    /// Choices whose end was not among what was shown, one bit an index.
+    unended: u128,
+    counted: Option<Counted>,
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
     pub(super) skipped: u32,
 }
 
+/// What the provider has counted.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    usage: Usage,
+    /// The content that had come by then.
+    content_bytes: u64,
+    content_events: u64,
+}
+
 impl Incoming {
     pub(super) fn new(body: upstream::Body, choices: u32, caller_asked_usage: bool) -> Self {
+        let terminal = Terminal::new(choices);
         Self {
             body,
             events: sse::Reader::new(sse::Limits::default()),
-            terminal: Terminal::new(choices),
+            unended: terminal.unfinished(),
+            terminal,
             caller_asked_usage,
             out: BytesMut::new(),
             has_content: false,
@@ -93,7 +106,7 @@ impl Incoming {
             content_events: 0,
             shown_bytes: 0,
             last_chunk: Bytes::new(),
-            usage: None,
+            counted: None,
             finish: None,
             skipped: 0,
         }
@@ -127,6 +140,7 @@ impl Incoming {
         let may_show = self.has_content && !self.is_whole() && !self.out.is_empty();
         may_show.then(|| {
             self.shown_bytes = self.content_bytes;
+            self.unended = self.terminal.unfinished();
             self.out.split().freeze()
         })
     }
@@ -145,40 +159,53 @@ impl Incoming {
     /// An end in the place of all that was not shown, because there is no money for it: each choice stops at its length.
     pub(super) fn cut_short(&mut self) -> Bytes {
         self.out.clear();
-        let end = cut_short(&self.last_chunk, self.terminal.unfinished(), "budget");
+        let end = cut_short(&self.last_chunk, self.unended | self.terminal.unfinished(), "budget");
         self.out.extend_from_slice(&end);
         self.out.extend_from_slice(DONE);
         self.out.split().freeze()
     }
 
-    /// The most tokens that the output so far may be, the provider's own count where there is one.
+    /// What the provider has counted of all that came; `None` while content has come since.
+    ///
+    /// Some begin with a count of nothing, and some count on with every chunk.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let counted = self.counted.filter(|counted| counted.content_events == self.content_events)?;
+        Some(counted.usage)
+    }
+
+    /// The most tokens that the output so far may be: the provider's own count, and what has come since.
     pub(super) fn output_bound(&self) -> u64 {
-        let bound = self.content_bytes.div_ceil(BYTES_PER_TOKEN_MIN).max(self.content_events);
-        self.usage.map_or(bound, |usage| usage.completion())
+        let (tokens, bytes, events) = self
+            .counted
+            .map_or((0, 0, 0), |counted| (counted.usage.completion(), counted.content_bytes, counted.content_events));
+        let uncounted = (self.content_bytes - bytes).div_ceil(BYTES_PER_TOKEN_MIN).max(self.content_events - events);
+        tokens.saturating_add(uncounted)
     }
 
     /// Tokens of output that were shown, from their bytes.
     pub(super) fn shown_tokens(&self) -> u64 {
-        match self.usage {
+        match self.usage() {
             Some(usage) if self.shown_bytes == self.content_bytes => usage.completion(),
             _ => self.shown_bytes.div_ceil(BYTES_PER_TOKEN),
         }
     }
 
-    /// Lets go of what nobody will be shown; it counts as shown, for it is paid.
-    pub(super) fn forget_unshown(&mut self) {
+    /// Lets go of what nobody will be shown. Where it `is_paid`, it counts as shown.
+    pub(super) fn forget_unshown(&mut self, is_paid: bool) {
         self.out.clear();
-        self.shown_bytes = self.content_bytes;
+        if is_paid {
+            self.shown_bytes = self.content_bytes;
+        }
     }
 
     /// Tokens of output, as counted by the upstream or, where it did not, from the bytes of content.
     pub(super) fn output_tokens(&self) -> u64 {
-        self.usage.map_or_else(|| self.content_bytes.div_ceil(BYTES_PER_TOKEN), |usage| usage.completion())
+        self.usage().map_or_else(|| self.content_bytes.div_ceil(BYTES_PER_TOKEN), |usage| usage.completion())
     }
 
     /// What the answer took, as routing learns from it.
     pub(super) fn tokens(&self) -> Tokens {
-        outcome::tokens(self.usage, self.output_tokens())
+        outcome::tokens(self.usage(), self.output_tokens())
     }
 
     /// Reads the answer's framing to its end, so that its connection can serve again.
@@ -228,10 +255,13 @@ impl Incoming {
         }
         self.terminal.observe(&chunk);
         self.finish = self.finish.or(chunk.finish);
-        self.usage = chunk.usage.or(self.usage);
         self.has_content |= chunk.has_content() || self.is_whole();
         self.content_bytes += chunk.content_bytes as u64;
         self.content_events += u64::from(chunk.has_content());
+        if let Some(usage) = chunk.usage {
+            let (content_bytes, content_events) = (self.content_bytes, self.content_events);
+            self.counted = Some(Counted { usage, content_bytes, content_events });
+        }
         self.last_chunk = data.clone();
         if !is_hidden(&chunk, self.caller_asked_usage) {
             self.out.extend_from_slice(&event.raw);
@@ -371,7 +401,7 @@ mod tests {
             assert_eq!(incoming.output_tokens(), 7);
         }
         let incoming = check((&[TEXT, STOP, MARK], false, false), (&[], &[TEXT, STOP, MARK], End::Whole)).await;
-        assert_eq!((incoming.usage, incoming.output_tokens()), (None, 1), "two letters are a token");
+        assert_eq!((incoming.usage(), incoming.output_tokens()), (None, 1), "two letters are a token");
     }
 
     #[tokio::test]
