@@ -405,6 +405,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_count_that_content_has_followed_is_not_the_last() {
+        let early = r#"{"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#;
+        let running =
+            r#"{"choices":[{"index":0,"delta":{"content":"Hi"}}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#;
+        for (sent, counted, bound) in [
+            (&[early, TEXT, TEXT, STOP, MARK][..], None, 2),
+            (&[early, TEXT, STOP, USAGE, MARK], Some(7), 7),
+            (&[running, running, STOP, MARK], Some(5), 5),
+            (&[running, TEXT, STOP, MARK], None, 6),
+        ] {
+            let (mut incoming, _server) = incoming(&stream(sent), false, true).await;
+            while !matches!(incoming.read().await, Ok(Progress::Ended) | Err(_)) {}
+            assert_eq!(incoming.usage().map(|usage| usage.completion()), counted, "{sent:?}");
+            assert_eq!(incoming.output_bound(), bound, "{sent:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_short_ends_every_choice_whose_end_was_not_shown() {
+        let of = |index: u32, what: &str| format!(r#"{{"id":"a","choices":[{{"index":{index},{what}}}]}}"#);
+        let (text, stop) = (r#""delta":{"content":"Hi"}"#, r#""delta":{},"finish_reason":"stop""#);
+        let sent = [of(0, text), of(1, text), of(0, stop)];
+        let (mut incoming, _server) = incoming(&stream(&sent.each_ref().map(String::as_str)), false, false).await;
+        while incoming.read().await.is_ok() {}
+        // The first choice's own end came in the same piece as what there is no money for.
+        let end = String::from_utf8(incoming.cut_short().to_vec()).unwrap();
+        assert_eq!(end.matches("\"finish_reason\":\"length\"").count(), 2, "{end}");
+    }
+
+    #[tokio::test]
     async fn the_mark_alone_ends_nothing() {
         check((&[TEXT, MARK], false, false), (&[TEXT], &[], End::Unfinished)).await;
         check((&[MARK], false, false), (&[], &[], End::Unfinished)).await;
