@@ -176,7 +176,7 @@ async fn pursue(
                 if caller.has_left() {
                     return Ending::Interrupted(Interruption::CallerLeft);
                 }
-                return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts()));
+                return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts(), draft.cost()));
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
@@ -192,6 +192,7 @@ async fn pursue(
                 return match relayed {
                     Relayed::Whole(tail) => {
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen));
+                        let tail = incoming.priced(tail, draft.cost());
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
                         Ending::Streamed(tail)

@@ -96,6 +96,11 @@ impl Draft {
         self.record.entries.extend(entries);
     }
 
+    /// What its attempts have cost so far, in dollars; `None` where no price is known.
+    pub(super) fn cost(&self) -> Option<Money> {
+        self.record.cost
+    }
+
     /// When it began, by the wall clock: what is charged goes by this instant.
     pub(super) fn admitted(&self) -> UnixTime {
         UnixTime(self.record.started_at_ms.div_euclid(1000))

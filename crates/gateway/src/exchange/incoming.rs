@@ -1,13 +1,15 @@
 //! A streamed answer as it comes in: which of its bytes may be shown, and whether it is whole.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use roundelay_ledger::Money;
 use roundelay_protocol::{
     openai::{
         Finish,
         chunk::Chunk,
         stream::{Terminal, cut_short, is_done, is_hidden},
+        with_cost,
     },
     sse,
     usage::Usage,
@@ -76,6 +78,8 @@ pub(super) struct Incoming {
     /// Choices whose end was not among what was shown, one bit an index.
     unended: u128,
     counted: Option<Counted>,
+    /// Where in `out` the last event with a count is.
+    usage_event: Option<Range<usize>>,
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
     pub(super) skipped: u32,
@@ -107,6 +111,7 @@ impl Incoming {
             shown_bytes: 0,
             last_chunk: Bytes::new(),
             counted: None,
+            usage_event: None,
             finish: None,
             skipped: 0,
         }
@@ -141,8 +146,20 @@ impl Incoming {
         may_show.then(|| {
             self.shown_bytes = self.content_bytes;
             self.unended = self.terminal.unfinished();
+            self.usage_event = None;
             self.out.split().freeze()
         })
+    }
+
+    /// What [`Self::tail`] gave, with what all of the answer cost in the usage that it holds.
+    pub(super) fn priced(&self, tail: Bytes, cost: Option<Money>) -> Bytes {
+        let Some((cost, at)) = cost.zip(self.usage_event.clone()) else { return tail };
+        let event = &tail[at.clone()];
+        // Its data is one line, or it is left as it is.
+        let data = event.iter().position(|&byte| byte == b'{').zip(event.iter().rposition(|&byte| byte == b'}'));
+        let Some((start, end)) = data.map(|(first, last)| (at.start + first, at.start + last + 1)) else { return tail };
+        let Some(data) = with_cost(&tail[start..end], &cost.to_string()) else { return tail };
+        [&tail[..start], &data, &tail[end..]].concat().into()
     }
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
@@ -264,6 +281,9 @@ impl Incoming {
         }
         self.last_chunk = data.clone();
         if !is_hidden(&chunk, self.caller_asked_usage) {
+            if chunk.usage.is_some() {
+                self.usage_event = Some(self.out.len()..self.out.len() + event.raw.len());
+            }
             self.out.extend_from_slice(&event.raw);
         }
         if !self.has_content && self.out.len() > HELD_BACK_MAX {

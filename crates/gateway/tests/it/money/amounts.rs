@@ -155,3 +155,22 @@ fn a_provider_that_does_not_keep_to_its_limit_is_not_paid_with_money_that_is_not
         }
     }
 }
+
+#[test]
+fn an_answer_says_what_it_cost() {
+    let team = Team::with(Money::from_nano(USD));
+    let answer = team.ask(&question("words-20", false)).send(team.gateway.callers);
+    assert_eq!(answer.json()["usage"]["cost"], 0.000_05, "{}", answer.body);
+    assert_eq!(answer.header("x-roundelay-cost"), Some("0.00005"));
+    let mut body = question("words-20", true);
+    for asked in [false, true] {
+        body["stream_options"] = serde_json::json!({ "include_usage": asked });
+        let answer = team.ask(&body).send(team.gateway.callers);
+        let says = answer.body.contains("\"usage\":{\"cost\":0.00005,\"prompt_tokens\":10");
+        assert_eq!(says, asked, "{}", answer.body);
+        assert!(answer.body.ends_with("}\n\ndata: [DONE]\n\n"), "{}", answer.body);
+    }
+    // Without a price nothing is said, and the provider's own bytes stay.
+    let body = team.gateway.chat("unpriced");
+    assert!(!body.body.contains("\"cost\"") && body.header("x-roundelay-cost").is_none(), "{}", body.body);
+}
