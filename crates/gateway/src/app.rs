@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use roundelay_routing::Router;
@@ -111,9 +111,10 @@ impl App {
         })?;
         free(settings.admin)?;
         let store = Store::open(data)?;
+        // Before anything is read that a command may be changing.
+        let journal = open_journal(data)?;
         let pepper = Pepper::open(data)?;
         let keys = Keys::load(store.clone(), pepper.clone())?;
-        let journal = Journal::open(data)?;
         let ids = ExchangeIds::new(store.newest_exchange()?.max(journal.newest_exchange()?));
         // What is owed since the last run is counted before anything is spent.
         let recorder = Recorder::start(store.clone(), journal)?;
@@ -203,6 +204,17 @@ fn count_workers(config: &mut Config) {
     }
 }
 
+/// Opens the journal; a command that has the folder for some moments is waited for.
+fn open_journal(data: &Path) -> Result<Journal, JournalFault> {
+    let deadline = Instant::now() + COMMAND_WAIT;
+    loop {
+        match Journal::open(data) {
+            Err(JournalFault::InUse { .. }) if Instant::now() < deadline => thread::park_timeout(LOOK_AGAIN),
+            other => return other,
+        }
+    }
+}
+
 /// Finds out whether the operator's address can be had, before anything is made that is shown once.
 fn free(admin: SocketAddr) -> Result<(), StartFault> {
     let probe = TcpListener::bind(admin);
@@ -217,3 +229,6 @@ fn join(thread: JoinHandle<()>) {
 
 /// How long what still blocks at the end is waited for.
 const LAST_WAIT: Duration = Duration::from_secs(5);
+/// Commands that write take milliseconds.
+const COMMAND_WAIT: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);

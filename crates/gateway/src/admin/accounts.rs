@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, Terms, Timestamp};
+use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, NodeName, Rate, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -103,15 +103,16 @@ pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Valu
     let mut tree = books.tree()?;
     let node = tree.account(id).ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
     tree.change_account(node, &terms, Timestamp(now_us()))?;
-    if let Some(billing) = books.running {
-        billing.change_account(id, &terms)?;
-    }
-    if let Err(fault) = books.store.change_account(id, &terms) {
-        if let Some(billing) = books.running {
-            // What is not stored must not be in force.
-            billing.change_account(id, &before.terms)?;
-        }
-        return Err(fault.into());
+    let whose = NodeName::Account(id.clone());
+    let rate = books.rate.unwrap_or(Rate::ONE);
+    let windows = books
+        .running
+        .map(|billing| billing.windows(books.store, &whose, &terms.limits, rate).map(|windows| (billing, windows)));
+    let windows = windows.transpose()?;
+    // What is not stored must not be in force; and the tree above says that it can be.
+    books.store.change_account(id, &terms)?;
+    if let Some((billing, windows)) = windows {
+        billing.change_account(id, &terms, &windows)?;
     }
     show(books, id)
 }

@@ -97,6 +97,7 @@ impl From<PostFault> for Fault {
         match fault {
             PostFault::Store(fault) => fault.into(),
             PostFault::Refused(PostRefused::Short { left }) => Self::short(left),
+            PostFault::Refused(PostRefused::TooLarge) => StoreFault::TooLarge.into(),
             PostFault::Refused(refused) => Self::bad_request(refused.to_string()),
         }
     }
@@ -109,6 +110,7 @@ impl From<StoreFault> for Fault {
             StoreFault::Missing { .. } => (StatusCode::NOT_FOUND, "not_found"),
             StoreFault::KeyReused => (StatusCode::CONFLICT, "idempotency_reused"),
             StoreFault::Short { left } => return Self::short(*left),
+            StoreFault::TooLarge => (StatusCode::BAD_REQUEST, "too_large"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
         };
         Self { status, code, message: fault.to_string() }

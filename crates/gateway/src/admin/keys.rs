@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{AccountId, KeyId, KeyRefusal, Limits};
+use roundelay_ledger::{AccountId, KeyId, KeyRefusal, Limits, NodeName, Rate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -91,7 +91,13 @@ pub fn list(keys: &Keys, now: i64) -> Result<Value, Fault> {
 ///
 /// # Errors
 /// When there is no such key, or a field is out of its bounds.
-pub fn change(keys: &Keys, running: Option<&Billing>, id: &str, wanted: KeyTerms, now: i64) -> Result<Value, Fault> {
+pub fn change(
+    keys: &Keys,
+    running: Option<(&Billing, Rate)>,
+    id: &str,
+    wanted: KeyTerms,
+    now: i64,
+) -> Result<Value, Fault> {
     let before = keys.row(&KeyId::new(id))?;
     let allowed = wanted.allowed.unwrap_or(before.key.allowed);
     check_allowed(allowed.as_deref())?;
@@ -107,9 +113,16 @@ pub fn change(keys: &Keys, running: Option<&Billing>, id: &str, wanted: KeyTerms
             Some(word) => word.as_deref().map(on_disconnect).transpose()?,
         },
     };
-    let row = keys.change(&before.key.id, &change)?;
-    if let Some(billing) = running {
-        billing.change_key(&row.key.id, &row.limits)?;
+    let id = &before.key.id;
+    let windows = running.map(|(billing, rate)| {
+        billing
+            .windows(keys.store(), &NodeName::Key(id.clone()), &change.limits, rate)
+            .map(|windows| (billing, windows))
+    });
+    let windows = windows.transpose()?;
+    let row = keys.change(id, &change)?;
+    if let Some((billing, windows)) = windows {
+        billing.change_key(id, &row.key.account, &row.limits, &windows)?;
     }
     Ok(describe(&row, now))
 }
@@ -207,7 +220,8 @@ pub(super) async fn patch(
     let wanted = read(body)?;
     blocking(move || {
         let _turn = desk.turn();
-        change(&desk.gateway.keys, Some(&desk.gateway.billing), &id, wanted, now())
+        let rate = desk.gateway.snapshot.load().config.rate();
+        change(&desk.gateway.keys, Some((&desk.gateway.billing, rate)), &id, wanted, now())
     })
     .await
     .map(Json)

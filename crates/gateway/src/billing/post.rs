@@ -25,17 +25,18 @@ impl Billing {
     /// # Errors
     /// See [`PostFault`]; then neither the store nor the memory has it.
     pub fn post(&self, store: &Store, row: &EntryRow) -> Result<(StoredEntry, bool), PostFault> {
+        // Asked for again, it may not be possible any more.
+        if let Some(made) = store.made_before(row)? {
+            return Ok((made, false));
+        }
         if !row.change.is_negative() {
-            // More is spendable once the store has it.
+            // What the memory would refuse must not be stored first; and more is spendable once the store has it.
+            self.check(row)?;
             let (stored, is_new) = store.post(row)?;
             if is_new {
                 self.apply(row, row.change)?;
             }
             return Ok((stored, is_new));
-        }
-        // Asked for again, what was taken may not be there any more.
-        if let Some(made) = store.made_before(row)? {
-            return Ok((made, false));
         }
         // What is taken away may be held by requests that the store knows nothing of: the memory decides first.
         self.apply(row, row.change)?;
@@ -44,6 +45,12 @@ impl Billing {
             self.apply(row, Money::from_nano(-row.change.nano()))?;
         }
         Ok(posted?)
+    }
+
+    fn check(&self, row: &EntryRow) -> Result<(), PostRefused> {
+        let ledger = self.ledger();
+        let account = row.account.as_ref().and_then(|id| ledger.account(id)).ok_or(PostRefused::NoBalance)?;
+        ledger.check_change(account, row.change)
     }
 
     fn apply(&self, row: &EntryRow, change: Money) -> Result<(), PostRefused> {

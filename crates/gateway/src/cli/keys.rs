@@ -139,7 +139,7 @@ impl Create {
         };
         let made = match Reach::find(&common.data)? {
             Reach::Running(gateway) => gateway.ask("POST", "/admin/keys", Some(&json!(wanted)))?,
-            Reach::Alone(store) => acts::create(&keys(store, &common.data)?, wanted, now())?,
+            Reach::Alone(store) => acts::create(&keys(&store, &common.data)?, wanted, now())?,
         };
         if common.json {
             say(&made);
@@ -166,7 +166,7 @@ impl Change {
         };
         let changed = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => gateway.ask("PATCH", &format!("/admin/keys/{id}"), Some(&json!(wanted)))?,
-            Reach::Alone(store) => acts::change(&keys(store, &common.data)?, None, id, wanted, now())?,
+            Reach::Alone(store) => acts::change(&keys(&store, &common.data)?, None, id, wanted, now())?,
         };
         if common.json {
             say(&changed);
@@ -231,7 +231,7 @@ fn base_url(listen: SocketAddr) -> String {
 fn list(common: &Common) -> Result<ExitCode, Failure> {
     let listed = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("GET", "/admin/keys", None)?,
-        Reach::Alone(store) => acts::list(&keys(store, &common.data)?, now())?,
+        Reach::Alone(store) => acts::list(&keys(&store, &common.data)?, now())?,
     };
     if common.json {
         say(&listed);
@@ -279,7 +279,7 @@ fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
     let id = checked(id)?;
     let revoked = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?,
-        Reach::Alone(store) => acts::revoke(&keys(store, &common.data)?, id, now())?,
+        Reach::Alone(store) => acts::revoke(&keys(&store, &common.data)?, id, now())?,
     };
     if common.json {
         say(&revoked);

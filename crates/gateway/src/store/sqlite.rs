@@ -124,6 +124,9 @@ pub enum StoreFault {
         /// What may be taken.
         left: Money,
     },
+    /// The balance after it, or its worth in dollars, could not be written.
+    #[error("an amount that is too large: no balance is beyond {max}", max = Money::MAX)]
+    TooLarge,
     /// A row holds what this program never writes.
     #[error("the store holds a {what} that cannot be read")]
     Corrupt {

@@ -4,6 +4,7 @@
 
 mod amounts;
 mod killed;
+mod limits;
 mod short;
 mod store_fails;
 

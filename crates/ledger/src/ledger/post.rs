@@ -78,6 +78,18 @@ impl Ledger {
         self.act(EntryKind::Reversal, parties, &posting, Some(charge), now)
     }
 
+    /// Whether a balance could be changed so now; nothing is.
+    ///
+    /// # Errors
+    ///
+    /// When the account keeps no balance, it would take too much, or the balance could not be written.
+    pub fn check_change(&self, account: NodeId, change: Money) -> Result<(), PostRefused> {
+        match self.tree.nodes.get(account.index()).map(|node| &node.name) {
+            Some(NodeName::Account(_)) => self.check_act(account, i128::from(change.nano()), false),
+            Some(NodeName::Key(_)) | None => Err(PostRefused::NoBalance),
+        }
+    }
+
     fn act(
         &mut self,
         kind: EntryKind,
