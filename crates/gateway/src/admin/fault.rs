@@ -32,6 +32,16 @@ impl Fault {
         Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
     }
 
+    /// Whether the store could not do it, whatever was asked.
+    pub fn is_of_the_store(&self) -> bool {
+        self.code == "store_failed"
+    }
+
+    /// What is there stands in the way.
+    pub(super) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code, message: message.into() }
+    }
+
     pub(super) fn unauthorized() -> Self {
         let message = "this needs the admin token: send it as `Authorization: Bearer rladmin-…`";
         Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message: message.to_owned() }

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     auth::{KeyWish, Keys},
     billing::Billing,
+    common::network::{BadNetwork, Network},
     config::OnDisconnect,
     store::{KeyChange, KeyRow},
 };
@@ -40,6 +41,8 @@ pub struct NewKey {
     pub limits: LimitsChange,
     /// What becomes of an answer whose caller has gone, `cancel` or `drain`; what the configuration says when left out.
     pub on_disconnect: Option<String>,
+    /// Where it may be used from: 1 to 100 networks, like `10.0.0.0/8`; anywhere when left out.
+    pub networks: Option<Vec<String>>,
 }
 
 /// What `PATCH /admin/keys/{id}` takes. What is left out stays as it is; `null` is what it is for a new key.
@@ -57,6 +60,9 @@ pub struct KeyTerms {
     /// What becomes of an answer whose caller has gone.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<Option<String>>,
+    /// Where it may be used from; all of them replace those before.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Option<Vec<String>>>,
 }
 
 /// Makes a key at `now` (unix seconds). The answer holds the key itself, which is nowhere else.
@@ -66,6 +72,7 @@ pub struct KeyTerms {
 pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
     let wish = wish(wanted, now)?;
     let (limits, on_disconnect) = (limits::describe(&wish.limits), wish.on_disconnect);
+    let networks = describe_networks(wish.networks.as_deref());
     let (key, secret) = keys.create(wish, now)?;
     Ok(json!({
         "id": key.id.as_str(),
@@ -76,6 +83,7 @@ pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
         "expires_at": key.expires_at,
         "limits": limits,
         "on_disconnect": on_disconnect.map(OnDisconnect::label),
+        "networks": networks,
     }))
 }
 
@@ -111,6 +119,10 @@ pub fn change(
         on_disconnect: match wanted.on_disconnect {
             None => before.on_disconnect,
             Some(word) => word.as_deref().map(on_disconnect).transpose()?,
+        },
+        networks: match wanted.networks {
+            None => before.networks,
+            Some(wanted) => wanted.as_deref().map(networks).transpose()?,
         },
     };
     let id = &before.key.id;
@@ -153,6 +165,7 @@ fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
         expires_at: wanted.expires_at,
         limits: wanted.limits.onto(&Limits::default())?,
         on_disconnect: wanted.on_disconnect.as_deref().map(on_disconnect).transpose()?,
+        networks: wanted.networks.as_deref().map(networks).transpose()?,
     })
 }
 
@@ -178,6 +191,20 @@ fn on_disconnect(label: &str) -> Result<OnDisconnect, Fault> {
     OnDisconnect::from_label(label).ok_or_else(unknown)
 }
 
+fn networks(texts: &[String]) -> Result<Vec<Network>, Fault> {
+    if !(1..=NETWORKS_MAX).contains(&texts.len()) {
+        return Err(Fault::bad_request(format!(
+            "`networks` is a list of 1 to {NETWORKS_MAX} networks; without it the key may be used from anywhere"
+        )));
+    }
+    let read = |text: &String| text.parse().map_err(|fault: BadNetwork| Fault::bad_request(fault.to_string()));
+    texts.iter().map(read).collect()
+}
+
+fn describe_networks(networks: Option<&[Network]>) -> Value {
+    networks.map(|networks| networks.iter().map(Network::to_string).collect::<Value>()).unwrap_or_default()
+}
+
 fn describe(row: &KeyRow, now: i64) -> Value {
     let key = &row.key;
     let state = match key.permits(now) {
@@ -192,6 +219,7 @@ fn describe(row: &KeyRow, now: i64) -> Value {
         "allowed": key.allowed,
         "limits": limits::describe(&row.limits),
         "on_disconnect": row.on_disconnect.map(OnDisconnect::label),
+        "networks": describe_networks(row.networks.as_deref()),
         "state": state,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
@@ -233,4 +261,5 @@ pub(super) async fn post_revoke(State(desk): State<Arc<Desk>>, Path(id): Path<St
 
 const NAME_CHARS_MAX: usize = 200;
 const ALLOWED_MAX: usize = 1_000;
+const NETWORKS_MAX: usize = 100;
 const MODEL_BYTES_MAX: usize = 256;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod books;
+mod codes;
 mod days;
 mod doubt;
 mod entries;
@@ -26,6 +27,7 @@ use roundelay_ledger::Money;
 use rusqlite::{Connection, ErrorCode};
 
 pub use accounts::AccountRow;
+pub use codes::{CodeRefusal, CodeRow, RedeemFault, Redeemed};
 pub use entries::EntryFilter;
 pub use exchanges::{Counts, ExchangeFilter, Inserted};
 pub use keys::{KeyChange, KeyRow};

@@ -71,6 +71,7 @@ impl Team {
             expires_at: None,
             limits: Limits::default(),
             on_disconnect: None,
+            networks: None,
         };
         let key = gateway.gateway.keys.create(wish, 0).unwrap().1.expose().to_owned();
         Self { gateway, key, _bank: bank }

@@ -40,7 +40,7 @@ impl Store {
     }
 }
 
-fn made_before(connection: &Connection, row: &EntryRow) -> Result<Option<StoredEntry>, StoreFault> {
+pub(super) fn made_before(connection: &Connection, row: &EntryRow) -> Result<Option<StoredEntry>, StoreFault> {
     let Some(idempotency) = &row.idempotency else { return Ok(None) };
     let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE idempotency = ?1"))?;
     match statement.query_row([idempotency], Columns::read).optional()?.map(Columns::stored).transpose()? {
@@ -49,7 +49,7 @@ fn made_before(connection: &Connection, row: &EntryRow) -> Result<Option<StoredE
     }
 }
 
-fn check(connection: &Connection, row: &EntryRow) -> Result<(), StoreFault> {
+pub(super) fn check(connection: &Connection, row: &EntryRow) -> Result<(), StoreFault> {
     if is_reversed(connection, row)? {
         let name = row.exchange.map(|exchange| exchange.to_string()).unwrap_or_default();
         return Err(StoreFault::Exists { what: "reversal of exchange", name });
