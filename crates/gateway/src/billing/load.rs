@@ -87,7 +87,8 @@ fn doubt(ledger: &mut Ledger, sent: &SentRow, now: Timestamp) {
         delivered: sent.delivered,
         stage: Stage::InDoubt,
         is_refused_more: false,
-        expires_at: now,
+        // It is in doubt since then, however often a gateway was started.
+        expires_at: Timestamp(sent.at_us),
     };
     // One that is there already is the same one.
     let _ = ledger.reinstate(&held, now);

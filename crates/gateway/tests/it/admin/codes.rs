@@ -163,7 +163,8 @@ fn codes_are_made_listed_and_redeemed_with_and_without_a_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     json_of(&data, &["accounts", "create", "team", "--prepaid"]);
-    let told = text_of(&data, &["codes", "create", "--amount", "2.5", "--count", "3", "--expires", "90d", "--note", "x y"]);
+    let told =
+        text_of(&data, &["codes", "create", "--amount", "2.5", "--count", "3", "--expires", "90d", "--note", "x y"]);
     let made: Vec<&str> = told.lines().take_while(|line| !line.is_empty()).collect();
     assert!(made.len() == 3 && told.contains("3 of 2.50 usd each"), "{told}");
     let redeem = |code: &str| json_of(&data, &["codes", "redeem", code, "--account", "team"]);

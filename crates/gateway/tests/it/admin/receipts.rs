@@ -45,7 +45,9 @@ fn a_caller_has_the_receipt_of_its_own_exchanges_alone() {
     let record = gateway.operator("GET", &format!("/admin/exchanges/{id}"), None).json();
     assert_eq!(receipt["tokens"]["output"], json!(record["usage"]["output"].to_string()));
     let other = gateway.operator("POST", "/admin/keys", Some(&json!({}))).json();
-    for (key, id) in [(other["key"].as_str().unwrap(), id.as_str()), (&gateway.key, "x_0000000000001"), (&gateway.key, "x")] {
+    for (key, id) in
+        [(other["key"].as_str().unwrap(), id.as_str()), (&gateway.key, "x_0000000000001"), (&gateway.key, "x")]
+    {
         assert_eq!(get(key, id).status, 404, "{id}");
     }
     let operator = gateway.operator("GET", &format!("/admin/exchanges/{id}/receipt"), None).json();

@@ -255,3 +255,19 @@ fn records_from_many_threads_all_arrive() {
     assert!(recorder.flush());
     assert_eq!(store.counts().unwrap().exchanges, 4_000);
 }
+
+#[test]
+fn whoever_has_caught_up_keeps_gateways_out_until_it_has_written() {
+    for has_journal in [false, true] {
+        let dir = tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        if has_journal {
+            leave_journal(dir.path(), &journal_of(1..=1));
+        }
+        let (kept, _) = catch_up(dir.path(), &store).unwrap();
+        assert!(matches!(Journal::open(dir.path()), Err(JournalFault::InUse { .. })), "with a journal: {has_journal}");
+        assert!(matches!(catch_up(dir.path(), &store), Err(JournalFault::InUse { .. })));
+        drop(kept);
+        drop(Journal::open(dir.path()).unwrap());
+    }
+}
