@@ -123,8 +123,9 @@ pub fn revoke(store: &Store, id: &str, now: i64) -> Result<Value, Fault> {
     Ok(Value::Object(describe(&row, now)))
 }
 
-/// Puts what a code is worth on an account, at `now` (unix seconds), for the key that asked if one did. The answer has
-/// the `entry`, and whether it `is_new`: an account that asks again is shown the entry that it has.
+/// Puts what a code is worth on an account, at `now` (unix seconds), for the key that asked if one did.
+///
+/// Returns the entry, and whether it is new: an account that asks again is given the entry that it has.
 ///
 /// # Errors
 /// When it is no code, or worth nothing to that account; when the account keeps no balance.

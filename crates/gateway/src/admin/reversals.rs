@@ -28,8 +28,10 @@ pub struct NewReversal {
     pub reason: String,
 }
 
-/// Posts the opposite of an entry. The answer has the `entry`, and whether it `is_new`: one that was reversed before
-/// stays so, and the entry that did it is shown. What was spent within spend limits stays counted.
+/// Posts the opposite of an entry.
+///
+/// The answer has the `entry`, and whether it `is_new`: one that was reversed before stays so, and the entry that did it
+/// is shown. What was spent within spend limits stays counted.
 ///
 /// # Errors
 /// When there is no such entry, or it is none that can be reversed; when a prepaid account has not what is to be taken.

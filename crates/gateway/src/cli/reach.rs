@@ -34,7 +34,7 @@ pub(super) struct Alone {
 
 impl Alone {
     /// The store for a command that only reads, and may do so for long: a gateway may start meanwhile.
-    pub(super) fn to_read(self) -> Store {
+    pub(super) fn into_reader(self) -> Store {
         self.store
     }
 }

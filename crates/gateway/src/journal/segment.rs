@@ -44,9 +44,10 @@ impl Alone {
     }
 }
 
-/// Brings the store up to date with what a gateway that was ended left in the folder `dir`; for commands while no
-/// gateway runs. What it gives back is kept until the command has written. Errors with [`JournalFault::InUse`] when a
-/// gateway runs.
+/// Brings the store up to date with what a gateway that was ended left in the folder `dir`.
+///
+/// For commands while no gateway runs; they keep what it gives back until they have written. Errors with
+/// [`JournalFault::InUse`] when a gateway runs.
 pub fn catch_up(dir: &Path, store: &Store) -> Result<(Alone, Replayed), JournalFault> {
     let alone = Alone::take(dir)?;
     let folder = dir.join(FOLDER);

@@ -71,7 +71,7 @@ mod tests {
 
     use super::addresses;
 
-    /// Who is seen when the proxies of 10.0.0.0/8 and of 2001:db8::/32 are trusted.
+    /// Who is seen when the proxies of `10.0.0.0/8` and of `2001:db8::/32` are trusted.
     #[track_caller]
     fn check(peer: &str, headers: &[(&'static str, &'static str)], expected: &[&str]) {
         let trusted = ["10.0.0.0/8", "2001:db8::/32"].map(|network| network.parse().expect("a network"));

@@ -60,12 +60,12 @@ fn another_limit_is_no_fresh_allowance() {
     let bank = Upstream::start();
     let gateway = TestGateway::start(&config(&bank));
     // An answer costs 0.00005 USD, and more is set aside for it: that is left for one, and not for two.
-    let (id, secret) = key(&gateway, &spend("day", "0.00012"));
+    let (id, secret) = key(&gateway, &spend("day", "0.0002"));
     assert_eq!(ask(&gateway, "words-20", &secret).0, 200);
     assert_eq!(ask(&gateway, "words-20", &secret).1, "spend_limit_reached");
     let path = format!("/admin/keys/{id}");
     for (span, zone) in [("week", "UTC"), ("total", "UTC"), ("month", "Asia/Shanghai"), ("hour", "UTC")] {
-        let limits = json!({ "spend": [{ "span": span, "amount": "0.00012", "zone": zone }] });
+        let limits = json!({ "spend": [{ "span": span, "amount": "0.0002", "zone": zone }] });
         let changed = gateway.operator("PATCH", &path, Some(&json!({ "limits": limits })));
         assert_eq!(changed.status, 200, "{}", changed.body);
         assert_eq!(ask(&gateway, "words-20", &secret).1, "spend_limit_reached", "{span} {zone}");
@@ -76,10 +76,10 @@ fn another_limit_is_no_fresh_allowance() {
         assert_eq!(changed.status, 200, "{}", changed.body);
     };
     let free = key(&gateway, &json!({})).1;
-    account(&spend("day", "0.00012"));
+    account(&spend("day", "0.0002"));
     assert_eq!(ask(&gateway, "words-20", &free).1, "spend_limit_reached");
     account(&json!({ "spend": [] }));
-    account(&spend("total", "0.00022"));
+    account(&spend("total", "0.00027"));
     assert_eq!(ask(&gateway, "words-20", &free).0, 200, "what is left can be spent");
     assert_eq!(ask(&gateway, "words-20", &free).0, 200);
     assert_eq!(ask(&gateway, "words-20", &free).1, "spend_limit_reached");
