@@ -142,6 +142,12 @@ pub fn redeem(
     let code = books.store.code(&presented.id).map_err(Fault::from)?;
     let code = code.filter(|code| presented.is(&code.hash)).ok_or(CodeRefusal::Unknown)?;
     code.permits(Some(&account.account.id), now)?;
+    if let Some(redeemed) = &code.redeemed
+        && let Some(made) = books.store.entry(redeemed.entry).map_err(Fault::from)?
+    {
+        // Asking again costs the store's one writer nothing.
+        return Ok((made, false));
+    }
     let row = entry(books, &code, &account, key)?;
     let done = match books.running {
         Some(billing) => billing.redeem(books.store, &code.id, &row, now),

@@ -5,7 +5,7 @@ use roundelay_ledger::Rate;
 use roundelay_protocol::openai::BadRequest;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
     admin::{
@@ -17,6 +17,9 @@ use crate::{
     exchange::{NotPaid, Refusal, Worker},
     store::CodeRefusal,
 };
+
+/// So many are at the store at once; others are told to come back.
+static TURNS: Semaphore = Semaphore::const_new(16);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +37,7 @@ pub(super) async fn redeem(worker: &Worker, caller: &Caller, body: Bytes) -> Res
     let standing = gateway.billing.caller_standing(&caller.key, &caller.account, &caller.limits);
     let payer = standing.ok_or(Refusal::Internal)?.payer;
     let now = unix_time().as_secs().cast_signed();
+    let turn = TURNS.try_acquire().map_err(|_| Refusal::NoRecords)?;
     gateway.keys.codes().attempt(&caller.key, now).map_err(|wait| Refusal::NotPaid(NotPaid::TooMany { wait }))?;
     let (shared, key, rate) =
         (std::sync::Arc::clone(gateway), caller.key.clone(), gateway.snapshot.load().config.rate());
@@ -44,6 +48,7 @@ pub(super) async fn redeem(worker: &Worker, caller: &Caller, body: Bytes) -> Res
         if !matches!(done, Err(NotRedeemed::Worthless(CodeRefusal::Unknown))) {
             shared.keys.codes().was_right(&key);
         }
+        drop(turn);
         done
     });
     match redeeming.await.map_err(|_| Refusal::Internal)? {
