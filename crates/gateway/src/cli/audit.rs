@@ -26,7 +26,7 @@ impl AuditCommand {
     pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
         let store = match Reach::find_existing(&common.data)? {
             // It may take minutes, for which no route waits.
-            Reach::Running(_) => Store::open(&common.data)?,
+            Reach::Running(_) => Store::open_existing(&common.data)?,
             Reach::Alone(store) => store,
         };
         let found = audit(&store)?;

@@ -206,16 +206,16 @@ impl Shared {
         batch.shrink_to(KEPT_ROOM);
     }
 
-    /// Sees that the store's file is there. Where it was removed, readiness says so for a while, and what was in it is
-    /// written again.
+    /// Sees that the store's file is there. Where it was removed, what was in it is written again; where it was
+    /// replaced, nothing is stored until it is back. Readiness says either.
     fn restore_store(&self) {
-        if !self.store.is_removed() {
+        if self.store.check_file().is_ok() {
             return;
         }
         count(&self.tally.store);
         match self.store.restore_if_removed() {
             Ok(_) => events::store_restored(),
-            Err(fault) => events::store_fault("restore the store, whose file was removed", &fault),
+            Err(fault) => events::store_fault("restore the store, whose file was removed or replaced", &fault),
         }
     }
 

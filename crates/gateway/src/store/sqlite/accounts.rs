@@ -27,7 +27,7 @@ impl Store {
     /// id, with `Missing` when its parent is not there.
     pub fn create_account(&self, row: &AccountRow) -> Result<(), StoreFault> {
         let AccountRow { account, parent, terms, .. } = row;
-        let added = self.writer().execute(
+        let added = self.writer()?.execute(
             "INSERT INTO accounts
                  (id, name, kind, created_at, parent, currency, credit_line_nano, multiplier, limits, closed)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
@@ -60,7 +60,7 @@ impl Store {
     /// Gives an account other terms and says what is known of it now. Its currency stays what it was. Errors with
     /// `Missing` when there is no such account.
     pub fn change_account(&self, id: &AccountId, terms: &Terms) -> Result<AccountRow, StoreFault> {
-        let writer = self.writer();
+        let writer = self.writer()?;
         writer.execute(
             "UPDATE accounts SET kind = ?2, credit_line_nano = ?3, multiplier = ?4, limits = ?5, closed = ?6
              WHERE id = ?1",

@@ -62,7 +62,7 @@ impl Store {
     /// Entries of attempts that were in doubt and are entered already are left out, and nothing of a recorded exchange
     /// stays in doubt.
     pub fn insert_exchanges<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> Result<Inserted, StoreFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut inserted = Inserted::default();
         {
@@ -114,24 +114,6 @@ impl Store {
             Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
         Ok(found)
-    }
-
-    /// Forgets those of the oldest `limit` records that began before `before_ms` (milliseconds since 1970-01-01 UTC),
-    /// and says how many these were. What they cost and what was used stays: entries and usage are never forgotten.
-    ///
-    /// A record that is forgotten is one that may be added again, so nothing is to be forgotten that a journal may
-    /// still hold.
-    pub fn forget_exchanges(&self, before_ms: i64, limit: usize) -> Result<u64, StoreFault> {
-        let mut writer = self.writer();
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let forgotten = transaction.execute(
-            "DELETE FROM exchanges
-             WHERE id IN (SELECT id FROM exchanges ORDER BY id LIMIT ?2) AND started_at_ms < ?1",
-            (before_ms, whole(limit as u64)),
-        )? as u64;
-        count(&transaction, -whole(forgotten))?;
-        transaction.commit()?;
-        Ok(forgotten)
     }
 
     /// How much there is, without reading the exchanges.
@@ -198,7 +180,7 @@ impl<'c, 'a> Batch<'c, 'a> {
     }
 }
 
-fn count(connection: &Connection, more: i64) -> Result<(), StoreFault> {
+pub(super) fn count(connection: &Connection, more: i64) -> Result<(), StoreFault> {
     let mut statement = connection.prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'exchanges'")?;
     statement.execute([more])?;
     Ok(())

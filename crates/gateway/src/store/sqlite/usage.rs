@@ -110,12 +110,13 @@ pub struct KeySpent {
 
 impl Store {
     /// Adds up what was used, by hours and without reading a record: a sum for each combination there is of what is
-    /// named in `by`, in the order of these.
+    /// named in `by`, in the order of these. Where hours are forgotten, a day stands for its hours, and counts whole.
     pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy]) -> Result<Vec<UsageSum>, StoreFault> {
         let reader = self.reader();
         let (from, to) = filter.hours();
-        let end = if by.contains(&UsageBy::Hour) { i64::MIN } else { days::end(&reader)? };
-        let ranges = Ranges::split(from, to, end);
+        let begin = days::begin(&reader)?;
+        let end = if by.contains(&UsageBy::Hour) { begin } else { days::end(&reader)? };
+        let ranges = Ranges::split(from, to, (begin, end));
         let mut sql = format!("SELECT {COUNTS}");
         by.iter().for_each(|by| sql.extend([", ", by.column()]));
         sql.push_str(SOURCE);
@@ -144,59 +145,38 @@ impl Store {
         Ok(sums.in_order())
     }
 
-    /// What was charged for each key since `since_us` (microseconds since 1970-01-01 UTC), a sum for each currency. The
-    /// hour that this lies in counts whole.
+    /// What was charged for each key since `since_us` (microseconds since 1970-01-01 UTC), a sum for each currency, in the order of
+    /// the keys. The hour that this lies in counts whole.
     pub fn spent_by_key(&self, since_us: i64) -> Result<Vec<KeySpent>, StoreFault> {
         let reader = self.reader();
-        let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, days::end(&reader)?);
-        let mut statement = reader.prepare_cached(&format!(
-            "SELECT api_key, sum(usd_nano), sum(cny_nano), sum(cny_as_usd_nano) {SOURCE}
-             GROUP BY api_key ORDER BY api_key"
-        ))?;
-        let rows = statement.query_map(bounds(&ranges), |row| {
-            let amount = |column| row.get(column).map(Money::from_nano);
-            Ok((KeyId::new(row.get::<_, String>(0)?), amount(1)?, amount(2)?, amount(3)?))
-        })?;
+        let kept = (days::begin(&reader)?, days::end(&reader)?);
+        let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, kept);
+        let mut statement =
+            reader.prepare_cached(&format!("SELECT api_key, usd_nano, cny_nano, cny_as_usd_nano {SOURCE}"))?;
+        let mut rows = statement.query(bounds(&ranges).as_slice())?;
+        // `sum` fails where 2⁶³ is passed, and sorts all rows to bring together what is alike.
+        let mut sums: HashMap<String, [i64; 3]> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let key = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            let sum = match sums.get_mut(key) {
+                Some(sum) => sum,
+                None => sums.entry(key.to_owned()).or_default(),
+            };
+            for (column, sum) in (1..).zip(sum) {
+                *sum = sum.saturating_add(row.get(column)?);
+            }
+        }
         let mut spent = Vec::new();
-        for row in rows {
-            let (key, in_usd, in_cny, cny_as_usd) = row?;
+        for (key, [in_usd, in_cny, cny_as_usd]) in sums {
             for (currency, amount, usd) in [(Currency::Usd, in_usd, in_usd), (Currency::Cny, in_cny, cny_as_usd)] {
-                if (amount, usd) != (Money::ZERO, Money::ZERO) {
-                    spent.push(KeySpent { key: key.clone(), currency, amount, usd });
+                if (amount, usd) != (0, 0) {
+                    let (amount, usd) = (Money::from_nano(amount), Money::from_nano(usd));
+                    spent.push(KeySpent { key: KeyId::new(key.clone()), currency, amount, usd });
                 }
             }
         }
+        spent.sort_unstable_by(|one, other| (&one.key, one.currency).cmp(&(&other.key, other.currency)));
         Ok(spent)
-    }
-
-    /// Adds up those of the latest `last` exchanges that began at `since_ms` (milliseconds since 1970-01-01 UTC) or later: a sum for each outcome, model, key and account there is among them. More
-    /// than 2⁴⁰ tokens, or nano-USD, of one exchange count as so many.
-    pub fn usage(&self, last: u64, since_ms: i64) -> Result<Vec<UsageSum>, StoreFault> {
-        let reader = self.reader();
-        let mut statement = reader.prepare_cached(SUMS)?;
-        let rows = statement.query_map([i64::try_from(last).unwrap_or(i64::MAX), since_ms], |row| {
-            let count = |column: &str| row.get::<_, i64>(column).map(i64::unsigned_abs);
-            Ok(UsageSum {
-                outcome: row.get("outcome")?,
-                model: row.get("model")?,
-                key: row.get("api_key")?,
-                account: row.get("account")?,
-                exchanges: count("exchanges")?,
-                since_ms: row.get("since_ms")?,
-                usage: Usage {
-                    input: count("input")?,
-                    cache_read: count("cache_read")?,
-                    cache_write: count("cache_write")?,
-                    output: count("output")?,
-                    reasoning: count("reasoning")?,
-                    estimated: row.get("estimated")?,
-                },
-                cost_nano: row.get("cost")?,
-                unpriced: count("unpriced")?,
-                ..UsageSum::default()
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
@@ -309,19 +289,3 @@ const FIRST_NAME: usize = 14;
 const COUNTS: &str = "
     hour, exchanges, unpriced, estimated, input, cache_read, cache_write, output, reasoning,
     cost_nano, usd_nano, cny_nano, cny_as_usd_nano, lost_nano";
-
-/// An upstream may claim any number of tokens, and `sum` fails where 2⁶³ is passed: 2⁴⁰ is far more than any exchange
-/// has, and eight million of these still fit.
-const SUMS: &str = "
-    SELECT outcome, model, api_key, account, count(*) AS exchanges, min(started_at_ms) AS since_ms,
-           sum(min(input, 1 << 40)) AS input,
-           sum(min(cache_read, 1 << 40)) AS cache_read,
-           sum(min(cache_write, 1 << 40)) AS cache_write,
-           sum(min(output, 1 << 40)) AS output,
-           sum(min(reasoning, 1 << 40)) AS reasoning,
-           max(estimated) AS estimated,
-           coalesce(sum(min(cost_nano, 1 << 40)), 0) AS cost,
-           sum(cost_nano IS NULL AND model IS NOT NULL) AS unpriced
-    FROM (SELECT * FROM exchanges ORDER BY id DESC LIMIT ?1)
-    WHERE started_at_ms >= ?2
-    GROUP BY outcome, model, api_key, account";
