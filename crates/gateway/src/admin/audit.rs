@@ -19,11 +19,12 @@ use crate::store::{AccountRow, SentRow, Store, StoredEntry, UsageFilter, UsageSu
 ///
 /// The answer says whether all is `consistent`, and else the first `difference`; what of each currency came in, was
 /// charged and was lost; and what is in doubt.
-/// It reads for as long as there are entries, and remembers which exchanges it has seen: some 100 bytes an entry.
+/// It reads for as long as there are entries, and remembers which exchanges it has seen: some 100 bytes an entry. `hear`
+/// is told how far it is, often.
 ///
 /// # Errors
 /// When the store cannot be read, or was never still for an instant.
-pub fn audit(store: &Store) -> Result<Value, Fault> {
+pub fn audit(store: &Store, hear: &mut dyn FnMut(Progress)) -> Result<Value, Fault> {
     let still = Still::of(store)?;
     let names = Names::of(store, &still.accounts)?;
     let mut audit = Audit::new();
@@ -34,6 +35,9 @@ pub fn audit(store: &Store) -> Result<Value, Fault> {
             return ControlFlow::Break(());
         }
         sums.add(stored);
+        if stored.sequence.0.is_multiple_of(HEARD_EVERY) {
+            hear(Progress { counted: stored.sequence.0, of: still.last.0 });
+        }
         match names.entry(stored).and_then(|entry| audit.entry(&entry).map_err(|found| names.tell(&found))) {
             Ok(()) => ControlFlow::Continue(()),
             Err(found) => {
@@ -52,6 +56,15 @@ pub fn audit(store: &Store) -> Result<Value, Fault> {
         "currencies": sums.describe(),
         "in_doubt": in_doubt,
     }))
+}
+
+/// How far an audit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries that were counted.
+    pub counted: u64,
+    /// Entries that there are.
+    pub of: u64,
 }
 
 /// Stored balances and sums, and the last entry that is in them.
@@ -253,4 +266,5 @@ fn describe_in_doubt(sent: &SentRow) -> Value {
     Value::Object(shown)
 }
 
+const HEARD_EVERY: u64 = 1_000;
 const LOOKS_MAX: u32 = 100;

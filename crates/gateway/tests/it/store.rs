@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+mod admission;
 mod damage;
 mod forgotten;
 mod journal;
