@@ -19,6 +19,7 @@ mod search;
 mod usage;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ struct Connections {
     path: PathBuf,
     /// The file that is open; none only while it is opened.
     file: Mutex<Option<removed::FileId>>,
+    /// Whether what is committed has to survive a power loss.
+    is_forced: AtomicBool,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
 }
@@ -63,7 +66,8 @@ impl Store {
         migrations::apply(&mut writer)?;
         let reader = open()?;
         let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
-        let connections = Connections { path, file: Mutex::default(), writer, reader };
+        let connections =
+            Connections { path, file: Mutex::default(), is_forced: AtomicBool::new(false), writer, reader };
         connections.remember_file()?;
         Ok(Self { connections: Arc::new(connections) })
     }
@@ -74,6 +78,14 @@ impl Store {
     pub fn open_existing(dir: &Path) -> Result<Self, StoreFault> {
         let path = dir.join(FILE);
         if path.is_file() { Self::open(dir) } else { Err(StoreFault::Absent { path }) }
+    }
+
+    /// From now on what was committed survives a power loss, and not only the end of the process: each transaction is
+    /// forced to the disk.
+    pub fn force_commits(&self) -> Result<(), StoreFault> {
+        let writer = self.writer()?;
+        self.connections.is_forced.store(true, Ordering::Relaxed);
+        Ok(self.connections.set_force(&writer)?)
     }
 
     /// What writes. Errors when the open file has lost its name: what is written to it would go with the process.
@@ -89,6 +101,12 @@ impl Store {
 }
 
 impl Connections {
+    /// Tells a connection that writes whether what it commits is forced to the disk.
+    fn set_force(&self, writer: &Connection) -> Result<(), rusqlite::Error> {
+        let mode = if self.is_forced.load(Ordering::Relaxed) { "FULL" } else { "NORMAL" };
+        writer.pragma_update(None, "synchronous", mode)
+    }
+
     fn locked_writer(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -59,10 +59,15 @@ struct Team {
 
 impl Team {
     fn with(balance: Money) -> Self {
+        Self::configured(balance, "")
+    }
+
+    /// As [`Self::with`], with more in the configuration.
+    fn configured(balance: Money, more: &str) -> Self {
         let bank = Upstream::start();
         let folder = tempfile::tempdir().unwrap();
         open_account(&folder.path().join("data"), balance);
-        let gateway = TestGateway::start_in(folder, &config(&bank));
+        let gateway = TestGateway::start_in(folder, &(config(&bank) + more));
         let wish = KeyWish {
             account: AccountId::new("team").unwrap(),
             name: "team".into(),

@@ -139,7 +139,9 @@ fn place(draft: &Path, path: &Path) -> io::Result<()> {
 
 fn reopen(open: &Connections) -> Result<(Connection, Connection), StoreFault> {
     let connect = || connect(&open.path).map_err(|source| StoreFault::Open { path: open.path.clone(), source });
-    Ok((connect()?, connect()?))
+    let writer = connect()?;
+    open.set_force(&writer)?;
+    Ok((writer, connect()?))
 }
 
 fn remove(path: &Path) -> io::Result<()> {

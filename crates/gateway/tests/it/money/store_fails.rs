@@ -83,3 +83,17 @@ fn a_disk_that_takes_no_more_stops_nobody_and_heals() {
     assert!(team.gateway.gateway.recorder.flush());
     assert_eq!(sum(&team.books(), EntryKind::Charge), 6 * ANSWER);
 }
+
+#[test]
+fn where_durability_is_strict_the_disk_has_an_answer_before_its_end_is_shown() {
+    let team = Team::configured(Money::from_nano(1_000_000_000), "[store]\ndurability = 'strict'\n");
+    let forced = || team.gateway.gateway.recorder.forced();
+    for count in 1..=4 {
+        answered(&team, 1);
+        assert!(forced() >= count, "{} of {count} answers", forced());
+    }
+    assert_eq!(sum(&team.books(), EntryKind::Charge), 4 * ANSWER);
+    let fast = Team::with(Money::from_nano(1_000_000_000));
+    answered(&fast, 2);
+    assert_eq!(fast.gateway.gateway.recorder.forced(), 0);
+}
