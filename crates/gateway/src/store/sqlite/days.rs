@@ -27,6 +27,12 @@ impl Ranges {
             Self { before: (from, to), days: (0, 0), after: (0, 0) }
         }
     }
+
+    /// The tables to read with their conditions, and the ranges that are the values of these.
+    pub(super) fn tables(&self) -> impl Iterator<Item = (&'static str, (i64, i64))> {
+        let tables = [(HOURS, self.before), (DAYS, self.days), (HOURS, self.after)];
+        tables.into_iter().filter(|(_, (from, to))| from < to)
+    }
 }
 
 /// The hour itself where it is the first of a day, else the first of the next day.
@@ -61,6 +67,8 @@ pub(super) fn add_up(connection: &Connection, end: i64, new_end: i64) -> Result<
     Ok(())
 }
 
+const HOURS: &str = "usage_hours WHERE hour >= ?1 AND hour < ?2";
+const DAYS: &str = "usage_days WHERE hour >= ?1 AND hour < ?2";
 /// From the first hour of a day to its last.
 pub(super) const LAST_HOUR: i64 = DAY - 1;
 const DAY: i64 = 24;

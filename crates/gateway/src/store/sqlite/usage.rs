@@ -116,14 +116,10 @@ impl Store {
         let (from, to) = filter.hours();
         let begin = days::begin(&reader)?;
         let end = if by.contains(&UsageBy::Hour) { begin } else { days::end(&reader)? };
-        let ranges = Ranges::split(from, to, (begin, end));
-        let mut sql = format!("SELECT {COUNTS}");
-        by.iter().for_each(|by| sql.extend([", ", by.column()]));
-        sql.push_str(SOURCE);
-        sql.push_str(" WHERE true");
-        let mut values = bounds(&ranges).to_vec();
         let account = filter.account.as_ref().map(AccountId::as_str);
         let key = filter.key.as_ref().map(KeyId::as_str);
+        let mut conditions = String::new();
+        let mut named: Vec<&dyn ToSql> = Vec::new();
         for (condition, value) in [
             (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
             (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
@@ -131,16 +127,22 @@ impl Store {
             (" AND deployment = ?", filter.deployment.as_ref().map(|deployment| deployment as &dyn ToSql)),
         ] {
             if let Some(value) = value {
-                values.push(value);
-                sql.push_str(condition);
-                sql.push_str(&values.len().to_string());
+                named.push(value);
+                conditions.push_str(condition);
+                conditions.push_str(&(RANGE_VALUES + named.len()).to_string());
             }
         }
-        let mut statement = reader.prepare_cached(&sql)?;
-        let mut rows = statement.query(&*values)?;
+        let mut columns = COUNTS.to_owned();
+        by.iter().for_each(|by| columns.extend([", ", by.column()]));
         let mut sums = Sums::new(by);
-        while let Some(row) = rows.next()? {
-            sums.add(row)?;
+        for (table, (from, to)) in Ranges::split(from, to, (begin, end)).tables() {
+            let mut statement = reader.prepare_cached(&format!("SELECT {columns} FROM {table}{conditions}"))?;
+            let mut values: Vec<&dyn ToSql> = vec![&from, &to];
+            values.extend(&named);
+            let mut rows = statement.query(&*values)?;
+            while let Some(row) = rows.next()? {
+                sums.add(row)?;
+            }
         }
         Ok(sums.in_order())
     }
@@ -151,19 +153,21 @@ impl Store {
         let reader = self.reader();
         let kept = (days::begin(&reader)?, days::end(&reader)?);
         let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, kept);
-        let mut statement =
-            reader.prepare_cached(&format!("SELECT api_key, usd_nano, cny_nano, cny_as_usd_nano {SOURCE}"))?;
-        let mut rows = statement.query(bounds(&ranges).as_slice())?;
         // `sum` fails where 2⁶³ is passed, and sorts all rows to bring together what is alike.
         let mut sums: HashMap<String, [i64; 3]> = HashMap::new();
-        while let Some(row) = rows.next()? {
-            let key = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            let sum = match sums.get_mut(key) {
-                Some(sum) => sum,
-                None => sums.entry(key.to_owned()).or_default(),
-            };
-            for (column, sum) in (1..).zip(sum) {
-                *sum = sum.saturating_add(row.get(column)?);
+        for (table, range) in ranges.tables() {
+            let sql = format!("SELECT api_key, usd_nano, cny_nano, cny_as_usd_nano FROM {table}");
+            let mut statement = reader.prepare_cached(&sql)?;
+            let mut rows = statement.query(range)?;
+            while let Some(row) = rows.next()? {
+                let key = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+                let sum = match sums.get_mut(key) {
+                    Some(sum) => sum,
+                    None => sums.entry(key.to_owned()).or_default(),
+                };
+                for (column, sum) in (1..).zip(sum) {
+                    *sum = sum.saturating_add(row.get(column)?);
+                }
             }
         }
         let mut spent = Vec::new();
@@ -186,12 +190,6 @@ impl UsageFilter {
         let end = |until: i64| hour_of_ms(until.saturating_sub(1)).saturating_add(1);
         (self.since_ms.map_or(i64::MIN, hour_of_ms), self.until_ms.map_or(i64::MAX, end))
     }
-}
-
-/// The values of `SOURCE`.
-fn bounds(ranges: &Ranges) -> [&dyn ToSql; 6] {
-    let Ranges { before, days, after } = ranges;
-    [&before.0, &before.1, &days.0, &days.1, &after.0, &after.1]
 }
 
 /// Sums by name. `SQLite` would sort all rows to bring together what is alike, and fail where 2⁶³ is passed.
@@ -278,11 +276,8 @@ fn add(amount: &mut Money, nano: i64) {
     *amount = Money::from_nano(amount.nano().saturating_add(nano));
 }
 
-/// All that was used in three ranges of hours, of which the second is read by the day.
-const SOURCE: &str = "
-    FROM (SELECT * FROM usage_hours WHERE hour >= ?1 AND hour < ?2
-          UNION ALL SELECT * FROM usage_days WHERE hour >= ?3 AND hour < ?4
-          UNION ALL SELECT * FROM usage_hours WHERE hour >= ?5 AND hour < ?6)";
+/// The values of a range: the first hour and the one behind the last.
+const RANGE_VALUES: usize = 2;
 const HOUR_MS: i64 = 3_600_000;
 /// The column behind those of `COUNTS`.
 const FIRST_NAME: usize = 14;

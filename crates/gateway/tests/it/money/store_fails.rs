@@ -86,7 +86,7 @@ fn a_disk_that_takes_no_more_stops_nobody_and_heals() {
 
 #[test]
 fn where_durability_is_strict_the_disk_has_an_answer_before_its_end_is_shown() {
-    let team = Team::configured(Money::from_nano(1_000_000_000), "[store]\ndurability = 'strict'\n");
+    let team = Team::configured(Money::from_nano(1_000_000_000), |config| config + "[store]\ndurability = 'strict'\n");
     let forced = || team.gateway.gateway.recorder.forced();
     for count in 1..=4 {
         answered(&team, 1);
