@@ -11,6 +11,6 @@ mod sqlite;
 pub use entry::{EntryRow, SentRow, StoredEntry};
 pub use record::{AttemptRecord, Label, Record, Usage};
 pub use sqlite::{
-    AccountRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent, Store, StoreFault, UsageBy,
-    UsageFilter, UsageSum,
+    AccountRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent, Still, Store, StoreFault,
+    UsageBy, UsageFilter, UsageSum,
 };

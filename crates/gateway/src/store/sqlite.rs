@@ -16,6 +16,7 @@ mod posting;
 mod removed;
 mod rollup;
 mod search;
+mod still;
 mod usage;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub use accounts::AccountRow;
 pub use entries::EntryFilter;
 pub use exchanges::{Counts, ExchangeFilter, Inserted};
 pub use keys::{KeyChange, KeyRow};
+pub use still::Still;
 pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 
 /// A handle on the store; clones share it.

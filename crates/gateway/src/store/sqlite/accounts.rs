@@ -78,18 +78,21 @@ impl Store {
 
     /// Every account, those above before those below, and otherwise by id.
     pub fn accounts(&self) -> Result<Vec<AccountRow>, StoreFault> {
-        let reader = self.reader();
-        let mut statement =
-            reader.prepare_cached(&format!("{TREE} {SELECT} JOIN tree USING (id) ORDER BY depth, id"))?;
-        let rows = statement.query_map([], Columns::read)?;
-        let mut limits = LimitsReader::default();
-        rows.map(|row| row?.account_row(&mut limits)).collect()
+        accounts_in(&self.reader())
     }
 
     /// The account of that id.
     pub fn account(&self, id: &AccountId) -> Result<Option<AccountRow>, StoreFault> {
         account_in(&self.reader(), id)
     }
+}
+
+pub(super) fn accounts_in(connection: &Connection) -> Result<Vec<AccountRow>, StoreFault> {
+    let mut statement =
+        connection.prepare_cached(&format!("{TREE} {SELECT} JOIN tree USING (id) ORDER BY depth, id"))?;
+    let rows = statement.query_map([], Columns::read)?;
+    let mut limits = LimitsReader::default();
+    rows.map(|row| row?.account_row(&mut limits)).collect()
 }
 
 pub(super) fn account_in(connection: &Connection, id: &AccountId) -> Result<Option<AccountRow>, StoreFault> {

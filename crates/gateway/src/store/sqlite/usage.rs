@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::HashMap};
 
 use roundelay_ledger::{AccountId, Currency, KeyId, Money};
-use rusqlite::{Row, ToSql};
+use rusqlite::{Connection, Row, ToSql};
 
 use super::{
     Store, StoreFault,
@@ -112,45 +112,16 @@ impl Store {
     /// Adds up what was used, by hours and without reading a record: a sum for each combination there is of what is
     /// named in `by`, in the order of these. Where hours are forgotten, a day stands for its hours, and counts whole.
     pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy]) -> Result<Vec<UsageSum>, StoreFault> {
-        let reader = self.reader();
-        let (from, to) = filter.hours();
-        let begin = days::begin(&reader)?;
-        let end = if by.contains(&UsageBy::Hour) { begin } else { days::end(&reader)? };
-        let account = filter.account.as_ref().map(AccountId::as_str);
-        let key = filter.key.as_ref().map(KeyId::as_str);
-        let mut conditions = String::new();
-        let mut named: Vec<&dyn ToSql> = Vec::new();
-        for (condition, value) in [
-            (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
-            (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
-            (" AND model = ?", filter.model.as_ref().map(|model| model as &dyn ToSql)),
-            (" AND deployment = ?", filter.deployment.as_ref().map(|deployment| deployment as &dyn ToSql)),
-        ] {
-            if let Some(value) = value {
-                named.push(value);
-                conditions.push_str(condition);
-                conditions.push_str(&(RANGE_VALUES + named.len()).to_string());
-            }
-        }
-        let mut columns = COUNTS.to_owned();
-        by.iter().for_each(|by| columns.extend([", ", by.column()]));
-        let mut sums = Sums::new(by);
-        for (table, (from, to)) in Ranges::split(from, to, (begin, end)).tables() {
-            let mut statement = reader.prepare_cached(&format!("SELECT {columns} FROM {table}{conditions}"))?;
-            let mut values: Vec<&dyn ToSql> = vec![&from, &to];
-            values.extend(&named);
-            let mut rows = statement.query(&*values)?;
-            while let Some(row) = rows.next()? {
-                sums.add(row)?;
-            }
-        }
-        Ok(sums.in_order())
+        let mut reader = self.reader();
+        let view = reader.transaction()?;
+        usage_in(&view, filter, by)
     }
 
-    /// What was charged for each key since `since_us` (microseconds since 1970-01-01 UTC), a sum for each currency, in the order of
-    /// the keys. The hour that this lies in counts whole.
+    /// What was charged for each key since `since_us` (microseconds since 1970-01-01 UTC), a sum for each currency, in
+    /// the order of the keys. The hour that this lies in counts whole, and its day where hours are forgotten.
     pub fn spent_by_key(&self, since_us: i64) -> Result<Vec<KeySpent>, StoreFault> {
-        let reader = self.reader();
+        let mut reader = self.reader();
+        let reader = reader.transaction()?;
         let kept = (days::begin(&reader)?, days::end(&reader)?);
         let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, kept);
         // `sum` fails where 2⁶³ is passed, and sorts all rows to bring together what is alike.
@@ -182,6 +153,46 @@ impl Store {
         spent.sort_unstable_by(|one, other| (&one.key, one.currency).cmp(&(&other.key, other.currency)));
         Ok(spent)
     }
+}
+
+/// As [`Store::usage_hours`], within a transaction, so that no hours are added up or forgotten meanwhile.
+pub(super) fn usage_in(
+    connection: &Connection,
+    filter: &UsageFilter,
+    by: &[UsageBy],
+) -> Result<Vec<UsageSum>, StoreFault> {
+    let (from, to) = filter.hours();
+    let begin = days::begin(connection)?;
+    let end = if by.contains(&UsageBy::Hour) { begin } else { days::end(connection)? };
+    let account = filter.account.as_ref().map(AccountId::as_str);
+    let key = filter.key.as_ref().map(KeyId::as_str);
+    let mut conditions = String::new();
+    let mut named: Vec<&dyn ToSql> = Vec::new();
+    for (condition, value) in [
+        (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
+        (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
+        (" AND model = ?", filter.model.as_ref().map(|model| model as &dyn ToSql)),
+        (" AND deployment = ?", filter.deployment.as_ref().map(|deployment| deployment as &dyn ToSql)),
+    ] {
+        if let Some(value) = value {
+            named.push(value);
+            conditions.push_str(condition);
+            conditions.push_str(&(RANGE_VALUES + named.len()).to_string());
+        }
+    }
+    let mut columns = COUNTS.to_owned();
+    by.iter().for_each(|by| columns.extend([", ", by.column()]));
+    let mut sums = Sums::new(by);
+    for (table, (from, to)) in Ranges::split(from, to, (begin, end)).tables() {
+        let mut statement = connection.prepare_cached(&format!("SELECT {columns} FROM {table}{conditions}"))?;
+        let mut values: Vec<&dyn ToSql> = vec![&from, &to];
+        values.extend(&named);
+        let mut rows = statement.query(&*values)?;
+        while let Some(row) = rows.next()? {
+            sums.add(row)?;
+        }
+    }
+    Ok(sums.in_order())
 }
 
 impl UsageFilter {
