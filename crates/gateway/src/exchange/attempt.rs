@@ -71,7 +71,8 @@ impl Whole {
         let Some(cost) = cost else {
             return answer::head(id, &self.content_type, served, AnswerBody::Whole(self.body));
         };
-        let body = with_cost(&self.body, &cost.to_string()).map_or(self.body, Bytes::from);
+        let priced = self.scanned.usage_at.and_then(|at| with_cost(&self.body, at, &cost.to_string()));
+        let body = priced.map_or(self.body, Bytes::from);
         let mut answer = answer::head(id, &self.content_type, served, AnswerBody::Whole(body));
         answer::name_cost(answer.headers_mut(), cost);
         answer

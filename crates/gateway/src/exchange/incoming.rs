@@ -78,8 +78,8 @@ pub(super) struct Incoming {
     /// Choices whose end was not among what was shown, one bit an index.
     unended: u128,
     counted: Option<Counted>,
-    /// Where in `out` the last event with a count is.
-    usage_event: Option<Range<usize>>,
+    /// Where in `out` the last event with a count is, and where in its data the count.
+    usage_event: Option<(Range<usize>, usize)>,
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
     pub(super) skipped: u32,
@@ -153,13 +153,12 @@ impl Incoming {
 
     /// What [`Self::tail`] gave, with what all of the answer cost in the usage that it holds.
     pub(super) fn priced(&self, tail: Bytes, cost: Option<Money>) -> Bytes {
-        let Some((cost, at)) = cost.zip(self.usage_event.clone()) else { return tail };
-        let event = &tail[at.clone()];
-        // Its data is one line, or it is left as it is.
-        let data = event.iter().position(|&byte| byte == b'{').zip(event.iter().rposition(|&byte| byte == b'}'));
-        let Some((start, end)) = data.map(|(first, last)| (at.start + first, at.start + last + 1)) else { return tail };
-        let Some(data) = with_cost(&tail[start..end], &cost.to_string()) else { return tail };
-        [&tail[..start], &data, &tail[end..]].concat().into()
+        let Some((cost, (event, usage_at))) = cost.zip(self.usage_event.clone()) else { return tail };
+        // The data of its event is one line, or it is left as it is.
+        let Some(data) = tail[event.clone()].iter().position(|&byte| byte == b'{') else { return tail };
+        let (start, end) = (event.start + data, event.end);
+        let Some(priced) = with_cost(&tail[start..end], usage_at, &cost.to_string()) else { return tail };
+        [&tail[..start], &priced, &tail[end..]].concat().into()
     }
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
@@ -281,8 +280,8 @@ impl Incoming {
         }
         self.last_chunk = data.clone();
         if !is_hidden(&chunk, self.caller_asked_usage) {
-            if chunk.usage.is_some() {
-                self.usage_event = Some(self.out.len()..self.out.len() + event.raw.len());
+            if let Some(usage_at) = chunk.usage_at {
+                self.usage_event = Some((self.out.len()..self.out.len() + event.raw.len(), usage_at));
             }
             self.out.extend_from_slice(&event.raw);
         }

@@ -15,6 +15,8 @@ pub struct Answer {
     pub finished: u128,
     pub choices: u32,
     pub usage: Option<Usage>,
+    /// Where the usage object begins, for [`super::with_cost`].
+    pub usage_at: Option<usize>,
     /// A success status with an error inside; [`crate::failure::classify`] reads it.
     pub is_error: bool,
 }
@@ -34,6 +36,7 @@ impl Answer {
             finished: seen.finished,
             choices: seen.choices,
             usage: seen.usage,
+            usage_at: seen.usage_at,
             is_error: seen.is_error,
         })
     }

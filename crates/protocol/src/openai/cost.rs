@@ -1,14 +1,17 @@
 //! What an answer cost, written into its own usage: `usage.cost` in dollars, as OpenRouter has it.
 
-use crate::json::{Kind, Malformed, Reader};
+use crate::json::{Malformed, Reader};
 
-/// The answer or chunk with `cost` (a JSON number) in its `usage`, in the place of what the provider wrote there. Every
-/// other byte stays as sent. `None` where there is no usage to write it into.
-pub fn with_cost(object: &[u8], cost: &str) -> Option<Vec<u8>> {
-    let place = Place::find(object).ok().flatten()?;
-    let (span, text) = match place {
-        Place::Value { start, end } => (start..end, cost.to_owned()),
-        Place::First { at, is_only } => (at..at, format!("\"cost\":{cost}{}", if is_only { "" } else { "," })),
+/// The answer or chunk with `cost` (a JSON number) in its usage, in the place of what the provider wrote there. Every
+/// other byte stays as sent. `usage_at` is where the usage object begins, as the scan of this very text said; `None` where
+/// no object does.
+pub fn with_cost(object: &[u8], usage_at: usize, cost: &str) -> Option<Vec<u8>> {
+    let (span, text) = match Place::find(object.get(usage_at..)?).ok()? {
+        Place::Value { start, end } => (usage_at + start..usage_at + end, cost.to_owned()),
+        Place::First { is_only } => {
+            let at = usage_at + 1;
+            (at..at, format!("\"cost\":{cost}{}", if is_only { "" } else { "," }))
+        }
     };
     let mut out = Vec::with_capacity(object.len() + text.len());
     out.extend_from_slice(&object[..span.start]);
@@ -22,31 +25,20 @@ enum Place {
     /// There is one: its value.
     Value { start: usize, end: usize },
     /// There is none: a new first member.
-    First { at: usize, is_only: bool },
+    First { is_only: bool },
 }
 
 impl Place {
-    fn find(object: &[u8]) -> Result<Option<Self>, Malformed> {
-        let mut reader = Reader::new(object)?;
-        let mut place = None;
+    fn find(usage: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(usage)?;
+        let mut place = Self::First { is_only: true };
         reader.object(|reader, key| {
-            if key != "usage" || reader.kind()? != Kind::Object {
-                return reader.pass();
+            let value = reader.skip()?;
+            match &mut place {
+                _ if key == "cost" => place = Self::Value { start: value.start, end: value.end },
+                Self::First { is_only } => *is_only = false,
+                Self::Value { .. } => {}
             }
-            let at = reader.offset() + 1;
-            let (mut is_only, mut written) = (true, None);
-            reader.object(|reader, key| {
-                is_only = false;
-                let value = reader.skip()?;
-                if key == "cost" {
-                    written = Some(value);
-                }
-                Ok::<_, Malformed>(())
-            })?;
-            place = Some(match written {
-                Some(value) => Self::Value { start: value.start, end: value.end },
-                None => Self::First { at, is_only },
-            });
             Ok::<_, Malformed>(())
         })?;
         Ok(place)
@@ -56,10 +48,13 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openai::answer::Answer;
 
     #[track_caller]
     fn check(object: &str, expected: Option<&str>) {
-        let written = with_cost(object.as_bytes(), "0.00005").map(|bytes| String::from_utf8(bytes).unwrap());
+        let usage_at = Answer::scan(object.as_bytes()).ok().and_then(|answer| answer.usage_at);
+        let written = usage_at.and_then(|at| with_cost(object.as_bytes(), at, "0.00005"));
+        let written = written.map(|bytes| String::from_utf8(bytes).unwrap());
         assert_eq!(written.as_deref(), expected);
     }
 

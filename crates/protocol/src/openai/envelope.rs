@@ -18,6 +18,8 @@ pub(super) struct Envelope {
     pub(super) content_bytes: usize,
     pub(super) has_role: bool,
     pub(super) usage: Option<Usage>,
+    /// Where the usage object begins.
+    pub(super) usage_at: Option<usize>,
     pub(super) is_error: bool,
 }
 
@@ -41,6 +43,9 @@ impl Envelope {
                 return reader.array(|reader| self.choice(reader));
             }
             "usage" => {
+                if reader.kind()? == Kind::Object {
+                    self.usage_at = Some(reader.offset());
+                }
                 // Perplexity repeats a growing usage; the last one counts.
                 self.usage = usage::read(reader)?.or(self.usage);
                 return Ok(());
