@@ -97,6 +97,14 @@ fn ten_million() {
         id: ExchangeId::from_parts(at_ms.cast_unsigned(), number),
         ..record(number)
     };
+    let hourly = |hour: i64| {
+        let at_ms = START_MS + hour * HOUR_MS + 1;
+        let id = ExchangeId::from_parts(at_ms.cast_unsigned(), 4_194_303);
+        let account = if hour % 2 == 0 { AccountId::new("rare").unwrap() } else { AccountId::default_account() };
+        let outcome = if hour % 2 == 0 { "answered" } else { "failed" };
+        Record { id, started_at_ms: at_ms, account, outcome: outcome.into(), key: KeyId::new("hourly"), ..record(0) }
+    };
+    store.insert_exchanges(&(1..500).map(hourly).collect::<Vec<_>>()).unwrap();
     let once = Record { started_at_ms: START_MS, key: KeyId::new("once"), ..record(1) };
     store.insert_exchanges(&[once]).unwrap();
     for (number, at_ms, name) in [
@@ -148,8 +156,16 @@ fn ten_million() {
     slow.check("exchanges of a key, in the middle", || store.recent_exchanges(&deep, 100).unwrap());
     let once = ExchangeFilter { key: Some(KeyId::new("once")), ..all.clone() };
     slow.check("the only exchange of a key, at the beginning", || store.recent_exchanges(&once, 100).unwrap());
-    let rare = ExchangeFilter { key: Some(KeyId::new("k7")), outcome: Some("cut".to_owned()), ..all };
-    slow.check("cut exchanges of a key", || store.recent_exchanges(&rare, 50).unwrap());
+    let rare = ExchangeFilter { key: Some(KeyId::new("k7")), outcome: Some("cut".to_owned()), ..all.clone() };
+    slow.check("cut exchanges of a key", || store.recent_exchanges(&rare, 100).unwrap());
+    let of_account = ExchangeFilter { account: AccountId::new("rare").ok(), ..all.clone() };
+    slow.check("exchanges of an account that asks every other hour", || {
+        store.recent_exchanges(&of_account, 100).unwrap()
+    });
+    let failed = ExchangeFilter { outcome: Some("failed".to_owned()), ..all };
+    slow.check("failed exchanges, of which there is one every other hour", || {
+        store.recent_exchanges(&failed, 100).unwrap()
+    });
 
     assert!(slow.0.is_empty() || cfg!(debug_assertions), "{:?}", slow.0);
 
