@@ -71,10 +71,11 @@ impl Whole {
         let Some(cost) = cost else {
             return answer::head(id, &self.content_type, served, AnswerBody::Whole(self.body));
         };
-        let priced = self.scanned.usage_at.and_then(|at| with_cost(&self.body, at, &cost.to_string()));
+        let cost = cost.to_string();
+        let priced = self.scanned.cost_place.map(|place| with_cost(&self.body, place, &cost));
         let body = priced.map_or(self.body, Bytes::from);
         let mut answer = answer::head(id, &self.content_type, served, AnswerBody::Whole(body));
-        answer::name_cost(answer.headers_mut(), cost);
+        answer::name_cost(answer.headers_mut(), &cost);
         answer
     }
 }

@@ -12,7 +12,7 @@ use roundelay_protocol::{
         with_cost,
     },
     sse,
-    usage::Usage,
+    usage::{CostPlace, Usage},
 };
 use roundelay_routing::Tokens;
 use tokio::time::timeout;
@@ -78,8 +78,8 @@ pub(super) struct Incoming {
     /// Choices whose end was not among what was shown, one bit an index.
     unended: u128,
     counted: Option<Counted>,
-    /// Where in `out` the last event with a count is, and where in its data the count.
-    usage_event: Option<(Range<usize>, usize)>,
+    /// Where in `out` the last data with a count is, and where in it the cost goes.
+    usage_data: Option<(Range<usize>, CostPlace)>,
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
     pub(super) skipped: u32,
@@ -111,7 +111,7 @@ impl Incoming {
             shown_bytes: 0,
             last_chunk: Bytes::new(),
             counted: None,
-            usage_event: None,
+            usage_data: None,
             finish: None,
             skipped: 0,
         }
@@ -146,19 +146,16 @@ impl Incoming {
         may_show.then(|| {
             self.shown_bytes = self.content_bytes;
             self.unended = self.terminal.unfinished();
-            self.usage_event = None;
+            self.usage_data = None;
             self.out.split().freeze()
         })
     }
 
     /// What [`Self::tail`] gave, with what all of the answer cost in the usage that it holds.
     pub(super) fn priced(&self, tail: Bytes, cost: Option<Money>) -> Bytes {
-        let Some((cost, (event, usage_at))) = cost.zip(self.usage_event.clone()) else { return tail };
-        // The data of its event is one line, or it is left as it is.
-        let Some(data) = tail[event.clone()].iter().position(|&byte| byte == b'{') else { return tail };
-        let (start, end) = (event.start + data, event.end);
-        let Some(priced) = with_cost(&tail[start..end], usage_at, &cost.to_string()) else { return tail };
-        [&tail[..start], &priced, &tail[end..]].concat().into()
+        let Some((cost, (data, place))) = cost.zip(self.usage_data.clone()) else { return tail };
+        let priced = with_cost(&tail[data.clone()], place, &cost.to_string());
+        [&tail[..data.start], &priced, &tail[data.end..]].concat().into()
     }
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
@@ -280,8 +277,13 @@ impl Incoming {
         }
         self.last_chunk = data.clone();
         if !is_hidden(&chunk, self.caller_asked_usage) {
-            if let Some(usage_at) = chunk.usage_at {
-                self.usage_event = Some((self.out.len()..self.out.len() + event.raw.len(), usage_at));
+            // Data over several lines is not of one piece in the event, and is left as it is.
+            if let Some(place) = chunk.cost_place
+                && let Some(at) = event.raw.iter().position(|&byte| byte == b'{')
+                && event.raw[at..].starts_with(data)
+            {
+                let at = self.out.len() + at;
+                self.usage_data = Some((at..at + data.len(), place));
             }
             self.out.extend_from_slice(&event.raw);
         }

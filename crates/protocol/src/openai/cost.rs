@@ -1,48 +1,21 @@
 //! What an answer cost, written into its own usage: `usage.cost` in dollars, as OpenRouter has it.
 
-use crate::json::{Malformed, Reader};
+use crate::usage::CostPlace;
 
 /// The answer or chunk with `cost` (a JSON number) in its usage, in the place of what the provider wrote there. Every
-/// other byte stays as sent. `usage_at` is where the usage object begins, as the scan of this very text said; `None` where
-/// no object does.
-pub fn with_cost(object: &[u8], usage_at: usize, cost: &str) -> Option<Vec<u8>> {
-    let (span, text) = match Place::find(object.get(usage_at..)?).ok()? {
-        Place::Value { start, end } => (usage_at + start..usage_at + end, cost.to_owned()),
-        Place::First { is_only } => {
-            let at = usage_at + 1;
-            (at..at, format!("\"cost\":{cost}{}", if is_only { "" } else { "," }))
-        }
+/// other byte stays as sent. `place` is what the scan of this very text said.
+pub fn with_cost(object: &[u8], place: CostPlace, cost: &str) -> Vec<u8> {
+    let (start, end, before, after) = match place {
+        CostPlace::Value { start, end } => (start, end, "", ""),
+        CostPlace::First { at, is_only } => (at, at, "\"cost\":", if is_only { "" } else { "," }),
     };
-    let mut out = Vec::with_capacity(object.len() + text.len());
-    out.extend_from_slice(&object[..span.start]);
-    out.extend_from_slice(text.as_bytes());
-    out.extend_from_slice(&object[span.end..]);
-    Some(out)
-}
-
-/// Where the cost goes.
-enum Place {
-    /// There is one: its value.
-    Value { start: usize, end: usize },
-    /// There is none: a new first member.
-    First { is_only: bool },
-}
-
-impl Place {
-    fn find(usage: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(usage)?;
-        let mut place = Self::First { is_only: true };
-        reader.object(|reader, key| {
-            let value = reader.skip()?;
-            match &mut place {
-                _ if key == "cost" => place = Self::Value { start: value.start, end: value.end },
-                Self::First { is_only } => *is_only = false,
-                Self::Value { .. } => {}
-            }
-            Ok::<_, Malformed>(())
-        })?;
-        Ok(place)
-    }
+    let mut out = Vec::with_capacity(object.len() + before.len() + cost.len() + after.len());
+    out.extend_from_slice(&object[..start]);
+    out.extend_from_slice(before.as_bytes());
+    out.extend_from_slice(cost.as_bytes());
+    out.extend_from_slice(after.as_bytes());
+    out.extend_from_slice(&object[end..]);
+    out
 }
 
 #[cfg(test)]
@@ -52,8 +25,8 @@ mod tests {
 
     #[track_caller]
     fn check(object: &str, expected: Option<&str>) {
-        let usage_at = Answer::scan(object.as_bytes()).ok().and_then(|answer| answer.usage_at);
-        let written = usage_at.and_then(|at| with_cost(object.as_bytes(), at, "0.00005"));
+        let place = Answer::scan(object.as_bytes()).ok().and_then(|answer| answer.cost_place);
+        let written = place.map(|place| with_cost(object.as_bytes(), place, "0.00005"));
         let written = written.map(|bytes| String::from_utf8(bytes).unwrap());
         assert_eq!(written.as_deref(), expected);
     }

@@ -3,7 +3,7 @@
 use super::{Content, Finish};
 use crate::{
     json::{Kind, Malformed, Reader},
-    usage::{self, Usage},
+    usage::{self, CostPlace, Usage},
 };
 
 /// The facts of one chunk or answer.
@@ -18,8 +18,7 @@ pub(super) struct Envelope {
     pub(super) content_bytes: usize,
     pub(super) has_role: bool,
     pub(super) usage: Option<Usage>,
-    /// Where the usage object begins.
-    pub(super) usage_at: Option<usize>,
+    pub(super) cost_place: Option<CostPlace>,
     pub(super) is_error: bool,
 }
 
@@ -43,17 +42,17 @@ impl Envelope {
                 return reader.array(|reader| self.choice(reader));
             }
             "usage" => {
-                if reader.kind()? == Kind::Object {
-                    self.usage_at = Some(reader.offset());
+                if let Some((usage, place)) = usage::read(reader)? {
+                    // Perplexity repeats a growing usage; the last one counts.
+                    self.usage = usage.or(self.usage);
+                    self.cost_place = Some(place);
                 }
-                // Perplexity repeats a growing usage; the last one counts.
-                self.usage = usage::read(reader)?.or(self.usage);
                 return Ok(());
             }
             "x_groq" if reader.kind()? == Kind::Object => {
                 return reader.object(|reader, key| {
                     match key {
-                        "usage" => outer.groq_usage = usage::read(reader)?,
+                        "usage" => outer.groq_usage = usage::read(reader)?.and_then(|(usage, _)| usage),
                         "error" => self.is_error |= is_truthy(reader)?,
                         _ => reader.pass()?,
                     }
