@@ -1,6 +1,7 @@
 //! Puts the rooms together: opens what is kept, binds the listeners, follows the configuration, and stops in order.
 
 mod balances;
+mod forget;
 mod overdue;
 mod reload;
 mod signals;
@@ -29,9 +30,9 @@ use crate::{
     auth::{KeyFault, Keys, Pepper, PepperFault, admin::AdminGate},
     billing::{Billing, LoadFault},
     common::secret::Secret,
-    config::Config,
+    config::{Config, Durability},
     exchange::{Gateway, Snapshot, SnapshotFault},
-    journal::{ExchangeIds, Journal, JournalFault, Recorder},
+    journal::{ExchangeIds, Journal, JournalFault, Recorder, StrictFault},
     server::Server,
     store::{Store, StoreFault},
     telemetry::{LogGuard, Redactor},
@@ -66,6 +67,9 @@ pub enum StartFault {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalFault),
+    /// Keeping records as safely as the configuration asks.
+    #[error(transparent)]
+    Strict(#[from] StrictFault),
     /// The store does not take what the last run left in the journal, which holds charges.
     #[error(
         "what the last run left in the journal could not be put into the store: nothing is served before every charge of \
@@ -124,7 +128,10 @@ impl App {
         let keys = Keys::load(store.clone(), pepper.clone())?;
         let ids = ExchangeIds::new(store.newest_exchange()?.max(journal.newest_exchange()?));
         // What is owed since the last run is counted before anything is spent.
-        let recorder = Recorder::start(store.clone(), journal)?;
+        let recorder = match config.kept.durability {
+            Durability::Fast => Recorder::start(store.clone(), journal)?,
+            Durability::Strict => Recorder::start_strict(store.clone(), journal)?,
+        };
         if !recorder.flush() {
             return Err(StartFault::Replay);
         }
@@ -197,7 +204,8 @@ impl App {
             let watching = watch::follow(&self.gateway, stopped.clone());
             let balances = balances::follow(&self.gateway, stopped.clone());
             let overdue = overdue::follow(&self.gateway, &self.store, stopped.clone());
-            let (.., drained) = tokio::join!(signals, files, watching, balances, overdue, admin, drained);
+            let forgetting = forget::follow(&self.gateway, &self.store, stopped.clone());
+            let (.., drained) = tokio::join!(signals, files, watching, balances, overdue, forgetting, admin, drained);
             drained
         })?;
         self.gateway.recorder.shutdown();

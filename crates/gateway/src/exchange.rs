@@ -101,7 +101,7 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
         }
     };
     // The record is safe before the caller can know that the exchange has ended.
-    draft.record(gateway, &ending, caller.has_begun());
+    draft.record(gateway, &ending, caller.has_begun()).safe().await;
     caller.conclude(ending);
 }
 

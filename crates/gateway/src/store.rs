@@ -12,5 +12,5 @@ pub use entry::{EntryRow, SentRow, StoredEntry};
 pub use record::{AttemptRecord, Label, Record, Usage};
 pub use sqlite::{
     AccountRow, CodeRefusal, CodeRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent,
-    RedeemFault, Redeemed, Store, StoreFault, UsageBy, UsageFilter, UsageSum,
+    RedeemFault, Redeemed, Still, Store, StoreFault, UsageBy, UsageFilter, UsageSum,
 };

@@ -69,10 +69,6 @@ impl Fault {
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "configuration_refused", message }
     }
 
-    pub(super) fn busy(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "busy", message: message.into() }
-    }
-
     /// A prepaid account has not so much to take away.
     fn short(left: Money) -> Self {
         let message =

@@ -12,7 +12,7 @@ use crate::{
     auth::{Keys, Pepper},
     common::clock::unix_time,
     journal::{self, JournalFault},
-    store::Store,
+    store::{Store, StoreFault},
 };
 
 /// Where a command's request goes.
@@ -52,12 +52,21 @@ impl Reach {
     ///
     /// A gateway that is just starting or stopping, and a command that writes, is waited for, five seconds at most.
     pub(super) fn find(data: &Path) -> Result<Self, Failure> {
+        Self::find_with(data, Store::open)
+    }
+
+    /// As [`Self::find`], for a command that needs what is there: a store that is not there is not made.
+    pub(super) fn find_existing(data: &Path) -> Result<Self, Failure> {
+        Self::find_with(data, Store::open_existing)
+    }
+
+    fn find_with(data: &Path, open: impl Fn(&Path) -> Result<Store, StoreFault>) -> Result<Self, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(running) = Running::connect(data)? {
                 return Ok(Self::Running(running));
             }
-            let store = Store::open(data)?;
+            let store = open(data)?;
             match journal::catch_up(data, &store) {
                 Ok((kept, _)) => return Ok(Self::Alone(Alone { store, _kept: kept })),
                 Err(JournalFault::InUse { .. }) if Instant::now() < deadline => {
@@ -73,14 +82,6 @@ impl Reach {
                 Err(other) => return Err(other.into()),
             }
         }
-    }
-
-    /// As [`Self::find`], for a command that only reads: a folder that is not there is not made.
-    pub(super) fn find_existing(data: &Path) -> Result<Self, Failure> {
-        if data.is_dir() {
-            return Self::find(data);
-        }
-        Err(format!("there is no data folder {}: name the gateway's with `--data DIR`", data.display()).into())
     }
 }
 

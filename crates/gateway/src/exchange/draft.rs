@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     common::clock::unix_time,
-    journal::SegmentNumber,
+    journal::{Recorded, SegmentNumber},
     store::{self, AttemptRecord, EntryRow, Record},
     telemetry::{AttemptEnded, ExchangeEnded, Tokens, events},
 };
@@ -204,8 +204,8 @@ impl Draft {
         self.record.decision = decision::to_json(&call.snapshot, &call.demand, deadline, &decision);
     }
 
-    /// Writes the record, before the caller can know that the exchange has ended.
-    pub(super) fn record(mut self, gateway: &Gateway, ending: &Ending, has_begun: bool) {
+    /// Writes the record, which has to be safe before the caller can know that the exchange has ended.
+    pub(super) fn record(mut self, gateway: &Gateway, ending: &Ending, has_begun: bool) -> Recorded {
         let duration = self.received.elapsed();
         let (outcome, status) = match ending {
             Ending::Whole(answer) => ("answered", answer.status().as_u16()),
@@ -249,7 +249,7 @@ impl Draft {
             },
             client_retry: self.is_client_retry,
         });
-        gateway.recorder.record(self.record, self.sent);
+        gateway.recorder.record(self.record, self.sent)
     }
 }
 

@@ -110,11 +110,20 @@ pub(super) fn replay(path: &Path, store: &Store) -> Result<Replayed, JournalFaul
 
 /// The largest name of an exchange in a segment.
 pub(super) fn newest_exchange(path: &Path) -> Result<Option<ExchangeId>, JournalFault> {
+    Ok(exchanges(path)?.into_iter().max())
+}
+
+/// The smallest.
+pub(super) fn oldest_exchange(path: &Path) -> Result<Option<ExchangeId>, JournalFault> {
+    Ok(exchanges(path)?.into_iter().min())
+}
+
+fn exchanges(path: &Path) -> Result<Vec<ExchangeId>, JournalFault> {
     let bytes = match File::open(path).and_then(|file| read_bounded(&file)) {
-        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(|source| JournalFault::Segment { path: path.to_owned(), source })?,
     };
-    Ok(frames(&bytes).filter_map(|found| found.held).map(|held| held.exchange()).max())
+    Ok(frames(&bytes).filter_map(|found| found.held).map(|held| held.exchange()).collect())
 }
 
 struct Contents {

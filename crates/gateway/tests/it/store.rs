@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+mod admission;
 mod damage;
+mod forgotten;
 mod journal;
 mod keys;
 mod money;
+mod removed;
 mod scale;
 mod tables;
 mod terms;

@@ -98,7 +98,7 @@ impl CodeRow {
 impl Store {
     /// Adds codes, all or none. Errors with `Exists` when an id is taken.
     pub fn create_codes(&self, rows: &[CodeRow]) -> Result<(), StoreFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for row in rows {
             let added = transaction.prepare_cached(INSERT)?.execute((
@@ -134,7 +134,7 @@ impl Store {
     /// Takes a code back at `now` (unix seconds), and says what is known of it now: one that was revoked or redeemed
     /// before stays as it was. Errors with `Missing` when there is no such code.
     pub fn revoke_code(&self, id: &str, now: i64) -> Result<CodeRow, StoreFault> {
-        let writer = self.writer();
+        let writer = self.writer()?;
         writer.execute(
             "UPDATE codes SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1 AND redeemed_at IS NULL",
             (id, now),
@@ -148,7 +148,7 @@ impl Store {
     /// # Errors
     /// When the code is worth nothing to that account, and as [`Store::post`].
     pub fn redeem(&self, id: &str, row: &EntryRow, now: i64) -> Result<(StoredEntry, bool), RedeemFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let code = code_in(&transaction, id)?.ok_or(CodeRefusal::Unknown)?;
         code.permits(row.account.as_ref(), now)?;

@@ -43,7 +43,7 @@ impl Store {
     /// Adds a key. Errors with `Exists` when its id is taken, with `Missing` when its account is not there.
     pub fn create_key(&self, row: &KeyRow) -> Result<(), StoreFault> {
         let key = &row.key;
-        let added = self.writer().execute(
+        let added = self.writer()?.execute(
             "INSERT INTO api_keys
                  (id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect,
                   networks)
@@ -85,7 +85,7 @@ impl Store {
     /// Changes a key and says what is known of it now; a revoked key stays revoked. Errors with `Missing` when there
     /// is no such key.
     pub fn change_key(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
-        let writer = self.writer();
+        let writer = self.writer()?;
         writer.execute(
             "UPDATE api_keys SET allowed = ?2, expires_at = ?3, limits = ?4, on_disconnect = ?5, networks = ?6
              WHERE id = ?1",
@@ -104,7 +104,7 @@ impl Store {
     /// Revokes a key at `now` (unix seconds) and says what is known of it now. A key that was revoked before keeps
     /// its first time. Errors with `Missing` when there is no such key.
     pub fn revoke_key(&self, id: &KeyId, now: i64) -> Result<ApiKey, StoreFault> {
-        let writer = self.writer();
+        let writer = self.writer()?;
         writer
             .execute("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1", (id.as_str(), now))?;
         Ok(key_in(&writer, id)?.key)

@@ -19,7 +19,7 @@ impl Store {
     /// `Short` when it would take from a prepaid account more than its balance and its credit line, with `TooLarge` when
     /// an amount could not be written, and with `Exists` when that charge was reversed before.
     pub fn post(&self, row: &EntryRow) -> Result<(StoredEntry, bool), StoreFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(made) = made_before(&transaction, row)? {
             return Ok((made, false));

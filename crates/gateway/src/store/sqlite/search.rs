@@ -36,8 +36,12 @@ pub(super) fn walk(
     if each(connection, "usage_hours", filter, (since.max(end), i64::MAX), |hour| visit(hour, hour))?.is_break() {
         return Ok(());
     }
+    let begin = days::begin(connection)?;
     each(connection, "usage_days", filter, (days::first_hour(since), end.saturating_sub(1)), |day| {
         let hours = (day.max(since), day + days::LAST_HOUR);
+        if day < begin {
+            return visit(hours.0, hours.1); // its hours are forgotten
+        }
         each(connection, "usage_hours", filter, hours, |hour| visit(hour, hour))
     })
     .map(drop)

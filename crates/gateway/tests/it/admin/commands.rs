@@ -79,6 +79,20 @@ fn a_made_key_comes_with_what_to_paste() {
 }
 
 #[test]
+fn a_command_that_needs_what_is_there_makes_no_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, missing) = (folder.path().join("data"), folder.path().join("missing"));
+    std::fs::create_dir(&data).unwrap();
+    for command in [&["audit"][..], &["usage"], &["keys", "list"], &["keys", "revoke", "k1"], &["accounts", "list"]] {
+        for data in [&data, &missing] {
+            let complaint = complaint_of(data, command);
+            assert!(complaint.contains("there is no store") && complaint.contains("--data DIR"), "{complaint}");
+        }
+        assert!(!missing.exists() && !data.join("roundelay.db").exists(), "{command:?}");
+    }
+}
+
+#[test]
 fn mistakes_are_answered_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -188,7 +188,7 @@ fn no_secret_is_in_any_file() {
     let (_, token) = AdminGate::open(&store, Pepper::open(dir.path()).unwrap()).unwrap();
     let caller = keys.authenticate(secret.expose(), NOW).unwrap();
     let recorder = Recorder::start(store, Journal::open(dir.path()).unwrap()).unwrap();
-    recorder.record(roundelay::store::Record { key: caller.key.clone(), ..record(1) }, Vec::new());
+    let _ = recorder.record(roundelay::store::Record { key: caller.key.clone(), ..record(1) }, Vec::new());
     assert!(recorder.flush());
 
     let bytes = all_bytes(dir.path());
