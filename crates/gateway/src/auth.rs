@@ -1,11 +1,12 @@
-//! Who is asking: API keys of callers, and the one token of the operator.
+//! Who is asking: API keys of callers, and tokens of operators.
 
-pub mod admin;
 mod keys;
+mod operators;
 mod pepper;
 mod presented;
 mod token;
 
 pub use keys::{AuthRefusal, Caller, KeyFault, KeyWish, Keys};
+pub use operators::{OperatorWish, Operators};
 pub use pepper::{Pepper, PepperFault};
 pub use presented::presented;

@@ -7,15 +7,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::{sync::watch, task::spawn_blocking};
 
-use super::{Books, Fault, Reload, readiness::JournalWatch};
-use crate::{auth::admin::AdminGate, common::clock::unix_time, exchange::Gateway, store::Store};
+use super::{Books, Fault, Reload, operator::Operator, readiness::JournalWatch};
+use crate::{auth::Operators, common::clock::unix_time, exchange::Gateway, store::Store};
 
 /// The state behind the routes.
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) gateway: Arc<Gateway>,
     pub(super) store: Store,
-    pub(super) gate: AdminGate,
+    pub(super) operators: Operators,
     pub(super) reload: Arc<dyn Reload>,
     pub(super) journal: Mutex<JournalWatch>,
     turn: Mutex<()>,
@@ -23,11 +23,11 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(gateway: Arc<Gateway>, store: Store, gate: AdminGate, reload: Arc<dyn Reload>) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, store: Store, operators: Operators, reload: Arc<dyn Reload>) -> Self {
         Self {
             gateway,
             store,
-            gate,
+            operators,
             reload,
             journal: Mutex::default(),
             turn: Mutex::default(),
@@ -40,10 +40,10 @@ impl Desk {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The books, as they are kept and as this gateway remembers them.
-    pub(super) fn books(&self) -> Books<'_> {
+    /// The books, as they are kept and as this gateway remembers them, for whoever asks.
+    pub(super) fn books<'a>(&'a self, by: &'a Operator) -> Books<'a> {
         let rate = self.gateway.snapshot.load().config.rate();
-        Books { store: &self.store, running: Some(&self.gateway.billing), rate: Some(rate) }
+        Books { store: &self.store, running: Some(&self.gateway.billing), rate: Some(rate), by }
     }
 
     pub(super) fn hears_of_draining(&self, draining: watch::Receiver<bool>) {

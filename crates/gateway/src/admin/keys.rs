@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
 };
@@ -14,21 +14,23 @@ use serde_json::{Value, json};
 
 use super::{
     Fault,
+    acts::{self, Told},
     desk::{Answer, Desk, blocking, now, read},
     limits::{self, LimitsChange, given},
+    operator::Operator,
 };
 use crate::{
     auth::{KeyWish, Keys},
     billing::Billing,
     config::OnDisconnect,
-    store::{KeyChange, KeyRow},
+    store::{KeyChange, KeyRow, StoreFault},
 };
 
 /// What `POST /admin/keys` takes; every field may be left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewKey {
-    /// Who pays; `default` when left out.
+    /// Who pays. When left out: `default`, or the account to which whoever makes it is limited.
     pub account: Option<String>,
     /// What people will call it: at most 200 characters.
     pub name: String,
@@ -63,10 +65,23 @@ pub struct KeyTerms {
 ///
 /// # Errors
 /// When a field is out of its bounds, or the account is not there.
-pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
-    let wish = wish(wanted, now)?;
+pub fn create(keys: &Keys, by: &Operator, wanted: NewKey, now: i64) -> Result<Value, Fault> {
+    let wish = wish(by, wanted, now)?;
+    acts::keep(keys.store(), by, "keys.create", None, |told| make(keys, by, wish, now, told))
+}
+
+fn make(keys: &Keys, by: &Operator, wish: KeyWish, now: i64, told: &mut Told) -> Result<Value, Fault> {
+    told.that("account", wish.account.as_str());
+    if keys.store().within(by.scope()).account(&wish.account)?.is_none() {
+        return Err(StoreFault::Missing { what: "account", name: wish.account.to_string() }.into());
+    }
     let (limits, on_disconnect) = (limits::describe(&wish.limits), wish.on_disconnect);
     let (key, secret) = keys.create(wish, now)?;
+    told.about(key.id.as_str(), Some(&key.account));
+    told.that("name", key.name.as_str());
+    told.that("allowed", json!(key.allowed));
+    told.that("expires_at", key.expires_at);
+    told.that("limits", limits.clone());
     Ok(json!({
         "id": key.id.as_str(),
         "key": secret.expose(),
@@ -83,16 +98,33 @@ pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn list(keys: &Keys, now: i64) -> Result<Value, Fault> {
-    Ok(keys.list()?.iter().map(|row| describe(row, now)).collect())
+pub fn list(keys: &Keys, by: &Operator, now: i64) -> Result<Value, Fault> {
+    Ok(keys.store().within(by.scope()).keys()?.iter().map(|row| describe(row, now)).collect())
 }
 
 /// Changes what a key may do, from the next request on. A key that was revoked stays so.
 ///
 /// # Errors
 /// When there is no such key, or a field is out of its bounds.
-pub fn change(keys: &Keys, running: Option<&Billing>, id: &str, wanted: KeyTerms, now: i64) -> Result<Value, Fault> {
-    let before = keys.row(&KeyId::new(id))?;
+pub fn change(
+    keys: &Keys,
+    running: Option<&Billing>,
+    by: &Operator,
+    id: &str,
+    wanted: KeyTerms,
+    now: i64,
+) -> Result<Value, Fault> {
+    acts::keep(keys.store(), by, "keys.change", Some(id), |told| {
+        let before = keys.store().within(by.scope()).key(&KeyId::new(id))?;
+        told.about(id, Some(&before.key.account));
+        let shown = describe(&before, now);
+        let changed = put(keys, running, before, wanted, now)?;
+        told.changed(&shown, &changed);
+        Ok(changed)
+    })
+}
+
+fn put(keys: &Keys, running: Option<&Billing>, before: KeyRow, wanted: KeyTerms, now: i64) -> Result<Value, Fault> {
     let allowed = wanted.allowed.unwrap_or(before.key.allowed);
     check_allowed(allowed.as_deref())?;
     if let Some(expires_at) = wanted.expires_at {
@@ -118,13 +150,18 @@ pub fn change(keys: &Keys, running: Option<&Billing>, id: &str, wanted: KeyTerms
 ///
 /// # Errors
 /// When there is no such key.
-pub fn revoke(keys: &Keys, id: &str, now: i64) -> Result<Value, Fault> {
-    let key = keys.revoke(&KeyId::new(id), now)?;
-    Ok(describe(&keys.row(&key.id)?, now))
+pub fn revoke(keys: &Keys, by: &Operator, id: &str, now: i64) -> Result<Value, Fault> {
+    acts::keep(keys.store(), by, "keys.revoke", Some(id), |told| {
+        let row = keys.store().within(by.scope()).key(&KeyId::new(id))?;
+        told.about(id, Some(&row.key.account));
+        keys.revoke(&row.key.id, now)?;
+        Ok(describe(&keys.store().key(&row.key.id)?, now))
+    })
 }
 
-fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
-    let account = wanted.account.as_deref().map_or_else(|| Ok(AccountId::default_account()), AccountId::new);
+fn wish(by: &Operator, wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
+    let own = || Ok(by.account.clone().unwrap_or_else(AccountId::default_account));
+    let account = wanted.account.as_deref().map_or_else(own, AccountId::new);
     let account = account.map_err(|fault| Fault::bad_request(fault.to_string()))?;
     if wanted.name.chars().count() > NAME_CHARS_MAX || wanted.name.chars().any(char::is_control) {
         return Err(Fault::bad_request(format!(
@@ -188,33 +225,45 @@ fn describe(row: &KeyRow, now: i64) -> Value {
 
 pub(super) async fn post(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;
-    let made = blocking(move || create(&desk.gateway.keys, wanted, now())).await?;
+    let made = blocking(move || create(&desk.gateway.keys, &by, wanted, now())).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
-    blocking(move || list(&desk.gateway.keys, now())).await.map(Json)
+pub(super) async fn get(State(desk): State<Arc<Desk>>, Extension(by): Extension<Operator>) -> Answer {
+    blocking(move || list(&desk.gateway.keys, &by, now())).await.map(Json)
 }
 
 pub(super) async fn patch(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let wanted = read(body)?;
     blocking(move || {
         let _turn = desk.turn();
-        change(&desk.gateway.keys, Some(&desk.gateway.billing), &id, wanted, now())
+        change(&desk.gateway.keys, Some(&desk.gateway.billing), &by, &id, wanted, now())
     })
     .await
     .map(Json)
 }
 
-pub(super) async fn post_revoke(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {
-    blocking(move || revoke(&desk.gateway.keys, &id, now())).await.map(Json)
+pub(super) async fn post_revoke(
+    State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
+    Path(id): Path<String>,
+) -> Answer {
+    blocking(move || {
+        // A change that is under way would put the key back as it was.
+        let _turn = desk.turn();
+        revoke(&desk.gateway.keys, &by, &id, now())
+    })
+    .await
+    .map(Json)
 }
 
 const NAME_CHARS_MAX: usize = 200;

@@ -1,6 +1,7 @@
 //! The store in one SQLite file, `DATA/roundelay.db`, in write-ahead mode.
 
 mod accounts;
+mod acts;
 mod books;
 mod days;
 mod doubt;
@@ -11,6 +12,7 @@ mod keys;
 mod limits;
 mod meta;
 mod migrations;
+mod operators;
 mod posting;
 mod removed;
 mod rollup;

@@ -1,6 +1,6 @@
 //! Entries, read back.
 
-use std::ops::ControlFlow;
+use std::{cmp::Reverse, ops::ControlFlow};
 
 use roundelay_ledger::{
     AccountId, Currency, EntryKind, ExchangeId, Factor, KeyId, Money, OverrunCause, PriceId, Rate, Sequence,
@@ -8,7 +8,7 @@ use roundelay_ledger::{
 use rusqlite::{Row, ToSql};
 
 use super::{Store, StoreFault, books, hours, rollup::hour_of_us, whole};
-use crate::store::{EntryRow, StoredEntry};
+use crate::store::{EntryRow, Scope, StoredEntry};
 
 /// Which entries are meant; by default all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,19 +25,56 @@ pub struct EntryFilter {
     pub until_us: Option<i64>,
     /// Before this one.
     pub before: Option<Sequence>,
+    /// Those of accounts in it.
+    pub scope: Scope,
 }
 
 impl Store {
     /// The latest entries that are meant, newest first: at most `limit`, and at most 1,000. The next page is what is
     /// before the last of these.
     pub fn entries(&self, filter: &EntryFilter, limit: usize) -> Result<Vec<StoredEntry>, StoreFault> {
+        let limit = limit.min(PAGE_MAX);
+        match (&filter.scope, &filter.account) {
+            (Scope::All, account) => self.entries_of(account.as_ref(), filter, Sequence(0), limit),
+            (scope, Some(account)) if scope.has(account) => self.entries_of(Some(account), filter, Sequence(0), limit),
+            (_, Some(_)) => Ok(Vec::new()),
+            (Scope::Accounts(accounts), None) => self.entries_of_all(accounts.iter(), filter, limit),
+        }
+    }
+
+    /// Each account's by its index, and of these the latest: what is older than a full page is not read.
+    fn entries_of_all<'a>(
+        &self,
+        accounts: impl IntoIterator<Item = &'a AccountId>,
+        filter: &EntryFilter,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, StoreFault> {
+        let mut page: Vec<StoredEntry> = Vec::new();
+        for account in accounts {
+            let least = page.last().filter(|_| page.len() == limit).map_or(Sequence(0), |last| last.sequence);
+            page.extend(self.entries_of(Some(account), filter, least, limit)?);
+            page.sort_unstable_by_key(|entry| Reverse(entry.sequence));
+            page.truncate(limit);
+        }
+        Ok(page)
+    }
+
+    /// Those of one account, or of all, from the number `least` on; the filter's own account and scope are passed over.
+    fn entries_of(
+        &self,
+        account: Option<&AccountId>,
+        filter: &EntryFilter,
+        least: Sequence,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, StoreFault> {
         let reader = self.reader();
         let (from, to) = (filter.since_us.map(hour_of_us), filter.until_us.map(hour_of_us));
         let Some((first, last)) = hours::span(&reader, "entry_hours", from, to)? else { return Ok(Vec::new()) };
+        let first = first.max(whole(least.0));
         let last = filter.before.map_or(last, |before| last.min(whole(before.0).saturating_sub(1)));
         let mut sql = format!("{SELECT} WHERE sequence BETWEEN ?1 AND ?2");
         let mut values: Vec<&dyn ToSql> = vec![&first, &last];
-        let account = filter.account.as_ref().map(AccountId::as_str);
+        let account = account.map(AccountId::as_str);
         let key = filter.key.as_ref().map(KeyId::as_str);
         let kind = filter.kind.map(EntryKind::label);
         for (condition, value) in [
@@ -53,11 +90,11 @@ impl Store {
                 sql.push_str(&values.len().to_string());
             }
         }
-        if filter.account.is_none() && filter.kind.is_some_and(|kind| kind != EntryKind::Charge) {
+        if account.is_none() && filter.kind.is_some_and(|kind| kind != EntryKind::Charge) {
             sql.push_str(" AND kind <> 'charge'"); // the condition of an index
         }
         sql.push_str(" ORDER BY sequence DESC LIMIT ");
-        sql.push_str(&limit.min(PAGE_MAX).to_string());
+        sql.push_str(&limit.to_string());
         let mut statement = reader.prepare_cached(&sql)?;
         let rows = statement.query_map(&*values, Columns::read)?;
         rows.map(|row| row?.stored()).collect()

@@ -13,7 +13,7 @@ use super::{
     rollup::{Rollup, hour_of_ms},
     search, whole,
 };
-use crate::store::{AttemptRecord, Label, Record, Usage};
+use crate::store::{AttemptRecord, Label, Record, Scope, Usage};
 use crate::telemetry::events;
 
 /// How much there is.
@@ -51,6 +51,8 @@ pub struct ExchangeFilter {
     pub since_ms: Option<i64>,
     /// Those before this one.
     pub before: Option<ExchangeId>,
+    /// Those of accounts in it.
+    pub scope: Scope,
 }
 
 impl Store {
@@ -103,11 +105,12 @@ impl Store {
         let mut found = Vec::new();
         let before = filter.before.map_or(i64::MAX, |before| whole(before.as_u64()));
         let since = filter.since_ms.map_or(i64::MIN, hour_of_ms);
-        search::walk(&reader, filter, (since, before), |first, last| {
+        let names = search::Names::of(filter);
+        search::walk(&reader, &names, (since, before), |first, last| {
             let mut statement = reader.prepare_cached(PAGE)?;
             let rest = whole((limit - found.len()) as u64);
-            let names = search::names(filter);
-            let values = (names.0, names.1, names.2, names.3, first, last, filter.since_ms, rest);
+            let search::Names { accounts, key, model, outcome } = &names;
+            let values = (accounts, key, model, outcome, first, last, filter.since_ms, rest);
             for row in statement.query_map(values, Columns::read)? {
                 found.push(row?.record()?);
             }
@@ -285,7 +288,7 @@ const PAGE_MAX: usize = 1_000;
 const SELECT: &str = "SELECT * FROM exchanges";
 const PAGE: &str = "
     SELECT * FROM exchanges
-    WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR api_key = ?2) AND (?3 IS NULL OR model = ?3)
+    WHERE (?1 IS NULL OR account IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR api_key = ?2) AND (?3 IS NULL OR model = ?3)
       AND (?4 IS NULL OR outcome = ?4) AND id BETWEEN ?5 AND ?6 AND (?7 IS NULL OR started_at_ms >= ?7)
     ORDER BY id DESC LIMIT ?8";
 const INSERT: &str = "INSERT INTO exchanges VALUES

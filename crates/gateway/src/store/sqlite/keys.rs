@@ -76,6 +76,11 @@ impl Store {
         rows.map(|row| row?.key_row(&mut limits)).collect()
     }
 
+    /// The key of that id. Errors with `Missing` when there is none.
+    pub fn key(&self, id: &KeyId) -> Result<KeyRow, StoreFault> {
+        key_in(&self.reader(), id)
+    }
+
     /// Changes a key and says what is known of it now; a revoked key stays revoked. Errors with `Missing` when there
     /// is no such key.
     pub fn change_key(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {

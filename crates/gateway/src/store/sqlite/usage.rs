@@ -10,7 +10,7 @@ use super::{
     days::{self, Ranges},
     rollup::{hour_of_ms, hour_of_us},
 };
-use crate::store::Usage;
+use crate::store::{Scope, Usage};
 
 /// The sum of exchanges that are alike in what was asked for; other than that, their names are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -93,6 +93,8 @@ pub struct UsageFilter {
     pub model: Option<String>,
     /// That of this deployment.
     pub deployment: Option<String>,
+    /// That of accounts in it.
+    pub scope: Scope,
 }
 
 /// What was charged for a key.
@@ -121,18 +123,17 @@ impl Store {
         sql.push_str(SOURCE);
         sql.push_str(" WHERE true");
         let mut values = bounds(&ranges).to_vec();
-        let account = filter.account.as_ref().map(AccountId::as_str);
+        let accounts = filter.scope.list(filter.account.as_ref());
         let key = filter.key.as_ref().map(KeyId::as_str);
         for (condition, value) in [
-            (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
+            (ACCOUNTS, accounts.as_ref().map(|accounts| accounts as &dyn ToSql)),
             (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
             (" AND model = ?", filter.model.as_ref().map(|model| model as &dyn ToSql)),
             (" AND deployment = ?", filter.deployment.as_ref().map(|deployment| deployment as &dyn ToSql)),
         ] {
             if let Some(value) = value {
                 values.push(value);
-                sql.push_str(condition);
-                sql.push_str(&values.len().to_string());
+                sql.push_str(&condition.replace('?', &format!("?{}", values.len())));
             }
         }
         let mut statement = reader.prepare_cached(&sql)?;
@@ -303,6 +304,7 @@ const SOURCE: &str = "
     FROM (SELECT * FROM usage_hours WHERE hour >= ?1 AND hour < ?2
           UNION ALL SELECT * FROM usage_days WHERE hour >= ?3 AND hour < ?4
           UNION ALL SELECT * FROM usage_hours WHERE hour >= ?5 AND hour < ?6)";
+const ACCOUNTS: &str = " AND account IN (SELECT value FROM json_each(?))";
 const HOUR_MS: i64 = 3_600_000;
 /// The column behind those of `COUNTS`.
 const FIRST_NAME: usize = 14;

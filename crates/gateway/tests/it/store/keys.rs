@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use roundelay::auth::admin::AdminGate;
-use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, Pepper};
+use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, Operators, Pepper};
 use roundelay::journal::{Journal, Recorder};
 use roundelay::store::{Store, StoreFault};
 use roundelay_ledger::{AccountId, KeyId, Limits};
@@ -153,29 +152,34 @@ fn a_damaged_pepper_is_never_replaced() {
 fn programs_that_start_at_once_agree_on_the_pepper_and_show_one_admin_token() {
     let dir = tempdir().unwrap();
     let gates: Vec<_> = std::thread::scope(|scope| {
-        let start = || AdminGate::open(&Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap()).unwrap();
+        let start =
+            || Operators::open(&Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap(), NOW).unwrap();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let shown: Vec<_> = gates.iter().filter_map(|(_, token)| token.as_ref()).collect();
     assert_eq!(shown.len(), 1);
-    assert!(gates.iter().all(|(gate, _)| gate.admits(shown[0].expose())));
-    assert!(gates.iter().all(|(gate, _)| !gate.admits("rladmin-") && !gate.admits("")));
+    assert!(gates.iter().all(|(gate, _)| gate.authenticate(shown[0].expose(), NOW).is_some()));
+    assert!(
+        gates
+            .iter()
+            .all(|(gate, _)| ["rladmin-", "rladmin--", ""].iter().all(|no| gate.authenticate(no, NOW).is_none()))
+    );
 }
 
 #[test]
 fn a_new_admin_token_ends_the_old_one() {
     let dir = tempdir().unwrap();
     let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
-    let (open, first) = AdminGate::open(&store, pepper.clone()).unwrap();
-    let second = open.renew(&store).unwrap();
-    assert!(open.admits(second.expose()), "at once");
+    let (open, first) = Operators::open(&store, pepper.clone(), NOW).unwrap();
+    let second = open.renew(&Operators::first()).unwrap();
+    assert!(open.authenticate(second.expose(), NOW).is_some(), "at once");
     let first = first.unwrap();
-    assert!(!open.admits(first.expose()), "at once");
-    let (gate, none) = AdminGate::open(&store, pepper).unwrap();
+    assert!(open.authenticate(first.expose(), NOW).is_none(), "at once");
+    let (gate, none) = Operators::open(&store, pepper, NOW).unwrap();
     assert!(none.is_none());
-    assert!(gate.admits(second.expose()));
-    assert!(!gate.admits(first.expose()));
+    assert!(gate.authenticate(second.expose(), NOW).is_some());
+    assert!(gate.authenticate(first.expose(), NOW).is_none());
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn no_secret_is_in_any_file() {
     let keys = open(dir.path());
     let (key, secret) = keys.create(wish(), NOW).unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let (_, token) = AdminGate::open(&store, Pepper::open(dir.path()).unwrap()).unwrap();
+    let (_, token) = Operators::open(&store, Pepper::open(dir.path()).unwrap(), NOW).unwrap();
     let caller = keys.authenticate(secret.expose(), NOW).unwrap();
     let recorder = Recorder::start(store, Journal::open(dir.path()).unwrap()).unwrap();
     recorder.record(roundelay::store::Record { key: caller.key.clone(), ..record(1) }, Vec::new());

@@ -1,0 +1,399 @@
+//! The one table of the operator's routes: the router, the gate, the index page and the OpenAPI document are made from it.
+//!
+//! What is not in it does not exist, and nothing can be in it without a permission.
+
+use std::sync::Arc;
+
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::Method;
+
+use super::{
+    accounts, acts, balances,
+    desk::Desk,
+    entries, exchanges, health, keys, metrics, openapi,
+    operator::Permission,
+    operators, page, postings, preview, readiness, routes,
+    schemas::{self, ROLE},
+    shape::{Field, Shape},
+    usage,
+};
+
+/// One method of one path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route {
+    pub(super) method: Verb,
+    pub(super) path: &'static str,
+    /// Its name, also that of the act.
+    pub(super) name: &'static str,
+    /// What it asks of whoever calls it.
+    pub(super) permission: Permission,
+    /// What it does, in a line.
+    pub(super) summary: &'static str,
+    /// What may be in its query.
+    pub(super) query: &'static [Field],
+    /// What its body is.
+    pub(super) body: Option<Shape>,
+    /// What it answers, by status.
+    pub(super) answers: &'static [(u16, Shape)],
+    /// What does it.
+    pub(super) handler: fn(MethodFilter) -> MethodRouter<Arc<Desk>>,
+}
+
+/// The methods there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    pub(super) fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Patch => Method::PATCH,
+            Self::Delete => Method::DELETE,
+        }
+    }
+
+    pub(super) const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+impl Route {
+    const fn get(
+        path: &'static str,
+        name: &'static str,
+        permission: Permission,
+        summary: &'static str,
+        answer: &'static [(u16, Shape)],
+        handler: fn(MethodFilter) -> MethodRouter<Arc<Desk>>,
+    ) -> Self {
+        Self { method: Verb::Get, path, name, permission, summary, query: &[], body: None, answers: answer, handler }
+    }
+
+    const fn post(
+        path: &'static str,
+        name: &'static str,
+        permission: Permission,
+        summary: &'static str,
+        answer: &'static [(u16, Shape)],
+        handler: fn(MethodFilter) -> MethodRouter<Arc<Desk>>,
+    ) -> Self {
+        Self { method: Verb::Post, ..Self::get(path, name, permission, summary, answer, handler) }
+    }
+
+    const fn method(self, method: Verb) -> Self {
+        Self { method, ..self }
+    }
+
+    const fn asked(self, query: &'static [Field]) -> Self {
+        Self { query, ..self }
+    }
+
+    const fn takes(self, body: Shape) -> Self {
+        Self { body: Some(body), ..self }
+    }
+
+    /// Whether its handler does something, and keeps that itself.
+    pub(super) fn is_act(&self) -> bool {
+        self.method != Verb::Get && self.permission != Permission::ReadGateway
+    }
+}
+
+/// All of them.
+pub(super) static ROUTES: &[Route] = &[
+    Route::get("/", "page", Permission::Open, "this page", &[(200, Shape::Page("text/html"))], |verb| {
+        on(verb, page::get)
+    }),
+    Route::get("/healthz", "healthz", Permission::Open, "whether the process is alive", ALIVE, |verb| {
+        on(verb, routes::alive)
+    }),
+    Route::get("/livez", "livez", Permission::Open, "the same", ALIVE, |verb| on(verb, routes::alive)),
+    Route::get(
+        "/readyz",
+        "readyz",
+        Permission::Open,
+        "whether requests are welcome, and if not, why",
+        &[(200, schemas::READY), (503, schemas::READY)],
+        |verb| on(verb, readiness::get),
+    ),
+    Route::get(
+        "/metrics",
+        "metrics",
+        Permission::Open,
+        "for Prometheus",
+        &[(200, Shape::Page("application/openmetrics-text"))],
+        |verb| on(verb, metrics::get),
+    ),
+    Route::get(
+        "/openapi.json",
+        "openapi",
+        Permission::Open,
+        "this table as an OpenAPI 3.1 document",
+        &[(200, Shape::Any)],
+        |verb| on(verb, openapi::get),
+    ),
+    Route::get(
+        "/admin/server",
+        "server",
+        Permission::Token,
+        "where callers connect, and the version",
+        &[(200, schemas::SERVER)],
+        |verb| on(verb, routes::server),
+    ),
+    Route::post(
+        "/admin/token",
+        "token.renew",
+        Permission::Token,
+        "a new token in the place of the one that asks",
+        &[(201, schemas::TOKEN)],
+        |verb| on(verb, operators::post_token),
+    ),
+    Route::get(
+        "/admin/deployments",
+        "deployments",
+        Permission::ReadGateway,
+        "how every deployment is doing",
+        &[(200, Shape::List(&Shape::Named("Deployment")))],
+        |verb| on(verb, health::get),
+    ),
+    Route::get(
+        "/admin/exchanges",
+        "exchanges.list",
+        Permission::Read,
+        "the latest exchanges",
+        &[(200, Shape::List(&Shape::Named("Exchange")))],
+        |verb| on(verb, exchanges::get_recent),
+    )
+    .asked(&[
+        ("account", Shape::Text),
+        ("key", Shape::Text),
+        ("model", Shape::Text),
+        ("outcome", Shape::Text),
+        ("since_ms", Shape::Whole),
+        ("before", Shape::Text),
+        ("limit", Shape::Whole),
+    ]),
+    Route::get(
+        "/admin/exchanges/{id}",
+        "exchanges.show",
+        Permission::Read,
+        "one exchange: what was considered, tried and answered",
+        &[(200, Shape::Named("Exchange"))],
+        |verb| on(verb, exchanges::get_one),
+    ),
+    Route::get(
+        "/admin/keys",
+        "keys.list",
+        Permission::Read,
+        "every API key, without its secret",
+        &[(200, Shape::List(&Shape::Named("Key")))],
+        |verb| on(verb, keys::get),
+    ),
+    Route::post(
+        "/admin/keys",
+        "keys.create",
+        Permission::Keys,
+        "make a key; it is in the answer and nowhere else",
+        &[(201, schemas::MADE_KEY)],
+        |verb| on(verb, keys::post),
+    )
+    .takes(schemas::NEW_KEY),
+    Route::get(
+        "/admin/keys/{id}",
+        "keys.change",
+        Permission::Keys,
+        "change a key",
+        &[(200, Shape::Named("Key"))],
+        |verb| on(verb, keys::patch),
+    )
+    .method(Verb::Patch)
+    .takes(schemas::KEY_TERMS),
+    Route::get(
+        "/admin/keys/{id}",
+        "keys.revoke",
+        Permission::Keys,
+        "revoke a key",
+        &[(200, Shape::Named("Key"))],
+        |verb| on(verb, keys::post_revoke),
+    )
+    .method(Verb::Delete),
+    Route::post(
+        "/admin/keys/{id}/revoke",
+        "keys.revoke_too",
+        Permission::Keys,
+        "the same",
+        &[(200, Shape::Named("Key"))],
+        |verb| on(verb, keys::post_revoke),
+    ),
+    Route::get(
+        "/admin/accounts",
+        "accounts.list",
+        Permission::Read,
+        "every account, with what it has",
+        &[(200, Shape::List(&Shape::Named("Account")))],
+        |verb| on(verb, accounts::get),
+    ),
+    Route::post(
+        "/admin/accounts",
+        "accounts.create",
+        Permission::Accounts,
+        "make an account",
+        &[(201, Shape::Named("Account"))],
+        |verb| on(verb, accounts::post),
+    )
+    .takes(schemas::NEW_ACCOUNT),
+    Route::get(
+        "/admin/accounts/{id}",
+        "accounts.show",
+        Permission::Read,
+        "one account",
+        &[(200, Shape::Named("Account"))],
+        |verb| on(verb, accounts::get_one),
+    ),
+    Route::get(
+        "/admin/accounts/{id}",
+        "accounts.change",
+        Permission::Accounts,
+        "change its terms",
+        &[(200, Shape::Named("Account"))],
+        |verb| on(verb, accounts::patch),
+    )
+    .method(Verb::Patch)
+    .takes(schemas::ACCOUNT_CHANGE),
+    Route::post(
+        "/admin/accounts/{id}/credit",
+        "accounts.credit",
+        Permission::Money,
+        "put money on it",
+        POSTED,
+        |verb| on(verb, postings::post_credit),
+    )
+    .takes(schemas::NEW_POSTING),
+    Route::post(
+        "/admin/accounts/{id}/adjust",
+        "accounts.adjust",
+        Permission::Money,
+        "correct its balance",
+        POSTED,
+        |verb| on(verb, postings::post_adjust),
+    )
+    .takes(schemas::NEW_POSTING),
+    Route::get(
+        "/admin/entries",
+        "entries.list",
+        Permission::Read,
+        "what came in and what was charged",
+        &[(200, Shape::List(&Shape::Named("Entry")))],
+        |verb| on(verb, entries::get),
+    )
+    .asked(&[
+        ("account", Shape::Text),
+        ("key", Shape::Text),
+        ("kind", Shape::Text),
+        ("since_ms", Shape::Whole),
+        ("until_ms", Shape::Whole),
+        ("before", Shape::Whole),
+        ("limit", Shape::Whole),
+        ("format", Shape::Word(&["json", "jsonl", "csv"])),
+    ]),
+    Route::get(
+        "/admin/usage",
+        "usage",
+        Permission::Read,
+        "exchanges, tokens and charges, added up",
+        &[(200, schemas::USAGE)],
+        |verb| on(verb, usage::get),
+    )
+    .asked(&[
+        ("by", Shape::Text),
+        ("since_ms", Shape::Whole),
+        ("until_ms", Shape::Whole),
+        ("account", Shape::Text),
+        ("key", Shape::Text),
+        ("model", Shape::Text),
+        ("deployment", Shape::Text),
+    ]),
+    Route::get(
+        "/admin/balances",
+        "balances.list",
+        Permission::ReadGateway,
+        "what is left at providers",
+        &[(200, schemas::BALANCES)],
+        |verb| on(verb, balances::get),
+    ),
+    Route::post(
+        "/admin/balances/poll",
+        "balances.poll",
+        Permission::Gateway,
+        "ask them now",
+        &[(200, schemas::BALANCES)],
+        |verb| on(verb, balances::post_poll),
+    ),
+    Route::post(
+        "/admin/route",
+        "route",
+        Permission::ReadGateway,
+        "where a request would go",
+        &[(200, schemas::PREVIEW)],
+        |verb| on(verb, preview::post),
+    )
+    .takes(schemas::QUESTION),
+    Route::post(
+        "/admin/reload",
+        "reload",
+        Permission::Gateway,
+        "read the configuration again",
+        &[(200, Shape::Object(&[("reloaded", Shape::Flag)]))],
+        |verb| on(verb, routes::reload),
+    ),
+    Route::get(
+        "/admin/operators",
+        "operators.list",
+        Permission::Operators,
+        "everybody with a token, without it",
+        &[(200, Shape::List(&Shape::Named("Operator")))],
+        |verb| on(verb, operators::get),
+    ),
+    Route::post(
+        "/admin/operators",
+        "operators.create",
+        Permission::Operators,
+        "give somebody a token; it is in the answer and nowhere else",
+        &[(201, schemas::MADE_OPERATOR)],
+        |verb| on(verb, operators::post),
+    )
+    .takes(Shape::Partly(
+        &[("name", Shape::Text), ("role", ROLE)],
+        &[("account", Shape::OrNull(&Shape::Text)), ("expires_at", Shape::OrNull(&Shape::Whole))],
+    )),
+    Route::post(
+        "/admin/operators/{id}/revoke",
+        "operators.revoke",
+        Permission::Operators,
+        "take the token away",
+        &[(200, Shape::Named("Operator"))],
+        |verb| on(verb, operators::post_revoke),
+    ),
+    Route::get(
+        "/admin/acts",
+        "acts.list",
+        Permission::Acts,
+        "what operators did, and were refused",
+        &[(200, Shape::List(&Shape::Named("Act")))],
+        |verb| on(verb, acts::get),
+    )
+    .asked(&[("since_ms", Shape::Whole), ("before", Shape::Whole), ("limit", Shape::Whole)]),
+];
+
+const ALIVE: &[(u16, Shape)] = &[(200, Shape::Page("text/plain"))];
+const POSTED: &[(u16, Shape)] = &[(201, schemas::POSTED), (200, schemas::POSTED)];
