@@ -66,6 +66,13 @@ pub enum StartFault {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalFault),
+    /// The store does not take what the last run left in the journal, which holds charges.
+    #[error(
+        "what the last run left in the journal could not be put into the store: nothing is served before every charge of \
+         it is counted. Is another program holding `roundelay.db`, or is the disk full? Nothing is lost; start again once \
+         that is over"
+    )]
+    Replay,
     /// The configuration.
     #[error(transparent)]
     Snapshot(#[from] SnapshotFault),
@@ -110,13 +117,17 @@ impl App {
             source,
         })?;
         free(settings.admin)?;
+        // It keeps every other gateway out of the folder, from before the first look at what is in it.
+        let journal = Journal::open(data)?;
         let store = Store::open(data)?;
         let pepper = Pepper::open(data)?;
         let keys = Keys::load(store.clone(), pepper.clone())?;
-        let journal = Journal::open(data)?;
         let ids = ExchangeIds::new(store.newest_exchange()?.max(journal.newest_exchange()?));
         // What is owed since the last run is counted before anything is spent.
         let recorder = Recorder::start(store.clone(), journal)?;
+        if !recorder.flush() {
+            return Err(StartFault::Replay);
+        }
         let billing = Billing::load(&store, config.rate())?;
 
         let mut seed = [0; 8];

@@ -10,6 +10,7 @@ mod call;
 mod caller;
 mod decision;
 mod draft;
+mod drains;
 mod flight;
 mod gateway;
 mod incoming;
@@ -136,7 +137,7 @@ async fn pursue(
         if let (AttemptKind::Fallback, Some(failed)) = (attempt.kind, &last) {
             gateway.metrics.fallback(failed.failure.class.name());
         }
-        let mut race = match Race::begin(worker, call, attempt, draft) {
+        let race = match Race::begin(worker, call, attempt, draft) {
             Ok(race) => race,
             // Another candidate may be cheaper; when there is none, this is what the caller is told.
             Err(shortfall) => {
@@ -147,14 +148,19 @@ async fn pursue(
         };
         let attempted = {
             // Boxed, so that an open stream does not keep the room that an attempt takes.
-            let run = Box::pin(race.run(inbound, plan, draft));
-            caller.attend(run).await
+            let mut run = Box::pin(race.run(inbound, plan, draft));
+            match caller.attend(run.as_mut()).await {
+                Err(Interruption::CallerLeft) => race.read_out(run, inbound).await,
+                attempted => attempted,
+            }
         };
         match attempted {
             Err(why) => {
-                race.abandon(plan, draft);
+                race.abandon(plan, draft, why);
                 return Ending::Interrupted(why);
             }
+            // Nobody waits for what another could answer.
+            Ok(Attempted::Failed(_)) if caller.has_left() => return Ending::Interrupted(Interruption::CallerLeft),
             Ok(Attempted::Failed(failed)) => {
                 last = Some(match last {
                     Some(earlier) => earlier.or_more_telling(failed),
@@ -167,7 +173,10 @@ async fn pursue(
                 let (total, tokens) = (flight.elapsed(), whole.tokens());
                 let bill = (Case::Complete, flight.seen(whole.scanned.usage, whole.output_tokens()));
                 flight.land(plan, draft, "answered", &Outcome::Success { total, tokens }, bill);
-                return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts()));
+                if caller.has_left() {
+                    return Ending::Interrupted(Interruption::CallerLeft);
+                }
+                return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts(), draft.cost()));
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
@@ -179,16 +188,17 @@ async fn pursue(
                 draft.learn_stream(&incoming, flight.deployment);
                 let name = relayed.name();
                 let (total, tokens) = (flight.elapsed(), incoming.tokens());
-                let seen = flight.seen(incoming.usage, incoming.shown_tokens());
+                let seen = flight.seen(incoming.usage(), incoming.shown_tokens());
                 return match relayed {
                     Relayed::Whole(tail) => {
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen));
+                        let tail = incoming.priced(tail, draft.cost());
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
                         Ending::Streamed(tail)
                     }
                     Relayed::Spent(tail) => {
-                        let bill = (Case::Cancelled, seen);
+                        let bill = (flight.cancelled(), seen);
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, bill);
                         Ending::Streamed(tail)
                     }
@@ -197,7 +207,7 @@ async fn pursue(
                         Ending::Cut(Refusal::Broke(Box::new(failure)))
                     }
                     Relayed::Interrupted(why) => {
-                        let case = if incoming.is_whole() { Case::Complete } else { flight.cancelled() };
+                        let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };
                         flight.land(plan, draft, name, &Outcome::Abandoned, (case, seen));
                         Ending::Interrupted(why)
                     }

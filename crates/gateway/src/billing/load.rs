@@ -87,7 +87,8 @@ fn doubt(ledger: &mut Ledger, sent: &SentRow, now: Timestamp) {
         delivered: sent.delivered,
         stage: Stage::InDoubt,
         is_refused_more: false,
-        expires_at: now,
+        // It is in doubt since then, however often a gateway was started.
+        expires_at: Timestamp(sent.at_us),
     };
     // One that is there already is the same one.
     let _ = ledger.reinstate(&held, now);
@@ -100,8 +101,11 @@ struct Spent<'a> {
     now: Timestamp,
     /// Yuan for a dollar.
     rate: Rate,
-    since: HashMap<i64, HashMap<NodeId, Vec<(Currency, i128, i128)>>>,
+    since: HashMap<i64, HashMap<NodeId, Vec<Part>>>,
 }
+
+/// A currency, and what was spent of it: in nano-units, and in nano-dollars.
+type Part = (Currency, i128, i128);
 
 impl<'a> Spent<'a> {
     fn fill(mut self, nodes: &mut [NodeCheckpoint], limited: &[(NodeId, Currency, Limits)]) -> Result<(), StoreFault> {
@@ -119,7 +123,7 @@ impl<'a> Spent<'a> {
     /// What a node and those below it have spent since an instant, in nano-units of its currency.
     fn by(&mut self, node: NodeId, currency: Currency, since: i64) -> Result<i128, StoreFault> {
         if !self.since.contains_key(&since) {
-            let mut spent: HashMap<NodeId, Vec<(Currency, i128, i128)>> = HashMap::new();
+            let mut spent: HashMap<NodeId, Vec<Part>> = HashMap::new();
             for KeySpent { key, currency, amount, usd } in self.store.spent_by_key(since)? {
                 let key = self.ledger.key(&key);
                 for up in std::iter::successors(key, |&up| self.ledger.parent(up)) {

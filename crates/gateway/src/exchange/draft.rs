@@ -96,6 +96,11 @@ impl Draft {
         self.record.entries.extend(entries);
     }
 
+    /// What its attempts have cost so far, in dollars; `None` where no price is known.
+    pub(super) fn cost(&self) -> Option<Money> {
+        self.record.cost
+    }
+
     /// When it began, by the wall clock: what is charged goes by this instant.
     pub(super) fn admitted(&self) -> UnixTime {
         UnixTime(self.record.started_at_ms.div_euclid(1000))
@@ -172,7 +177,7 @@ impl Draft {
 
     pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
         self.served_by(deployment);
-        self.learn_usage(incoming.usage, incoming.output_tokens() * 4);
+        self.learn_usage(incoming.usage(), incoming.output_tokens() * 4);
     }
 
     fn served_by(&mut self, deployment: &Deployment) {
