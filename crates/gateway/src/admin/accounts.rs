@@ -156,12 +156,13 @@ pub fn list(books: Books<'_>) -> Result<Value, Fault> {
 /// # Errors
 /// When there is no such account, or the store cannot be read.
 pub fn one(books: Books<'_>, id: &str) -> Result<Value, Fault> {
-    show(books, &account_id(id)?)
+    show(books, &one_row(books, &account_id(id)?)?.account.id)
 }
 
+/// One that whoever acts may see.
 fn show(books: Books<'_>, id: &AccountId) -> Result<Value, Fault> {
     // What is spent is added up along the tree.
-    let rows = books.within().accounts()?;
+    let rows = books.store.accounts()?;
     let standings = books.standings(&rows)?;
     let row = rows.iter().find(|row| &row.account.id == id);
     let row = row.ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;

@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 mod accounts;
+mod acts;
 mod commands;
 mod gate;
 mod keys;
 mod money;
+mod openapi;
 mod readiness;
 mod records;
+mod roles;
 mod socket;
 
 use crate::support::Upstream;
