@@ -90,3 +90,89 @@ pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> 
 pub(super) fn now() -> i64 {
     unix_time().as_secs().cast_signed()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, mpsc},
+        thread,
+        time::Duration,
+    };
+
+    use axum::{
+        Extension,
+        extract::{Path, State},
+    };
+    use roundelay_ledger::{AccountId, Limits, Rate};
+    use roundelay_routing::Router;
+
+    use super::{Desk, Reload};
+    use crate::{
+        admin::{keys, operator::Operator},
+        auth::{KeyWish, Keys, Operators, Pepper},
+        billing::Billing,
+        config,
+        exchange::{Gateway, Snapshot},
+        journal::{ExchangeIds, Journal, Recorder},
+        store::Store,
+    };
+
+    #[derive(Debug)]
+    struct Unchanged;
+
+    impl Reload for Unchanged {
+        fn reload(&self) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn reloads(&self) -> (u64, u64) {
+            (0, 0)
+        }
+    }
+
+    fn desk(folder: &std::path::Path) -> Desk {
+        let config = "providers.local = { base_url = 'http://127.0.0.1:9/v1' }";
+        let config = config::parse(config, "test.toml", &|_| None).unwrap();
+        let (store, pepper) = (Store::open(folder).unwrap(), Pepper::open(folder).unwrap());
+        let keys = Keys::load(store.clone(), pepper.clone()).unwrap();
+        let billing = Billing::load(&store, Rate::ONE).unwrap();
+        let operators = Operators::load(&store, pepper).unwrap();
+        let recorder = Recorder::start(store.clone(), Journal::open(folder).unwrap()).unwrap();
+        let mut router = Router::new(config.routing.clone(), 1);
+        let server = config.server.clone();
+        let snapshot = Snapshot::adopt(config, &mut router).unwrap();
+        let ids = ExchangeIds::new(None);
+        let gateway = Arc::new(Gateway::new(server, snapshot, router, (keys, billing), recorder, ids));
+        Desk::new(gateway, store, operators, Arc::new(Unchanged))
+    }
+
+    /// A change that is under way has read the key as it was, and puts it back so.
+    #[test]
+    fn a_revocation_waits_for_the_change_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = Arc::new(desk(folder.path()));
+        let wish = KeyWish {
+            account: AccountId::default_account(),
+            name: String::new(),
+            allowed: None,
+            expires_at: None,
+            limits: Limits::default(),
+            on_disconnect: None,
+        };
+        let (key, _) = desk.gateway.keys.create(wish, 0).unwrap();
+        let (tell, told) = mpsc::channel();
+        let change = desk.turn();
+        let revoking = thread::spawn({
+            let (desk, id) = (Arc::clone(&desk), key.id.to_string());
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let by = Extension(Operator::socket().clone());
+                tell.send(runtime.block_on(keys::post_revoke(State(desk), by, Path(id))).is_ok()).unwrap();
+            }
+        });
+        assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "it is done while another has the turn");
+        drop(change);
+        assert!(told.recv().unwrap());
+        revoking.join().unwrap();
+    }
+}

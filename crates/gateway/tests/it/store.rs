@@ -7,6 +7,7 @@ mod journal;
 mod keys;
 mod money;
 mod scale;
+mod scope;
 mod tables;
 mod terms;
 mod upgrade;
