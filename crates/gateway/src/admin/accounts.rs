@@ -72,7 +72,9 @@ pub fn create(books: Books<'_>, wanted: &NewAccount, now: i64) -> Result<Value, 
             "this token is limited to an account: name one as `parent` that is, or is below, it",
         ));
     }
-    acts::keep(books.store, books.by, "accounts.create", Some(&wanted.id), |told| make(books, id, wanted, now, told))
+    acts::keep(books.store, books.by, "accounts.create", Some(&wanted.id), |store, told| {
+        make(Books { store, ..books }, id, wanted, now, told)
+    })
 }
 
 fn make(books: Books<'_>, id: AccountId, wanted: &NewAccount, now: i64, told: &mut Told) -> Result<Value, Fault> {
@@ -112,7 +114,8 @@ fn make(books: Books<'_>, id: AccountId, wanted: &NewAccount, now: i64, told: &m
 /// When there is no such account, or the terms cannot be.
 pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Value, Fault> {
     let id = account_id(id)?;
-    acts::keep(books.store, books.by, "accounts.change", Some(id.as_str()), |told| {
+    acts::keep(books.store, books.by, "accounts.change", Some(id.as_str()), |store, told| {
+        let books = Books { store, ..books };
         let before = one_row(books, &id)?;
         told.about(id.as_str(), Some(&id));
         let terms = changed(&before.terms, wanted)?;

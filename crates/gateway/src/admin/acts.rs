@@ -1,7 +1,7 @@
-//! What operators did and were refused: written down before it is done, and completed after it.
+//! What operators did and were refused: written down before it is done, told to be done in the transaction that does it,
+//! and completed with its details after it.
 //!
-//! So nothing is done that is not written down, whatever happens in between; an act that stays `begun` ended with its
-//! process.
+//! So nothing is done that is not written down, and an act that stays `begun` was not done.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ impl Told {
     }
 }
 
-/// Does an act, and keeps who did it and how it ended.
+/// Does an act by the handle on the store that it is given, and keeps who did it and how it ended.
 ///
 /// # Errors
 /// What the act itself says; and when it cannot be written down, it is not done.
@@ -63,11 +63,11 @@ pub(super) fn keep<T>(
     by: &Operator,
     act: &str,
     object: Option<&str>,
-    work: impl FnOnce(&mut Told) -> Result<T, Fault>,
+    work: impl FnOnce(&Store, &mut Told) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let number = store.begin_act(&new(by, act, object))?;
     let mut told = Told::default();
-    let done = work(&mut told);
+    let done = work(&store.doing(number), &mut told);
     let (outcome, detail) = match &done {
         Ok(_) => (ActOutcome::Done, Some(told.detail).filter(|detail| !detail.is_empty())),
         Err(fault) => (fault.outcome(), Some(Map::from_iter([("code".to_owned(), json!(fault.code()))]))),

@@ -82,6 +82,10 @@ impl Gate {
     async fn keep_refusal(&self, operator: &Operator, path: String, code: &'static str) {
         let (store, operator, name) = (self.desk.store.clone(), operator.clone(), self.name);
         // It is refused whether or not that can be written down, which says so itself.
-        let _ = blocking(move || Ok(acts::keep_refusal(&store, &operator, name, &path, code))).await;
+        let keep = move || {
+            acts::keep_refusal(&store, &operator, name, &path, code);
+            Ok(())
+        };
+        let _ = blocking(keep).await;
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     auth::{KeyWish, Keys},
     billing::Billing,
     config::OnDisconnect,
-    store::{KeyChange, KeyRow, StoreFault},
+    store::{KeyChange, KeyRow, Store, StoreFault},
 };
 
 /// What `POST /admin/keys` takes; every field may be left out.
@@ -67,16 +67,16 @@ pub struct KeyTerms {
 /// When a field is out of its bounds, or the account is not there.
 pub fn create(keys: &Keys, by: &Operator, wanted: NewKey, now: i64) -> Result<Value, Fault> {
     let wish = wish(by, wanted, now)?;
-    acts::keep(keys.store(), by, "keys.create", None, |told| make(keys, by, wish, now, told))
+    acts::keep(keys.store(), by, "keys.create", None, |store, told| make(keys, store, by, wish, now, told))
 }
 
-fn make(keys: &Keys, by: &Operator, wish: KeyWish, now: i64, told: &mut Told) -> Result<Value, Fault> {
+fn make(keys: &Keys, store: &Store, by: &Operator, wish: KeyWish, now: i64, told: &mut Told) -> Result<Value, Fault> {
     told.that("account", wish.account.as_str());
-    if keys.store().within(by.scope()).account(&wish.account)?.is_none() {
+    if store.within(by.scope()).account(&wish.account)?.is_none() {
         return Err(StoreFault::Missing { what: "account", name: wish.account.to_string() }.into());
     }
     let (limits, on_disconnect) = (limits::describe(&wish.limits), wish.on_disconnect);
-    let (key, secret) = keys.create(wish, now)?;
+    let (key, secret) = keys.create_by(store, wish, now)?;
     told.about(key.id.as_str(), Some(&key.account));
     told.that("name", key.name.as_str());
     told.that("allowed", json!(key.allowed));
@@ -114,17 +114,24 @@ pub fn change(
     wanted: KeyTerms,
     now: i64,
 ) -> Result<Value, Fault> {
-    acts::keep(keys.store(), by, "keys.change", Some(id), |told| {
-        let before = keys.store().within(by.scope()).key(&KeyId::new(id))?;
+    acts::keep(keys.store(), by, "keys.change", Some(id), |store, told| {
+        let before = store.within(by.scope()).key(&KeyId::new(id))?;
         told.about(id, Some(&before.key.account));
         let shown = describe(&before, now);
-        let changed = put(keys, running, before, wanted, now)?;
+        let changed = put(keys, store, running, before, wanted, now)?;
         told.changed(&shown, &changed);
         Ok(changed)
     })
 }
 
-fn put(keys: &Keys, running: Option<&Billing>, before: KeyRow, wanted: KeyTerms, now: i64) -> Result<Value, Fault> {
+fn put(
+    keys: &Keys,
+    store: &Store,
+    running: Option<&Billing>,
+    before: KeyRow,
+    wanted: KeyTerms,
+    now: i64,
+) -> Result<Value, Fault> {
     let allowed = wanted.allowed.unwrap_or(before.key.allowed);
     check_allowed(allowed.as_deref())?;
     if let Some(expires_at) = wanted.expires_at {
@@ -139,7 +146,7 @@ fn put(keys: &Keys, running: Option<&Billing>, before: KeyRow, wanted: KeyTerms,
             Some(word) => word.as_deref().map(on_disconnect).transpose()?,
         },
     };
-    let row = keys.change(&before.key.id, &change)?;
+    let row = keys.change(store, &before.key.id, &change)?;
     if let Some(billing) = running {
         billing.change_key(&row.key.id, &row.limits)?;
     }
@@ -151,11 +158,11 @@ fn put(keys: &Keys, running: Option<&Billing>, before: KeyRow, wanted: KeyTerms,
 /// # Errors
 /// When there is no such key.
 pub fn revoke(keys: &Keys, by: &Operator, id: &str, now: i64) -> Result<Value, Fault> {
-    acts::keep(keys.store(), by, "keys.revoke", Some(id), |told| {
-        let row = keys.store().within(by.scope()).key(&KeyId::new(id))?;
+    acts::keep(keys.store(), by, "keys.revoke", Some(id), |store, told| {
+        let row = store.within(by.scope()).key(&KeyId::new(id))?;
         told.about(id, Some(&row.key.account));
-        keys.revoke(&row.key.id, now)?;
-        Ok(describe(&keys.store().key(&row.key.id)?, now))
+        keys.revoke_by(store, &row.key.id, now)?;
+        Ok(describe(&store.key(&row.key.id)?, now))
     })
 }
 

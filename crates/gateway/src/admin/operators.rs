@@ -49,8 +49,8 @@ pub fn create(
     now: i64,
 ) -> Result<Value, Fault> {
     let wish = wish(store, by, wanted, now)?;
-    acts::keep(store, by, "operators.create", None, |told| {
-        let (row, token) = operators.create(wish, now)?;
+    acts::keep(store, by, "operators.create", None, |store, told| {
+        let (row, token) = operators.create(store, wish, now)?;
         told.about(row.id.as_str(), row.account.as_ref());
         told.that("name", row.name.as_str());
         told.that("role", row.role.label());
@@ -74,11 +74,11 @@ pub fn list(store: &Store, by: &Operator, now: i64) -> Result<Value, Fault> {
 /// # Errors
 /// When there is no such operator.
 pub fn revoke(operators: &Operators, store: &Store, by: &Operator, id: &str, now: i64) -> Result<Value, Fault> {
-    acts::keep(store, by, "operators.revoke", Some(id), |told| {
+    acts::keep(store, by, "operators.revoke", Some(id), |store, told| {
         let row = store.within(by.scope()).operator(&OperatorId::new(id))?;
         told.about(id, row.account.as_ref());
         told.that("name", row.name.as_str());
-        Ok(describe(&operators.revoke(&row.id, now)?, now))
+        Ok(describe(&operators.revoke(store, &row.id, now)?, now))
     })
 }
 
@@ -89,7 +89,7 @@ pub fn revoke(operators: &Operators, store: &Store, by: &Operator, id: &str, now
 /// When the store cannot be written, or the system gives no random bytes; then the present token stays.
 pub fn renew(operators: &Operators, store: &Store, by: &Operator) -> Result<Value, Fault> {
     let id = by.id.clone().unwrap_or_else(Operators::first);
-    acts::keep(store, by, "token.renew", Some(id.as_str()), |_| Ok(shown(&operators.renew(&id)?)))
+    acts::keep(store, by, "token.renew", Some(id.as_str()), |store, _| Ok(shown(&operators.renew(store, &id)?)))
 }
 
 /// A token as it is shown this once.

@@ -11,10 +11,10 @@ pub(super) async fn get() -> Html<String> {
     for route in ROUTES {
         let (path, summary) = (route.path, route.summary);
         let written = match route.permission.role() {
-            None => write!(open, "<tr><td><a href=\"{path}\">{path}</a><td>{summary}\n"),
+            None => writeln!(open, "<tr><td><a href=\"{path}\">{path}</a><td>{summary}"),
             Some(least) => {
                 let limited = if route.permission.is_unlimited() { ", of all accounts" } else { "" };
-                write!(shut, "<tr><td>{} {path}<td>{summary}<td>{}{limited}\n", route.method.method(), least.label())
+                writeln!(shut, "<tr><td>{} {path}<td>{summary}<td>{}{limited}", route.method.method(), least.label())
             }
         };
         written.expect("a text takes what is written");

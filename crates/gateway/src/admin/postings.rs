@@ -75,7 +75,8 @@ impl Act {
 /// there, or the idempotency key was used for something else.
 pub fn post(books: Books<'_>, act: Act, id: &str, wanted: &NewPosting) -> Result<(Value, bool), Fault> {
     let id = accounts::account_id(id)?;
-    acts::keep(books.store, books.by, act.name(), Some(id.as_str()), |told| {
+    acts::keep(books.store, books.by, act.name(), Some(id.as_str()), |store, told| {
+        let books = Books { store, ..books };
         let account = accounts::one_row(books, &id)?;
         told.about(id.as_str(), Some(&id));
         check_keeps_balance(&account)?;

@@ -16,9 +16,9 @@ use crate::store::{OperatorId, OperatorRow, Role, Store, StoreFault};
 ///
 /// A token is `rladmin-`, its public id of 8 letters, `-`, and 43 letters of secret. Only a hash of the whole, keyed with
 /// the [`Pepper`], is kept.
+/// Whoever changes one names the handle on the store by which it is done.
 #[derive(Debug)]
 pub struct Operators {
-    store: Store,
     pepper: Pepper,
     table: RwLock<HashMap<OperatorId, Arc<OperatorRow>>>,
 }
@@ -67,7 +67,7 @@ impl Operators {
     pub fn load(store: &Store, pepper: Pepper) -> Result<Self, StoreFault> {
         let rows = store.operators()?.into_iter();
         let table = rows.map(|row| (row.id.clone(), Arc::new(row))).collect();
-        Ok(Self { store: store.clone(), pepper, table: RwLock::new(table) })
+        Ok(Self { pepper, table: RwLock::new(table) })
     }
 
     /// Says whose token this is, at `now` in seconds since 1970-01-01 UTC; `None` when it is nobody's, or no longer.
@@ -85,7 +85,7 @@ impl Operators {
     /// Makes an operator at `now` (unix seconds). Its token works at once; it is in the answer and nowhere else.
     ///
     /// Errors with [`StoreFault::Missing`] when the account is not there.
-    pub fn create(&self, wish: OperatorWish, now: i64) -> Result<(OperatorRow, Secret), KeyFault> {
+    pub fn create(&self, store: &Store, wish: OperatorWish, now: i64) -> Result<(OperatorRow, Secret), KeyFault> {
         loop {
             let id = random(BASE32, ID_LEN)?;
             let token = draw(&id)?;
@@ -99,7 +99,7 @@ impl Operators {
                 expires_at: wish.expires_at,
                 revoked_at: None,
             };
-            match self.store.create_operator(&row) {
+            match store.create_operator(&row) {
                 Ok(()) => {
                     self.put(row.clone());
                     return Ok((row, token));
@@ -113,11 +113,11 @@ impl Operators {
     /// Ends an operator's present token at once, and returns a new one for showing once.
     ///
     /// Errors with [`StoreFault::Missing`] when there is no such operator.
-    pub fn renew(&self, id: &OperatorId) -> Result<Secret, KeyFault> {
+    pub fn renew(&self, store: &Store, id: &OperatorId) -> Result<Secret, KeyFault> {
         let token = draw(id.as_str())?;
         // Held meanwhile, so that of two at once the last one stored is the one that is let in.
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let row = self.store.renew_operator(id, self.pepper.hash(token.expose()).as_bytes())?;
+        let row = store.renew_operator(id, self.pepper.hash(token.expose()).as_bytes())?;
         table.insert(id.clone(), Arc::new(row));
         Ok(token)
     }
@@ -126,9 +126,9 @@ impl Operators {
     /// no fault.
     ///
     /// Errors with [`StoreFault::Missing`] when there is no such operator.
-    pub fn revoke(&self, id: &OperatorId, now: i64) -> Result<OperatorRow, StoreFault> {
+    pub fn revoke(&self, store: &Store, id: &OperatorId, now: i64) -> Result<OperatorRow, StoreFault> {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let row = self.store.revoke_operator(id, now)?;
+        let row = store.revoke_operator(id, now)?;
         table.insert(id.clone(), Arc::new(row.clone()));
         Ok(row)
     }

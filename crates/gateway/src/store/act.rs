@@ -24,7 +24,7 @@ pub struct NewAct {
 /// How an act ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActOutcome {
-    /// Not at all: its process ended in the middle, or it is under way.
+    /// Not yet: it is under way, or its process ended before it was done.
     Begun,
     /// It was done.
     Done,

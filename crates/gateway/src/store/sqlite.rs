@@ -39,6 +39,8 @@ pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 #[derive(Debug, Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    /// The act of an operator that is done by this handle.
+    act: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl Store {
         migrations::apply(&mut writer)?;
         let reader = open()?;
         let connections = Connections { path, writer: Mutex::new(writer), reader: Mutex::new(reader) };
-        Ok(Self { connections: Arc::new(connections) })
+        Ok(Self { connections: Arc::new(connections), act: None })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {

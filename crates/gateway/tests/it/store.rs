@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+mod acts;
 mod damage;
 mod journal;
 mod keys;

@@ -12,6 +12,20 @@ impl Store {
         insert(&self.writer(), act, ActOutcome::Begun, None)
     }
 
+    /// The store, for doing the act of that number: whatever is changed by this handle, the act is done in the same
+    /// transaction.
+    pub fn doing(&self, number: u64) -> Self {
+        Self { act: Some(number), ..self.clone() }
+    }
+
+    /// Tells that the act of this handle is done, within the transaction that does it.
+    pub(super) fn tell_done(&self, transaction: &Connection) -> Result<(), StoreFault> {
+        let Some(number) = self.act else { return Ok(()) };
+        let mut statement = transaction.prepare_cached("UPDATE acts SET outcome = 'done' WHERE number = ?1")?;
+        statement.execute([whole(number)])?;
+        Ok(())
+    }
+
     /// Writes down how an act ended: `detail` is JSON. What was not known when it began (its object, its account) is
     /// filled in.
     pub fn finish_act(

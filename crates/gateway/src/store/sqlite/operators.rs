@@ -11,7 +11,9 @@ use crate::store::{OperatorId, OperatorRow, Role, Scope};
 impl Store {
     /// Adds an operator. Errors with `Exists` when its id is taken, with `Missing` when its account is not there.
     pub fn create_operator(&self, row: &OperatorRow) -> Result<(), StoreFault> {
-        let added = self.writer().execute(
+        let writer = self.writer();
+        let transaction = writer.unchecked_transaction()?;
+        let added = transaction.execute(
             "INSERT INTO operators VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
             (
                 row.id.as_str(),
@@ -26,7 +28,10 @@ impl Store {
         );
         match (added, &row.account) {
             (Ok(0), _) => Err(StoreFault::Exists { what: "operator", name: row.id.to_string() }),
-            (Ok(_), _) => Ok(()),
+            (Ok(_), _) => {
+                self.tell_done(&transaction)?;
+                Ok(transaction.commit()?)
+            }
             // The foreign key is the only constraint a well-formed row can break.
             (Err(rusqlite::Error::SqliteFailure(fault, _)), Some(account))
                 if fault.code == ErrorCode::ConstraintViolation =>
@@ -53,18 +58,29 @@ impl Store {
     /// Gives an operator another token, the one before ending with it, and says what is known of it now; it is no longer
     /// revoked. Errors with `Missing` when there is no such operator.
     pub fn renew_operator(&self, id: &OperatorId, hash: &[u8; 32]) -> Result<OperatorRow, StoreFault> {
-        let writer = self.writer();
-        writer.execute("UPDATE operators SET hash = ?2, revoked_at = NULL WHERE id = ?1", (id.as_str(), hash))?;
-        operator_in(&writer, id)
+        let change = "UPDATE operators SET hash = ?2, revoked_at = NULL WHERE id = ?1";
+        self.change_operator(id, |connection| connection.execute(change, (id.as_str(), hash)))
     }
 
     /// Revokes an operator at `now` (unix seconds) and says what is known of it now; one that was revoked before keeps
     /// its first time. Errors with `Missing` when there is no such operator.
     pub fn revoke_operator(&self, id: &OperatorId, now: i64) -> Result<OperatorRow, StoreFault> {
+        let change = "UPDATE operators SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1";
+        self.change_operator(id, |connection| connection.execute(change, (id.as_str(), now)))
+    }
+
+    fn change_operator(
+        &self,
+        id: &OperatorId,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
+    ) -> Result<OperatorRow, StoreFault> {
         let writer = self.writer();
-        writer
-            .execute("UPDATE operators SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1", (id.as_str(), now))?;
-        operator_in(&writer, id)
+        let transaction = writer.unchecked_transaction()?;
+        change(&transaction)?;
+        let row = operator_in(&transaction, id)?;
+        self.tell_done(&transaction)?;
+        transaction.commit()?;
+        Ok(row)
     }
 
     /// What somebody who is limited to that account may see: it and all below it; `None` is not limited.

@@ -117,7 +117,7 @@ fn check(
     let answer = request.send(if is_callers { gateway.callers } else { gateway.admin });
     assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
     let responses = &operation["responses"];
-    let said = responses.get(status.to_string()).unwrap_or(&responses["default"]);
+    let said = responses.get(status.to_string()).unwrap_or_else(|| &responses["default"]);
     let media = answer.header("content-type").unwrap_or_default().split(';').next().unwrap().to_owned();
     let content = said["content"].as_object().unwrap();
     if media == "application/json" {

@@ -172,7 +172,7 @@ fn a_new_admin_token_ends_the_old_one() {
     let dir = tempdir().unwrap();
     let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
     let (open, first) = Operators::open(&store, pepper.clone(), NOW).unwrap();
-    let second = open.renew(&Operators::first()).unwrap();
+    let second = open.renew(&store, &Operators::first()).unwrap();
     assert!(open.authenticate(second.expose(), NOW).is_some(), "at once");
     let first = first.unwrap();
     assert!(open.authenticate(first.expose(), NOW).is_none(), "at once");

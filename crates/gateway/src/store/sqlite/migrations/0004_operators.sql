@@ -14,7 +14,7 @@ CREATE TABLE operators (
 -- The one token that there was before: the next start makes the first owner, and shows its token once.
 DELETE FROM meta WHERE name = 'admin_token_hash';
 
--- Written before an act is done, and completed after it: one that stays begun ended with its process.
+-- Written before an act is done, and told done in its transaction: one that stays begun was not done.
 CREATE TABLE acts (
     number   INTEGER PRIMARY KEY,
     at_us    INTEGER NOT NULL, -- unix microseconds
