@@ -28,6 +28,7 @@ mod page;
 pub mod postings;
 pub mod preview;
 mod readiness;
+mod route;
 mod routes;
 mod schemas;
 mod shape;

@@ -67,17 +67,17 @@ pub struct AccountChange {
 /// When the id is none, or taken; when the account above it is not there, or the terms cannot be.
 pub fn create(books: Books<'_>, wanted: &NewAccount, now: i64) -> Result<Value, Fault> {
     let id = account_id(&wanted.id)?;
-    if wanted.parent.is_none() && *books.by.scope() != Scope::All {
-        return Err(Fault::limited(
-            "this token is limited to an account: name one as `parent` that is, or is below, it",
-        ));
-    }
     acts::keep(books.store, books.by, "accounts.create", Some(&wanted.id), |store, told| {
         make(Books { store, ..books }, id, wanted, now, told)
     })
 }
 
 fn make(books: Books<'_>, id: AccountId, wanted: &NewAccount, now: i64, told: &mut Told) -> Result<Value, Fault> {
+    if wanted.parent.is_none() && *books.by.scope() != Scope::All {
+        return Err(Fault::limited(
+            "this token is limited to an account: name one as `parent` that is, or is below, it",
+        ));
+    }
     let name = wanted.name.clone().unwrap_or_else(|| wanted.id.clone());
     if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         return Err(Fault::bad_request(format!(

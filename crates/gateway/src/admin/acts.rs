@@ -57,7 +57,7 @@ impl Told {
 /// Does an act by the handle on the store that it is given, and keeps who did it and how it ended.
 ///
 /// # Errors
-/// What the act itself says; and when it cannot be written down, it is not done.
+/// What the act itself says. When the token was ended meanwhile, or it cannot be written down, it is not done.
 pub(super) fn keep<T>(
     store: &Store,
     by: &Operator,
@@ -65,6 +65,7 @@ pub(super) fn keep<T>(
     object: Option<&str>,
     work: impl FnOnce(&Store, &mut Told) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
+    by.check(store)?;
     let number = store.begin_act(&new(by, act, object))?;
     let mut told = Told::default();
     let done = work(&store.doing(number), &mut told);

@@ -108,13 +108,17 @@ mod tests {
 
     use super::{Desk, Reload};
     use crate::{
-        admin::{keys, operator::Operator},
-        auth::{KeyWish, Keys, Operators, Pepper},
+        admin::{
+            keys,
+            operator::Operator,
+            operators::{self, NewOperator},
+        },
+        auth::{KeyWish, Keys, OperatorWish, Operators, Pepper},
         billing::Billing,
         config,
         exchange::{Gateway, Snapshot},
         journal::{ExchangeIds, Journal, Recorder},
-        store::Store,
+        store::{Role, Store},
     };
 
     #[derive(Debug)]
@@ -144,6 +148,26 @@ mod tests {
         let ids = ExchangeIds::new(None);
         let gateway = Arc::new(Gateway::new(server, snapshot, router, (keys, billing), recorder, ids));
         Desk::new(gateway, store, operators, Arc::new(Unchanged))
+    }
+
+    /// Who a token belongs to is found out before the body of a request is there, which may take its time.
+    #[test]
+    fn an_act_that_began_before_its_token_ended_is_not_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(folder.path());
+        let wish =
+            |name: &str| OperatorWish { name: name.to_owned(), role: Role::Owner, account: None, expires_at: None };
+        let make = |name: &str| desk.operators.create(&desk.store, wish(name), 0).unwrap().0;
+        let (revoked, renewed, stays) = (make("revoked"), make("renewed"), make("stays"));
+        let by = [&revoked, &renewed, &stays].map(|row| Operator::of(row, &desk.store).unwrap());
+        desk.operators.revoke(&desk.store, &revoked.id, 1).unwrap();
+        desk.operators.renew(&desk.store, &renewed.id).unwrap();
+        let done = by.map(|by| {
+            let wanted = NewOperator { name: "another".to_owned(), role: "owner".to_owned(), ..NewOperator::default() };
+            operators::create(&desk.operators, &desk.store, &by, &wanted, 2).is_ok()
+        });
+        assert_eq!(done, [false, false, true]);
+        assert_eq!(desk.store.operators().unwrap().len(), 4);
     }
 
     /// A change that is under way has read the key as it was, and puts it back so.

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     operator::Permission,
+    route::Route,
     schemas,
     shape::{Field, Shape},
-    table::{ROUTES, Route},
+    table::ROUTES,
 };
 
 /// The document. It is the same for every gateway of this version.

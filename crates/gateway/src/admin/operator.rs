@@ -54,6 +54,8 @@ impl Permission {
 #[derive(Debug, Clone)]
 pub struct Operator {
     pub(super) id: Option<OperatorId>,
+    /// The keyed hash of the token that was shown.
+    hash: Option<[u8; 32]>,
     pub(super) name: Arc<str>,
     pub(super) role: Role,
     pub(super) account: Option<AccountId>,
@@ -74,13 +76,14 @@ impl Operator {
     }
 
     fn folder_owner(name: &str) -> Self {
-        Self { id: None, name: name.into(), role: Role::Owner, account: None, scope: Scope::All }
+        Self { id: None, hash: None, name: name.into(), role: Role::Owner, account: None, scope: Scope::All }
     }
 
     /// Somebody with a token.
     pub(super) fn of(row: &OperatorRow, store: &Store) -> Result<Self, Fault> {
         Ok(Self {
             id: Some(row.id.clone()),
+            hash: Some(row.hash),
             name: row.name.as_str().into(),
             role: row.role,
             account: row.account.clone(),
@@ -91,6 +94,17 @@ impl Operator {
     /// What it may see.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Whether its token is still one: a request may have begun before that was ended.
+    ///
+    /// # Errors
+    /// As for a token that is none.
+    pub(super) fn check(&self, store: &Store) -> Result<(), Fault> {
+        let Some(id) = &self.id else { return Ok(()) };
+        let row = store.operator(id)?;
+        let is_so = row.revoked_at.is_none() && self.hash == Some(row.hash);
+        if is_so { Ok(()) } else { Err(Fault::unauthorized()) }
     }
 
     pub(super) fn may(&self, permission: Permission) -> bool {

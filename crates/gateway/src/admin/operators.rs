@@ -88,8 +88,15 @@ pub fn revoke(operators: &Operators, store: &Store, by: &Operator, id: &str, now
 /// # Errors
 /// When the store cannot be written, or the system gives no random bytes; then the present token stays.
 pub fn renew(operators: &Operators, store: &Store, by: &Operator) -> Result<Value, Fault> {
-    let id = by.id.clone().unwrap_or_else(Operators::first);
-    acts::keep(store, by, "token.renew", Some(id.as_str()), |store, _| Ok(shown(&operators.renew(store, &id)?)))
+    let first = Operators::first();
+    let id = by.id.as_ref().unwrap_or(&first);
+    acts::keep(store, by, "token.renew", Some(id.as_str()), |store, _| {
+        let token = match &by.id {
+            Some(id) => operators.renew(store, id)?,
+            None => operators.renew_first(store)?,
+        };
+        Ok(shown(&token))
+    })
 }
 
 /// A token as it is shown this once.

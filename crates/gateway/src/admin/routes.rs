@@ -20,7 +20,8 @@ use super::{
     gate::{self, Gate, Way},
     host,
     operator::{Operator, Permission},
-    table::{ROUTES, Route},
+    route::Route,
+    table::ROUTES,
 };
 
 /// Every route, for whoever may open the socket for commands.

@@ -2,112 +2,18 @@
 //!
 //! What is not in it does not exist, and nothing can be in it without a permission.
 
-use std::sync::Arc;
-
-use axum::routing::{MethodFilter, MethodRouter, on};
-use http::Method;
+use axum::routing::on;
 
 use super::{
-    accounts, acts, balances,
-    desk::Desk,
-    entries, exchanges, health, keys, metrics, openapi,
+    accounts, acts, balances, entries, exchanges, health, keys, metrics, openapi,
     operator::Permission,
-    operators, page, postings, preview, readiness, routes,
+    operators, page, postings, preview, readiness,
+    route::Route,
+    routes,
     schemas::{self, ROLE},
-    shape::{Field, Shape},
+    shape::Shape,
     usage,
 };
-
-/// One method of one path.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Route {
-    pub(super) method: Verb,
-    pub(super) path: &'static str,
-    /// Its name, also that of the act.
-    pub(super) name: &'static str,
-    /// What it asks of whoever calls it.
-    pub(super) permission: Permission,
-    /// What it does, in a line.
-    pub(super) summary: &'static str,
-    /// What may be in its query.
-    pub(super) query: &'static [Field],
-    /// What its body is.
-    pub(super) body: Option<Shape>,
-    /// What it answers, by status.
-    pub(super) answers: &'static [(u16, Shape)],
-    /// What does it.
-    pub(super) handler: fn(MethodFilter) -> MethodRouter<Arc<Desk>>,
-}
-
-/// The methods there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verb {
-    Get,
-    Post,
-    Patch,
-    Delete,
-}
-
-impl Verb {
-    pub(super) fn method(self) -> Method {
-        match self {
-            Self::Get => Method::GET,
-            Self::Post => Method::POST,
-            Self::Patch => Method::PATCH,
-            Self::Delete => Method::DELETE,
-        }
-    }
-
-    pub(super) const fn filter(self) -> MethodFilter {
-        match self {
-            Self::Get => MethodFilter::GET,
-            Self::Post => MethodFilter::POST,
-            Self::Patch => MethodFilter::PATCH,
-            Self::Delete => MethodFilter::DELETE,
-        }
-    }
-}
-
-impl Route {
-    const fn get(
-        path: &'static str,
-        name: &'static str,
-        permission: Permission,
-        summary: &'static str,
-        answer: &'static [(u16, Shape)],
-        handler: fn(MethodFilter) -> MethodRouter<Arc<Desk>>,
-    ) -> Self {
-        Self { method: Verb::Get, path, name, permission, summary, query: &[], body: None, answers: answer, handler }
-    }
-
-    const fn post(
-        path: &'static str,
-        name: &'static str,
-        permission: Permission,
-        summary: &'static str,
-        answer: &'static [(u16, Shape)],
-        handler: fn(MethodFilter) -> MethodRouter<Arc<Desk>>,
-    ) -> Self {
-        Self { method: Verb::Post, ..Self::get(path, name, permission, summary, answer, handler) }
-    }
-
-    const fn method(self, method: Verb) -> Self {
-        Self { method, ..self }
-    }
-
-    const fn asked(self, query: &'static [Field]) -> Self {
-        Self { query, ..self }
-    }
-
-    const fn takes(self, body: Shape) -> Self {
-        Self { body: Some(body), ..self }
-    }
-
-    /// Whether its handler does something, and keeps that itself.
-    pub(super) fn is_act(&self) -> bool {
-        self.method != Verb::Get && self.permission != Permission::ReadGateway
-    }
-}
 
 /// All of them.
 pub(super) static ROUTES: &[Route] = &[
@@ -208,7 +114,7 @@ pub(super) static ROUTES: &[Route] = &[
         |verb| on(verb, keys::post),
     )
     .takes(schemas::NEW_KEY),
-    Route::get(
+    Route::patch(
         "/admin/keys/{id}",
         "keys.change",
         Permission::Keys,
@@ -216,17 +122,15 @@ pub(super) static ROUTES: &[Route] = &[
         &[(200, Shape::Named("Key"))],
         |verb| on(verb, keys::patch),
     )
-    .method(Verb::Patch)
     .takes(schemas::KEY_TERMS),
-    Route::get(
+    Route::delete(
         "/admin/keys/{id}",
         "keys.revoke",
         Permission::Keys,
         "revoke a key",
         &[(200, Shape::Named("Key"))],
         |verb| on(verb, keys::post_revoke),
-    )
-    .method(Verb::Delete),
+    ),
     Route::post(
         "/admin/keys/{id}/revoke",
         "keys.revoke_too",
@@ -260,7 +164,7 @@ pub(super) static ROUTES: &[Route] = &[
         &[(200, Shape::Named("Account"))],
         |verb| on(verb, accounts::get_one),
     ),
-    Route::get(
+    Route::patch(
         "/admin/accounts/{id}",
         "accounts.change",
         Permission::Accounts,
@@ -268,7 +172,6 @@ pub(super) static ROUTES: &[Route] = &[
         &[(200, Shape::Named("Account"))],
         |verb| on(verb, accounts::patch),
     )
-    .method(Verb::Patch)
     .takes(schemas::ACCOUNT_CHANGE),
     Route::post(
         "/admin/accounts/{id}/credit",

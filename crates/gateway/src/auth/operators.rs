@@ -112,12 +112,21 @@ impl Operators {
 
     /// Ends an operator's present token at once, and returns a new one for showing once.
     ///
-    /// Errors with [`StoreFault::Missing`] when there is no such operator.
+    /// Errors with [`StoreFault::Missing`] when there is no such operator, or it was revoked.
     pub fn renew(&self, store: &Store, id: &OperatorId) -> Result<Secret, KeyFault> {
+        self.replace(store, id, false)
+    }
+
+    /// As [`Self::renew`], of the first owner, who is no longer revoked: for whoever has the data folder.
+    pub fn renew_first(&self, store: &Store) -> Result<Secret, KeyFault> {
+        self.replace(store, &OperatorId::new(FIRST), true)
+    }
+
+    fn replace(&self, store: &Store, id: &OperatorId, is_revived: bool) -> Result<Secret, KeyFault> {
         let token = draw(id.as_str())?;
         // Held meanwhile, so that of two at once the last one stored is the one that is let in.
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let row = store.renew_operator(id, self.pepper.hash(token.expose()).as_bytes())?;
+        let row = store.renew_operator(id, self.pepper.hash(token.expose()).as_bytes(), is_revived)?;
         table.insert(id.clone(), Arc::new(row));
         Ok(token)
     }

@@ -55,11 +55,17 @@ impl Store {
         operator_in(&self.reader(), id)
     }
 
-    /// Gives an operator another token, the one before ending with it, and says what is known of it now; it is no longer
-    /// revoked. Errors with `Missing` when there is no such operator.
-    pub fn renew_operator(&self, id: &OperatorId, hash: &[u8; 32]) -> Result<OperatorRow, StoreFault> {
-        let change = "UPDATE operators SET hash = ?2, revoked_at = NULL WHERE id = ?1";
-        self.change_operator(id, |connection| connection.execute(change, (id.as_str(), hash)))
+    /// Gives an operator another token, the one before ending with it, and says what is known of it now. One that was
+    /// revoked is so no longer where `is_revived` says so, and else is not there. Errors with `Missing` when there is no
+    /// such operator.
+    pub fn renew_operator(
+        &self,
+        id: &OperatorId,
+        hash: &[u8; 32],
+        is_revived: bool,
+    ) -> Result<OperatorRow, StoreFault> {
+        let change = "UPDATE operators SET hash = ?2, revoked_at = NULL WHERE id = ?1 AND (?3 OR revoked_at IS NULL)";
+        self.change_operator(id, |connection| connection.execute(change, (id.as_str(), hash, is_revived)))
     }
 
     /// Revokes an operator at `now` (unix seconds) and says what is known of it now; one that was revoked before keeps
@@ -76,7 +82,9 @@ impl Store {
     ) -> Result<OperatorRow, StoreFault> {
         let writer = self.writer();
         let transaction = writer.unchecked_transaction()?;
-        change(&transaction)?;
+        if change(&transaction)? == 0 {
+            return Err(StoreFault::Missing { what: "operator", name: id.to_string() });
+        }
         let row = operator_in(&transaction, id)?;
         self.tell_done(&transaction)?;
         transaction.commit()?;

@@ -66,7 +66,7 @@ fn what_is_changed_is_told_done_in_the_same_transaction() {
     assert_eq!(outcome(&store, |store| store.post(&top_up("nobody", 5, "twice"))), not_done);
     assert_eq!(outcome(&store, |store| store.create_operator(&operator)), done);
     assert_eq!(outcome(&store, |store| store.create_operator(&operator)), not_done, "it is there");
-    assert_eq!(outcome(&store, |store| store.renew_operator(&operator.id, &[3; 32])), done);
+    assert_eq!(outcome(&store, |store| store.renew_operator(&operator.id, &[3; 32], false)), done);
     assert_eq!(outcome(&store, |store| store.revoke_operator(&operator.id, 9)), done);
     assert_eq!(outcome(&store, |store| store.revoke_operator(&OperatorId::new("none"), 9)), not_done);
 }

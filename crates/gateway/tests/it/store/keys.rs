@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, Operators, Pepper};
+use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, OperatorWish, Operators, Pepper};
 use roundelay::journal::{Journal, Recorder};
-use roundelay::store::{Store, StoreFault};
+use roundelay::store::{Role, Store, StoreFault};
 use roundelay_ledger::{AccountId, KeyId, Limits};
 use tempfile::tempdir;
 
@@ -168,11 +168,36 @@ fn programs_that_start_at_once_agree_on_the_pepper_and_show_one_admin_token() {
 }
 
 #[test]
+fn an_operators_token_works_until_it_expires_or_is_revoked() {
+    let dir = tempdir().unwrap();
+    let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
+    let (operators, _) = Operators::open(&store, pepper.clone(), NOW).unwrap();
+    let wish = |expires_at| OperatorWish { name: "ci".to_owned(), role: Role::Viewer, account: None, expires_at };
+    let (ends, ending) = operators.create(&store, wish(Some(NOW + 5)), NOW).unwrap();
+    let (stays, staying) = operators.create(&store, wish(None), NOW).unwrap();
+    let who = |operators: &Operators, token: &str, now| operators.authenticate(token, now).map(|row| row.id.clone());
+    assert_eq!(who(&operators, ending.expose(), NOW + 4), Some(ends.id.clone()));
+    assert_eq!(who(&operators, ending.expose(), NOW + 5), None);
+    let (_, secret) = staying.expose().rsplit_once('-').unwrap();
+    assert_eq!(who(&operators, &format!("rladmin-{}-{secret}", ends.id), NOW), None, "another's secret");
+    operators.revoke(&store, &stays.id, NOW + 7).unwrap();
+    assert!(operators.renew(&store, &stays.id).is_err(), "a new token would bring it back");
+    let reopened = Operators::load(&store, pepper).unwrap();
+    for operators in [&operators, &reopened] {
+        assert_eq!(who(operators, staying.expose(), NOW + 8), None);
+        assert_eq!(who(operators, ending.expose(), NOW + 4), Some(ends.id.clone()));
+    }
+    assert_eq!(operators.revoke(&store, &stays.id, NOW + 9).unwrap().revoked_at, Some(NOW + 7), "the first time stays");
+    let nowhere = OperatorWish { account: AccountId::new("nobody").ok(), ..wish(None) };
+    assert!(operators.create(&store, nowhere, NOW).unwrap_err().to_string().contains("no account `nobody`"));
+}
+
+#[test]
 fn a_new_admin_token_ends_the_old_one() {
     let dir = tempdir().unwrap();
     let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
     let (open, first) = Operators::open(&store, pepper.clone(), NOW).unwrap();
-    let second = open.renew(&store, &Operators::first()).unwrap();
+    let second = open.renew_first(&store).unwrap();
     assert!(open.authenticate(second.expose(), NOW).is_some(), "at once");
     let first = first.unwrap();
     assert!(open.authenticate(first.expose(), NOW).is_none(), "at once");
