@@ -60,7 +60,8 @@ use crate::billing::Shortfall;
 /// With why nothing could be answered, for the caller's own protocol.
 pub async fn serve(worker: &Arc<Worker>, inbound: Inbound) -> Result<Answer, Refusal> {
     let (reply, answer) = oneshot::channel();
-    worker.tasks.spawn(run(Arc::clone(worker), inbound, reply));
+    // Boxed, so that it is built once and not moved with each layer around it.
+    worker.tasks.spawn(Box::pin(run(Arc::clone(worker), inbound, reply)));
     // The sender goes unused only when the exchange panicked.
     answer.await.unwrap_or(Err(Refusal::Internal))
 }

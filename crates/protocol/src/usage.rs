@@ -2,8 +2,8 @@
 
 mod openai;
 
-pub use openai::openai;
 pub(crate) use openai::read;
+pub use openai::{CostPlace, openai};
 
 /// Tokens of one answer. The input classes are disjoint, so that each is priced once.
 ///

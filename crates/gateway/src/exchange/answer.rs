@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body::{Body, Frame, SizeHint};
-use roundelay_ledger::{ExchangeId, Money};
+use roundelay_ledger::ExchangeId;
 
 pub use super::pipe::BrokenOff;
 use super::pipe::PipeReader;
@@ -34,9 +34,9 @@ pub fn name_exchange(headers: &mut HeaderMap, id: ExchangeId) {
     headers.insert(EXCHANGE, text);
 }
 
-/// Says what an exchange cost.
-pub(super) fn name_cost(headers: &mut HeaderMap, cost: Money) {
-    let text = HeaderValue::try_from(cost.to_string()).expect("an amount is ASCII");
+/// Says what an exchange cost, an amount as [`roundelay_ledger::Money`] is written.
+pub(super) fn name_cost(headers: &mut HeaderMap, cost: &str) {
+    let text = HeaderValue::try_from(cost).expect("an amount is ASCII");
     headers.insert(COST, text);
 }
 

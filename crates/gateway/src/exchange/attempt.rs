@@ -71,9 +71,11 @@ impl Whole {
         let Some(cost) = cost else {
             return answer::head(id, &self.content_type, served, AnswerBody::Whole(self.body));
         };
-        let body = with_cost(&self.body, &cost.to_string()).map_or(self.body, Bytes::from);
+        let cost = cost.to_string();
+        let priced = self.scanned.cost_place.map(|place| with_cost(&self.body, place, &cost));
+        let body = priced.map_or(self.body, Bytes::from);
         let mut answer = answer::head(id, &self.content_type, served, AnswerBody::Whole(body));
-        answer::name_cost(answer.headers_mut(), cost);
+        answer::name_cost(answer.headers_mut(), &cost);
         answer
     }
 }

@@ -12,7 +12,7 @@ use roundelay_protocol::{
         with_cost,
     },
     sse,
-    usage::Usage,
+    usage::{CostPlace, Usage},
 };
 use roundelay_routing::Tokens;
 use tokio::time::timeout;
@@ -78,8 +78,8 @@ pub(super) struct Incoming {
     /// Choices whose end was not among what was shown, one bit an index.
     unended: u128,
     counted: Option<Counted>,
-    /// Where in `out` the last event with a count is.
-    usage_event: Option<Range<usize>>,
+    /// Where in `out` the last data with a count is, and where in it the cost goes.
+    usage_data: Option<(Range<usize>, CostPlace)>,
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
     pub(super) skipped: u32,
@@ -111,7 +111,7 @@ impl Incoming {
             shown_bytes: 0,
             last_chunk: Bytes::new(),
             counted: None,
-            usage_event: None,
+            usage_data: None,
             finish: None,
             skipped: 0,
         }
@@ -146,20 +146,16 @@ impl Incoming {
         may_show.then(|| {
             self.shown_bytes = self.content_bytes;
             self.unended = self.terminal.unfinished();
-            self.usage_event = None;
+            self.usage_data = None;
             self.out.split().freeze()
         })
     }
 
     /// What [`Self::tail`] gave, with what all of the answer cost in the usage that it holds.
     pub(super) fn priced(&self, tail: Bytes, cost: Option<Money>) -> Bytes {
-        let Some((cost, at)) = cost.zip(self.usage_event.clone()) else { return tail };
-        let event = &tail[at.clone()];
-        // Its data is one line, or it is left as it is.
-        let data = event.iter().position(|&byte| byte == b'{').zip(event.iter().rposition(|&byte| byte == b'}'));
-        let Some((start, end)) = data.map(|(first, last)| (at.start + first, at.start + last + 1)) else { return tail };
-        let Some(data) = with_cost(&tail[start..end], &cost.to_string()) else { return tail };
-        [&tail[..start], &data, &tail[end..]].concat().into()
+        let Some((cost, (data, place))) = cost.zip(self.usage_data.clone()) else { return tail };
+        let priced = with_cost(&tail[data.clone()], place, &cost.to_string());
+        [&tail[..data.start], &priced, &tail[data.end..]].concat().into()
     }
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
@@ -281,8 +277,13 @@ impl Incoming {
         }
         self.last_chunk = data.clone();
         if !is_hidden(&chunk, self.caller_asked_usage) {
-            if chunk.usage.is_some() {
-                self.usage_event = Some(self.out.len()..self.out.len() + event.raw.len());
+            // Data over several lines is not of one piece in the event, and is left as it is.
+            if let Some(place) = chunk.cost_place
+                && let Some(at) = event.raw.iter().position(|&byte| byte == b'{')
+                && event.raw[at..].starts_with(data)
+            {
+                let at = self.out.len() + at;
+                self.usage_data = Some((at..at + data.len(), place));
             }
             self.out.extend_from_slice(&event.raw);
         }
