@@ -33,16 +33,14 @@ impl Scope {
         account.map_or(*self == Self::All, |account| self.has(account))
     }
 
-    /// A JSON list of those that are meant where one account is asked for, or all; `None` is every one there is.
-    pub(super) fn list(&self, account: Option<&AccountId>) -> Option<String> {
-        let accounts: Vec<&str> = match (self, account) {
-            (Self::All, None) => return None,
-            (_, Some(account)) => {
-                Some(account).filter(|account| self.has(account)).map(AccountId::as_str).into_iter().collect()
+    /// A JSON list of its accounts; `None` is every one there is.
+    pub(super) fn list(&self) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::Accounts(accounts) => {
+                Some(serde_json::json!(accounts.iter().map(AccountId::as_str).collect::<Vec<_>>()).to_string())
             }
-            (Self::Accounts(accounts), None) => accounts.iter().map(AccountId::as_str).collect(),
-        };
-        Some(serde_json::json!(accounts).to_string())
+        }
     }
 }
 

@@ -64,7 +64,7 @@ impl Store {
         )?;
         let before = filter.before.map_or(i64::MAX, whole);
         let limit = whole(limit.min(PAGE_MAX) as u64);
-        let rows = statement.query_map((before, filter.since_us, scope.list(None), limit), Columns::read)?;
+        let rows = statement.query_map((before, filter.since_us, scope.list(), limit), Columns::read)?;
         rows.map(|row| row?.act()).collect()
     }
 }

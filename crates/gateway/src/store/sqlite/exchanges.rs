@@ -106,11 +106,12 @@ impl Store {
         let before = filter.before.map_or(i64::MAX, |before| whole(before.as_u64()));
         let since = filter.since_ms.map_or(i64::MIN, hour_of_ms);
         let names = search::Names::of(filter);
+        let page = format!("{PAGE} AND {} ORDER BY id DESC LIMIT ?8", names.scope_condition(9));
         search::walk(&reader, &names, (since, before), |first, last| {
-            let mut statement = reader.prepare_cached(PAGE)?;
+            let mut statement = reader.prepare_cached(&page)?;
             let rest = whole((limit - found.len()) as u64);
-            let search::Names { accounts, key, model, outcome } = &names;
-            let values = (accounts, key, model, outcome, first, last, filter.since_ms, rest);
+            let search::Names { account, key, model, outcome, scope } = &names;
+            let values = (account, key, model, outcome, first, last, filter.since_ms, rest, scope);
             for row in statement.query_map(values, Columns::read)? {
                 found.push(row?.record()?);
             }
@@ -288,9 +289,8 @@ const PAGE_MAX: usize = 1_000;
 const SELECT: &str = "SELECT * FROM exchanges";
 const PAGE: &str = "
     SELECT * FROM exchanges
-    WHERE (?1 IS NULL OR account IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR api_key = ?2) AND (?3 IS NULL OR model = ?3)
-      AND (?4 IS NULL OR outcome = ?4) AND id BETWEEN ?5 AND ?6 AND (?7 IS NULL OR started_at_ms >= ?7)
-    ORDER BY id DESC LIMIT ?8";
+    WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR api_key = ?2) AND (?3 IS NULL OR model = ?3)
+      AND (?4 IS NULL OR outcome = ?4) AND id BETWEEN ?5 AND ?6 AND (?7 IS NULL OR started_at_ms >= ?7)";
 const INSERT: &str = "INSERT INTO exchanges VALUES
     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
     ON CONFLICT DO NOTHING";

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use roundelay_ledger::KeyId;
+use roundelay_ledger::{AccountId, KeyId};
 use rusqlite::Connection;
 
 use super::{StoreFault, days, exchanges::ExchangeFilter, hours::span};
@@ -46,21 +46,31 @@ pub(super) fn walk(
 /// What has a name of its own in usage; `None` is any.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(super) struct Names<'a> {
-    /// A JSON list.
-    pub(super) accounts: Option<String>,
+    pub(super) account: Option<&'a str>,
     pub(super) key: Option<&'a str>,
     pub(super) model: Option<&'a str>,
     pub(super) outcome: Option<&'a str>,
+    /// Those accounts there are for whoever asks: a JSON list.
+    pub(super) scope: Option<String>,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn of(filter: &'a ExchangeFilter) -> Self {
         let ExchangeFilter { account, key, model, outcome, scope, .. } = filter;
         Self {
-            accounts: scope.list(account.as_ref()),
+            account: account.as_ref().map(AccountId::as_str),
             key: key.as_ref().map(KeyId::as_str),
             model: model.as_deref(),
             outcome: outcome.as_deref(),
+            scope: scope.list(),
+        }
+    }
+
+    /// What of SQL keeps to the scope, whose list has that number: without one, a condition that no row is asked about.
+    pub(super) fn scope_condition(&self, number: usize) -> String {
+        match self.scope {
+            Some(_) => format!("account IN (SELECT value FROM json_each(?{number}))"),
+            None => format!("?{number} IS NULL"),
         }
     }
 }
@@ -75,12 +85,13 @@ fn each(
 ) -> Result<ControlFlow<()>, StoreFault> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT DISTINCT hour FROM {table}
-         WHERE (?1 IS NULL OR account IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR api_key = ?2) AND (?3 IS NULL OR model = ?3)
-           AND (?4 IS NULL OR outcome = ?4) AND hour BETWEEN ?5 AND ?6 AND exchanges > 0
-         ORDER BY hour DESC"
+         WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR api_key = ?2) AND (?3 IS NULL OR model = ?3)
+           AND (?4 IS NULL OR outcome = ?4) AND hour BETWEEN ?5 AND ?6 AND exchanges > 0 AND {}
+         ORDER BY hour DESC",
+        names.scope_condition(7)
     ))?;
-    let Names { accounts, key, model, outcome } = names;
-    let mut rows = statement.query((accounts, key, model, outcome, from, to))?;
+    let Names { account, key, model, outcome, scope } = names;
+    let mut rows = statement.query((account, key, model, outcome, from, to, scope))?;
     while let Some(row) = rows.next()? {
         if show(row.get(0)?)?.is_break() {
             return Ok(ControlFlow::Break(()));

@@ -123,10 +123,12 @@ impl Store {
         sql.push_str(SOURCE);
         sql.push_str(" WHERE true");
         let mut values = bounds(&ranges).to_vec();
-        let accounts = filter.scope.list(filter.account.as_ref());
+        let account = filter.account.as_ref().map(AccountId::as_str);
+        let scope = filter.scope.list();
         let key = filter.key.as_ref().map(KeyId::as_str);
         for (condition, value) in [
-            (ACCOUNTS, accounts.as_ref().map(|accounts| accounts as &dyn ToSql)),
+            (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
+            (SCOPE, scope.as_ref().map(|scope| scope as &dyn ToSql)),
             (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
             (" AND model = ?", filter.model.as_ref().map(|model| model as &dyn ToSql)),
             (" AND deployment = ?", filter.deployment.as_ref().map(|deployment| deployment as &dyn ToSql)),
@@ -304,7 +306,7 @@ const SOURCE: &str = "
     FROM (SELECT * FROM usage_hours WHERE hour >= ?1 AND hour < ?2
           UNION ALL SELECT * FROM usage_days WHERE hour >= ?3 AND hour < ?4
           UNION ALL SELECT * FROM usage_hours WHERE hour >= ?5 AND hour < ?6)";
-const ACCOUNTS: &str = " AND account IN (SELECT value FROM json_each(?))";
+const SCOPE: &str = " AND account IN (SELECT value FROM json_each(?))";
 const HOUR_MS: i64 = 3_600_000;
 /// The column behind those of `COUNTS`.
 const FIRST_NAME: usize = 14;
