@@ -100,7 +100,7 @@ pub fn renew(operators: &Operators, store: &Store, by: &Operator) -> Result<Valu
 }
 
 /// A token as it is shown this once.
-pub fn shown(token: &Secret) -> Value {
+fn shown(token: &Secret) -> Value {
     json!({ "admin_token": token.expose() })
 }
 

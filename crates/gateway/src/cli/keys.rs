@@ -295,11 +295,11 @@ fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
 fn renew_admin_token(common: &Common) -> Result<ExitCode, Failure> {
     let made = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("POST", "/admin/token", None)?,
-        Reach::Alone(store) => match Operators::open(&store, Pepper::open(&common.data)?, now())? {
-            // No gateway has started here yet: this is the first token.
-            (_, Some(first)) => operators::shown(&first),
-            (known, None) => operators::renew(&known, &store, Operator::command())?,
-        },
+        Reach::Alone(store) => {
+            // Where no gateway has started yet there is a first owner now, and this is its second token.
+            let (known, _) = Operators::open(&store, Pepper::open(&common.data)?, now())?;
+            operators::renew(&known, &store, Operator::command())?
+        }
     };
     if common.json {
         say(&made);
