@@ -4,6 +4,7 @@ mod accounts;
 mod acts;
 mod audit;
 mod check;
+mod codes;
 mod count;
 mod demo;
 mod duration;
@@ -17,6 +18,7 @@ mod openapi;
 mod operators;
 mod prices;
 mod reach;
+mod receipts;
 mod rehearse;
 mod route;
 mod running;
@@ -73,6 +75,8 @@ enum Command {
     Accounts(accounts::AccountsCommand),
     Operators(operators::OperatorsCommand),
     Acts(acts::Acts),
+    Codes(codes::CodesCommand),
+    Receipts(receipts::ReceiptsCommand),
     Usage(usage::Usage),
     Audit(audit::AuditCommand),
     Prices(prices::PricesCommand),
@@ -101,6 +105,8 @@ pub fn run() -> ExitCode {
         Command::Accounts(accounts) => accounts.run(common),
         Command::Operators(operators) => operators.run(common),
         Command::Acts(acts) => acts.run(common),
+        Command::Codes(codes) => codes.run(common),
+        Command::Receipts(receipts) => receipts.run(common),
         Command::Usage(usage) => usage.run(common),
         Command::Audit(audit::AuditCommand {}) => audit::AuditCommand::run(common),
         Command::Prices(prices) => prices.run(common),

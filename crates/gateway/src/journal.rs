@@ -18,5 +18,5 @@ mod writer;
 
 pub use ids::ExchangeIds;
 pub use recorder::{DECISION_MAX, Faults, Recorder};
-pub use segment::{Replayed, catch_up};
+pub use segment::{Alone, Replayed, catch_up};
 pub use writer::{Journal, JournalFault, SegmentNumber};

@@ -17,6 +17,6 @@ pub use operator::{OperatorId, OperatorRow, Role};
 pub use record::{AttemptRecord, Label, Record, Usage};
 pub use scope::{Scope, Within};
 pub use sqlite::{
-    AccountRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent, Store, StoreFault, UsageBy,
-    UsageFilter, UsageSum,
+    AccountRow, CodeRefusal, CodeRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent,
+    RedeemFault, Redeemed, Store, StoreFault, UsageBy, UsageFilter, UsageSum,
 };

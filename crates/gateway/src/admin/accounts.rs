@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, Terms, Timestamp};
+use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, NodeName, Rate, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -49,6 +49,8 @@ pub struct NewAccount {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountChange {
+    /// What people will call it.
+    pub name: Option<String>,
     /// `prepaid`, `postpaid` or `inherits`.
     pub kind: Option<String>,
     /// How far below zero a prepaid balance may go.
@@ -79,11 +81,7 @@ fn make(books: Books<'_>, id: AccountId, wanted: &NewAccount, now: i64, told: &m
         ));
     }
     let name = wanted.name.clone().unwrap_or_else(|| wanted.id.clone());
-    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        return Err(Fault::bad_request(format!(
-            "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
-        )));
-    }
+    check_name(&name)?;
     let parent = wanted.parent.as_deref().map(account_id).transpose()?;
     let above = parent.as_ref().map(|parent| one_row(books, parent)).transpose()?;
     let row = AccountRow {
@@ -119,27 +117,31 @@ pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Valu
         let before = one_row(books, &id)?;
         told.about(id.as_str(), Some(&id));
         let terms = changed(&before.terms, wanted)?;
-        let changed = put(books, &before, &terms)?;
+        let changed = put(books, &before, wanted, &terms)?;
         told.changed(&terms_shown(&before.terms), &terms_shown(&terms));
+        let name = wanted.name.as_ref().unwrap_or(&before.account.name);
+        told.changed(&json!({ "name": before.account.name }), &json!({ "name": name }));
         Ok(changed)
     })
 }
 
-fn put(books: Books<'_>, before: &AccountRow, terms: &Terms) -> Result<Value, Fault> {
+fn put(books: Books<'_>, before: &AccountRow, wanted: &AccountChange, terms: &Terms) -> Result<Value, Fault> {
     let id = &before.account.id;
+    wanted.name.as_deref().map_or(Ok(()), check_name)?;
     check_payer(terms.kind, before.parent.is_some())?;
     let mut tree = books.tree()?;
     let node = tree.account(id).ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
     tree.change_account(node, terms, Timestamp(now_us()))?;
-    if let Some(billing) = books.running {
-        billing.change_account(id, terms)?;
-    }
-    if let Err(fault) = books.store.change_account(id, terms) {
-        if let Some(billing) = books.running {
-            // What is not stored must not be in force.
-            billing.change_account(id, &before.terms)?;
-        }
-        return Err(fault.into());
+    let whose = NodeName::Account(id.clone());
+    let rate = books.rate.unwrap_or(Rate::ONE);
+    let windows = books
+        .running
+        .map(|billing| billing.windows(books.store, &whose, &terms.limits, rate).map(|windows| (billing, windows)));
+    let windows = windows.transpose()?;
+    // What is not stored must not be in force; and the tree above says that it can be.
+    books.store.change_account(id, terms, wanted.name.as_deref())?;
+    if let Some((billing, windows)) = windows {
+        billing.change_account(id, terms, &windows)?;
     }
     show(books, id)
 }
@@ -192,6 +194,7 @@ fn first_terms(wanted: &NewAccount, above: Option<&AccountRow>) -> Result<Terms,
     };
     let kind = if above.is_some() { AccountKind::Inherits } else { AccountKind::Postpaid };
     let change = AccountChange {
+        name: None,
         kind: wanted.kind.clone(),
         credit_line: wanted.credit_line.clone(),
         multiplier: wanted.multiplier.clone(),
@@ -220,6 +223,15 @@ fn changed(before: &Terms, wanted: &AccountChange) -> Result<Terms, Fault> {
 fn kind(label: &str) -> Result<AccountKind, Fault> {
     let unknown = || Fault::bad_request(format!("`{label}` is no kind: write `prepaid`, `postpaid` or `inherits`"));
     AccountKind::from_label(label).ok_or_else(unknown)
+}
+
+fn check_name(name: &str) -> Result<(), Fault> {
+    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        return Err(Fault::bad_request(format!(
+            "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
+        )));
+    }
+    Ok(())
 }
 
 fn check_payer(kind: AccountKind, has_parent: bool) -> Result<(), Fault> {

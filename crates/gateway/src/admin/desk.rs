@@ -182,6 +182,7 @@ mod tests {
             expires_at: None,
             limits: Limits::default(),
             on_disconnect: None,
+            networks: None,
         };
         let (key, _) = desk.gateway.keys.create(wish, 0).unwrap();
         let (tell, told) = mpsc::channel();

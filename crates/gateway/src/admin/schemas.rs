@@ -16,6 +16,7 @@ pub(super) const NAMED: &[Field] = &[
     ("Deployment", DEPLOYMENT),
     ("Operator", OPERATOR),
     ("Act", ACT),
+    ("Code", CODE),
 ];
 
 const TEXT: Shape = Shape::Text;
@@ -62,11 +63,13 @@ const KEY: Shape = Shape::Object(&[
     ("allowed", TEXTS_OR_NULL),
     ("limits", Shape::Named("Limits")),
     ("on_disconnect", ON_DISCONNECT),
+    ("networks", NETWORKS),
     ("state", STATE),
     ("created_at", WHOLE),
     ("expires_at", WHOLE_OR_NULL),
     ("revoked_at", WHOLE_OR_NULL),
 ]);
+const NETWORKS: Shape = TEXTS_OR_NULL;
 pub(super) const MADE_KEY: Shape = Shape::Object(&[
     ("id", TEXT),
     ("key", TEXT),
@@ -76,6 +79,7 @@ pub(super) const MADE_KEY: Shape = Shape::Object(&[
     ("expires_at", WHOLE_OR_NULL),
     ("limits", Shape::Named("Limits")),
     ("on_disconnect", ON_DISCONNECT),
+    ("networks", NETWORKS),
 ]);
 pub(super) const NEW_KEY: Shape = Shape::Partly(
     &[],
@@ -86,6 +90,7 @@ pub(super) const NEW_KEY: Shape = Shape::Partly(
         ("expires_at", WHOLE_OR_NULL),
         ("limits", Shape::Named("LimitsChange")),
         ("on_disconnect", ON_DISCONNECT),
+        ("networks", NETWORKS),
     ],
 );
 pub(super) const KEY_TERMS: Shape = Shape::Partly(
@@ -95,6 +100,7 @@ pub(super) const KEY_TERMS: Shape = Shape::Partly(
         ("expires_at", WHOLE_OR_NULL),
         ("limits", Shape::Named("LimitsChange")),
         ("on_disconnect", ON_DISCONNECT),
+        ("networks", NETWORKS),
     ],
 );
 
@@ -135,6 +141,7 @@ pub(super) const NEW_ACCOUNT: Shape = Shape::Partly(
 pub(super) const ACCOUNT_CHANGE: Shape = Shape::Partly(
     &[],
     &[
+        ("name", TEXT_OR_NULL),
         ("kind", Shape::OrNull(&KIND)),
         ("credit_line", TEXT_OR_NULL),
         ("multiplier", TEXT_OR_NULL),
@@ -359,3 +366,39 @@ const ACT: Shape = Shape::Object(&[
     ("outcome", Shape::Word(&["begun", "done", "refused", "failed"])),
     ("detail", Shape::Any),
 ]);
+
+const CODE: Shape = Shape::Object(&[
+    ("id", TEXT),
+    ("state", Shape::Word(&["open", "redeemed", "revoked", "expired"])),
+    ("amount", TEXT),
+    ("amount_nano", WHOLE),
+    ("currency", CURRENCY),
+    ("note", TEXT),
+    ("created_at", WHOLE),
+    ("expires_at", WHOLE_OR_NULL),
+    ("revoked_at", WHOLE_OR_NULL),
+    ("redeemed_at", WHOLE_OR_NULL),
+    ("account", TEXT_OR_NULL),
+    ("entry", WHOLE_OR_NULL),
+]);
+pub(super) const MADE_CODE: Shape = Shape::Object(&[
+    ("id", TEXT),
+    ("state", Shape::Word(&["open", "redeemed", "revoked", "expired"])),
+    ("amount", TEXT),
+    ("amount_nano", WHOLE),
+    ("currency", CURRENCY),
+    ("note", TEXT),
+    ("created_at", WHOLE),
+    ("expires_at", WHOLE_OR_NULL),
+    ("revoked_at", WHOLE_OR_NULL),
+    ("redeemed_at", WHOLE_OR_NULL),
+    ("account", TEXT_OR_NULL),
+    ("entry", WHOLE_OR_NULL),
+    ("code", TEXT),
+]);
+pub(super) const NEW_CODES: Shape = Shape::Partly(
+    &[("amount", TEXT)],
+    &[("currency", Shape::OrNull(&CURRENCY)), ("count", WHOLE_OR_NULL), ("expires_at", WHOLE_OR_NULL), ("note", TEXT)],
+);
+pub(super) const REVERSED: Shape =
+    Shape::Object(&[("entry", Shape::Named("Entry")), ("reverses", WHOLE), ("is_new", FLAG)]);

@@ -5,9 +5,9 @@
 use axum::routing::on;
 
 use super::{
-    accounts, acts, balances, entries, exchanges, health, keys, metrics, openapi,
+    accounts, acts, balances, codes, entries, exchanges, health, keys, metrics, openapi,
     operator::Permission,
-    operators, page, postings, preview, readiness,
+    operators, page, postings, preview, readiness, receipts, reversals,
     route::Route,
     routes,
     schemas::{self, ROLE},
@@ -227,6 +227,57 @@ pub(super) static ROUTES: &[Route] = &[
         ("deployment", Shape::Text),
     ]),
     Route::get(
+        "/admin/exchanges/{id}/receipt",
+        "receipts.show",
+        Permission::Read,
+        "the signed receipt of an exchange",
+        &[(200, Shape::Any)],
+        |verb| on(verb, receipts::get),
+    ),
+    Route::post(
+        "/admin/entries/{sequence}/reverse",
+        "entries.reverse",
+        Permission::Money,
+        "take an entry back, whole",
+        REVERSED,
+        |verb| on(verb, reversals::post),
+    )
+    .takes(Shape::Object(&[("reason", Shape::Text)])),
+    Route::get(
+        "/admin/codes",
+        "codes.list",
+        Permission::Gateway,
+        "codes that are worth money, without themselves",
+        &[(200, Shape::List(&Shape::Named("Code")))],
+        |verb| on(verb, codes::get),
+    ),
+    Route::post(
+        "/admin/codes",
+        "codes.create",
+        Permission::Gateway,
+        "make codes; they are in the answer and nowhere else",
+        &[(201, Shape::List(&schemas::MADE_CODE))],
+        |verb| on(verb, codes::post),
+    )
+    .takes(schemas::NEW_CODES),
+    Route::post(
+        "/admin/codes/redeem",
+        "codes.redeem",
+        Permission::Money,
+        "put what a code is worth on an account",
+        &[(200, schemas::POSTED)],
+        |verb| on(verb, codes::post_redeem),
+    )
+    .takes(Shape::Object(&[("code", Shape::Text), ("account", Shape::Text)])),
+    Route::post(
+        "/admin/codes/{id}/revoke",
+        "codes.revoke",
+        Permission::Gateway,
+        "take a code back",
+        &[(200, Shape::Named("Code"))],
+        |verb| on(verb, codes::post_revoke),
+    ),
+    Route::get(
         "/admin/balances",
         "balances.list",
         Permission::ReadGateway,
@@ -300,3 +351,4 @@ pub(super) static ROUTES: &[Route] = &[
 
 const ALIVE: &[(u16, Shape)] = &[(200, Shape::Page("text/plain"))];
 const POSTED: &[(u16, Shape)] = &[(201, schemas::POSTED), (200, schemas::POSTED)];
+const REVERSED: &[(u16, Shape)] = &[(201, schemas::REVERSED), (200, schemas::REVERSED)];

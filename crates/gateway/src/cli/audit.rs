@@ -27,7 +27,7 @@ impl AuditCommand {
         let store = match Reach::find_existing(&common.data)? {
             // It may take minutes, for which no route waits.
             Reach::Running(_) => Store::open(&common.data)?,
-            Reach::Alone(store) => store,
+            Reach::Alone(store) => store.into_reader(),
         };
         let found = audit(&store)?;
         if common.json {

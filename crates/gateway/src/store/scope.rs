@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use roundelay_ledger::{AccountId, ExchangeId, KeyId};
+use roundelay_ledger::{AccountId, ExchangeId, KeyId, Sequence};
 
 use super::{
     AccountRow, ActFilter, ActRow, EntryFilter, ExchangeFilter, KeyRow, OperatorId, OperatorRow, Record, Store,
@@ -104,6 +104,12 @@ impl Within<'_> {
     /// See [`Store::entries`].
     pub fn entries(&self, filter: &EntryFilter, limit: usize) -> Result<Vec<StoredEntry>, StoreFault> {
         self.store.entries(&EntryFilter { scope: self.scope.clone(), ..filter.clone() }, limit)
+    }
+
+    /// The entry of that number.
+    pub fn entry(&self, sequence: Sequence) -> Result<Option<StoredEntry>, StoreFault> {
+        let entry = self.store.entry(sequence)?;
+        Ok(entry.filter(|entry| self.scope.has_owner(entry.row.account.as_ref())))
     }
 
     /// The record of an exchange.

@@ -4,13 +4,17 @@
 
 mod accounts;
 mod acts;
+mod codes;
 mod commands;
 mod gate;
 mod keys;
 mod money;
+mod networks;
 mod openapi;
 mod readiness;
+mod receipts;
 mod records;
+mod reversals;
 mod roles;
 mod socket;
 

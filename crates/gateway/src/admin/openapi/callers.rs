@@ -111,6 +111,22 @@ const PAGES: &[Page] = &[
             Shape::Object(&[("total_credits", Shape::Number), ("total_usage", Shape::Number)]),
         )]),
     },
+    Page {
+        method: "post",
+        path: "/v1/redeem",
+        name: "redeem",
+        summary: "put what a code is worth on the account that pays for this key",
+        query: &[],
+        answer: Shape::Object(&[("entry", Shape::Named("Entry")), ("is_new", Shape::Flag)]),
+    },
+    Page {
+        method: "get",
+        path: "/v1/receipts/{id}",
+        name: "receipts.own",
+        summary: "the signed receipt of an exchange that this key asked for",
+        query: &[],
+        answer: Shape::Any,
+    },
 ];
 
 const TEXT: Shape = Shape::Text;

@@ -17,6 +17,8 @@ pub struct EntryFilter {
     pub account: Option<AccountId>,
     /// Those of exchanges that this key asked for.
     pub key: Option<KeyId>,
+    /// Those of this exchange; no index has them, so that the hours it ran in should be named too.
+    pub exchange: Option<ExchangeId>,
     /// Those of this kind.
     pub kind: Option<EntryKind>,
     /// From then on, in microseconds since 1970-01-01 UTC.
@@ -77,9 +79,11 @@ impl Store {
         let account = account.map(AccountId::as_str);
         let key = filter.key.as_ref().map(KeyId::as_str);
         let kind = filter.kind.map(EntryKind::label);
+        let exchange = filter.exchange.map(|exchange| whole(exchange.as_u64()));
         for (condition, value) in [
             (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
             (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
+            (" AND exchange = ?", exchange.as_ref().map(|exchange| exchange as &dyn ToSql)),
             (" AND kind = ?", kind.as_ref().map(|kind| kind as &dyn ToSql)),
             (" AND at_us >= ?", filter.since_us.as_ref().map(|since| since as &dyn ToSql)),
             (" AND at_us < ?", filter.until_us.as_ref().map(|until| until as &dyn ToSql)),

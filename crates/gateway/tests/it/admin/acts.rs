@@ -51,7 +51,7 @@ fn every_act_is_kept_with_what_changed() {
     check(&acts[2], "accounts.credit", &team, "done", &credit(true));
     check(&acts[3], "accounts.credit", &team, "done", &credit(false));
     check(&acts[4], "accounts.adjust", &team, "refused", &json!({ "code": "short" }));
-    let made = json!({ "account": "team-a", "name": "ci", "allowed": ["first"], "expires_at": null, "limits": limits(Value::Null) });
+    let made = json!({ "account": "team-a", "name": "ci", "allowed": ["first"], "expires_at": null, "limits": limits(Value::Null), "networks": null });
     check(&acts[5], "keys.create", key, "done", &made);
     let changed = json!({ "limits": { "from": limits(Value::Null), "to": limits(json!(4)) } });
     check(&acts[6], "keys.change", key, "done", &changed);

@@ -171,7 +171,21 @@ fn every_route_is_in_the_document_and_answers_as_it_says() {
     let answer = ask("post", "/v1/chat/completions", "/v1/chat/completions", chat, 200);
     let exchange = answer.header("x-roundelay-exchange").unwrap().to_owned();
     ask("post", "/v1/completions", "/v1/completions", json!({ "model": "first" }), 400);
+    let codes = json!({ "amount": "1", "count": 3, "currency": "usd", "note": "n" });
+    let codes = ask("post", "/admin/codes", "/admin/codes", codes, 201).json();
+    let code = |place: usize, field: &str| codes[place][field].as_str().unwrap().to_owned();
+    ask("post", "/v1/redeem", "/v1/redeem", json!({ "code": code(0, "code") }), 200);
+    let redemption = json!({ "code": code(1, "code"), "account": "team-a" });
+    ask("post", "/admin/codes/redeem", "/admin/codes/redeem", redemption, 200);
+    ask("post", "/admin/codes/{id}/revoke", &format!("/admin/codes/{}/revoke", code(2, "id")), none.clone(), 200);
+    ask("get", "/admin/codes", "/admin/codes", none.clone(), 200);
+    let reason = json!({ "reason": "r" });
+    for status in [201, 200] {
+        ask("post", "/admin/entries/{sequence}/reverse", "/admin/entries/1/reverse", reason.clone(), status);
+    }
     for (template, path) in [
+        ("/v1/receipts/{id}", &*format!("/v1/receipts/{exchange}")),
+        ("/admin/exchanges/{id}/receipt", &format!("/admin/exchanges/{exchange}/receipt")),
         ("/v1/models", "/v1/models"),
         ("/v1/models/{id}", "/v1/models/first"),
         ("/v1/models/{id}", "/v1/models/assistant"),

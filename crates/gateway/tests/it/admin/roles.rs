@@ -56,6 +56,26 @@ const ROWS: &[Row] = &[
     ("GET /admin/entries", "/admin/entries?format=csv&limit=1000", "", "viewer", List, 200),
     ("GET /admin/entries", "/admin/entries?account={account}", "", "viewer", Object, 200),
     ("GET /admin/entries", "/admin/entries?key={key}&kind=charge", "", "viewer", List, 200),
+    ("GET /admin/exchanges/{id}/receipt", "/admin/exchanges/{exchange}/receipt", "", "viewer", Object, 200),
+    (
+        "POST /admin/entries/{sequence}/reverse",
+        "/admin/entries/{entry}/reverse",
+        r#"{"reason":"r"}"#,
+        "admin",
+        Object,
+        200,
+    ),
+    ("GET /admin/codes", "/admin/codes", "", "admin", Whole, 200),
+    ("POST /admin/codes", "/admin/codes", r#"{"amount":"1"}"#, "admin", Whole, 201),
+    (
+        "POST /admin/codes/redeem",
+        "/admin/codes/redeem",
+        r#"{"code":"{code}","account":"{account}"}"#,
+        "admin",
+        Object,
+        200,
+    ),
+    ("POST /admin/codes/{id}/revoke", "/admin/codes/{open}/revoke", "", "admin", Whole, 200),
     ("GET /admin/usage", "/admin/usage?by=account,key,model", "", "viewer", List, 200),
     ("GET /admin/usage", "/admin/usage?by=hour,key&account={account}", "", "viewer", List, 200),
     ("GET /admin/operators", "/admin/operators", "", "owner", List, 200),
@@ -73,6 +93,11 @@ struct Tenant {
     doomed: String,
     exchange: String,
     operator: String,
+    /// The charge of the exchange, reversed.
+    entry: String,
+    /// A code, and the id of another.
+    code: String,
+    open: String,
 }
 
 struct World {
@@ -99,7 +124,14 @@ fn world(upstream: &Upstream) -> World {
         let operator = json!({ "name": format!("of-{team}"), "role": "viewer", "account": team });
         let operator = done(&gateway.operator("POST", "/admin/operators", Some(&operator)));
         let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
-        Tenant { account, key: id(&used), doomed: id(&key()), exchange, operator: id(&operator) }
+        let charge = gateway.operator("GET", &format!("/admin/entries?account={account}&kind=charge"), None).json();
+        let entry = charge[0]["sequence"].to_string();
+        let reason = json!({ "reason": "r" });
+        done(&gateway.operator("POST", &format!("/admin/entries/{entry}/reverse"), Some(&reason)));
+        let codes = done(&gateway.operator("POST", "/admin/codes", Some(&json!({ "amount": "1", "count": 2 }))));
+        let (code, open) = (codes[0]["code"].as_str().unwrap().to_owned(), id(&codes[1]));
+        let operator = id(&operator);
+        Tenant { account, key: id(&used), doomed: id(&key()), exchange, operator, entry, code, open }
     };
     let (own, foreign) = (make("alice", "team-a"), make("bob", "team-b"));
     let nothing = Tenant {
@@ -108,6 +140,9 @@ fn world(upstream: &Upstream) -> World {
         doomed: "zzzzzzzz".into(),
         exchange: "x_0000000000001".into(),
         operator: "zzzzzzzz".into(),
+        entry: "999999".into(),
+        code: "rc-none".into(),
+        open: "zzzzzzzz".into(),
     };
     World { gateway, own, foreign, nothing }
 }
@@ -132,6 +167,9 @@ impl World {
                 .replace("{doomed}", &of.doomed)
                 .replace("{exchange}", &of.exchange)
                 .replace("{operator}", &of.operator)
+                .replace("{entry}", &of.entry)
+                .replace("{code}", &of.code)
+                .replace("{open}", &of.open)
                 .replace("{new}", new)
         };
         let method = row.0.split(' ').next().unwrap();
@@ -233,7 +271,7 @@ fn without_refusals(body: &str) -> String {
 
 /// A body with what it names left out.
 fn named(body: &str, of: &Tenant) -> String {
-    [of.account, &of.key, &of.doomed, &of.exchange, &of.operator]
+    [of.account, &of.key, &of.doomed, &of.exchange, &of.operator, &of.entry]
         .iter()
         .fold(body.to_owned(), |body, name| body.replace(*name, "…"))
 }
@@ -298,7 +336,8 @@ fn no_spelling_of_a_path_passes_by_the_gate() {
         let method = row.0.split(' ').next().unwrap();
         let path =
             row.1.replace("{account}", "alice").replace("{doomed}", &world.own.key).replace("{key}", &world.own.key);
-        let path = path.replace("{operator}", &world.own.operator);
+        let path = path.replace("{operator}", &world.own.operator).replace("{entry}", &world.own.entry);
+        let path = path.replace("{open}", &world.own.open);
         let body = row.2.replace("{account}", "alice").replace("{new}", "smuggled");
         let tail = path.strip_prefix("/admin/").unwrap().to_owned();
         let targets = [

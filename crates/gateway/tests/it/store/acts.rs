@@ -39,6 +39,7 @@ fn what_is_changed_is_told_done_in_the_same_transaction() {
         },
         limits: Limits::default(),
         on_disconnect: None,
+        networks: None,
         hash: [1; 32],
     };
     let operator = OperatorRow {
@@ -56,7 +57,7 @@ fn what_is_changed_is_told_done_in_the_same_transaction() {
     assert_eq!(outcome(&store, |store| store.create_key(&key)), not_done, "it has no account");
     assert_eq!(outcome(&store, |store| store.create_account(&acme)), done);
     assert_eq!(outcome(&store, |store| store.create_account(&acme)), not_done, "it is there");
-    assert_eq!(outcome(&store, |store| store.change_account(&id, &acme.terms)), done);
+    assert_eq!(outcome(&store, |store| store.change_account(&id, &acme.terms, None)), done);
     assert_eq!(outcome(&store, |store| store.create_key(&key)), done);
     assert_eq!(outcome(&store, |store| store.change_key(&key.key.id, &KeyChange::default())), done);
     assert_eq!(outcome(&store, |store| store.change_key(&none, &KeyChange::default())), not_done);
