@@ -164,7 +164,7 @@ impl Store {
 struct Batch<'c, 'a> {
     connection: &'c Connection,
     statement: CachedStatement<'c>,
-    books: Books<'c>,
+    books: Books<'c, 'a>,
     doubts: Doubts<'c>,
     rollup: Rollup<'a>,
     hours: Hours,
