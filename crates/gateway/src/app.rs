@@ -27,9 +27,9 @@ pub use self::reload::ReloadFault;
 use self::reload::{Reloader, Reloading};
 use crate::{
     admin::Admin,
-    auth::{KeyFault, Keys, Pepper, PepperFault, admin::AdminGate},
+    auth::{KeyFault, Keys, Operators, Pepper, PepperFault},
     billing::{Billing, LoadFault},
-    common::secret::Secret,
+    common::{clock::unix_time, secret::Secret},
     config::{Config, Durability},
     exchange::{Gateway, Snapshot, SnapshotFault},
     journal::{ExchangeIds, Journal, JournalFault, Recorder, StrictFault},
@@ -146,8 +146,8 @@ impl App {
 
         let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), reloading));
         // Last of all: the token is shown once, by a start that succeeds.
-        let (gate, first_admin_token) = AdminGate::open(&store, pepper)?;
-        let admin = Admin::bind(Arc::clone(&gateway), store.clone(), gate, reloader.clone(), data)?;
+        let (operators, first_admin_token) = Operators::open(&store, pepper, unix_time().as_secs().cast_signed())?;
+        let admin = Admin::bind(Arc::clone(&gateway), store.clone(), operators, reloader.clone(), data)?;
         Ok(Self { gateway, server, admin, reloader, store, first_admin_token })
     }
 
@@ -180,7 +180,7 @@ impl App {
         self.admin.address()
     }
 
-    /// The operator's token, at the first start only: it is shown once.
+    /// The first owner's token, at the first start only: it is shown once.
     pub fn first_admin_token(&self) -> Option<&Secret> {
         self.first_admin_token.as_ref()
     }

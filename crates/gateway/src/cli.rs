@@ -1,6 +1,7 @@
 //! What a person types, and what they are told.
 
 mod accounts;
+mod acts;
 mod audit;
 mod check;
 mod codes;
@@ -13,6 +14,8 @@ mod explain;
 mod export;
 mod keys;
 mod limits;
+mod openapi;
+mod operators;
 mod prices;
 mod reach;
 mod receipts;
@@ -70,6 +73,8 @@ enum Command {
     Demo(demo::Demo),
     Keys(keys::KeysCommand),
     Accounts(accounts::AccountsCommand),
+    Operators(operators::OperatorsCommand),
+    Acts(acts::Acts),
     Codes(codes::CodesCommand),
     Receipts(receipts::ReceiptsCommand),
     Usage(usage::Usage),
@@ -81,6 +86,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Run the rehearsal provider: a model server that misbehaves on request.
     Rehearse(rehearse::Rehearse),
+    /// Print the OpenAPI document of both sides.
+    Openapi,
     /// Print the version.
     Version,
 }
@@ -96,6 +103,8 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(common),
         Command::Keys(keys) => keys.run(common),
         Command::Accounts(accounts) => accounts.run(common),
+        Command::Operators(operators) => operators.run(common),
+        Command::Acts(acts) => acts.run(common),
         Command::Codes(codes) => codes.run(common),
         Command::Receipts(receipts) => receipts.run(common),
         Command::Usage(usage) => usage.run(common),
@@ -106,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Route(route) => route.run(common),
         Command::Simulate(simulate) => simulate.run(common),
         Command::Rehearse(rehearse) => rehearse.run(common),
+        Command::Openapi => openapi::run(),
         Command::Version => version::run(common),
     };
     match ran {

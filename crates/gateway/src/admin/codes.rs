@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
 };
@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Fault, accounts, amount,
+    Fault, accounts, acts, amount,
     books::{Books, now_us},
     desk::{Answer, Desk, blocking, now, read},
-    entries, postings,
+    entries,
+    operator::Operator,
+    postings,
 };
 use crate::{
     auth::Codes,
@@ -54,7 +56,18 @@ pub struct Redemption {
 ///
 /// # Errors
 /// When a field is out of its bounds.
-pub fn create(store: &Store, codes: &Codes, wanted: &NewCodes, now: i64) -> Result<Value, Fault> {
+pub fn create(store: &Store, by: &Operator, codes: &Codes, wanted: &NewCodes, now: i64) -> Result<Value, Fault> {
+    acts::keep(store, by, "codes.create", None, |store, told| {
+        let made = make(store, codes, wanted, now)?;
+        told.that("amount", wanted.amount.as_str());
+        told.that("currency", wanted.currency.as_deref().unwrap_or("usd"));
+        told.that("count", wanted.count.unwrap_or(1));
+        told.that("note", wanted.note.as_str());
+        Ok(made)
+    })
+}
+
+fn make(store: &Store, codes: &Codes, wanted: &NewCodes, now: i64) -> Result<Value, Fault> {
     let amount = amount::read("amount", &wanted.amount)?;
     if amount <= Money::ZERO {
         return Err(Fault::bad_request("what a code is worth is above zero"));
@@ -113,7 +126,11 @@ pub fn list(store: &Store, now: i64) -> Result<Value, Fault> {
 ///
 /// # Errors
 /// When there is no such code, or it was redeemed.
-pub fn revoke(store: &Store, id: &str, now: i64) -> Result<Value, Fault> {
+pub fn revoke(store: &Store, by: &Operator, id: &str, now: i64) -> Result<Value, Fault> {
+    acts::keep(store, by, "codes.revoke", Some(id), |store, _| take_back(store, id, now))
+}
+
+fn take_back(store: &Store, id: &str, now: i64) -> Result<Value, Fault> {
     let row = store.revoke_code(id, now)?;
     if let Some(redeemed) = &row.redeemed {
         let (account, entry) = (&redeemed.account, redeemed.entry);
@@ -154,6 +171,20 @@ pub fn redeem(
         None => books.store.redeem(&code.id, &row, now),
     };
     Ok(done?)
+}
+
+/// As [`redeem`], by an operator.
+///
+/// # Errors
+/// As there.
+pub fn redeem_for(books: Books<'_>, codes: &Codes, wanted: &Redemption, now: i64) -> Result<Value, Fault> {
+    acts::keep(books.store, books.by, "codes.redeem", Some(&wanted.account), |store, told| {
+        let done = redeem(Books { store, ..books }, codes, wanted, None, now)?;
+        told.about(&wanted.account, done.0.row.account.as_ref());
+        told.that("entry", done.0.sequence.0);
+        told.that("is_new", done.1);
+        Ok(describe_redeemed(&done))
+    })
 }
 
 /// Why a code was not redeemed.
@@ -266,10 +297,11 @@ fn with_code(mut shown: Map<String, Value>, code: &Secret) -> Value {
 
 pub(super) async fn post(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;
-    let made = blocking(move || create(&desk.store, desk.gateway.keys.codes(), &wanted, now())).await?;
+    let made = blocking(move || create(&desk.store, &by, desk.gateway.keys.codes(), &wanted, now())).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -277,16 +309,23 @@ pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
     blocking(move || list(&desk.store, now())).await.map(Json)
 }
 
-pub(super) async fn post_revoke(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {
-    blocking(move || revoke(&desk.store, &id, now())).await.map(Json)
+pub(super) async fn post_revoke(
+    State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
+    Path(id): Path<String>,
+) -> Answer {
+    blocking(move || revoke(&desk.store, &by, &id, now())).await.map(Json)
 }
 
-pub(super) async fn post_redeem(State(desk): State<Arc<Desk>>, body: Result<Bytes, BytesRejection>) -> Answer {
+pub(super) async fn post_redeem(
+    State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
     let wanted = read(body)?;
     blocking(move || {
         let _turn = desk.turn();
-        let done = redeem(desk.books(), desk.gateway.keys.codes(), &wanted, None, now())?;
-        Ok(Json(describe_redeemed(&done)))
+        redeem_for(desk.books(&by), desk.gateway.keys.codes(), &wanted, now()).map(Json)
     })
     .await
 }

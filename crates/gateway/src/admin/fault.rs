@@ -10,7 +10,12 @@ use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use roundelay_ledger::{BadTerms, Money, PostRefused};
 use serde_json::json;
 
-use crate::{auth::KeyFault, billing::PostFault, store::StoreFault};
+use super::operator::{Operator, Permission};
+use crate::{
+    auth::KeyFault,
+    billing::PostFault,
+    store::{ActOutcome, StoreFault},
+};
 
 /// Why the operator's request was not done. Its text is for people and says what to do where that is known.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +48,34 @@ impl Fault {
     }
 
     pub(super) fn unauthorized() -> Self {
-        let message = "this needs the admin token: send it as `Authorization: Bearer rladmin-…`";
+        let message = "this needs an operator's token: send it as `Authorization: Bearer rladmin-…`";
         Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message: message.to_owned() }
+    }
+
+    /// The operator may not do this at all, whatever it would be done to.
+    pub(super) fn forbidden(operator: &Operator, permission: Permission) -> Self {
+        let role = operator.role.label();
+        let least = permission.role().filter(|least| operator.role < *least);
+        let message = match least {
+            Some(least) => format!("this needs the role `{}`, and this token has `{role}`", least.label()),
+            None => "this is about the gateway as a whole, and this token is limited to an account".to_owned(),
+        };
+        Self { status: StatusCode::FORBIDDEN, code: "forbidden", message }
+    }
+
+    /// As [`Self::forbidden`], for what only those may who are not limited to an account.
+    pub(super) fn limited(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, code: "forbidden", message: message.into() }
+    }
+
+    /// The word for programs.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// How an act ended that ended with this.
+    pub(super) fn outcome(&self) -> ActOutcome {
+        if self.status.is_client_error() { ActOutcome::Refused } else { ActOutcome::Failed }
     }
 
     pub(super) fn misdirected(bound: SocketAddr) -> Self {

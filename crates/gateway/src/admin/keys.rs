@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
 };
@@ -14,22 +14,24 @@ use serde_json::{Value, json};
 
 use super::{
     Fault,
+    acts::{self, Told},
     desk::{Answer, Desk, blocking, now, read},
     limits::{self, LimitsChange, given},
+    operator::Operator,
 };
 use crate::{
     auth::{KeyWish, Keys},
     billing::Billing,
     common::network::{BadNetwork, Network},
     config::OnDisconnect,
-    store::{KeyChange, KeyRow},
+    store::{KeyChange, KeyRow, Store, StoreFault},
 };
 
 /// What `POST /admin/keys` takes; every field may be left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewKey {
-    /// Who pays; `default` when left out.
+    /// Who pays. When left out: `default`, or the account to which whoever makes it is limited.
     pub account: Option<String>,
     /// What people will call it: at most 200 characters.
     pub name: String,
@@ -69,11 +71,25 @@ pub struct KeyTerms {
 ///
 /// # Errors
 /// When a field is out of its bounds, or the account is not there.
-pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
-    let wish = wish(wanted, now)?;
+pub fn create(keys: &Keys, by: &Operator, wanted: NewKey, now: i64) -> Result<Value, Fault> {
+    let wish = wish(by, wanted, now)?;
+    acts::keep(keys.store(), by, "keys.create", None, |store, told| make(keys, store, by, wish, now, told))
+}
+
+fn make(keys: &Keys, store: &Store, by: &Operator, wish: KeyWish, now: i64, told: &mut Told) -> Result<Value, Fault> {
+    told.that("account", wish.account.as_str());
+    if store.within(by.scope()).account(&wish.account)?.is_none() {
+        return Err(StoreFault::Missing { what: "account", name: wish.account.to_string() }.into());
+    }
     let (limits, on_disconnect) = (limits::describe(&wish.limits), wish.on_disconnect);
     let networks = describe_networks(wish.networks.as_deref());
-    let (key, secret) = keys.create(wish, now)?;
+    let (key, secret) = keys.create_by(store, wish, now)?;
+    told.about(key.id.as_str(), Some(&key.account));
+    told.that("name", key.name.as_str());
+    told.that("allowed", json!(key.allowed));
+    told.that("expires_at", key.expires_at);
+    told.that("limits", limits.clone());
+    told.that("networks", networks.clone());
     Ok(json!({
         "id": key.id.as_str(),
         "key": secret.expose(),
@@ -91,8 +107,8 @@ pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn list(keys: &Keys, now: i64) -> Result<Value, Fault> {
-    Ok(keys.list()?.iter().map(|row| describe(row, now)).collect())
+pub fn list(keys: &Keys, by: &Operator, now: i64) -> Result<Value, Fault> {
+    Ok(keys.store().within(by.scope()).keys()?.iter().map(|row| describe(row, now)).collect())
 }
 
 /// Changes what a key may do, from the next request on. A key that was revoked stays so.
@@ -102,11 +118,29 @@ pub fn list(keys: &Keys, now: i64) -> Result<Value, Fault> {
 pub fn change(
     keys: &Keys,
     running: Option<(&Billing, Rate)>,
+    by: &Operator,
     id: &str,
     wanted: KeyTerms,
     now: i64,
 ) -> Result<Value, Fault> {
-    let before = keys.row(&KeyId::new(id))?;
+    acts::keep(keys.store(), by, "keys.change", Some(id), |store, told| {
+        let before = store.within(by.scope()).key(&KeyId::new(id))?;
+        told.about(id, Some(&before.key.account));
+        let shown = describe(&before, now);
+        let changed = put(keys, store, running, before, wanted, now)?;
+        told.changed(&shown, &changed);
+        Ok(changed)
+    })
+}
+
+fn put(
+    keys: &Keys,
+    store: &Store,
+    running: Option<(&Billing, Rate)>,
+    before: KeyRow,
+    wanted: KeyTerms,
+    now: i64,
+) -> Result<Value, Fault> {
     let allowed = wanted.allowed.unwrap_or(before.key.allowed);
     check_allowed(allowed.as_deref())?;
     if let Some(expires_at) = wanted.expires_at {
@@ -132,7 +166,7 @@ pub fn change(
             .map(|windows| (billing, windows))
     });
     let windows = windows.transpose()?;
-    let row = keys.change(id, &change)?;
+    let row = keys.change(store, id, &change)?;
     if let Some((billing, windows)) = windows {
         billing.change_key(id, &row.key.account, &row.limits, &windows)?;
     }
@@ -143,13 +177,18 @@ pub fn change(
 ///
 /// # Errors
 /// When there is no such key.
-pub fn revoke(keys: &Keys, id: &str, now: i64) -> Result<Value, Fault> {
-    let key = keys.revoke(&KeyId::new(id), now)?;
-    Ok(describe(&keys.row(&key.id)?, now))
+pub fn revoke(keys: &Keys, by: &Operator, id: &str, now: i64) -> Result<Value, Fault> {
+    acts::keep(keys.store(), by, "keys.revoke", Some(id), |store, told| {
+        let row = store.within(by.scope()).key(&KeyId::new(id))?;
+        told.about(id, Some(&row.key.account));
+        keys.revoke_by(store, &row.key.id, now)?;
+        Ok(describe(&store.key(&row.key.id)?, now))
+    })
 }
 
-fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
-    let account = wanted.account.as_deref().map_or_else(|| Ok(AccountId::default_account()), AccountId::new);
+fn wish(by: &Operator, wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
+    let own = || Ok(by.account.clone().unwrap_or_else(AccountId::default_account));
+    let account = wanted.account.as_deref().map_or_else(own, AccountId::new);
     let account = account.map_err(|fault| Fault::bad_request(fault.to_string()))?;
     if wanted.name.chars().count() > NAME_CHARS_MAX || wanted.name.chars().any(char::is_control) {
         return Err(Fault::bad_request(format!(
@@ -229,19 +268,21 @@ fn describe(row: &KeyRow, now: i64) -> Value {
 
 pub(super) async fn post(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;
-    let made = blocking(move || create(&desk.gateway.keys, wanted, now())).await?;
+    let made = blocking(move || create(&desk.gateway.keys, &by, wanted, now())).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
-    blocking(move || list(&desk.gateway.keys, now())).await.map(Json)
+pub(super) async fn get(State(desk): State<Arc<Desk>>, Extension(by): Extension<Operator>) -> Answer {
+    blocking(move || list(&desk.gateway.keys, &by, now())).await.map(Json)
 }
 
 pub(super) async fn patch(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
@@ -249,14 +290,24 @@ pub(super) async fn patch(
     blocking(move || {
         let _turn = desk.turn();
         let rate = desk.gateway.snapshot.load().config.rate();
-        change(&desk.gateway.keys, Some((&desk.gateway.billing, rate)), &id, wanted, now())
+        change(&desk.gateway.keys, Some((&desk.gateway.billing, rate)), &by, &id, wanted, now())
     })
     .await
     .map(Json)
 }
 
-pub(super) async fn post_revoke(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {
-    blocking(move || revoke(&desk.gateway.keys, &id, now())).await.map(Json)
+pub(super) async fn post_revoke(
+    State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
+    Path(id): Path<String>,
+) -> Answer {
+    blocking(move || {
+        // A change that is under way would put the key back as it was.
+        let _turn = desk.turn();
+        revoke(&desk.gateway.keys, &by, &id, now())
+    })
+    .await
+    .map(Json)
 }
 
 const NAME_CHARS_MAX: usize = 200;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
 };
@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Fault, accounts, amount,
+    Fault, accounts, acts, amount,
     books::{Books, now_us},
     desk::{Desk, blocking, read},
     entries,
+    operator::Operator,
 };
 use crate::store::{AccountRow, EntryRow};
 
@@ -50,6 +51,14 @@ impl Act {
         }
     }
 
+    /// The name of its route.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Credit => "accounts.credit",
+            Self::Adjust => "accounts.adjust",
+        }
+    }
+
     const fn kind(self) -> EntryKind {
         match self {
             Self::Credit => EntryKind::TopUp,
@@ -65,11 +74,20 @@ impl Act {
 /// When there is no such account or it keeps no balance, the amount or a text cannot be, more would be taken than is
 /// there, or the idempotency key was used for something else.
 pub fn post(books: Books<'_>, act: Act, id: &str, wanted: &NewPosting) -> Result<(Value, bool), Fault> {
-    let account = accounts::one_row(books, &accounts::account_id(id)?)?;
-    check_keeps_balance(&account)?;
-    let row = entry(books.rate, act, &account, wanted)?;
-    let (entry, is_new) = books.post(row)?;
-    Ok((json!({ "entry": entries::describe(&entry), "is_new": is_new }), is_new))
+    let id = accounts::account_id(id)?;
+    acts::keep(books.store, books.by, act.name(), Some(id.as_str()), |store, told| {
+        let books = Books { store, ..books };
+        let account = accounts::one_row(books, &id)?;
+        told.about(id.as_str(), Some(&id));
+        check_keeps_balance(&account)?;
+        let row = entry(books.rate, act, &account, wanted)?;
+        let (entry, is_new) = books.post(row)?;
+        told.that("entry", entry.sequence.0);
+        told.that("change", entry.row.change.to_string());
+        told.that("currency", entry.row.currency.label());
+        told.that("is_new", is_new);
+        Ok((json!({ "entry": entries::describe(&entry), "is_new": is_new }), is_new))
+    })
 }
 
 pub(super) fn check_keeps_balance(row: &AccountRow) -> Result<(), Fault> {
@@ -143,22 +161,25 @@ fn own_name(name: &str) -> Result<String, Fault> {
 
 pub(super) async fn post_credit(
     desk: State<Arc<Desk>>,
+    by: Extension<Operator>,
     id: Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
-    answer(desk, Act::Credit, id, body).await
+    answer(desk, by, Act::Credit, id, body).await
 }
 
 pub(super) async fn post_adjust(
     desk: State<Arc<Desk>>,
+    by: Extension<Operator>,
     id: Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
-    answer(desk, Act::Adjust, id, body).await
+    answer(desk, by, Act::Adjust, id, body).await
 }
 
 async fn answer(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     act: Act,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
@@ -167,7 +188,7 @@ async fn answer(
     let (made, is_new) = blocking(move || {
         // One after the other, so that nobody is refused for what another takes and gives back at once.
         let _turn = desk.turn();
-        post(desk.books(), act, &id, &wanted)
+        post(desk.books(&by), act, &id, &wanted)
     })
     .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

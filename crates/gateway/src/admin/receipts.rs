@@ -9,7 +9,7 @@ mod canonical;
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use jiff::Timestamp;
@@ -20,18 +20,19 @@ pub use self::canonical::{BadReceipt, parse};
 use super::{
     Fault, amount,
     desk::{Answer, Desk, blocking},
+    operator::Operator,
 };
 use crate::{
     auth::ReceiptKey,
     common::clock::unix_time,
-    store::{AttemptRecord, EntryFilter, Record, Store, StoredEntry},
+    store::{AttemptRecord, EntryFilter, Record, StoredEntry, Within},
 };
 
 /// The receipt of an exchange. With `of`, those of other keys are as if they were not there.
 ///
 /// # Errors
 /// When that names no exchange, or none that is recorded.
-pub fn one(store: &Store, key: &ReceiptKey, id: &str, of: Option<&KeyId>) -> Result<Value, Fault> {
+pub fn one(store: Within<'_>, key: &ReceiptKey, id: &str, of: Option<&KeyId>) -> Result<Value, Fault> {
     let id: ExchangeId =
         id.parse().map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))?;
     let record = store.exchange(id)?.filter(|record| of.is_none_or(|of| &record.key == of));
@@ -93,7 +94,7 @@ fn compare(path: String, told: Option<&Value>, truth: Option<&Value>, found: &mu
 
 /// Entries are made when an exchange ends. No index leads to them: only the hours in which it can have ended are read,
 /// so that asking for receipts keeps nobody waiting for long.
-fn charges(store: &Store, record: &Record) -> Result<Vec<StoredEntry>, Fault> {
+fn charges(store: Within<'_>, record: &Record) -> Result<Vec<StoredEntry>, Fault> {
     let began = began_us(record);
     let ended = began.saturating_add(i64::try_from(record.duration_us).unwrap_or(i64::MAX));
     let filter = EntryFilter {
@@ -199,10 +200,14 @@ fn at(us: i64) -> String {
     format!("{at:.3}")
 }
 
-pub(super) async fn get(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn get(
+    State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
+    Path(id): Path<String>,
+) -> Answer {
     blocking(move || {
         desk.gateway.recorder.flush();
-        one(&desk.store, desk.gateway.keys.receipt_key(), &id, None)
+        one(desk.store.within(by.scope()), desk.gateway.keys.receipt_key(), &id, None)
     })
     .await
     .map(Json)

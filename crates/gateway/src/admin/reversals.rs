@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
 };
@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Fault,
+    Fault, acts,
     books::{Books, now_us},
     desk::{Desk, blocking, read},
-    entries, postings,
+    entries,
+    operator::Operator,
+    postings,
 };
 use crate::store::{EntryRow, StoredEntry};
 
@@ -36,16 +38,25 @@ pub struct NewReversal {
 /// # Errors
 /// When there is no such entry, or it is none that can be reversed; when a prepaid account has not what is to be taken.
 pub fn reverse(books: Books<'_>, sequence: u64, wanted: &NewReversal) -> Result<(Value, bool), Fault> {
+    acts::keep(books.store, books.by, "entries.reverse", Some(&sequence.to_string()), |store, told| {
+        let (made, is_new) = make(Books { store, ..books }, sequence, wanted)?;
+        told.about(&sequence.to_string(), made.row.account.as_ref());
+        told.that("entry", made.sequence.0);
+        told.that("is_new", is_new);
+        Ok((describe(&made, sequence, is_new), is_new))
+    })
+}
+
+fn make(books: Books<'_>, sequence: u64, wanted: &NewReversal) -> Result<(StoredEntry, bool), Fault> {
     let reason = postings::text("reason", &wanted.reason, REASON_CHARS_MAX)?;
     let missing = || Fault::not_found(format!("no entry {sequence}: `accounts entries NAME` shows them"));
-    let first = books.store.entry(Sequence(sequence))?.ok_or_else(missing)?;
+    let first = books.within().entry(Sequence(sequence))?.ok_or_else(missing)?;
     let name = format!("{}{sequence}", postings::OF_REVERSALS);
     if let Some(made) = books.store.act(&name)? {
-        return Ok((describe(&made, sequence, false), false));
+        return Ok((made, false));
     }
     let row = opposite(&first, reason, name)?;
-    let (made, is_new) = books.post(row)?;
-    Ok((describe(&made, sequence, is_new), is_new))
+    books.post(row)
 }
 
 fn opposite(first: &StoredEntry, reason: String, name: String) -> Result<EntryRow, Fault> {
@@ -83,6 +94,7 @@ fn describe(made: &StoredEntry, reverses: u64, is_new: bool) -> Value {
 
 pub(super) async fn post(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     Path(sequence): Path<u64>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
@@ -91,7 +103,7 @@ pub(super) async fn post(
         let _turn = desk.turn();
         // What was answered just now may be reversed at once.
         desk.gateway.recorder.flush();
-        reverse(desk.books(), sequence, &wanted)
+        reverse(desk.books(&by), sequence, &wanted)
     })
     .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

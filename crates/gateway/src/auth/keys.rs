@@ -66,6 +66,11 @@ impl Keys {
     ///
     /// Errors with [`StoreFault::Missing`] when the account is not there.
     pub fn create(&self, wish: KeyWish, now: i64) -> Result<(ApiKey, Secret), KeyFault> {
+        self.create_by(&self.store, wish, now)
+    }
+
+    /// As [`Self::create`], by a handle on the store that does an operator's act.
+    pub fn create_by(&self, store: &Store, wish: KeyWish, now: i64) -> Result<(ApiKey, Secret), KeyFault> {
         loop {
             let id = random(BASE32, ID_LEN)?;
             let secret = format!("{PREFIX}{id}-{}", random(BASE62, SECRET_LEN)?);
@@ -85,7 +90,7 @@ impl Keys {
                 networks: wish.networks.clone(),
                 hash: *self.pepper.hash(&secret).as_bytes(),
             };
-            match self.store.create_key(&row) {
+            match store.create_key(&row) {
                 Ok(()) => {
                     self.put(row);
                     return Ok((key, Secret::new(secret)));
@@ -98,9 +103,9 @@ impl Keys {
 
     /// Gives a key other conditions; requests that present it from now on have them.
     ///
-    /// Errors with [`StoreFault::Missing`] when there is no such key.
-    pub fn change(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
-        let row = self.store.change_key(id, change)?;
+    /// `store` is a handle on the store, for an operator's act. Errors with [`StoreFault::Missing`] when there is no such key.
+    pub fn change(&self, store: &Store, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
+        let row = store.change_key(id, change)?;
         self.put(row.clone());
         Ok(row)
     }
@@ -109,7 +114,12 @@ impl Keys {
     ///
     /// Errors with [`StoreFault::Missing`] when there is no such key.
     pub fn revoke(&self, id: &KeyId, now: i64) -> Result<ApiKey, StoreFault> {
-        let key = self.store.revoke_key(id, now)?;
+        self.revoke_by(&self.store, id, now)
+    }
+
+    /// As [`Self::revoke`], by a handle on the store that does an operator's act.
+    pub fn revoke_by(&self, store: &Store, id: &KeyId, now: i64) -> Result<ApiKey, StoreFault> {
+        let key = store.revoke_key(id, now)?;
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = table.get_mut(id.as_str()) {
             entry.known = key.clone();

@@ -11,7 +11,10 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{Common, Failure};
-use crate::{admin::Books, store::Store};
+use crate::{
+    admin::{Books, operator::Operator},
+    store::Store,
+};
 
 /// Make and change accounts, put money on them, and read what became of it.
 #[derive(Debug, Args)]
@@ -49,7 +52,7 @@ impl AccountsCommand {
 fn alone<'a>(store: &'a Store, common: &Common) -> Books<'a> {
     // Only yuan need the rate, and then its absence is complained about.
     let rate = common.load().ok().map(|config| config.rate());
-    Books { store, running: None, rate }
+    Books { store, running: None, rate, by: Operator::command() }
 }
 
 /// A name that is put into a path. What is no name is refused before it travels on.

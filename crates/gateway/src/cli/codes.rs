@@ -14,6 +14,7 @@ use super::{
 use crate::admin::{
     Books,
     codes::{self as acts, NewCodes, Redemption},
+    operator::Operator,
 };
 
 /// Make codes that are worth money, see who redeemed them, and take them back.
@@ -104,7 +105,9 @@ impl Create {
         };
         let made = match Reach::find(&common.data)? {
             Reach::Running(gateway) => gateway.ask("POST", "/admin/codes", Some(&json!(wanted)))?,
-            Reach::Alone(store) => acts::create(&store, keys(&store, &common.data)?.codes(), &wanted, now())?,
+            Reach::Alone(store) => {
+                acts::create(&store, Operator::command(), keys(&store, &common.data)?.codes(), &wanted, now())?
+            }
         };
         if common.json {
             say(&made);
@@ -144,9 +147,9 @@ impl Redeem {
 }
 
 fn redeem_alone(store: &Alone, wanted: &Redemption, common: &Common) -> Result<Value, Failure> {
-    let books = Books { store, running: None, rate: common.load().ok().map(|config| config.rate()) };
-    let done = acts::redeem(books, keys(store, &common.data)?.codes(), wanted, None, now());
-    Ok(acts::describe_redeemed(&done.map_err(crate::admin::Fault::from)?))
+    let books =
+        Books { store, running: None, rate: common.load().ok().map(|config| config.rate()), by: Operator::command() };
+    Ok(acts::redeem_for(books, keys(store, &common.data)?.codes(), wanted, now())?)
 }
 
 fn list(common: &Common) -> Result<ExitCode, Failure> {
@@ -187,7 +190,7 @@ fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
     }
     let revoked = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("POST", &format!("/admin/codes/{id}/revoke"), None)?,
-        Reach::Alone(store) => acts::revoke(&store, id, now())?,
+        Reach::Alone(store) => acts::revoke(&store, Operator::command(), id, now())?,
     };
     if common.json {
         say(&revoked);

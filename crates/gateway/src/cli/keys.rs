@@ -16,9 +16,10 @@ use super::{
 use crate::{
     admin::{
         keys::{self as acts, KeyTerms, NewKey},
-        token,
+        operator::Operator,
+        operators,
     },
-    auth::{Pepper, admin::AdminGate},
+    auth::{Operators, Pepper},
     config::Server,
 };
 
@@ -151,7 +152,7 @@ impl Create {
         };
         let made = match Reach::find(&common.data)? {
             Reach::Running(gateway) => gateway.ask("POST", "/admin/keys", Some(&json!(wanted)))?,
-            Reach::Alone(store) => acts::create(&keys(&store, &common.data)?, wanted, now())?,
+            Reach::Alone(store) => acts::create(&keys(&store, &common.data)?, Operator::command(), wanted, now())?,
         };
         if common.json {
             say(&made);
@@ -179,7 +180,9 @@ impl Change {
         };
         let changed = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => gateway.ask("PATCH", &format!("/admin/keys/{id}"), Some(&json!(wanted)))?,
-            Reach::Alone(store) => acts::change(&keys(&store, &common.data)?, None, id, wanted, now())?,
+            Reach::Alone(store) => {
+                acts::change(&keys(&store, &common.data)?, None, Operator::command(), id, wanted, now())?
+            }
         };
         if common.json {
             say(&changed);
@@ -245,7 +248,7 @@ fn base_url(listen: SocketAddr) -> String {
 fn list(common: &Common) -> Result<ExitCode, Failure> {
     let listed = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("GET", "/admin/keys", None)?,
-        Reach::Alone(store) => acts::list(&keys(&store, &common.data)?, now())?,
+        Reach::Alone(store) => acts::list(&keys(&store, &common.data)?, Operator::command(), now())?,
     };
     if common.json {
         say(&listed);
@@ -294,7 +297,7 @@ fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
     let id = checked(id)?;
     let revoked = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?,
-        Reach::Alone(store) => acts::revoke(&keys(&store, &common.data)?, id, now())?,
+        Reach::Alone(store) => acts::revoke(&keys(&store, &common.data)?, Operator::command(), id, now())?,
     };
     if common.json {
         say(&revoked);
@@ -307,11 +310,11 @@ fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
 fn renew_admin_token(common: &Common) -> Result<ExitCode, Failure> {
     let made = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("POST", "/admin/token", None)?,
-        Reach::Alone(store) => match AdminGate::open(&store, Pepper::open(&common.data)?)? {
-            // No gateway has started here yet: this is the first token.
-            (_, Some(first)) => token::describe(&first),
-            (gate, None) => token::renew(&gate, &store)?,
-        },
+        Reach::Alone(store) => {
+            // Where no gateway has started yet there is a first owner now, and this is its second token.
+            let (known, _) = Operators::open(&store, Pepper::open(&common.data)?, now())?;
+            operators::renew(&known, &store, Operator::command())?
+        }
     };
     if common.json {
         say(&made);

@@ -14,6 +14,7 @@ use super::{Common, Failure, reach::Reach, say, table::cell};
 use crate::{
     admin::receipts::{self as acts, BadReceipt},
     auth::{Pepper, ReceiptKey},
+    store::Scope,
 };
 
 /// Show, check and vouch for what was charged for an exchange.
@@ -133,7 +134,9 @@ fn issue(id: &str, common: &Common) -> Result<Value, Failure> {
     let id: roundelay_ledger::ExchangeId = id.parse()?;
     match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("GET", &format!("/admin/exchanges/{id}/receipt"), None),
-        Reach::Alone(store) => Ok(acts::one(&store, &own_key(&common.data)?, &id.to_string(), None)?),
+        Reach::Alone(store) => {
+            Ok(acts::one(store.within(&Scope::All), &own_key(&common.data)?, &id.to_string(), None)?)
+        }
     }
 }
 

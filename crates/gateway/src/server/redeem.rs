@@ -11,6 +11,7 @@ use crate::{
     admin::{
         Books,
         codes::{self, NotRedeemed},
+        operator::Operator,
     },
     auth::Caller,
     common::clock::unix_time,
@@ -62,5 +63,5 @@ pub(super) async fn redeem(worker: &Worker, caller: &Caller, body: Bytes) -> Res
 }
 
 fn books(gateway: &crate::exchange::Gateway, rate: Rate) -> Books<'_> {
-    Books { store: gateway.keys.store(), running: Some(&gateway.billing), rate: Some(rate) }
+    Books { store: gateway.keys.store(), running: Some(&gateway.billing), rate: Some(rate), by: Operator::command() }
 }

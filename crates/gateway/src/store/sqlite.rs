@@ -1,6 +1,7 @@
 //! The store in one SQLite file, `DATA/roundelay.db`, in write-ahead mode.
 
 mod accounts;
+mod acts;
 mod books;
 mod codes;
 mod days;
@@ -13,6 +14,7 @@ mod keys;
 mod limits;
 mod meta;
 mod migrations;
+mod operators;
 mod posting;
 mod removed;
 mod rollup;
@@ -43,6 +45,8 @@ pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 #[derive(Debug, Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    /// The act of an operator that is done by this handle.
+    act: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -73,7 +77,7 @@ impl Store {
         let connections =
             Connections { path, file: Mutex::default(), is_forced: AtomicBool::new(false), writer, reader };
         connections.remember_file()?;
-        Ok(Self { connections: Arc::new(connections) })
+        Ok(Self { connections: Arc::new(connections), act: None })
     }
 
     /// As [`Self::open`], for whoever only reads or changes what is there: nothing is made.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+mod acts;
 mod admission;
 mod damage;
 mod forgotten;
@@ -10,6 +11,7 @@ mod keys;
 mod money;
 mod removed;
 mod scale;
+mod scope;
 mod tables;
 mod terms;
 mod upgrade;

@@ -27,7 +27,9 @@ impl Store {
     /// id, with `Missing` when its parent is not there.
     pub fn create_account(&self, row: &AccountRow) -> Result<(), StoreFault> {
         let AccountRow { account, parent, terms, .. } = row;
-        let added = self.writer()?.execute(
+        let writer = self.writer()?;
+        let transaction = writer.unchecked_transaction()?;
+        let added = transaction.execute(
             "INSERT INTO accounts
                  (id, name, kind, created_at, parent, currency, credit_line_nano, multiplier, limits, closed)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
@@ -46,7 +48,10 @@ impl Store {
         );
         match (added, parent) {
             (Ok(0), _) => Err(StoreFault::Exists { what: "account", name: account.id.to_string() }),
-            (Ok(_), _) => Ok(()),
+            (Ok(_), _) => {
+                self.tell_done(&transaction)?;
+                Ok(transaction.commit()?)
+            }
             // The foreign key is the only constraint a well-formed row can break.
             (Err(rusqlite::Error::SqliteFailure(fault, _)), Some(parent))
                 if fault.code == ErrorCode::ConstraintViolation =>
@@ -61,7 +66,8 @@ impl Store {
     /// stays what it was. Errors with `Missing` when there is no such account.
     pub fn change_account(&self, id: &AccountId, terms: &Terms, name: Option<&str>) -> Result<AccountRow, StoreFault> {
         let writer = self.writer()?;
-        writer.execute(
+        let transaction = writer.unchecked_transaction()?;
+        transaction.execute(
             "UPDATE accounts SET kind = ?2, credit_line_nano = ?3, multiplier = ?4, limits = ?5, closed = ?6,
                  name = coalesce(?7, name)
              WHERE id = ?1",
@@ -75,7 +81,11 @@ impl Store {
                 name,
             ),
         )?;
-        account_in(&writer, id)?.ok_or_else(|| StoreFault::Missing { what: "account", name: id.to_string() })
+        let missing = || StoreFault::Missing { what: "account", name: id.to_string() };
+        let row = account_in(&transaction, id)?.ok_or_else(missing)?;
+        self.tell_done(&transaction)?;
+        transaction.commit()?;
+        Ok(row)
     }
 
     /// Every account, those above before those below, and otherwise by id.

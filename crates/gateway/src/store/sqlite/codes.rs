@@ -114,6 +114,7 @@ impl Store {
                 return Err(StoreFault::Exists { what: "code", name: row.id.clone() });
             }
         }
+        self.tell_done(&transaction)?;
         transaction.commit()?;
         Ok(())
     }
@@ -135,11 +136,19 @@ impl Store {
     /// before stays as it was. Errors with `Missing` when there is no such code.
     pub fn revoke_code(&self, id: &str, now: i64) -> Result<CodeRow, StoreFault> {
         let writer = self.writer()?;
-        writer.execute(
+        let transaction = writer.unchecked_transaction()?;
+        transaction.execute(
             "UPDATE codes SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1 AND redeemed_at IS NULL",
             (id, now),
         )?;
-        code_in(&writer, id)?.ok_or_else(|| StoreFault::Missing { what: "code", name: id.to_owned() })
+        let missing = || StoreFault::Missing { what: "code", name: id.to_owned() };
+        let code = code_in(&transaction, id)?.ok_or_else(missing)?;
+        // What was redeemed stays so, and nothing is done.
+        if code.redeemed.is_none() {
+            self.tell_done(&transaction)?;
+        }
+        transaction.commit()?;
+        Ok(code)
     }
 
     /// Enters what a code is worth, once: says what was entered, and whether that was now. `row` is the entry for the
@@ -167,6 +176,7 @@ impl Store {
             "UPDATE codes SET redeemed_at = ?2, account = ?3, entry = ?4 WHERE id = ?1",
             (id, now, row.account.as_ref().map(AccountId::as_str), whole(sequence.0)),
         )?;
+        self.tell_done(&transaction)?;
         transaction.commit()?;
         Ok((StoredEntry { sequence, balance, row: row.clone() }, true))
     }

@@ -13,7 +13,7 @@ use super::{
     rollup::{Rollup, hour_of_ms},
     search, whole,
 };
-use crate::store::{AttemptRecord, Label, Record, Usage};
+use crate::store::{AttemptRecord, Label, Record, Scope, Usage};
 use crate::telemetry::events;
 
 /// How much there is.
@@ -51,6 +51,8 @@ pub struct ExchangeFilter {
     pub since_ms: Option<i64>,
     /// Those before this one.
     pub before: Option<ExchangeId>,
+    /// Those of accounts in it.
+    pub scope: Scope,
 }
 
 impl Store {
@@ -105,12 +107,13 @@ impl Store {
         let mut found = Vec::new();
         let before = filter.before.map_or(i64::MAX, |before| whole(before.as_u64()));
         let since = filter.since_ms.map_or(i64::MIN, hour_of_ms);
-        let sql = page(filter);
-        search::walk(&reader, filter, (since, before), |first, last| {
+        let names = search::Names::of(filter);
+        let sql = page(filter, &names);
+        search::walk(&reader, &names, (since, before), |first, last| {
             let mut statement = reader.prepare_cached(&sql)?;
             let rest = whole((limit - found.len()) as u64);
-            let names = search::names(filter);
-            let values = (names.0, names.1, names.2, names.3, first, last, filter.since_ms, rest);
+            let search::Names { account, key, model, outcome, scope } = &names;
+            let values = (account, key, model, outcome, first, last, filter.since_ms, rest, scope);
             for row in statement.query_map(values, Columns::read)? {
                 found.push(row?.record()?);
             }
@@ -142,8 +145,8 @@ impl Store {
 }
 
 /// A page between two ids (`?5` and `?6`), from whichever index has least to read. The names of what is asked for are
-/// `?1` to `?4`, and `?7` and `?8` a beginning and a limit.
-fn page(filter: &ExchangeFilter) -> String {
+/// `?1` to `?4`, `?7` and `?8` a beginning and a limit, and `?9` the scope.
+fn page(filter: &ExchangeFilter, names: &search::Names<'_>) -> String {
     let ExchangeFilter { account, key, model, outcome, .. } = filter;
     let is_rare = key.is_none() && account.is_none() && outcome.as_deref().is_some_and(|outcome| outcome != "answered");
     let mut sql = format!("{SELECT} WHERE id BETWEEN ?5 AND ?6 AND (?7 IS NULL OR started_at_ms >= ?7)");
@@ -158,7 +161,7 @@ fn page(filter: &ExchangeFilter) -> String {
             sql.push_str(condition);
         }
     }
-    sql.push_str(" ORDER BY id DESC LIMIT ?8");
+    sql.push_str(&format!(" AND {} ORDER BY id DESC LIMIT ?8", names.scope_condition(9)));
     sql
 }
 
@@ -302,7 +305,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::open(dir.path()).expect("a store");
         let reader = store.reader();
-        let mut statement = reader.prepare(&format!("EXPLAIN QUERY PLAN {}", page(filter))).expect("a page");
+        let mut statement = reader
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", page(filter, &search::Names::of(filter))))
+            .expect("a page");
         let mut rows = statement.raw_query();
         let mut steps = String::new();
         while let Some(step) = rows.next().expect("a plan") {

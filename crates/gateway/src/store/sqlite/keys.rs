@@ -43,7 +43,9 @@ impl Store {
     /// Adds a key. Errors with `Exists` when its id is taken, with `Missing` when its account is not there.
     pub fn create_key(&self, row: &KeyRow) -> Result<(), StoreFault> {
         let key = &row.key;
-        let added = self.writer()?.execute(
+        let writer = self.writer()?;
+        let transaction = writer.unchecked_transaction()?;
+        let added = transaction.execute(
             "INSERT INTO api_keys
                  (id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect,
                   networks)
@@ -64,7 +66,10 @@ impl Store {
         );
         match added {
             Ok(0) => Err(StoreFault::Exists { what: "key", name: key.id.to_string() }),
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.tell_done(&transaction)?;
+                Ok(transaction.commit()?)
+            }
             // The foreign key is the only constraint a well-formed row can break.
             Err(rusqlite::Error::SqliteFailure(fault, _)) if fault.code == ErrorCode::ConstraintViolation => {
                 Err(StoreFault::Missing { what: "account", name: key.account.to_string() })
@@ -82,11 +87,17 @@ impl Store {
         rows.map(|row| row?.key_row(&mut limits)).collect()
     }
 
+    /// The key of that id. Errors with `Missing` when there is none.
+    pub fn key(&self, id: &KeyId) -> Result<KeyRow, StoreFault> {
+        key_in(&self.reader(), id)
+    }
+
     /// Changes a key and says what is known of it now; a revoked key stays revoked. Errors with `Missing` when there
     /// is no such key.
     pub fn change_key(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
         let writer = self.writer()?;
-        writer.execute(
+        let transaction = writer.unchecked_transaction()?;
+        transaction.execute(
             "UPDATE api_keys SET allowed = ?2, expires_at = ?3, limits = ?4, on_disconnect = ?5, networks = ?6
              WHERE id = ?1",
             (
@@ -98,16 +109,23 @@ impl Store {
                 networks_text(change.networks.as_deref()),
             ),
         )?;
-        key_in(&writer, id)
+        let row = key_in(&transaction, id)?;
+        self.tell_done(&transaction)?;
+        transaction.commit()?;
+        Ok(row)
     }
 
     /// Revokes a key at `now` (unix seconds) and says what is known of it now. A key that was revoked before keeps
     /// its first time. Errors with `Missing` when there is no such key.
     pub fn revoke_key(&self, id: &KeyId, now: i64) -> Result<ApiKey, StoreFault> {
         let writer = self.writer()?;
-        writer
+        let transaction = writer.unchecked_transaction()?;
+        transaction
             .execute("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1", (id.as_str(), now))?;
-        Ok(key_in(&writer, id)?.key)
+        let key = key_in(&transaction, id)?.key;
+        self.tell_done(&transaction)?;
+        transaction.commit()?;
+        Ok(key)
     }
 }
 

@@ -28,6 +28,7 @@ impl Store {
         let mut books = Books::open(&transaction)?;
         let (sequence, balance) = books.enter_act(row)?;
         books.close()?;
+        self.tell_done(&transaction)?;
         transaction.commit()?;
         Ok((StoredEntry { sequence, balance, row: row.clone() }, true))
     }

@@ -10,7 +10,7 @@ use super::{
     days::{self, Ranges},
     rollup::{hour_of_ms, hour_of_us},
 };
-use crate::store::Usage;
+use crate::store::{Scope, Usage};
 
 /// The sum of exchanges that are alike in what was asked for; other than that, their names are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -93,6 +93,8 @@ pub struct UsageFilter {
     pub model: Option<String>,
     /// That of this deployment.
     pub deployment: Option<String>,
+    /// That of accounts in it.
+    pub scope: Scope,
 }
 
 /// What was charged for a key.
@@ -165,19 +167,20 @@ pub(super) fn usage_in(
     let begin = days::begin(connection)?;
     let end = if by.contains(&UsageBy::Hour) { begin } else { days::end(connection)? };
     let account = filter.account.as_ref().map(AccountId::as_str);
+    let scope = filter.scope.list();
     let key = filter.key.as_ref().map(KeyId::as_str);
     let mut conditions = String::new();
     let mut named: Vec<&dyn ToSql> = Vec::new();
     for (condition, value) in [
         (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
+        (SCOPE, scope.as_ref().map(|scope| scope as &dyn ToSql)),
         (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
         (" AND model = ?", filter.model.as_ref().map(|model| model as &dyn ToSql)),
         (" AND deployment = ?", filter.deployment.as_ref().map(|deployment| deployment as &dyn ToSql)),
     ] {
         if let Some(value) = value {
             named.push(value);
-            conditions.push_str(condition);
-            conditions.push_str(&(RANGE_VALUES + named.len()).to_string());
+            conditions.push_str(&condition.replace('?', &format!("?{}", RANGE_VALUES + named.len())));
         }
     }
     let mut columns = COUNTS.to_owned();
@@ -289,6 +292,7 @@ fn add(amount: &mut Money, nano: i64) {
 
 /// The values of a range: the first hour and the one behind the last.
 const RANGE_VALUES: usize = 2;
+const SCOPE: &str = " AND account IN (SELECT value FROM json_each(?))";
 const HOUR_MS: i64 = 3_600_000;
 /// The column behind those of `COUNTS`.
 const FIRST_NAME: usize = 14;

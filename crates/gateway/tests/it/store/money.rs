@@ -51,7 +51,7 @@ pub(super) fn loss(nano: i64, exchange: u64, attempt: u32) -> EntryRow {
     EntryRow { kind: EntryKind::Loss, account: None, change: Money::from_nano(nano), ..charge }
 }
 
-fn top_up(account: &str, nano: i64, idempotency: &str) -> EntryRow {
+pub(super) fn top_up(account: &str, nano: i64, idempotency: &str) -> EntryRow {
     EntryRow {
         kind: EntryKind::TopUp,
         change: Money::from_nano(nano),
