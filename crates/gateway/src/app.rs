@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use roundelay_routing::Router;
@@ -122,7 +122,7 @@ impl App {
         })?;
         free(settings.admin)?;
         // It keeps every other gateway out of the folder, from before the first look at what is in it.
-        let journal = Journal::open(data)?;
+        let journal = open_journal(data)?;
         let store = Store::open(data)?;
         let pepper = Pepper::open(data)?;
         let keys = Keys::load(store.clone(), pepper.clone())?;
@@ -222,6 +222,17 @@ fn count_workers(config: &mut Config) {
     }
 }
 
+/// Opens the journal; a command that has the folder for some moments is waited for.
+fn open_journal(data: &Path) -> Result<Journal, JournalFault> {
+    let deadline = Instant::now() + COMMAND_WAIT;
+    loop {
+        match Journal::open(data) {
+            Err(JournalFault::InUse { .. }) if Instant::now() < deadline => thread::park_timeout(LOOK_AGAIN),
+            other => return other,
+        }
+    }
+}
+
 /// Finds out whether the operator's address can be had, before anything is made that is shown once.
 fn free(admin: SocketAddr) -> Result<(), StartFault> {
     let probe = TcpListener::bind(admin);
@@ -236,3 +247,6 @@ fn join(thread: JoinHandle<()>) {
 
 /// How long what still blocks at the end is waited for.
 const LAST_WAIT: Duration = Duration::from_secs(5);
+/// Commands that write take milliseconds.
+const COMMAND_WAIT: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);

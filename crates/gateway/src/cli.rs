@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod check;
+mod codes;
 mod count;
 mod demo;
 mod duration;
@@ -14,6 +15,7 @@ mod keys;
 mod limits;
 mod prices;
 mod reach;
+mod receipts;
 mod rehearse;
 mod route;
 mod running;
@@ -68,6 +70,8 @@ enum Command {
     Demo(demo::Demo),
     Keys(keys::KeysCommand),
     Accounts(accounts::AccountsCommand),
+    Codes(codes::CodesCommand),
+    Receipts(receipts::ReceiptsCommand),
     Usage(usage::Usage),
     Audit(audit::AuditCommand),
     Prices(prices::PricesCommand),
@@ -92,6 +96,8 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(common),
         Command::Keys(keys) => keys.run(common),
         Command::Accounts(accounts) => accounts.run(common),
+        Command::Codes(codes) => codes.run(common),
+        Command::Receipts(receipts) => receipts.run(common),
         Command::Usage(usage) => usage.run(common),
         Command::Audit(audit::AuditCommand {}) => audit::AuditCommand::run(common),
         Command::Prices(prices) => prices.run(common),

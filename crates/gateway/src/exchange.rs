@@ -38,7 +38,7 @@ pub use self::{
     decision::explain_stop,
     gateway::{Gateway, Worker},
     preview::write_preview,
-    refusal::{FailedExchange, Refusal, Unserved, Wire},
+    refusal::{FailedExchange, NotPaid, Refusal, Unserved, Wire},
     replay::{KeptDraw, Remade, ReplayFault, read_draws},
     snapshot::{Snapshot, SnapshotFault},
     terms::Terms,

@@ -11,6 +11,6 @@ mod sqlite;
 pub use entry::{EntryRow, SentRow, StoredEntry};
 pub use record::{AttemptRecord, Label, Record, Usage};
 pub use sqlite::{
-    AccountRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent, Still, Store, StoreFault,
-    UsageBy, UsageFilter, UsageSum,
+    AccountRow, CodeRefusal, CodeRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent,
+    RedeemFault, Redeemed, Still, Store, StoreFault, UsageBy, UsageFilter, UsageSum,
 };

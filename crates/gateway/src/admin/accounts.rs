@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, Terms, Timestamp};
+use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, NodeName, Rate, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -46,6 +46,8 @@ pub struct NewAccount {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountChange {
+    /// What people will call it.
+    pub name: Option<String>,
     /// `prepaid`, `postpaid` or `inherits`.
     pub kind: Option<String>,
     /// How far below zero a prepaid balance may go.
@@ -65,11 +67,7 @@ pub struct AccountChange {
 pub fn create(books: Books<'_>, wanted: &NewAccount, now: i64) -> Result<Value, Fault> {
     let id = account_id(&wanted.id)?;
     let name = wanted.name.clone().unwrap_or_else(|| wanted.id.clone());
-    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        return Err(Fault::bad_request(format!(
-            "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
-        )));
-    }
+    check_name(&name)?;
     let parent = wanted.parent.as_deref().map(account_id).transpose()?;
     let above = parent.as_ref().map(|parent| one_row(books, parent)).transpose()?;
     let row = AccountRow {
@@ -99,19 +97,21 @@ pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Valu
     let before = one_row(books, &account_id(id)?)?;
     let id = &before.account.id;
     let terms = changed(&before.terms, wanted)?;
+    wanted.name.as_deref().map_or(Ok(()), check_name)?;
     check_payer(terms.kind, before.parent.is_some())?;
     let mut tree = books.tree()?;
     let node = tree.account(id).ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
     tree.change_account(node, &terms, Timestamp(now_us()))?;
-    if let Some(billing) = books.running {
-        billing.change_account(id, &terms)?;
-    }
-    if let Err(fault) = books.store.change_account(id, &terms) {
-        if let Some(billing) = books.running {
-            // What is not stored must not be in force.
-            billing.change_account(id, &before.terms)?;
-        }
-        return Err(fault.into());
+    let whose = NodeName::Account(id.clone());
+    let rate = books.rate.unwrap_or(Rate::ONE);
+    let windows = books
+        .running
+        .map(|billing| billing.windows(books.store, &whose, &terms.limits, rate).map(|windows| (billing, windows)));
+    let windows = windows.transpose()?;
+    // What is not stored must not be in force; and the tree above says that it can be.
+    books.store.change_account(id, &terms, wanted.name.as_deref())?;
+    if let Some((billing, windows)) = windows {
+        billing.change_account(id, &terms, &windows)?;
     }
     show(books, id)
 }
@@ -160,6 +160,7 @@ fn first_terms(wanted: &NewAccount, above: Option<&AccountRow>) -> Result<Terms,
     };
     let kind = if above.is_some() { AccountKind::Inherits } else { AccountKind::Postpaid };
     let change = AccountChange {
+        name: None,
         kind: wanted.kind.clone(),
         credit_line: wanted.credit_line.clone(),
         multiplier: wanted.multiplier.clone(),
@@ -188,6 +189,15 @@ fn changed(before: &Terms, wanted: &AccountChange) -> Result<Terms, Fault> {
 fn kind(label: &str) -> Result<AccountKind, Fault> {
     let unknown = || Fault::bad_request(format!("`{label}` is no kind: write `prepaid`, `postpaid` or `inherits`"));
     AccountKind::from_label(label).ok_or_else(unknown)
+}
+
+fn check_name(name: &str) -> Result<(), Fault> {
+    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        return Err(Fault::bad_request(format!(
+            "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
+        )));
+    }
+    Ok(())
 }
 
 fn check_payer(kind: AccountKind, has_parent: bool) -> Result<(), Fault> {

@@ -61,6 +61,7 @@ pub fn page(store: &Store, query: &EntryQuery) -> Result<Vec<Value>, Fault> {
     let filter = EntryFilter {
         account,
         key: query.key.as_deref().map(KeyId::new),
+        exchange: None,
         kind: query.kind.as_deref().map(kind).transpose()?,
         since_us: query.since_ms.map(micros),
         until_us: query.until_ms.map(micros),

@@ -32,6 +32,16 @@ impl Fault {
         Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
     }
 
+    /// Whether the store could not do it, whatever was asked.
+    pub fn is_of_the_store(&self) -> bool {
+        self.code == "store_failed"
+    }
+
+    /// What is there stands in the way.
+    pub(super) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code, message: message.into() }
+    }
+
     pub(super) fn unauthorized() -> Self {
         let message = "this needs the admin token: send it as `Authorization: Bearer rladmin-…`";
         Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message: message.to_owned() }
@@ -93,6 +103,7 @@ impl From<PostFault> for Fault {
         match fault {
             PostFault::Store(fault) => fault.into(),
             PostFault::Refused(PostRefused::Short { left }) => Self::short(left),
+            PostFault::Refused(PostRefused::TooLarge) => StoreFault::TooLarge.into(),
             PostFault::Refused(refused) => Self::bad_request(refused.to_string()),
         }
     }
@@ -105,6 +116,7 @@ impl From<StoreFault> for Fault {
             StoreFault::Missing { .. } => (StatusCode::NOT_FOUND, "not_found"),
             StoreFault::KeyReused => (StatusCode::CONFLICT, "idempotency_reused"),
             StoreFault::Short { left } => return Self::short(*left),
+            StoreFault::TooLarge => (StatusCode::BAD_REQUEST, "too_large"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
         };
         Self { status, code, message: fault.to_string() }

@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{AccountId, KeyId, KeyRefusal, Limits};
+use roundelay_ledger::{AccountId, KeyId, KeyRefusal, Limits, NodeName, Rate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     auth::{KeyWish, Keys},
     billing::Billing,
+    common::network::{BadNetwork, Network},
     config::OnDisconnect,
     store::{KeyChange, KeyRow},
 };
@@ -40,6 +41,8 @@ pub struct NewKey {
     pub limits: LimitsChange,
     /// What becomes of an answer whose caller has gone, `cancel` or `drain`; what the configuration says when left out.
     pub on_disconnect: Option<String>,
+    /// Where it may be used from: 1 to 100 networks, like `10.0.0.0/8`; anywhere when left out.
+    pub networks: Option<Vec<String>>,
 }
 
 /// What `PATCH /admin/keys/{id}` takes. What is left out stays as it is; `null` is what it is for a new key.
@@ -57,6 +60,9 @@ pub struct KeyTerms {
     /// What becomes of an answer whose caller has gone.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub on_disconnect: Option<Option<String>>,
+    /// Where it may be used from; all of them replace those before.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Option<Vec<String>>>,
 }
 
 /// Makes a key at `now` (unix seconds). The answer holds the key itself, which is nowhere else.
@@ -66,6 +72,7 @@ pub struct KeyTerms {
 pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
     let wish = wish(wanted, now)?;
     let (limits, on_disconnect) = (limits::describe(&wish.limits), wish.on_disconnect);
+    let networks = describe_networks(wish.networks.as_deref());
     let (key, secret) = keys.create(wish, now)?;
     Ok(json!({
         "id": key.id.as_str(),
@@ -76,6 +83,7 @@ pub fn create(keys: &Keys, wanted: NewKey, now: i64) -> Result<Value, Fault> {
         "expires_at": key.expires_at,
         "limits": limits,
         "on_disconnect": on_disconnect.map(OnDisconnect::label),
+        "networks": networks,
     }))
 }
 
@@ -91,7 +99,13 @@ pub fn list(keys: &Keys, now: i64) -> Result<Value, Fault> {
 ///
 /// # Errors
 /// When there is no such key, or a field is out of its bounds.
-pub fn change(keys: &Keys, running: Option<&Billing>, id: &str, wanted: KeyTerms, now: i64) -> Result<Value, Fault> {
+pub fn change(
+    keys: &Keys,
+    running: Option<(&Billing, Rate)>,
+    id: &str,
+    wanted: KeyTerms,
+    now: i64,
+) -> Result<Value, Fault> {
     let before = keys.row(&KeyId::new(id))?;
     let allowed = wanted.allowed.unwrap_or(before.key.allowed);
     check_allowed(allowed.as_deref())?;
@@ -106,10 +120,21 @@ pub fn change(keys: &Keys, running: Option<&Billing>, id: &str, wanted: KeyTerms
             None => before.on_disconnect,
             Some(word) => word.as_deref().map(on_disconnect).transpose()?,
         },
+        networks: match wanted.networks {
+            None => before.networks,
+            Some(wanted) => wanted.as_deref().map(networks).transpose()?,
+        },
     };
-    let row = keys.change(&before.key.id, &change)?;
-    if let Some(billing) = running {
-        billing.change_key(&row.key.id, &row.limits)?;
+    let id = &before.key.id;
+    let windows = running.map(|(billing, rate)| {
+        billing
+            .windows(keys.store(), &NodeName::Key(id.clone()), &change.limits, rate)
+            .map(|windows| (billing, windows))
+    });
+    let windows = windows.transpose()?;
+    let row = keys.change(id, &change)?;
+    if let Some((billing, windows)) = windows {
+        billing.change_key(id, &row.key.account, &row.limits, &windows)?;
     }
     Ok(describe(&row, now))
 }
@@ -140,6 +165,7 @@ fn wish(wanted: NewKey, now: i64) -> Result<KeyWish, Fault> {
         expires_at: wanted.expires_at,
         limits: wanted.limits.onto(&Limits::default())?,
         on_disconnect: wanted.on_disconnect.as_deref().map(on_disconnect).transpose()?,
+        networks: wanted.networks.as_deref().map(networks).transpose()?,
     })
 }
 
@@ -165,6 +191,20 @@ fn on_disconnect(label: &str) -> Result<OnDisconnect, Fault> {
     OnDisconnect::from_label(label).ok_or_else(unknown)
 }
 
+fn networks(texts: &[String]) -> Result<Vec<Network>, Fault> {
+    if !(1..=NETWORKS_MAX).contains(&texts.len()) {
+        return Err(Fault::bad_request(format!(
+            "`networks` is a list of 1 to {NETWORKS_MAX} networks; without it the key may be used from anywhere"
+        )));
+    }
+    let read = |text: &String| text.parse().map_err(|fault: BadNetwork| Fault::bad_request(fault.to_string()));
+    texts.iter().map(read).collect()
+}
+
+fn describe_networks(networks: Option<&[Network]>) -> Value {
+    networks.map(|networks| networks.iter().map(Network::to_string).collect::<Value>()).unwrap_or_default()
+}
+
 fn describe(row: &KeyRow, now: i64) -> Value {
     let key = &row.key;
     let state = match key.permits(now) {
@@ -179,6 +219,7 @@ fn describe(row: &KeyRow, now: i64) -> Value {
         "allowed": key.allowed,
         "limits": limits::describe(&row.limits),
         "on_disconnect": row.on_disconnect.map(OnDisconnect::label),
+        "networks": describe_networks(row.networks.as_deref()),
         "state": state,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
@@ -207,7 +248,8 @@ pub(super) async fn patch(
     let wanted = read(body)?;
     blocking(move || {
         let _turn = desk.turn();
-        change(&desk.gateway.keys, Some(&desk.gateway.billing), &id, wanted, now())
+        let rate = desk.gateway.snapshot.load().config.rate();
+        change(&desk.gateway.keys, Some((&desk.gateway.billing, rate)), &id, wanted, now())
     })
     .await
     .map(Json)
@@ -219,4 +261,5 @@ pub(super) async fn post_revoke(State(desk): State<Arc<Desk>>, Path(id): Path<St
 
 const NAME_CHARS_MAX: usize = 200;
 const ALLOWED_MAX: usize = 1_000;
+const NETWORKS_MAX: usize = 100;
 const MODEL_BYTES_MAX: usize = 256;

@@ -72,7 +72,7 @@ pub fn post(books: Books<'_>, act: Act, id: &str, wanted: &NewPosting) -> Result
     Ok((json!({ "entry": entries::describe(&entry), "is_new": is_new }), is_new))
 }
 
-fn check_keeps_balance(row: &AccountRow) -> Result<(), Fault> {
+pub(super) fn check_keeps_balance(row: &AccountRow) -> Result<(), Fault> {
     if row.terms.kind != AccountKind::Inherits {
         return Ok(());
     }
@@ -108,12 +108,12 @@ fn entry(rate: Option<Rate>, act: Act, account: &AccountRow, wanted: &NewPosting
         overrun: None,
         is_estimated: false,
         reason: Some(text("reason", &wanted.reason, REASON_CHARS_MAX)?),
-        idempotency: Some(text("idempotency", &wanted.idempotency, IDEMPOTENCY_CHARS_MAX)?),
+        idempotency: Some(own_name(&wanted.idempotency)?),
     })
 }
 
 /// The rate that an amount in that currency is counted with.
-fn usable(rate: Option<Rate>, currency: Currency) -> Result<Rate, Fault> {
+pub(super) fn usable(rate: Option<Rate>, currency: Currency) -> Result<Rate, Fault> {
     match (rate, currency) {
         (Some(rate), _) => Ok(rate),
         (None, Currency::Usd) => Ok(Rate::ONE),
@@ -123,12 +123,22 @@ fn usable(rate: Option<Rate>, currency: Currency) -> Result<Rate, Fault> {
     }
 }
 
-fn text(name: &str, text: &str, chars_max: usize) -> Result<String, Fault> {
+pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, Fault> {
     let count = text.chars().count();
     if !(1..=chars_max).contains(&count) || text.chars().any(char::is_control) {
         return Err(Fault::bad_request(format!("`{name}` has 1 to {chars_max} characters, all of them printable")));
     }
     Ok(text.to_owned())
+}
+
+/// A name that somebody gave an act; those that the gateway gives are not to be had.
+fn own_name(name: &str) -> Result<String, Fault> {
+    if [OF_CODES, OF_REVERSALS].iter().any(|prefix| name.starts_with(prefix)) {
+        return Err(Fault::bad_request(format!(
+            "an idempotency key does not begin with `{OF_CODES}` or `{OF_REVERSALS}`: those name what codes and reversals did"
+        )));
+    }
+    text("idempotency", name, IDEMPOTENCY_CHARS_MAX)
 }
 
 pub(super) async fn post_credit(
@@ -164,5 +174,9 @@ async fn answer(
     Ok((status, Json(made)))
 }
 
+/// How the idempotency keys of redeemed codes begin.
+pub(super) const OF_CODES: &str = "code:";
+/// How those of reversals do.
+pub(super) const OF_REVERSALS: &str = "reverse:";
 const REASON_CHARS_MAX: usize = 500;
 const IDEMPOTENCY_CHARS_MAX: usize = 200;

@@ -14,9 +14,10 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
-    Fault, accounts, balances,
+    Fault, accounts, balances, codes,
     desk::{Answer, Desk, blocking},
-    entries, exchanges, gate, health, host, keys, metrics, page, postings, preview, readiness, token, usage,
+    entries, exchanges, gate, health, host, keys, metrics, page, postings, preview, readiness, receipts, reversals,
+    token, usage,
 };
 
 /// Every route, for whoever may open the socket for commands.
@@ -45,6 +46,7 @@ fn table() -> Router<Arc<Desk>> {
         .route("/admin/deployments", get(health::get))
         .route("/admin/exchanges", get(exchanges::get_recent))
         .route("/admin/exchanges/{id}", get(exchanges::get_one))
+        .route("/admin/exchanges/{id}/receipt", get(receipts::get))
         .route("/admin/keys", get(keys::get).post(keys::post))
         .route("/admin/keys/{id}", delete(keys::post_revoke).patch(keys::patch))
         .route("/admin/keys/{id}/revoke", post(keys::post_revoke))
@@ -53,6 +55,10 @@ fn table() -> Router<Arc<Desk>> {
         .route("/admin/accounts/{id}/credit", post(postings::post_credit))
         .route("/admin/accounts/{id}/adjust", post(postings::post_adjust))
         .route("/admin/entries", get(entries::get))
+        .route("/admin/entries/{sequence}/reverse", post(reversals::post))
+        .route("/admin/codes", get(codes::get).post(codes::post))
+        .route("/admin/codes/redeem", post(codes::post_redeem))
+        .route("/admin/codes/{id}/revoke", post(codes::post_revoke))
         .route("/admin/balances", get(balances::get))
         .route("/admin/balances/poll", post(balances::post_poll))
         .route("/admin/usage", get(usage::get))

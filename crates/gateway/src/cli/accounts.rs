@@ -4,6 +4,7 @@ mod create;
 mod entries;
 mod list;
 mod post;
+mod reverse;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ enum Act {
     List(list::List),
     Credit(post::Credit),
     Adjust(post::Adjust),
+    Reverse(reverse::Reverse),
     Entries(entries::Entries),
 }
 
@@ -37,6 +39,7 @@ impl AccountsCommand {
             Act::List(list::List {}) => list::List::run(common),
             Act::Credit(credit) => credit.run(common),
             Act::Adjust(adjust) => adjust.run(common),
+            Act::Reverse(reverse) => reverse.run(common),
             Act::Entries(entries) => entries.run(common),
         }
     }

@@ -35,7 +35,7 @@ impl AuditCommand {
         let store = match Reach::find_existing(&common.data)? {
             // It may take minutes, for which no route waits.
             Reach::Running(_) => Store::open_existing(&common.data)?,
-            Reach::Alone(store) => store,
+            Reach::Alone(store) => store.into_reader(),
         };
         let mut told = Instant::now();
         let found = audit(&store, &mut |progress| {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod books;
+mod codes;
 mod days;
 mod doubt;
 mod entries;
@@ -29,6 +30,7 @@ use roundelay_ledger::Money;
 use rusqlite::{Connection, ErrorCode};
 
 pub use accounts::AccountRow;
+pub use codes::{CodeRefusal, CodeRow, RedeemFault, Redeemed};
 pub use entries::EntryFilter;
 pub use exchanges::{Counts, ExchangeFilter, Inserted};
 pub use keys::{KeyChange, KeyRow};
@@ -191,6 +193,9 @@ pub enum StoreFault {
         /// What may be taken.
         left: Money,
     },
+    /// The balance after it, or its worth in dollars, could not be written.
+    #[error("an amount that is too large: no balance is beyond {max}", max = Money::MAX)]
+    TooLarge,
     /// A row holds what this program never writes.
     #[error("the store holds a {what} that cannot be read")]
     Corrupt {

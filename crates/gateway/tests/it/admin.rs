@@ -3,12 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 mod accounts;
+mod codes;
 mod commands;
 mod gate;
 mod keys;
 mod money;
+mod networks;
 mod readiness;
+mod receipts;
 mod records;
+mod reversals;
 mod socket;
 
 use crate::support::Upstream;

@@ -5,6 +5,7 @@
 mod amounts;
 mod killed;
 mod leaving;
+mod limits;
 mod short;
 mod store_fails;
 
@@ -85,6 +86,7 @@ impl Team {
             expires_at: None,
             limits: Limits::default(),
             on_disconnect: None,
+            networks: None,
         };
         let key = gateway.gateway.keys.create(wish, 0).unwrap().1.expose().to_owned();
         Self { gateway, key, bank }

@@ -57,12 +57,13 @@ impl Store {
         }
     }
 
-    /// Gives an account other terms and says what is known of it now. Its currency stays what it was. Errors with
-    /// `Missing` when there is no such account.
-    pub fn change_account(&self, id: &AccountId, terms: &Terms) -> Result<AccountRow, StoreFault> {
+    /// Gives an account other terms, and another name if there is one, and says what is known of it now. Its currency
+    /// stays what it was. Errors with `Missing` when there is no such account.
+    pub fn change_account(&self, id: &AccountId, terms: &Terms, name: Option<&str>) -> Result<AccountRow, StoreFault> {
         let writer = self.writer()?;
         writer.execute(
-            "UPDATE accounts SET kind = ?2, credit_line_nano = ?3, multiplier = ?4, limits = ?5, closed = ?6
+            "UPDATE accounts SET kind = ?2, credit_line_nano = ?3, multiplier = ?4, limits = ?5, closed = ?6,
+                 name = coalesce(?7, name)
              WHERE id = ?1",
             (
                 id.as_str(),
@@ -71,6 +72,7 @@ impl Store {
                 whole(terms.multiplier.millionths()),
                 limits::text(&terms.limits),
                 terms.is_closed,
+                name,
             ),
         )?;
         account_in(&writer, id)?.ok_or_else(|| StoreFault::Missing { what: "account", name: id.to_string() })

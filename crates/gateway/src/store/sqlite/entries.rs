@@ -17,6 +17,8 @@ pub struct EntryFilter {
     pub account: Option<AccountId>,
     /// Those of exchanges that this key asked for.
     pub key: Option<KeyId>,
+    /// Those of this exchange; no index has them, so that the hours it ran in should be named too.
+    pub exchange: Option<ExchangeId>,
     /// Those of this kind.
     pub kind: Option<EntryKind>,
     /// From then on, in microseconds since 1970-01-01 UTC.
@@ -38,9 +40,11 @@ impl Store {
         let mut values: Vec<&dyn ToSql> = vec![&first, &last];
         let (account, key) = (filter.account.as_ref().map(AccountId::as_str), filter.key.as_ref().map(KeyId::as_str));
         let kind = filter.kind.map(EntryKind::label);
-        let asked: [Option<&dyn ToSql>; 5] = [
+        let exchange = filter.exchange.map(|exchange| whole(exchange.as_u64()));
+        let asked: [Option<&dyn ToSql>; 6] = [
             account.as_ref().map(|account| account as _),
             key.as_ref().map(|key| key as _),
+            exchange.as_ref().map(|exchange| exchange as _),
             kind.as_ref().map(|kind| kind as _),
             filter.since_us.as_ref().map(|since| since as _),
             filter.until_us.as_ref().map(|until| until as _),
@@ -89,6 +93,7 @@ fn page(filter: &EntryFilter, limit: usize) -> String {
         // Of the indexes of both, that of the key has less to read.
         (if key.is_some() { "+account =" } else { "account =" }, account.is_some()),
         ("api_key =", key.is_some()),
+        ("exchange =", filter.exchange.is_some()),
         ("kind =", filter.kind.is_some()),
         ("at_us >=", filter.since_us.is_some()),
         ("at_us <", filter.until_us.is_some()),

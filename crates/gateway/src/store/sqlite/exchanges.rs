@@ -166,7 +166,7 @@ fn page(filter: &ExchangeFilter) -> String {
 struct Batch<'c, 'a> {
     connection: &'c Connection,
     statement: CachedStatement<'c>,
-    books: Books<'c>,
+    books: Books<'c, 'a>,
     doubts: Doubts<'c>,
     rollup: Rollup<'a>,
     hours: Hours,

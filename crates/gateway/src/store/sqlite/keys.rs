@@ -7,7 +7,7 @@ use super::{
     Store, StoreFault,
     limits::{self, LimitsReader},
 };
-use crate::config::OnDisconnect;
+use crate::{common::network::Network, config::OnDisconnect};
 
 /// A key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct KeyRow {
     pub limits: Limits,
     /// What becomes of an answer whose caller has gone; `None` is what the gateway does otherwise.
     pub on_disconnect: Option<OnDisconnect>,
+    /// Where it may be used from; `None` is anywhere.
+    pub networks: Option<Vec<Network>>,
     /// The keyed hash of the whole key.
     pub hash: [u8; 32],
 }
@@ -33,6 +35,8 @@ pub struct KeyChange {
     pub limits: Limits,
     /// What becomes of an answer whose caller has gone.
     pub on_disconnect: Option<OnDisconnect>,
+    /// Where it may be used from; `None` is anywhere.
+    pub networks: Option<Vec<Network>>,
 }
 
 impl Store {
@@ -41,8 +45,9 @@ impl Store {
         let key = &row.key;
         let added = self.writer()?.execute(
             "INSERT INTO api_keys
-                 (id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+                 (id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect,
+                  networks)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
             (
                 key.id.as_str(),
                 key.account.as_str(),
@@ -54,6 +59,7 @@ impl Store {
                 key.revoked_at,
                 limits::text(&row.limits),
                 row.on_disconnect.map(OnDisconnect::label),
+                networks_text(row.networks.as_deref()),
             ),
         );
         match added {
@@ -81,13 +87,15 @@ impl Store {
     pub fn change_key(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
         let writer = self.writer()?;
         writer.execute(
-            "UPDATE api_keys SET allowed = ?2, expires_at = ?3, limits = ?4, on_disconnect = ?5 WHERE id = ?1",
+            "UPDATE api_keys SET allowed = ?2, expires_at = ?3, limits = ?4, on_disconnect = ?5, networks = ?6
+             WHERE id = ?1",
             (
                 id.as_str(),
                 list_text(change.allowed.as_deref()),
                 change.expires_at,
                 limits::text(&change.limits),
                 change.on_disconnect.map(OnDisconnect::label),
+                networks_text(change.networks.as_deref()),
             ),
         )?;
         key_in(&writer, id)
@@ -113,6 +121,15 @@ fn list_text(list: Option<&[String]>) -> Option<String> {
     list.map(|list| serde_json::json!(list).to_string())
 }
 
+fn networks_text(networks: Option<&[Network]>) -> Option<String> {
+    networks.map(|networks| networks.iter().map(Network::to_string).collect::<serde_json::Value>().to_string())
+}
+
+fn read_networks(text: &str) -> Option<Vec<Network>> {
+    let networks: Vec<String> = serde_json::from_str(text).ok()?;
+    networks.iter().map(|network| network.parse().ok()).collect()
+}
+
 struct Columns {
     id: String,
     account: String,
@@ -124,6 +141,7 @@ struct Columns {
     revoked_at: Option<i64>,
     limits: Option<String>,
     on_disconnect: Option<String>,
+    networks: Option<String>,
 }
 
 impl Columns {
@@ -139,6 +157,7 @@ impl Columns {
             revoked_at: row.get(7)?,
             limits: row.get(8)?,
             on_disconnect: row.get(9)?,
+            networks: row.get(10)?,
         })
     }
 
@@ -156,9 +175,12 @@ impl Columns {
         };
         let word = |text: String| OnDisconnect::from_label(&text).ok_or(StoreFault::Corrupt { what: "word of a key" });
         let on_disconnect = self.on_disconnect.map(word).transpose()?;
-        Ok(KeyRow { key, limits: limits.read(self.limits.as_deref())?, on_disconnect, hash: self.hash })
+        // One that cannot be read must not let in the whole world.
+        let networks = |text: String| read_networks(&text).ok_or(StoreFault::Corrupt { what: "network of a key" });
+        let networks = self.networks.map(networks).transpose()?;
+        Ok(KeyRow { key, limits: limits.read(self.limits.as_deref())?, on_disconnect, networks, hash: self.hash })
     }
 }
 
 const SELECT: &str = "
-    SELECT id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect FROM api_keys";
+    SELECT id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect, networks FROM api_keys";

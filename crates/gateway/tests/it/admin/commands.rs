@@ -44,7 +44,10 @@ fn keys_made_before_the_start_and_while_it_runs_work() {
     let data = folder.path().join("data");
     let before = json_of(&data, &["keys", "create", "--name", "early"]);
     let fields: Vec<&String> = before.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["id", "key", "account", "name", "allowed", "expires_at", "limits", "on_disconnect"]);
+    assert_eq!(
+        fields,
+        ["id", "key", "account", "name", "allowed", "expires_at", "limits", "on_disconnect", "networks"]
+    );
 
     let gateway = TestGateway::start_in(folder, &config(&upstream));
     let during = json_of(&data, &["keys", "create", "--allow", "first", "--expires", "2100-01-01"]);

@@ -78,6 +78,21 @@ fn what_is_not_there_cannot_be_taken() {
 }
 
 #[test]
+fn a_balance_that_cannot_be_written_is_refused_and_nothing_is_stored() {
+    let upstream = Upstream::start();
+    let gateway = with_team(&upstream);
+    assert_eq!(post(&gateway, "credit", "9000000000", "a").status, 201);
+    for (act, amount) in [("credit", "300000000"), ("adjust", "300000000"), ("credit", "9223372036.854775807")] {
+        let refused = post(&gateway, act, amount, "b");
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (400, &json!("too_large")), "{}", refused.body);
+        assert!(refused.body.contains("too large"), "{}", refused.body);
+    }
+    assert_eq!(post(&gateway, "credit", "200000000", "b").status, 201, "what was refused has used no name");
+    assert_eq!(account(&gateway, "team-a")["balance"], "9200000000.00");
+    assert_eq!(gateway.operator("GET", "/admin/entries", None).json().as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn many_who_take_at_once_take_no_more_than_there_is() {
     let upstream = Upstream::start();
     let gateway = with_team(&upstream);

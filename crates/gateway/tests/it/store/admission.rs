@@ -52,6 +52,7 @@ impl Desk {
                 expires_at: None,
                 limits: Limits::default(),
                 on_disconnect: None,
+                networks: None,
             };
             secrets.push(keys.create(wish, 0).unwrap().1);
         }

@@ -76,7 +76,7 @@ fn a_record_that_the_store_never_takes_costs_no_other() {
 
     leave_journal(dir.path(), &journal_of(1..=4));
     drop(recorder);
-    let replayed = catch_up(dir.path(), &store).unwrap();
+    let (_, replayed) = catch_up(dir.path(), &store).unwrap();
     assert_eq!(replayed, Replayed { records: 4, added: 1, refused: 1, torn_bytes: 0, in_doubt: 0 });
     assert_eq!(store.counts().unwrap().exchanges, 3);
 }

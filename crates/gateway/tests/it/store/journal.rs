@@ -84,11 +84,11 @@ fn replaying_what_the_store_has_changes_nothing() {
     store.insert_exchanges(&[record(2)]).unwrap();
     for added in [2, 0] {
         leave_journal(dir.path(), &bytes);
-        let replayed = catch_up(dir.path(), &store).unwrap();
+        let (_, replayed) = catch_up(dir.path(), &store).unwrap();
         assert_eq!(replayed, Replayed { records: 3, added, ..Replayed::default() });
         assert_eq!(store.counts().unwrap().exchanges, 3);
     }
-    assert_eq!(catch_up(dir.path(), &store).unwrap(), Replayed::default());
+    assert_eq!(catch_up(dir.path(), &store).unwrap().1, Replayed::default());
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_journal_cut_at_any_byte_gives_back_every_whole_record() {
             end if end < bytes.len() => (2, two),
             _ => (3, bytes.len()),
         };
-        let replayed = catch_up(dir.path(), &store).unwrap();
+        let (_, replayed) = catch_up(dir.path(), &store).unwrap();
         assert_eq!((replayed.records, replayed.torn_bytes), (records, (end - whole) as u64), "cut at {end}");
         assert_eq!(store.counts().unwrap().exchanges, records, "cut at {end}");
     }
@@ -124,7 +124,7 @@ fn records_of_a_newer_program_are_kept_for_it() {
     bytes[4..12].copy_from_slice(&sum.as_bytes()[..8]);
     leave_journal(dir.path(), &bytes);
     let store = Store::open(dir.path()).unwrap();
-    assert_eq!(catch_up(dir.path(), &store).unwrap().records, 1);
+    assert_eq!(catch_up(dir.path(), &store).unwrap().1.records, 1);
     assert_eq!(fs::read(dir.path().join("journal/0000000001.unread")).unwrap(), bytes);
 }
 
@@ -202,7 +202,7 @@ fn a_torn_tail_is_cut_off_even_when_the_store_refuses_the_rest() {
     assert!(matches!(catch_up(dir.path(), &store), Err(JournalFault::Store(_))));
     assert_eq!(fs::read(&segments(dir.path())[0]).unwrap(), whole);
     other.execute_batch("ALTER TABLE elsewhere RENAME TO exchanges").unwrap();
-    assert_eq!(catch_up(dir.path(), &store).unwrap(), Replayed { records: 3, added: 3, ..Replayed::default() });
+    assert_eq!(catch_up(dir.path(), &store).unwrap().1, Replayed { records: 3, added: 3, ..Replayed::default() });
 }
 
 #[test]
@@ -255,6 +255,22 @@ fn records_from_many_threads_all_arrive() {
     });
     assert!(recorder.flush());
     assert_eq!(store.counts().unwrap().exchanges, 4_000);
+}
+
+#[test]
+fn whoever_has_caught_up_keeps_gateways_out_until_it_has_written() {
+    for has_journal in [false, true] {
+        let dir = tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        if has_journal {
+            leave_journal(dir.path(), &journal_of(1..=1));
+        }
+        let (kept, _) = catch_up(dir.path(), &store).unwrap();
+        assert!(matches!(Journal::open(dir.path()), Err(JournalFault::InUse { .. })), "with a journal: {has_journal}");
+        assert!(matches!(catch_up(dir.path(), &store), Err(JournalFault::InUse { .. })));
+        drop(kept);
+        drop(Journal::open(dir.path()).unwrap());
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn wish() -> KeyWish {
         expires_at: None,
         limits: Limits::default(),
         on_disconnect: None,
+        networks: None,
     }
 }
 
