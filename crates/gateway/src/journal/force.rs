@@ -153,6 +153,14 @@ mod tests {
         recorded.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
     }
 
+    struct Close<'a>(&'a Forcer);
+
+    impl Drop for Close<'_> {
+        fn drop(&mut self) {
+            self.0.close();
+        }
+    }
+
     /// A disk that says when it is asked, and waits to be let go on.
     struct Disk {
         asked: mpsc::Receiver<u64>,
@@ -176,6 +184,8 @@ mod tests {
         journal.expect_force();
         let (forcer, (disk, force)) = (Arc::new(Forcer::new()), disk());
         thread::scope(|scope| {
+            // Gone with a test that fails, so that the thread ends.
+            let (disk, _close) = (disk, Close(&forcer));
             scope.spawn(|| forcer.run(&journal, force));
             let mut first = pin!(forcer.want(append(&journal, 1)).safe());
             let on_disk = disk.asked.recv().expect("the file is forced");
@@ -194,7 +204,6 @@ mod tests {
                 thread::yield_now();
             }
             assert_eq!((forcer.times(), forcer.faults()), (2, 0), "once for all of them");
-            forcer.close();
         });
     }
 
@@ -218,13 +227,13 @@ mod tests {
         let journal = Journal::open(dir.path()).expect("a journal");
         let forcer = Arc::new(Forcer::new());
         thread::scope(|scope| {
+            let _close = Close(&forcer);
             scope.spawn(|| forcer.run(&journal, |_| Err(io::ErrorKind::StorageFull.into())));
             let mut recorded = pin!(forcer.want(append(&journal, 1)).safe());
             while !is_safe(recorded.as_mut()) {
                 thread::yield_now();
             }
             assert_eq!((forcer.times(), forcer.faults()), (1, 1));
-            forcer.close();
         });
     }
 }

@@ -20,6 +20,9 @@ pub(super) fn walk(
         let Some((first, _)) = span(connection, HOURS, Some(from), Some(to))? else {
             return Ok(ControlFlow::Continue(()));
         };
+        if first >= below {
+            return Ok(ControlFlow::Continue(())); // an earlier page has shown all of it
+        }
         // Clocks are set back: an earlier hour may have a later id.
         let last =
             span(connection, HOURS, None, Some(to))?.map_or(first, |(_, last)| last).min(below.saturating_sub(1));
