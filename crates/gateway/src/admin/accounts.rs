@@ -46,7 +46,7 @@ pub struct NewAccount {
 }
 
 /// What `PATCH /admin/accounts/{id}` takes; what is left out stays as it is.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountChange {
     /// What people will call it.
@@ -109,7 +109,8 @@ fn make(books: Books<'_>, id: AccountId, wanted: &NewAccount, now: i64, told: &m
 /// Gives an account other terms from now on. What is held stays as it was agreed.
 ///
 /// # Errors
-/// When there is no such account, or the terms cannot be.
+/// When there is no such account, or the terms cannot be; when whoever acts is limited to it, and it is more than its
+/// name.
 pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Value, Fault> {
     let id = account_id(id)?;
     acts::keep(books.store, books.by, "accounts.change", Some(id.as_str()), |store, told| {
@@ -127,6 +128,12 @@ pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Valu
 
 fn put(books: Books<'_>, before: &AccountRow, wanted: &AccountChange, terms: &Terms) -> Result<Value, Fault> {
     let id = &before.account.id;
+    let has_terms = AccountChange { name: None, ..wanted.clone() } != AccountChange::default();
+    if has_terms && books.by.account.as_ref() == Some(id) {
+        return Err(Fault::limited(
+            "this token is limited to that account: what it pays, may spend and is limited to is agreed above it, and only its name may be changed",
+        ));
+    }
     wanted.name.as_deref().map_or(Ok(()), check_name)?;
     check_payer(terms.kind, before.parent.is_some())?;
     let mut tree = books.tree()?;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     common::secret::is_ours,
-    store::{ActFilter, ActOutcome, ActRow, NewAct, OperatorId, Store, Within},
+    store::{ActFilter, ActOutcome, ActRow, NewAct, OperatorId, Scope, Store},
 };
 
 /// What an act tells of itself while it is done.
@@ -148,18 +148,25 @@ pub struct ActQuery {
 ///
 /// # Errors
 /// When a field cannot be, or the store cannot be read.
-pub fn page(store: Within<'_>, query: &ActQuery) -> Result<Vec<Value>, Fault> {
+pub fn page(store: &Store, scope: &Scope, query: &ActQuery) -> Result<Vec<Value>, Fault> {
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Fault::bad_request(format!("`limit` is 1 to {PAGE_MAX}")));
     }
     let filter = ActFilter { since_us: query.since_ms.map(|ms| ms.saturating_mul(1_000)), before: query.before };
-    Ok(store.acts(&filter, limit)?.iter().map(describe).collect())
+    Ok(store.within(scope).acts(&filter, limit)?.iter().map(|row| describe(row, scope)).collect())
 }
 
-fn describe(row: &ActRow) -> Value {
+fn describe(row: &ActRow, scope: &Scope) -> Value {
     let act = &row.act;
-    let detail = row.detail.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let mut detail = row.detail.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    // Whoever is limited to an account does not see what is above it.
+    if let Some(parent) = detail.as_mut().and_then(|detail| detail.get_mut("parent")) {
+        let named = parent.as_str().and_then(|parent| AccountId::new(parent).ok());
+        if named.is_some_and(|named| !scope.has(&named)) {
+            *parent = Value::Null;
+        }
+    }
     json!({
         "number": row.number,
         "at_us": act.at_us,
@@ -179,7 +186,7 @@ pub(super) async fn get(
     query: Result<Query<ActQuery>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
-    let page = blocking(move || page(desk.store.within(by.scope()), &query)).await?;
+    let page = blocking(move || page(&desk.store, by.scope(), &query)).await?;
     Ok(Json(page.into()))
 }
 

@@ -154,7 +154,7 @@ pub fn redeem(
     now: i64,
 ) -> Result<(StoredEntry, bool), NotRedeemed> {
     let account = accounts::one_row(books, &accounts::account_id(&wanted.account)?)?;
-    postings::check_keeps_balance(&account)?;
+    postings::check_keeps_balance(books.by, &account)?;
     let presented = codes.read(&wanted.code).ok_or(CodeRefusal::Unknown)?;
     let code = books.store.code(&presented.id).map_err(Fault::from)?;
     let code = code.filter(|code| presented.is(&code.hash)).ok_or(CodeRefusal::Unknown)?;

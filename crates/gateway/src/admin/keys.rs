@@ -272,7 +272,11 @@ pub(super) async fn post(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;
-    let made = blocking(move || create(&desk.gateway.keys, &by, wanted, now())).await?;
+    let made = blocking(move || {
+        let _turn = desk.turn();
+        create(&desk.gateway.keys, &by, wanted, now())
+    })
+    .await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 

@@ -8,7 +8,7 @@ use super::{Fault, amount};
 use crate::config;
 
 /// Other limits. What is left out stays as it is; `null` takes a limit away.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsChange {
     /// Exchanges begun a minute, from 1.

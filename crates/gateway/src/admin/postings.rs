@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{AccountId, AccountKind, Currency, EntryKind, Factor, Money, Rate};
+use roundelay_ledger::{AccountKind, Currency, EntryKind, Factor, Money, Rate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -79,8 +79,8 @@ pub fn post(books: Books<'_>, act: Act, id: &str, wanted: &NewPosting) -> Result
         let books = Books { store, ..books };
         let account = accounts::one_row(books, &id)?;
         told.about(id.as_str(), Some(&id));
-        check_keeps_balance(&account)?;
-        let row = entry(books.rate, act, &account, wanted)?;
+        check_keeps_balance(books.by, &account)?;
+        let row = entry(books, act, &account, wanted)?;
         let (entry, is_new) = books.post(row)?;
         told.that("entry", entry.sequence.0);
         told.that("change", entry.row.change.to_string());
@@ -90,18 +90,21 @@ pub fn post(books: Books<'_>, act: Act, id: &str, wanted: &NewPosting) -> Result
     })
 }
 
-pub(super) fn check_keeps_balance(row: &AccountRow) -> Result<(), Fault> {
+pub(super) fn check_keeps_balance(by: &Operator, row: &AccountRow) -> Result<(), Fault> {
     if row.terms.kind != AccountKind::Inherits {
         return Ok(());
     }
-    let above = row.parent.as_ref().map_or("", AccountId::as_str);
+    // Whoever is limited to an account does not see what is above it.
+    let above = row.parent.as_ref().filter(|above| by.scope().has(above));
+    let whom = above.map_or("the account".to_owned(), |above| format!("`{above}`"));
     Err(Fault::bad_request(format!(
-        "account `{}` inherits, and keeps no balance: do this to `{above}` above it, or make it `prepaid` first",
+        "account `{}` inherits, and keeps no balance: do this to {whom} above it, or make it `prepaid` first",
         row.account.id
     )))
 }
 
-fn entry(rate: Option<Rate>, act: Act, account: &AccountRow, wanted: &NewPosting) -> Result<EntryRow, Fault> {
+fn entry(books: Books<'_>, act: Act, account: &AccountRow, wanted: &NewPosting) -> Result<EntryRow, Fault> {
+    let rate = books.rate;
     let currency = account.terms.currency;
     let change = amount::read("amount", wanted.amount.strip_prefix('+').unwrap_or(&wanted.amount))?;
     let size = change.nano().checked_abs().map(Money::from_nano).filter(|&size| size > Money::ZERO);
@@ -126,7 +129,7 @@ fn entry(rate: Option<Rate>, act: Act, account: &AccountRow, wanted: &NewPosting
         overrun: None,
         is_estimated: false,
         reason: Some(text("reason", &wanted.reason, REASON_CHARS_MAX)?),
-        idempotency: Some(own_name(&wanted.idempotency)?),
+        idempotency: Some(own_name(books.by, &wanted.idempotency)?),
     })
 }
 
@@ -149,14 +152,19 @@ pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, F
     Ok(text.to_owned())
 }
 
-/// A name that somebody gave an act; those that the gateway gives are not to be had.
-fn own_name(name: &str) -> Result<String, Fault> {
-    if [OF_CODES, OF_REVERSALS].iter().any(|prefix| name.starts_with(prefix)) {
+/// A name that somebody gave an act; those that the gateway gives are not to be had. Each tenant has its own names: no
+/// other learns which are taken, or takes them first.
+fn own_name(by: &Operator, name: &str) -> Result<String, Fault> {
+    if [OF_CODES, OF_REVERSALS, OF_TENANTS].iter().any(|prefix| name.starts_with(prefix)) {
         return Err(Fault::bad_request(format!(
-            "an idempotency key does not begin with `{OF_CODES}` or `{OF_REVERSALS}`: those name what codes and reversals did"
+            "an idempotency key does not begin with `{OF_CODES}`, `{OF_REVERSALS}` or `{OF_TENANTS}`: those name what codes, reversals and limited operators did"
         )));
     }
-    text("idempotency", name, IDEMPOTENCY_CHARS_MAX)
+    let name = text("idempotency", name, IDEMPOTENCY_CHARS_MAX)?;
+    Ok(match &by.account {
+        Some(tenant) => format!("{OF_TENANTS}{tenant}:{name}"),
+        None => name,
+    })
 }
 
 pub(super) async fn post_credit(
@@ -199,5 +207,7 @@ async fn answer(
 pub(super) const OF_CODES: &str = "code:";
 /// How those of reversals do.
 pub(super) const OF_REVERSALS: &str = "reverse:";
+/// How those of operators begin that are limited to an account, whose id follows.
+const OF_TENANTS: &str = "of:";
 const REASON_CHARS_MAX: usize = 500;
 const IDEMPOTENCY_CHARS_MAX: usize = 200;

@@ -25,21 +25,24 @@ use super::{
 use crate::{
     auth::ReceiptKey,
     common::clock::unix_time,
-    store::{AttemptRecord, EntryFilter, Record, StoredEntry, Within},
+    store::{AttemptRecord, EntryFilter, Record, Scope, Store, StoredEntry},
 };
 
-/// The receipt of an exchange. With `of`, those of other keys are as if they were not there.
+/// The receipt of an exchange that is in the scope. With `of`, those of other keys are as if they were not there.
+///
+/// Whoever may see the exchange sees all that was paid for it, though an account above the scope may have paid it.
 ///
 /// # Errors
 /// When that names no exchange, or none that is recorded.
-pub fn one(store: Within<'_>, key: &ReceiptKey, id: &str, of: Option<&KeyId>) -> Result<Value, Fault> {
+pub fn one(store: &Store, scope: &Scope, key: &ReceiptKey, id: &str, of: Option<&KeyId>) -> Result<Value, Fault> {
     let id: ExchangeId =
         id.parse().map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))?;
-    let record = store.exchange(id)?.filter(|record| of.is_none_or(|of| &record.key == of));
+    let record = store.within(scope).exchange(id)?.filter(|record| of.is_none_or(|of| &record.key == of));
     let record = record.ok_or_else(|| Fault::not_found(format!("no exchange `{id}` is recorded here")))?;
     let charges = charges(store, &record)?;
     let reversals = EntryFilter {
         exchange: Some(id),
+        key: Some(record.key.clone()),
         kind: Some(EntryKind::Reversal),
         since_us: Some(began_us(&record)),
         ..EntryFilter::default()
@@ -92,13 +95,14 @@ fn compare(path: String, told: Option<&Value>, truth: Option<&Value>, found: &mu
     }
 }
 
-/// Entries are made when an exchange ends. No index leads to them: only the hours in which it can have ended are read,
-/// so that asking for receipts keeps nobody waiting for long.
-fn charges(store: Within<'_>, record: &Record) -> Result<Vec<StoredEntry>, Fault> {
+/// Entries are made when an exchange ends. No index leads to them: only those of its key in the hours in which it can have
+/// ended are read, so that asking for receipts keeps nobody waiting for long.
+fn charges(store: &Store, record: &Record) -> Result<Vec<StoredEntry>, Fault> {
     let began = began_us(record);
     let ended = began.saturating_add(i64::try_from(record.duration_us).unwrap_or(i64::MAX));
     let filter = EntryFilter {
         exchange: Some(record.id),
+        key: Some(record.key.clone()),
         kind: Some(EntryKind::Charge),
         since_us: Some(began),
         until_us: Some(ended.saturating_add(LATE_US)),
@@ -207,7 +211,7 @@ pub(super) async fn get(
 ) -> Answer {
     blocking(move || {
         desk.gateway.recorder.flush();
-        one(desk.store.within(by.scope()), desk.gateway.keys.receipt_key(), &id, None)
+        one(&desk.store, by.scope(), desk.gateway.keys.receipt_key(), &id, None)
     })
     .await
     .map(Json)

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use roundelay_ledger::AccountId;
@@ -21,6 +21,7 @@ use crate::store::{OperatorId, OperatorRow, Role, Store, StoreFault};
 pub struct Operators {
     pepper: Pepper,
     table: RwLock<HashMap<OperatorId, Arc<OperatorRow>>>,
+    turn: Mutex<()>,
 }
 
 /// What somebody who wants an operator says of it.
@@ -67,7 +68,7 @@ impl Operators {
     pub fn load(store: &Store, pepper: Pepper) -> Result<Self, StoreFault> {
         let rows = store.operators()?.into_iter();
         let table = rows.map(|row| (row.id.clone(), Arc::new(row))).collect();
-        Ok(Self { pepper, table: RwLock::new(table) })
+        Ok(Self { pepper, table: RwLock::new(table), turn: Mutex::default() })
     }
 
     /// Says whose token this is, at `now` in seconds since 1970-01-01 UTC; `None` when it is nobody's, or no longer.
@@ -124,10 +125,9 @@ impl Operators {
 
     fn replace(&self, store: &Store, id: &OperatorId, is_revived: bool) -> Result<Secret, KeyFault> {
         let token = draw(id.as_str())?;
-        // Held meanwhile, so that of two at once the last one stored is the one that is let in.
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         let row = store.renew_operator(id, self.pepper.hash(token.expose()).as_bytes(), is_revived)?;
-        table.insert(id.clone(), Arc::new(row));
+        self.put(row);
         Ok(token)
     }
 
@@ -136,15 +136,21 @@ impl Operators {
     ///
     /// Errors with [`StoreFault::Missing`] when there is no such operator.
     pub fn revoke(&self, store: &Store, id: &OperatorId, now: i64) -> Result<OperatorRow, StoreFault> {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         let row = store.revoke_operator(id, now)?;
-        table.insert(id.clone(), Arc::new(row.clone()));
+        self.put(row.clone());
         Ok(row)
     }
 
     /// The owner that the first start made.
     pub fn first() -> OperatorId {
         OperatorId::new(FIRST)
+    }
+
+    /// Of two changes at once the last one stored is the one that is in force. Whoever authenticates waits for none of
+    /// them: the store may take its time.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, row: OperatorRow) {

@@ -71,7 +71,7 @@ impl Acts {
             Reach::Running(gateway) => gateway,
             Reach::Alone(store) => {
                 let query = ActQuery { since_ms: self.since, before, limit: Some(limit) };
-                return Ok(acts::page(store.within(&Scope::All), &query)?);
+                return Ok(acts::page(&store, &Scope::All, &query)?);
             }
         };
         let mut path = format!("/admin/acts?limit={limit}");

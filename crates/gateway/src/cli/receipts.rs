@@ -134,9 +134,7 @@ fn issue(id: &str, common: &Common) -> Result<Value, Failure> {
     let id: roundelay_ledger::ExchangeId = id.parse()?;
     match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("GET", &format!("/admin/exchanges/{id}/receipt"), None),
-        Reach::Alone(store) => {
-            Ok(acts::one(store.within(&Scope::All), &own_key(&common.data)?, &id.to_string(), None)?)
-        }
+        Reach::Alone(store) => Ok(acts::one(&store, &Scope::All, &own_key(&common.data)?, &id.to_string(), None)?),
     }
 }
 

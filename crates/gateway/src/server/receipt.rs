@@ -23,8 +23,7 @@ pub(super) async fn receipt(worker: &Worker, caller: &Caller, id: String) -> Res
     let path = format!("/v1/receipts/{}", id.chars().filter(|c| !c.is_control()).take(64).collect::<String>());
     let reading = spawn_blocking(move || {
         gateway.recorder.flush();
-        let receipt =
-            receipts::one(gateway.keys.store().within(&Scope::All), gateway.keys.receipt_key(), &id, Some(&key));
+        let receipt = receipts::one(gateway.keys.store(), &Scope::All, gateway.keys.receipt_key(), &id, Some(&key));
         drop(reader);
         receipt
     });

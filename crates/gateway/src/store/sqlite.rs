@@ -54,6 +54,8 @@ struct Connections {
     path: PathBuf,
     /// The file that is open; none only while it is opened.
     file: Mutex<Option<removed::FileId>>,
+    /// Whether all of it is in a copy, beside another file that has its place.
+    is_kept: AtomicBool,
     /// Whether what is committed has to survive a power loss.
     is_forced: AtomicBool,
     writer: Mutex<Connection>,
@@ -74,8 +76,8 @@ impl Store {
         migrations::apply(&mut writer)?;
         let reader = open()?;
         let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
-        let connections =
-            Connections { path, file: Mutex::default(), is_forced: AtomicBool::new(false), writer, reader };
+        let (is_kept, is_forced) = (AtomicBool::new(false), AtomicBool::new(false));
+        let connections = Connections { path, file: Mutex::default(), is_kept, is_forced, writer, reader };
         connections.remember_file()?;
         Ok(Self { connections: Arc::new(connections), act: None })
     }

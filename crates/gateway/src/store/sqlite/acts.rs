@@ -27,7 +27,7 @@ impl Store {
     }
 
     /// Writes down how an act ended: `detail` is JSON. What was not known when it began (its object, its account) is
-    /// filled in.
+    /// filled in. One that is told to be done stays so, whatever failed after it; the detail says what did.
     pub fn finish_act(
         &self,
         number: u64,
@@ -38,7 +38,8 @@ impl Store {
     ) -> Result<(), StoreFault> {
         let writer = self.writer()?;
         writer.execute(
-            "UPDATE acts SET outcome = ?2, object = coalesce(?3, object), account = coalesce(?4, account), detail = ?5
+            "UPDATE acts SET outcome = iif(outcome = 'done', outcome, ?2), object = coalesce(?3, object),
+                             account = coalesce(?4, account), detail = ?5
              WHERE number = ?1",
             (whole(number), outcome.label(), object, account.map(AccountId::as_str), detail),
         )?;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -35,7 +36,8 @@ impl Store {
     /// did. Nothing is written meanwhile.
     ///
     /// Errors when the folder cannot be written, or with [`StoreFault::Replaced`] when another file has its place, which
-    /// is left as it is: then a copy of what is open is beside it, under the name `roundelay.db.kept`. Whatever fails,
+    /// is left as it is: then a copy of what is open is beside it, under the name `roundelay.db.kept`
+    /// (a copy of an earlier time is renamed to `roundelay.db.kept-1` and so on). Whatever fails,
     /// what is open stays open and reads, and it may be tried again.
     pub fn restore_if_removed(&self) -> Result<bool, StoreFault> {
         let open = &*self.connections;
@@ -46,7 +48,11 @@ impl Store {
         match open.named() {
             Named::Open => return Ok(false),
             Named::Another => {
-                keep(&writer, &open.path.with_extension("db.kept"))?;
+                // Nothing is written since.
+                if !open.is_kept.load(Ordering::Relaxed) {
+                    keep(&writer, &open.path.with_extension("db.kept"))?;
+                    open.is_kept.store(true, Ordering::Relaxed);
+                }
                 return Err(StoreFault::Replaced { path: open.path.clone() });
             }
             Named::Nothing => {}
@@ -83,6 +89,7 @@ impl Connections {
     pub(super) fn remember_file(&self) -> Result<(), StoreFault> {
         let found = FileId::of(&self.path).map_err(|source| StoreFault::Folder { path: self.path.clone(), source })?;
         *self.locked_file() = Some(found);
+        self.is_kept.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -108,14 +115,17 @@ impl FileId {
     }
 }
 
-/// Copies what is open, unless that was done before: nothing is written since.
+/// Copies what is open. A copy that is there already is another's, and stays.
 fn keep(open: &Connection, kept: &Path) -> Result<(), StoreFault> {
-    if kept.exists() {
-        return Ok(());
-    }
     let draft = kept.with_extension("kept-draft");
     copy(open, &draft)?;
-    fs::rename(&draft, kept).map_err(|source| StoreFault::Folder { path: kept.to_owned(), source })
+    let folder = |source| StoreFault::Folder { path: kept.to_owned(), source };
+    if kept.exists() {
+        let numbered = (1..).map(|number: u32| kept.with_extension(format!("kept-{number}")));
+        let free = numbered.into_iter().find(|path| !path.exists()).expect("no folder is so full");
+        fs::rename(kept, free).map_err(folder)?;
+    }
+    fs::rename(&draft, kept).map_err(folder)
 }
 
 /// Writes all that is open to a new file, and to the disk. What an earlier try left there is in what is open.

@@ -323,6 +323,95 @@ fn an_operator_without_an_account_of_its_own_in_the_request_makes_what_is_in_its
     assert_eq!((shown.as_array().unwrap().len(), &shown[0]["parent"]), (1, &Value::Null), "what is above is not shown");
 }
 
+/// `team` below `house`, which pays for it; and the token of an admin who is limited to `team`.
+fn below_a_house(gateway: &TestGateway) -> String {
+    for body in [json!({ "id": "house", "kind": "prepaid" }), json!({ "id": "team", "parent": "house" })] {
+        done(&gateway.operator("POST", "/admin/accounts", Some(&body)));
+    }
+    let credit = json!({ "amount": "5", "reason": "r", "idempotency": "once" });
+    done(&gateway.operator("POST", "/admin/accounts/house/credit", Some(&credit)));
+    let wanted = json!({ "name": "boss", "role": "admin", "account": "team" });
+    done(&gateway.operator("POST", "/admin/operators", Some(&wanted)))["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn whoever_is_limited_to_an_account_changes_nothing_of_it_but_its_name() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::start(&config(&upstream));
+    let boss = below_a_house(&gateway);
+    let patch = |account: &str, body: &Value| {
+        let path = format!("/admin/accounts/{account}");
+        Request::new("PATCH", &path, Some(body)).bearer(&boss).send(gateway.admin)
+    };
+    done(&gateway.operator("PATCH", "/admin/accounts/team", Some(&json!({ "limits": { "concurrency": 2 } }))));
+    let before = gateway.operator("GET", "/admin/accounts/team", None).json();
+    for terms in [
+        json!({ "kind": "prepaid" }),
+        json!({ "kind": "postpaid" }),
+        json!({ "credit_line": "9" }),
+        json!({ "multiplier": "0" }),
+        json!({ "limits": { "concurrency": null } }),
+        json!({ "limits": { "spend": [] } }),
+        json!({ "closed": false }),
+        json!({ "name": "mine", "multiplier": "0.5" }),
+    ] {
+        let answer = patch("team", &terms);
+        assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (403, Some("forbidden")), "{terms}");
+    }
+    assert_eq!(gateway.operator("GET", "/admin/accounts/team", None).json(), before);
+    assert_eq!(done(&patch("team", &json!({ "name": "mine" })))["name"], "mine");
+    let below = Request::new("POST", "/admin/accounts", Some(&json!({ "id": "sub", "parent": "team" })));
+    done(&below.bearer(&boss).send(gateway.admin));
+    assert_eq!(done(&patch("sub", &json!({ "multiplier": "2" })))["multiplier"], "2.00", "what is below it is its own");
+}
+
+#[test]
+fn whoever_is_limited_sees_in_a_receipt_what_an_account_above_has_paid_and_no_name_of_it_elsewhere() {
+    let upstream = Upstream::start();
+    let price = "[models.first]\nprice = { input = 3, output = 15 }\n";
+    let gateway = TestGateway::start(&config(&upstream).replace("[models.first]\n", price));
+    let boss = below_a_house(&gateway);
+    let key = done(&gateway.operator("POST", "/admin/keys", Some(&json!({ "account": "team" }))));
+    let answer = gateway.chat_with_key("first", key["key"].as_str().unwrap());
+    let path = format!("/admin/exchanges/{}/receipt", answer.header("x-roundelay-exchange").unwrap());
+    let all = gateway.operator("GET", &path, None).json();
+    let limited = Request::get(&path).bearer(&boss).send(gateway.admin).json();
+    assert_eq!(all["charges"].as_array().unwrap().len(), 1);
+    assert_eq!((&limited["charges"], &limited["paid"]), (&all["charges"], &all["paid"]));
+    let charge = gateway.operator("GET", "/admin/entries?kind=charge", None).json()[0]["sequence"].to_string();
+    let reason = json!({ "reason": "r" });
+    done(&gateway.operator("POST", &format!("/admin/entries/{charge}/reverse"), Some(&reason)));
+    let limited = Request::get(&path).bearer(&boss).send(gateway.admin).json();
+    assert_eq!((limited["reversals"].as_array().unwrap().len(), &limited["paid"]), (1, &json!({ "usd": "0.00" })));
+
+    let acts = Request::get("/admin/acts").bearer(&boss).send(gateway.admin);
+    assert!(acts.body.contains("accounts.create") && !acts.body.contains("house"), "{}", acts.body);
+    let credit = json!({ "amount": "5", "reason": "r", "idempotency": "i" });
+    let credit = Request::new("POST", "/admin/accounts/team/credit", Some(&credit)).bearer(&boss).send(gateway.admin);
+    assert!(credit.status == 400 && !credit.body.contains("house"), "{}", credit.body);
+}
+
+#[test]
+fn each_tenant_has_its_own_idempotency_keys() {
+    let upstream = Upstream::start();
+    let world = world(&upstream);
+    let (a, b) = (world.token("admin", Some("team-a")), world.token("admin", Some("team-b")));
+    let credit = |token: &str, account: &str, name: &str| {
+        let body = json!({ "amount": "1", "reason": "r", "idempotency": name });
+        let path = format!("/admin/accounts/{account}/credit");
+        Request::new("POST", &path, Some(&body)).bearer(token).send(world.gateway.admin).status
+    };
+    // `bob` is what whoever is not limited has credited the other with.
+    for name in ["invoice-1", "bob"] {
+        assert_eq!([credit(&a, "alice", name), credit(&b, "bob", name)], [201, 201], "{name}: it is nobody else's");
+        assert_eq!([credit(&a, "alice", name), credit(&b, "bob", name)], [200, 200], "{name}: it is its own");
+    }
+    assert_eq!(credit(&world.gateway.admin_token, "alice", "invoice-1"), 201);
+    for token in [&a, &world.gateway.admin_token] {
+        assert_eq!(credit(token, "alice", "of:team-b:invoice-1"), 400, "those names are not to be had");
+    }
+}
+
 /// However a path is written, it reaches no handler whose permission is missing.
 #[test]
 fn no_spelling_of_a_path_passes_by_the_gate() {

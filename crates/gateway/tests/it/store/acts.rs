@@ -70,6 +70,13 @@ fn what_is_changed_is_told_done_in_the_same_transaction() {
     assert_eq!(outcome(&store, |store| store.renew_operator(&operator.id, &[3; 32], false)), done);
     assert_eq!(outcome(&store, |store| store.revoke_operator(&operator.id, 9)), done);
     assert_eq!(outcome(&store, |store| store.revoke_operator(&OperatorId::new("none"), 9)), not_done);
+
+    let number = store.begin_act(&act("it")).unwrap();
+    store.doing(number).post(&top_up("acme", 5, "thrice")).unwrap();
+    store.finish_act(number, ActOutcome::Failed, None, None, Some(r#"{"code":"internal"}"#)).unwrap();
+    let latest = store.within(&Scope::All).acts(&ActFilter::default(), 1).unwrap();
+    let told = (latest[0].outcome, latest[0].detail.as_deref());
+    assert_eq!(told, (done, Some(r#"{"code":"internal"}"#)), "the money is there, whatever failed after it");
 }
 
 #[test]

@@ -98,6 +98,44 @@ fn a_store_that_was_replaced_leaves_a_copy_of_all_it_had() {
 }
 
 #[test]
+fn each_time_it_is_replaced_a_copy_is_kept_and_none_is_lost() {
+    let dir = tempdir().unwrap();
+    let replaced = |number: u64| {
+        let store = Store::open(dir.path()).unwrap();
+        store.insert_exchanges(&[record(number)]).unwrap();
+        for file in FILES {
+            let _ = fs::remove_file(dir.path().join(file));
+        }
+        drop(Store::open(dir.path()).unwrap());
+        for _ in 0..2 {
+            assert!(matches!(store.restore_if_removed(), Err(StoreFault::Replaced { .. })));
+        }
+        store
+    };
+    let first = replaced(1);
+    let second = replaced(2);
+    // The same process again, after its file came back.
+    for file in FILES {
+        let _ = fs::remove_file(dir.path().join(file));
+    }
+    assert!(second.restore_if_removed().unwrap());
+    second.insert_exchanges(&[record(3)]).unwrap();
+    fs::remove_file(dir.path().join(FILE)).unwrap();
+    fs::write(dir.path().join(FILE), "").unwrap();
+    assert!(second.restore_if_removed().is_err());
+    drop((first, second));
+    for (name, number) in [("db.kept-1", 1), ("db.kept-2", 2), ("db.kept", 3)] {
+        let kept = tempdir().unwrap();
+        fs::rename(dir.path().join(FILE).with_extension(name), kept.path().join(FILE)).unwrap();
+        assert!(has(&Store::open_existing(kept.path()).unwrap(), number), "{name}");
+    }
+    let kept = fs::read_dir(dir.path())
+        .unwrap()
+        .filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().contains("kept"));
+    assert_eq!(kept.count(), 0, "one copy each time");
+}
+
+#[test]
 fn a_store_that_is_not_there_is_not_made() {
     let dir = tempdir().unwrap();
     let fault = Store::open_existing(dir.path()).unwrap_err().to_string();
