@@ -22,5 +22,5 @@ mod writer;
 pub use force::Recorded;
 pub use ids::ExchangeIds;
 pub use recorder::{DECISION_MAX, Faults, Recorder, StrictFault};
-pub use segment::{Alone, Replayed, catch_up};
+pub use segment::{Alone, Replayed};
 pub use writer::{Journal, JournalFault, SegmentNumber};

@@ -5,6 +5,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::common::file::make_private;
+
 /// 32 random bytes, made at the first start. Losing the file makes every key unusable; no key can be recovered from it.
 #[derive(Clone)]
 pub struct Pepper([u8; LEN]);
@@ -73,7 +75,7 @@ pub enum PepperFault {
 /// Written whole under another name and linked into place, so that no crash leaves half a pepper and no second
 /// program overwrites the first one's.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
+    make_private(dir)?;
     let mut bytes = [0; LEN];
     getrandom::fill(&mut bytes)?;
     // Process numbers would not do: in containers that share a folder each is 1.

@@ -34,7 +34,7 @@ impl AuditCommand {
     pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
         let store = match Reach::find_existing(&common.data)? {
             // It may take minutes, for which no route waits.
-            Reach::Running(_) => Store::open_existing(&common.data)?,
+            Reach::Running(_) => Store::open_beside(&common.data)?,
             Reach::Alone(store) => store.into_reader(),
         };
         let mut told = Instant::now();

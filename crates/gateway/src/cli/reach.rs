@@ -52,23 +52,28 @@ impl Reach {
     ///
     /// A gateway that is just starting or stopping, and a command that writes, is waited for, five seconds at most.
     pub(super) fn find(data: &Path) -> Result<Self, Failure> {
-        Self::find_with(data, Store::open)
+        Self::find_with(data, |_| Ok(()))
     }
 
     /// As [`Self::find`], for a command that needs what is there: a store that is not there is not made.
     pub(super) fn find_existing(data: &Path) -> Result<Self, Failure> {
-        Self::find_with(data, Store::open_existing)
+        Self::find_with(data, Store::check_exists)
     }
 
-    fn find_with(data: &Path, open: impl Fn(&Path) -> Result<Store, StoreFault>) -> Result<Self, Failure> {
+    fn find_with(data: &Path, check: impl Fn(&Path) -> Result<(), StoreFault>) -> Result<Self, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(running) = Running::connect(data)? {
                 return Ok(Self::Running(running));
             }
-            let store = open(data)?;
-            match journal::catch_up(data, &store) {
-                Ok((kept, _)) => return Ok(Self::Alone(Alone { store, _kept: kept })),
+            check(data)?;
+            match journal::Alone::take(data) {
+                Ok(kept) => {
+                    // Not before: the tables of a gateway that runs stay as it knows them.
+                    let store = Store::open(data)?;
+                    kept.catch_up(&store)?;
+                    return Ok(Self::Alone(Alone { store, _kept: kept }));
+                }
                 Err(JournalFault::InUse { .. }) if Instant::now() < deadline => {
                     thread::park_timeout(LOOK_AGAIN);
                 }

@@ -9,6 +9,7 @@ use roundelay_ledger::ExchangeId;
 use super::JournalFault;
 use super::encoding::{Frame, find_frame, read_frame};
 use super::writer::lock;
+use crate::common::file::make_private;
 use crate::store::{Record, SentRow, Store};
 use crate::telemetry::events;
 
@@ -31,6 +32,7 @@ pub struct Replayed {
 /// The right to a data folder: while one is kept, no gateway starts there, nor does another program get one.
 #[derive(Debug)]
 pub struct Alone {
+    folder: PathBuf,
     _lock: File,
 }
 
@@ -39,28 +41,28 @@ impl Alone {
     /// taken. Errors with [`JournalFault::InUse`] when a gateway runs, or another has it.
     pub fn take(dir: &Path) -> Result<Self, JournalFault> {
         let folder = dir.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(|source| JournalFault::Folder { path: folder.clone(), source })?;
-        Ok(Self { _lock: lock(&folder)? })
+        make_private(&folder).map_err(|source| JournalFault::Folder { path: folder.clone(), source })?;
+        let lock = lock(&folder)?;
+        Ok(Self { folder, _lock: lock })
     }
-}
 
-/// Brings the store up to date with what a gateway that was ended left in the folder `dir`.
-///
-/// For commands while no gateway runs; they keep what it gives back until they have written. Errors with
-/// [`JournalFault::InUse`] when a gateway runs.
-pub fn catch_up(dir: &Path, store: &Store) -> Result<(Alone, Replayed), JournalFault> {
-    let alone = Alone::take(dir)?;
-    let folder = dir.join(FOLDER);
-    let mut total = Replayed::default();
-    for (_, path) in list(&folder).map_err(|source| JournalFault::Folder { path: folder.clone(), source })? {
-        let one = replay(&path, store)?;
-        total.records += one.records;
-        total.added += one.added;
-        total.refused += one.refused;
-        total.in_doubt += one.in_doubt;
-        total.torn_bytes += one.torn_bytes;
+    /// Brings the store of that folder up to date with what a gateway that was ended left there.
+    ///
+    /// For commands while no gateway runs: they open the store once they have this, so that the tables of a running one
+    /// stay as they are, and keep it until they have written.
+    pub fn catch_up(&self, store: &Store) -> Result<Replayed, JournalFault> {
+        let mut total = Replayed::default();
+        let left = list(&self.folder);
+        for (_, path) in left.map_err(|source| JournalFault::Folder { path: self.folder.clone(), source })? {
+            let one = replay(&path, store)?;
+            total.records += one.records;
+            total.added += one.added;
+            total.refused += one.refused;
+            total.in_doubt += one.in_doubt;
+            total.torn_bytes += one.torn_bytes;
+        }
+        Ok(total)
     }
-    Ok((alone, total))
 }
 
 /// Reads a segment into the store and deletes it. A torn tail is cut off first; damage before it is passed over.

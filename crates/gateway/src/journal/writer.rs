@@ -10,6 +10,7 @@ use roundelay_ledger::ExchangeId;
 
 use super::encoding::{write_frame, write_sent};
 use super::segment::{self, FOLDER, LEN_MAX};
+use crate::common::file::make_private;
 use crate::store::{Record, SentRow, StoreFault};
 
 /// Files to which records are appended before they are shown to be finished, and which are deleted once the store
@@ -30,7 +31,7 @@ impl Journal {
     pub fn open(dir: &Path) -> Result<Self, JournalFault> {
         let folder = dir.join(FOLDER);
         let fault = |source| JournalFault::Folder { path: folder.clone(), source };
-        fs::create_dir_all(&folder).map_err(fault)?;
+        make_private(&folder).map_err(fault)?;
         let lock = lock(&folder)?;
         let left = segment::list(&folder).map_err(fault)?;
         let next = segment::next_number(&folder).map_err(fault)?;

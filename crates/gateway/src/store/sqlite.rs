@@ -31,6 +31,8 @@ use std::time::{Duration, Instant};
 use roundelay_ledger::Money;
 use rusqlite::{Connection, ErrorCode};
 
+use crate::common::file::make_private;
+
 pub use accounts::AccountRow;
 pub use codes::{CodeRefusal, CodeRow, RedeemFault, Redeemed};
 pub use entries::EntryFilter;
@@ -68,12 +70,17 @@ impl Store {
     /// Another process may have it open too: a write waits up to five seconds for the other's.
     /// Errors when the folder cannot be written, the file is not a store, or a newer version has written it.
     pub fn open(dir: &Path) -> Result<Self, StoreFault> {
-        private_folder(dir).map_err(|source| StoreFault::Folder { path: dir.to_owned(), source })?;
+        make_private(dir).map_err(|source| StoreFault::Folder { path: dir.to_owned(), source })?;
         let path = dir.join(FILE);
         let open = || connect(&path).map_err(|source| StoreFault::Open { path: path.clone(), source });
         let mut writer = open()?;
         private_file(&path).map_err(|source| StoreFault::Folder { path: path.clone(), source })?;
         migrations::apply(&mut writer)?;
+        Self::of(path, writer)
+    }
+
+    fn of(path: PathBuf, writer: Connection) -> Result<Self, StoreFault> {
+        let open = || connect(&path).map_err(|source| StoreFault::Open { path: path.clone(), source });
         let reader = open()?;
         let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
         let (is_kept, is_forced) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -86,8 +93,26 @@ impl Store {
     ///
     /// Errors with [`StoreFault::Absent`] when there is no store in `dir`.
     pub fn open_existing(dir: &Path) -> Result<Self, StoreFault> {
+        Self::check_exists(dir)?;
+        Self::open(dir)
+    }
+
+    /// Opens the store that a running gateway has open: its tables stay as they are.
+    ///
+    /// Errors with [`StoreFault::Absent`] when there is none, with [`StoreFault::TooOld`] or [`StoreFault::TooNew`] when
+    /// the gateway is of a version with other tables.
+    pub fn open_beside(dir: &Path) -> Result<Self, StoreFault> {
+        Self::check_exists(dir)?;
         let path = dir.join(FILE);
-        if path.is_file() { Self::open(dir) } else { Err(StoreFault::Absent { path }) }
+        let writer = connect(&path).map_err(|source| StoreFault::Open { path: path.clone(), source })?;
+        migrations::check(&writer)?;
+        Self::of(path, writer)
+    }
+
+    /// Errors with [`StoreFault::Absent`] when there is no store in `dir`. Makes nothing.
+    pub fn check_exists(dir: &Path) -> Result<(), StoreFault> {
+        let path = dir.join(FILE);
+        if path.is_file() { Ok(()) } else { Err(StoreFault::Absent { path }) }
     }
 
     /// From now on what was committed survives a power loss, and not only the end of the process: each transaction is
@@ -174,6 +199,16 @@ pub enum StoreFault {
         /// The newest version known here.
         known: u32,
     },
+    /// An older version has written it, which still runs.
+    #[error(
+        "the store has tables of version {found}, and this program those of version {known}: restart the gateway first, with this program"
+    )]
+    TooOld {
+        /// The version of the tables.
+        found: u32,
+        /// The version that is needed here.
+        known: u32,
+    },
     /// There is one of that name already.
     #[error("{what} `{name}` exists already")]
     Exists {
@@ -245,15 +280,6 @@ fn whole(number: u64) -> i64 {
 
 fn is_busy(fault: &rusqlite::Error) -> bool {
     fault.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-}
-
-/// The folder holds hashes of keys and who asked for what, so only its owner may enter one that is made here.
-fn private_folder(dir: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 /// A folder that was there before may be open to others; the file is not, nor are those that SQLite makes beside it,

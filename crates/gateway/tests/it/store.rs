@@ -17,7 +17,10 @@ mod terms;
 mod upgrade;
 mod usage;
 
-use roundelay::store::{AccountRow, AttemptRecord, Record, Usage};
+use std::path::Path;
+
+use roundelay::journal::{Alone, JournalFault, Replayed};
+use roundelay::store::{AccountRow, AttemptRecord, Record, Store, Usage};
 use roundelay_ledger::{Account, AccountId, ExchangeId, KeyId, Money, Terms};
 
 /// An account of that name, below another.
@@ -26,6 +29,13 @@ fn account(id: &str, parent: Option<&str>, terms: Terms) -> AccountRow {
     let account =
         Account { name: format!("{id}; DROP TABLE accounts"), id, kind: terms.kind, created_at: 1_800_000_000 };
     AccountRow { account, parent: parent.map(|id| AccountId::new(id).unwrap()), terms, balance: Money::ZERO }
+}
+
+/// As a command does before it writes.
+fn catch_up(dir: &Path, store: &Store) -> Result<(Alone, Replayed), JournalFault> {
+    let alone = Alone::take(dir)?;
+    let replayed = alone.catch_up(store)?;
+    Ok((alone, replayed))
 }
 
 /// A finished exchange of that number; equal numbers make equal records.

@@ -10,17 +10,30 @@ pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreFault> {
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT",
     )?;
-    let done: u32 = transaction.query_row("SELECT coalesce(max(number), 0) FROM migrations", [], |row| row.get(0))?;
-    let known = STEPS.last().map_or(0, |step| step.number);
-    if done > known {
-        return Err(StoreFault::TooNew { found: done, known });
-    }
+    let done = done(&transaction)?;
     for step in STEPS.iter().filter(|step| step.number > done) {
         transaction.execute_batch(step.sql)?;
         transaction.execute("INSERT INTO migrations (number, name) VALUES (?1, ?2)", (step.number, step.name))?;
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// Errors with [`StoreFault::TooOld`] or [`StoreFault::TooNew`] when other steps were taken than are known.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreFault> {
+    let (found, known) = (done(connection)?, known());
+    if found < known { Err(StoreFault::TooOld { found, known }) } else { Ok(()) }
+}
+
+/// The last step that was taken.
+fn done(connection: &Connection) -> Result<u32, StoreFault> {
+    let last = "SELECT coalesce(max(number), 0) FROM migrations";
+    let (found, known) = (connection.query_row(last, [], |row| row.get(0))?, known());
+    if found > known { Err(StoreFault::TooNew { found, known }) } else { Ok(found) }
+}
+
+fn known() -> u32 {
+    STEPS.last().map_or(0, |step| step.number)
 }
 
 struct Step {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use roundelay::journal;
+use roundelay::journal::Alone;
 use roundelay::store::Store;
 use roundelay_ledger::{EntryKind, ExchangeId, Money};
 use serde_json::Value;
@@ -48,7 +48,7 @@ fn what_a_caller_saw_finished_is_in_the_books_after_every_kill() {
             stop.store(true, Ordering::Relaxed);
         });
         let store = Store::open(&data).unwrap();
-        journal::catch_up(&data, &store).unwrap();
+        Alone::take(&data).unwrap().catch_up(&store).unwrap();
         doubted = store.in_doubt().unwrap().len();
         let charged: HashMap<ExchangeId, i64> = books(&store)
             .iter()

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 
-use roundelay::journal::{Faults, Journal, Replayed, catch_up};
+use roundelay::journal::{Faults, Journal, Replayed};
 use roundelay::store::Store;
 use roundelay_ledger::ExchangeId;
 use rusqlite::Connection;
 use tempfile::tempdir;
 
 use super::journal::{journal_of, leave_journal, segments, start};
-use super::record;
+use super::{catch_up, record};
 
 /// A journal of five records, of which the third was changed by this: how many come back, and what is left of the file.
 #[track_caller]

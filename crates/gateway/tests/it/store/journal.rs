@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use roundelay::journal::{Faults, Journal, JournalFault, Recorder, Replayed, catch_up};
+use roundelay::journal::{Faults, Journal, JournalFault, Recorder, Replayed};
 use roundelay::store::{Record, Store};
 use roundelay_ledger::ExchangeId;
 use rusqlite::Connection;
 use tempfile::tempdir;
 
-use super::record;
+use super::{catch_up, record};
 
 pub(super) fn start(dir: &Path) -> (Store, Recorder) {
     let store = Store::open(dir).unwrap();

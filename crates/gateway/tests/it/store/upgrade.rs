@@ -1,5 +1,8 @@
 //! The store of an older program keeps what it has.
 
+use std::process::Command;
+
+use roundelay::journal::Alone;
 use roundelay::store::{Store, UsageBy, UsageFilter};
 use roundelay_ledger::{AccountId, AccountKind, ExchangeId, Limits, Money, Terms};
 use rusqlite::Connection;
@@ -49,6 +52,23 @@ fn a_store_of_the_first_version_keeps_its_rows_and_gains_their_usage() {
         assert_eq!(told, [(Some(3_600_000), Some("m"), 2, 11, 100, 1), (Some(7_200_000), None, 1, 1 << 40, 0, 0)]);
         assert!(sums[0].usage.estimated);
     }
+}
+
+#[test]
+fn the_tables_of_an_older_gateway_that_runs_stay_as_they_are() {
+    let dir = tempdir().unwrap();
+    let tables = || {
+        let store = Connection::open(dir.path().join("roundelay.db")).unwrap();
+        store.query_row("SELECT max(number) FROM migrations", [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    Connection::open(dir.path().join("roundelay.db")).unwrap().execute_batch(FIRST).unwrap();
+    let _running = Alone::take(dir.path()).unwrap();
+    let fault = Store::open_beside(dir.path()).unwrap_err();
+    assert!(fault.to_string().contains("restart the gateway first"), "{fault}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roundelay"));
+    let output = command.args(["accounts", "list", "--data"]).arg(dir.path()).output().unwrap();
+    assert!(!output.status.success(), "it cannot reach the gateway");
+    assert_eq!(tables(), 1);
 }
 
 #[test]
