@@ -124,7 +124,7 @@ impl App {
         // It keeps every other gateway out of the folder, from before the first look at what is in it.
         let journal = open_journal(data)?;
         let store = Store::open(data)?;
-        let pepper = Pepper::open(data)?;
+        let pepper = Pepper::open_for(&store, data)?;
         let keys = Keys::load(store.clone(), pepper.clone())?;
         let ids = ExchangeIds::new(store.newest_exchange()?.max(journal.newest_exchange()?));
         // What is owed since the last run is counted before anything is spent.

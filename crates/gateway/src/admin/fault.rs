@@ -148,6 +148,9 @@ impl From<StoreFault> for Fault {
             StoreFault::KeyReused => (StatusCode::CONFLICT, "idempotency_reused"),
             StoreFault::Short { left } => return Self::short(*left),
             StoreFault::TooLarge => (StatusCode::BAD_REQUEST, "too_large"),
+            StoreFault::TooMany { .. } => {
+                return Self::bad_request(format!("{fault}: name less in `by`, or less time"));
+            }
             _ => (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
         };
         Self { status, code, message: fault.to_string() }

@@ -54,13 +54,7 @@ pub fn add_up(store: Within<'_>, query: &UsageQuery) -> Result<Value, Fault> {
         scope: Scope::All,
     };
     let kinds: Vec<UsageBy> = by.iter().map(|(_, by)| *by).collect();
-    let sums = store.usage_hours(&filter, &kinds)?;
-    if sums.len() > ROWS_MAX {
-        let count = sums.len();
-        return Err(Fault::bad_request(format!(
-            "these would be {count} rows, and {ROWS_MAX} are the most: name less in `by`, or less time"
-        )));
-    }
+    let sums = store.usage_hours(&filter, &kinds, ROWS_MAX)?;
     let total = sums.iter().fold(UsageSum { since_ms: i64::MAX, ..UsageSum::default() }, plus);
     let rows: Vec<Value> = if by.is_empty() { Vec::new() } else { sums.iter().map(|sum| row(sum, &by)).collect() };
     Ok(json!({

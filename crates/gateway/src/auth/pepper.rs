@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::common::file::make_private;
+use crate::store::{Store, StoreFault};
 
 /// 32 random bytes, made at the first start. Losing the file makes every key unusable; no key can be recovered from it.
 #[derive(Clone)]
@@ -17,7 +18,7 @@ impl Pepper {
     /// Errors when the file cannot be read or made, or is not 64 hexadecimal digits: a damaged one is never replaced,
     /// since that would end every key.
     pub fn open(dir: &Path) -> Result<Self, PepperFault> {
-        let path = dir.join("pepper");
+        let path = dir.join(FILE);
         let fault = |source| PepperFault::File { path: path.clone(), source };
         match fs::read_to_string(&path) {
             Ok(text) => Self::parse(&text).ok_or(PepperFault::Damaged { path }),
@@ -29,6 +30,15 @@ impl Pepper {
             }
             Err(other) => Err(fault(other)),
         }
+    }
+
+    /// As [`Self::open`], for this store: none is made where keys or operators are kept, whose hashes another one made.
+    ///
+    /// Errors with [`PepperFault::Missing`] in that case.
+    pub fn open_for(store: &Store, dir: &Path) -> Result<Self, PepperFault> {
+        let path = dir.join(FILE);
+        let is_needed = !path.exists() && !(store.keys()?.is_empty() && store.operators()?.is_empty());
+        if is_needed { Err(PepperFault::Missing { path }) } else { Self::open(dir) }
     }
 
     /// The keyed hash of a credential.
@@ -64,6 +74,18 @@ pub enum PepperFault {
         /// What the system said.
         source: io::Error,
     },
+    /// There is none, and what is in the store needs the one that there was.
+    #[error(
+        "the pepper {} is missing, without which no key and no operator's token in the store works: restore the file `pepper` from a backup, or move the whole folder away to begin anew",
+        path.display()
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
     /// The file is not a pepper.
     #[error("the pepper {} is not 64 hexadecimal digits: restore it from a backup, or delete it and every key", path.display())]
     Damaged {
@@ -97,4 +119,5 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
+const FILE: &str = "pepper";
 const LEN: usize = 32;

@@ -312,7 +312,7 @@ fn renew_admin_token(common: &Common) -> Result<ExitCode, Failure> {
         Reach::Running(gateway) => gateway.ask("POST", "/admin/token", None)?,
         Reach::Alone(store) => {
             // Where no gateway has started yet there is a first owner now, and this is its second token.
-            let (known, _) = Operators::open(&store, Pepper::open(&common.data)?, now())?;
+            let (known, _) = Operators::open(&store, Pepper::open_for(&store, &common.data)?, now())?;
             operators::renew(&known, &store, Operator::command())?
         }
     };

@@ -154,7 +154,7 @@ fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
 
 /// The operators of a store that no gateway has open. The first owner is left for the first start to make and show.
 fn operators(store: &Store, data: &Path) -> Result<Operators, Failure> {
-    Ok(Operators::load(store, Pepper::open(data)?)?)
+    Ok(Operators::load(store, Pepper::open_for(store, data)?)?)
 }
 
 const ID_LEN_MAX: usize = 32;

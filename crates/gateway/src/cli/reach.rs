@@ -92,7 +92,7 @@ impl Reach {
 
 /// The table of keys of a store that no gateway has open.
 pub(super) fn keys(store: &Alone, data: &Path) -> Result<Keys, Failure> {
-    Ok(Keys::load(store.store.clone(), Pepper::open(data)?)?)
+    Ok(Keys::load(store.store.clone(), Pepper::open_for(store, data)?)?)
 }
 
 /// Seconds since 1970-01-01 UTC.

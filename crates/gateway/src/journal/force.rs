@@ -93,12 +93,14 @@ impl Forcer {
             drop(state);
             if wanted > *self.forced.borrow() {
                 let unforced = journal.take_unforced();
+                let position = unforced.position.max(wanted);
                 if force_all(&unforced, &mut force).is_err() {
                     // Whoever waits is let go: readiness says what became of the disk.
                     self.faults.fetch_add(1, Ordering::Relaxed);
+                    journal.give_back(unforced);
                 }
                 self.times.fetch_add(1, Ordering::Relaxed);
-                self.forced.send_replace(unforced.position.max(wanted));
+                self.forced.send_replace(position);
             } else if closing {
                 return;
             }
@@ -111,7 +113,8 @@ impl Forcer {
 }
 
 fn force_all(unforced: &Unforced, force: &mut impl FnMut(&File) -> io::Result<()>) -> io::Result<()> {
-    let files = unforced.files.iter().try_for_each(|file| force(file));
+    // What one file is refused says nothing of the next.
+    let files = unforced.files.iter().fold(Ok(()), |forced, file| forced.and(force(file)));
     // A file that is not in its folder after a power loss is as good as none.
     let folder = unforced.folder.as_ref().map_or(Ok(()), |folder| force(&File::open(folder)?));
     files.and(folder)
@@ -219,6 +222,38 @@ mod tests {
         assert_eq!((unforced.files.len(), unforced.position, unforced.folder.is_some()), (2, 2, true));
         let again = journal.take_unforced();
         assert_eq!((again.files.len(), again.folder), (1, None), "only the one that is appended to");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_the_disk_refused_is_forced_with_what_comes_next() {
+        let dir = tempdir().expect("a folder");
+        let journal = Journal::open(dir.path()).expect("a journal");
+        journal.expect_force();
+        append(&journal, 1);
+        journal.close();
+        append(&journal, 2);
+        for is_refused in [true, true, false] {
+            let unforced = journal.take_unforced();
+            assert_eq!((unforced.files.len(), unforced.folder.is_some()), (2, true));
+            let mut asked = 0;
+            let forced = force_all(&unforced, &mut |_: &File| {
+                asked += 1;
+                if is_refused && asked == 1 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+            });
+            assert_eq!((asked, forced.is_err()), (3, is_refused), "all of it is tried");
+            if is_refused {
+                journal.give_back(unforced);
+            }
+        }
+        assert_eq!(journal.take_unforced().files.len(), 1, "only the one that is appended to");
+        append(&journal, 3);
+        journal.close();
+        let unforced = journal.take_unforced();
+        journal.give_back(unforced);
+        std::fs::remove_dir_all(dir.path().join("journal")).expect("it is there");
+        let unforced = journal.take_unforced();
+        journal.give_back(unforced);
+        assert_eq!(journal.take_unforced().files.len(), 0, "a file that has no name is none to wait for");
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -121,7 +121,7 @@ impl Recorder {
     /// What went wrong since the start.
     pub fn faults(&self) -> Faults {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Tally { journal, store, dropped, refused, torn_bytes } = &self.shared.tally;
+        let Tally { journal, store, dropped, refused, torn_bytes, .. } = &self.shared.tally;
         Faults {
             journal: read(journal) + self.shared.forcer.as_ref().map_or(0, |forcer| forcer.faults()),
             store: read(store),
@@ -162,7 +162,8 @@ impl Drop for Recorder {
 /// ends before the store has what the journal refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Faults {
-    /// Records the journal did not take, and times that the disk refused what it was forced to take.
+    /// Records the journal did not take, times that the disk refused what it was forced to take, and times that its files
+    /// were found removed.
     pub journal: u64,
     /// Batches or segments the store did not take, counting each time they were tried.
     pub store: u64,
@@ -198,6 +199,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Tally {
     journal: AtomicU64,
+    is_journal_lost: AtomicBool,
     store: AtomicU64,
     dropped: AtomicU64,
     refused: AtomicU64,
@@ -241,6 +243,7 @@ impl Shared {
     }
 
     fn store_all(&self, batch: &mut Vec<Queued>) {
+        self.restore_journal();
         self.restore_store();
         let mut stored = 0;
         for share in batch.chunks(BATCH) {
@@ -265,6 +268,25 @@ impl Shared {
         }
         batch.drain(..stored);
         batch.shrink_to(KEPT_ROOM);
+    }
+
+    /// Sees that the journal's file and folder are there. Readiness says when they were not.
+    fn restore_journal(&self) {
+        match self.journal.restore_if_removed() {
+            Ok(true) => {}
+            Ok(false) => {
+                count(&self.tally.journal);
+                self.tally.is_journal_lost.store(false, Ordering::Relaxed);
+                events::journal_restored();
+            }
+            Err(fault) => {
+                count(&self.tally.journal);
+                // Ten times a second.
+                if !self.tally.is_journal_lost.swap(true, Ordering::Relaxed) {
+                    events::journal_lost(&fault);
+                }
+            }
+        }
     }
 
     /// Sees that the store's file is there. Where it was removed, what was in it is written again; where it was

@@ -20,7 +20,7 @@ pub struct Journal {
     folder: PathBuf,
     leftovers: Vec<PathBuf>,
     segments: Mutex<Segments>,
-    _lock: File,
+    lock: Mutex<File>,
 }
 
 impl Journal {
@@ -32,12 +32,14 @@ impl Journal {
         let folder = dir.join(FOLDER);
         let fault = |source| JournalFault::Folder { path: folder.clone(), source };
         make_private(&folder).map_err(fault)?;
-        let lock = lock(&folder)?;
+        // Whoever waits for the disk waits for files in this folder, which has to be there after a power loss.
+        sync_folder(dir).map_err(fault)?;
+        let lock = Mutex::new(lock(&folder)?);
         let left = segment::list(&folder).map_err(fault)?;
         let next = segment::next_number(&folder).map_err(fault)?;
         let segments = Segments { next, ..Segments::default() };
         let leftovers = left.into_iter().map(|(_, path)| path).collect();
-        Ok(Self { folder, leftovers, segments: Mutex::new(segments), _lock: lock })
+        Ok(Self { folder, leftovers, segments: Mutex::new(segments), lock })
     }
 
     /// Appends a record with one `write`, and says to which segment. When this returns, the record survives the end
@@ -72,6 +74,38 @@ impl Journal {
         files.extend(segments.current.as_ref().map(|current| Arc::clone(&current.file)));
         let has_new_file = std::mem::take(&mut segments.has_new_file);
         Unforced { files, folder: has_new_file.then(|| self.folder.clone()), position: segments.written }
+    }
+
+    /// Takes back what could not be forced, for the next time: all files that have a name still.
+    pub(super) fn give_back(&self, unforced: Unforced) {
+        let mut segments = self.segments();
+        segments.has_new_file |= unforced.folder.is_some();
+        for file in unforced.files {
+            let is_current = segments.current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.file, &file));
+            let is_known = is_current || segments.unforced.iter().any(|known| Arc::ptr_eq(known, &file));
+            if !is_known && has_name(&file) {
+                segments.unforced.push(file);
+            }
+        }
+    }
+
+    /// Sees that what is appended goes to a file that has its name, in a folder that no other gateway takes. Says whether
+    /// that was so; else a new file, folder and lock are made.
+    ///
+    /// What was in the file is in the store soon, unless the process ends before.
+    pub(super) fn restore_if_removed(&self) -> Result<bool, JournalFault> {
+        let mut lock_held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut segments = self.segments();
+        let is_lost = segments.current.as_ref().is_some_and(|current| !has_name(&current.file));
+        if is_lost {
+            segments.seal();
+        }
+        if has_name(&lock_held) {
+            return Ok(!is_lost);
+        }
+        make_private(&self.folder).map_err(|source| JournalFault::Folder { path: self.folder.clone(), source })?;
+        *lock_held = lock(&self.folder)?;
+        Ok(false)
     }
 
     /// How many frames were appended.
@@ -196,6 +230,22 @@ pub(super) fn lock(folder: &Path) -> Result<File, JournalFault> {
     }
 }
 
+/// Whether somebody could open the file again.
+fn has_name(file: &File) -> bool {
+    #[cfg(unix)]
+    return file.metadata().map_or(true, |found| std::os::unix::fs::MetadataExt::nlink(&found) > 0);
+    #[cfg(not(unix))]
+    return file.metadata().is_ok();
+}
+
+/// Forces a folder's names to the disk, where the system can.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(fault) if matches!(fault.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    }
+}
+
 #[derive(Debug, Default)]
 struct Segments {
     next: SegmentNumber,
@@ -204,7 +254,7 @@ struct Segments {
     written: Position,
     /// Whether somebody asks what is not forced to the disk.
     is_forced: bool,
-    /// Files that were ended since somebody asked: one for each 16 MiB.
+    /// Files that were ended since somebody asked, or that the disk refused: one for each 16 MiB.
     unforced: Vec<Arc<File>>,
     has_new_file: bool,
 }

@@ -13,7 +13,7 @@ use crate::{
     auth::Caller,
     common::moment::moment,
     exchange::{Refusal, Worker},
-    store::{UsageBy, UsageFilter, UsageSum},
+    store::{StoreFault, UsageBy, UsageFilter, UsageSum},
 };
 
 /// `?since=&until=&by=`
@@ -45,21 +45,19 @@ pub(super) async fn usage(worker: &Worker, caller: &Caller, uri: &Uri) -> Result
     let kinds: Vec<UsageBy> = by.iter().map(|(_, by)| *by).collect();
     let (bounds, columns) = (filter.clone(), by);
     let reading = spawn_blocking(move || {
-        let sums = store.usage_hours(&filter, &kinds)?;
-        let total = store.usage_hours(&filter, &[])?;
+        let sums = store.usage_hours(&filter, &kinds, ROWS_MAX)?;
+        let total = store.usage_hours(&filter, &[], 1)?;
         drop(reader);
-        Ok::<_, crate::store::StoreFault>((sums, total))
+        Ok::<_, StoreFault>((sums, total))
     });
     let read = timeout(READ_MAX, reading).await.map_err(|_| Refusal::NoRecords)?;
-    let (sums, total) = read.map_err(|_| Refusal::Internal)?.map_err(|fault| {
-        tracing::warn!(%fault, "a caller's usage could not be read");
-        Refusal::NoRecords
+    let (sums, total) = read.map_err(|_| Refusal::Internal)?.map_err(|fault| match fault {
+        StoreFault::TooMany { .. } => bad("by", format!("{fault}: name less in `by`, or less time")),
+        _ => {
+            tracing::warn!(%fault, "a caller's usage could not be read");
+            Refusal::NoRecords
+        }
     })?;
-    if sums.len() > ROWS_MAX {
-        let message =
-            format!("these would be {} rows, and {ROWS_MAX} are the most: name less in `by`, or less time", sums.len());
-        return Err(bad("by", message));
-    }
     let rows: Vec<Value> = match columns.is_empty() {
         true => Vec::new(),
         false => sums.iter().map(|sum| row(sum, &columns)).collect(),

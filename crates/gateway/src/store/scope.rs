@@ -123,8 +123,8 @@ impl Within<'_> {
     }
 
     /// See [`Store::usage_hours`].
-    pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy]) -> Result<Vec<UsageSum>, StoreFault> {
-        self.store.usage_hours(&UsageFilter { scope: self.scope.clone(), ..filter.clone() }, by)
+    pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy], most: usize) -> Result<Vec<UsageSum>, StoreFault> {
+        self.store.usage_hours(&UsageFilter { scope: self.scope.clone(), ..filter.clone() }, by, most)
     }
 
     /// The latest acts that are meant, newest first: at most `limit`, and at most 1,000.

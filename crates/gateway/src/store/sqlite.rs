@@ -43,7 +43,8 @@ pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 
 /// A handle on the store; clones share it.
 ///
-/// One connection writes and one reads, each behind a lock: a long listing never keeps a batch of records waiting.
+/// One connection writes, one reads a row or two, and one reads pages and sums, each behind a lock: a long listing keeps
+/// neither a batch of records waiting nor a look at a single row.
 #[derive(Debug, Clone)]
 pub struct Store {
     connections: Arc<Connections>,
@@ -55,13 +56,14 @@ pub struct Store {
 struct Connections {
     path: PathBuf,
     /// The file that is open; none only while it is opened.
-    file: Mutex<Option<removed::FileId>>,
+    file: Mutex<Option<removed::Files>>,
     /// Whether all of it is in a copy, beside another file that has its place.
     is_kept: AtomicBool,
     /// Whether what is committed has to survive a power loss.
     is_forced: AtomicBool,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    pages: Mutex<Connection>,
 }
 
 impl Store {
@@ -81,10 +83,9 @@ impl Store {
 
     fn of(path: PathBuf, writer: Connection) -> Result<Self, StoreFault> {
         let open = || connect(&path).map_err(|source| StoreFault::Open { path: path.clone(), source });
-        let reader = open()?;
-        let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
+        let (writer, reader, pages) = (Mutex::new(writer), Mutex::new(open()?), Mutex::new(open()?));
         let (is_kept, is_forced) = (AtomicBool::new(false), AtomicBool::new(false));
-        let connections = Connections { path, file: Mutex::default(), is_kept, is_forced, writer, reader };
+        let connections = Connections { path, file: Mutex::default(), is_kept, is_forced, writer, reader, pages };
         connections.remember_file()?;
         Ok(Self { connections: Arc::new(connections), act: None })
     }
@@ -130,8 +131,14 @@ impl Store {
         Ok(writer)
     }
 
+    /// What reads a row or two.
     fn reader(&self) -> MutexGuard<'_, Connection> {
         self.connections.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What reads as much as somebody asks for.
+    fn pages(&self) -> MutexGuard<'_, Connection> {
+        self.connections.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,7 +153,7 @@ impl Connections {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn locked_file(&self) -> MutexGuard<'_, Option<removed::FileId>> {
+    fn locked_file(&self) -> MutexGuard<'_, Option<removed::Files>> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -234,6 +241,12 @@ pub enum StoreFault {
         /// What may be taken.
         left: Money,
     },
+    /// What was asked for has more parts than may be shown.
+    #[error("these would be more than {most} rows")]
+    TooMany {
+        /// How many may be shown.
+        most: usize,
+    },
     /// The balance after it, or its worth in dollars, could not be written.
     #[error("an amount that is too large: no balance is beyond {max}", max = Money::MAX)]
     TooLarge,
@@ -293,3 +306,35 @@ fn private_file(path: &Path) -> std::io::Result<()> {
 const FILE: &str = "roundelay.db";
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread, time::Duration};
+
+    use roundelay_ledger::{AccountId, ExchangeId};
+
+    use super::Store;
+    use crate::store::OperatorId;
+
+    /// What readiness, metrics and every request of an operator read does not wait for somebody's page.
+    #[test]
+    fn a_long_page_keeps_no_look_at_a_single_row_waiting() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = Store::open(dir.path()).expect("a store");
+        let page = store.pages();
+        let (tell, told) = mpsc::channel();
+        let looking = thread::spawn({
+            let store = store.clone();
+            move || {
+                store.counts().expect("it reads");
+                store.operator(&OperatorId::new("none")).expect_err("there is none");
+                store.exchange(ExchangeId::from_u64(1)).expect("it reads");
+                store.account(&AccountId::default_account()).expect("it reads");
+                tell.send(()).expect("the test listens");
+            }
+        });
+        told.recv_timeout(Duration::from_secs(20)).expect("nothing waits for the page");
+        drop(page);
+        looking.join().expect("it ended well");
+    }
+}

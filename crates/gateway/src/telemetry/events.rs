@@ -84,6 +84,16 @@ pub fn store_restored() {
     warn!("the store's file was removed, and has been written again");
 }
 
+/// The journal's file or folder was removed under a running gateway, and another is there.
+pub fn journal_restored() {
+    warn!("the journal's file or folder was removed, and has been made again");
+}
+
+/// They were removed, and cannot be made again.
+pub fn journal_lost(fault: &dyn Error) {
+    error!(fault = causes(fault), "the journal's folder was removed, and cannot be made again");
+}
+
 /// The store will never take the record of an exchange, which is lost.
 pub fn record_refused(exchange: impl Display, fault: &dyn Error) {
     error!(exchange = clean(exchange), fault = causes(fault), "record refused by the store");

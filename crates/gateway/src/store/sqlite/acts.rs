@@ -56,7 +56,7 @@ impl Store {
     /// The latest acts that are meant, newest first: at most `limit`, and at most 1,000. The next page is what is before
     /// the last of these.
     pub(crate) fn acts(&self, filter: &ActFilter, scope: &Scope, limit: usize) -> Result<Vec<ActRow>, StoreFault> {
-        let reader = self.reader();
+        let reader = self.pages();
         let mut statement = reader.prepare_cached(
             "SELECT number, at_us, operator, who, act, object, account, outcome, detail FROM acts
              WHERE number < ?1 AND (?2 IS NULL OR at_us >= ?2)

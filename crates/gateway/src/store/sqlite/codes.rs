@@ -121,7 +121,7 @@ impl Store {
 
     /// The latest codes, newest first: at most `limit`.
     pub fn codes(&self, limit: usize) -> Result<Vec<CodeRow>, StoreFault> {
-        let reader = self.reader();
+        let reader = self.pages();
         let mut statement = reader.prepare_cached(&format!("{SELECT} ORDER BY created_at DESC, id LIMIT ?1"))?;
         let rows = statement.query_map([whole(limit as u64)], Columns::read)?;
         rows.map(|row| row?.code()).collect()

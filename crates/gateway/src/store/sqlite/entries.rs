@@ -36,10 +36,12 @@ impl Store {
     /// before the last of these.
     pub fn entries(&self, filter: &EntryFilter, limit: usize) -> Result<Vec<StoredEntry>, StoreFault> {
         let limit = limit.min(PAGE_MAX);
+        let read = |owner: Owner<'_>| self.entries_of(owner, filter, Sequence(0), limit);
         match (&filter.scope, &filter.account) {
-            (Scope::All, account) => self.entries_of(account.as_ref(), filter, Sequence(0), limit),
-            (scope, Some(account)) if scope.has(account) => self.entries_of(Some(account), filter, Sequence(0), limit),
+            (Scope::All, None) => read(Owner::Any),
+            (scope, Some(account)) if scope.has(account) => read(Owner::One(account)),
             (_, Some(_)) => Ok(Vec::new()),
+            (scope, None) if filter.key.is_some() || is_act(filter) => read(Owner::Among(scope.list())),
             (Scope::Accounts(accounts), None) => self.entries_of_all(accounts.iter(), filter, limit),
         }
     }
@@ -54,28 +56,28 @@ impl Store {
         let mut page: Vec<StoredEntry> = Vec::new();
         for account in accounts {
             let least = page.last().filter(|_| page.len() == limit).map_or(Sequence(0), |last| last.sequence);
-            page.extend(self.entries_of(Some(account), filter, least, limit)?);
+            page.extend(self.entries_of(Owner::One(account), filter, least, limit)?);
             page.sort_unstable_by_key(|entry| Reverse(entry.sequence));
             page.truncate(limit);
         }
         Ok(page)
     }
 
-    /// Those of one account, or of all, from the number `least` on; the filter's own account and scope are passed over.
+    /// Those of an owner, from the number `least` on; the filter's own account and scope are passed over.
     fn entries_of(
         &self,
-        account: Option<&AccountId>,
+        owner: Owner<'_>,
         filter: &EntryFilter,
         least: Sequence,
         limit: usize,
     ) -> Result<Vec<StoredEntry>, StoreFault> {
-        let reader = self.reader();
+        let reader = self.pages();
         let (from, to) = (filter.since_us.map(hour_of_us), filter.until_us.map(hour_of_us));
         let Some((first, last)) = hours::span(&reader, "entry_hours", from, to)? else { return Ok(Vec::new()) };
         let first = first.max(whole(least.0));
         let last = filter.before.map_or(last, |before| last.min(whole(before.0).saturating_sub(1)));
         let mut values: Vec<&dyn ToSql> = vec![&first, &last];
-        let (account, key) = (account.map(AccountId::as_str), filter.key.as_ref().map(KeyId::as_str));
+        let (account, key) = (owner.value(), filter.key.as_ref().map(KeyId::as_str));
         let kind = filter.kind.map(EntryKind::label);
         let exchange = filter.exchange.map(|exchange| whole(exchange.as_u64()));
         let asked: [Option<&dyn ToSql>; 6] = [
@@ -87,7 +89,7 @@ impl Store {
             filter.until_us.as_ref().map(|until| until as _),
         ];
         values.extend(asked.into_iter().flatten());
-        let mut statement = reader.prepare_cached(&page(account.is_some(), filter, limit))?;
+        let mut statement = reader.prepare_cached(&page(&owner, filter, limit))?;
         let rows = statement.query_map(&*values, Columns::read)?;
         rows.map(|row| row?.stored()).collect()
     }
@@ -112,7 +114,7 @@ impl Store {
     }
 
     fn entries_after(&self, last: Sequence) -> Result<Vec<StoredEntry>, StoreFault> {
-        let reader = self.reader();
+        let reader = self.pages();
         let sql = format!("{SELECT} WHERE sequence > ?1 ORDER BY sequence LIMIT {PAGE_MAX}");
         let mut statement = reader.prepare_cached(&sql)?;
         let rows = statement.query_map([whole(last.0)], Columns::read)?;
@@ -121,29 +123,61 @@ impl Store {
 }
 
 /// A page between two numbers; of what is asked for, the values follow in the order of these conditions.
-fn page(has_account: bool, filter: &EntryFilter, limit: usize) -> String {
-    let (key, is_act) = (&filter.key, filter.kind.is_some_and(|kind| kind != EntryKind::Charge));
+fn page(owner: &Owner<'_>, filter: &EntryFilter, limit: usize) -> String {
+    let (has_key, is_act) = (filter.key.is_some(), is_act(filter));
+    // Of the indexes of all that is asked for, that of acts has least to read, and then that of the key. A plus keeps a
+    // condition from being looked up.
+    let account = match owner {
+        Owner::Among(_) => "+account IN (SELECT value FROM json_each(",
+        _ if has_key || is_act => "+account = (",
+        _ => "account = (",
+    };
     let mut sql = format!("{SELECT} WHERE sequence BETWEEN ?1 AND ?2");
     let mut number = 2;
     for (condition, is_asked) in [
-        // Of the indexes of both, that of the key has less to read.
-        (if key.is_some() { "+account =" } else { "account =" }, has_account),
-        ("api_key =", key.is_some()),
-        ("exchange =", filter.exchange.is_some()),
-        ("kind =", filter.kind.is_some()),
-        ("at_us >=", filter.since_us.is_some()),
-        ("at_us <", filter.until_us.is_some()),
+        (account, !matches!(owner, Owner::Any)),
+        (if is_act { "+api_key = (" } else { "api_key = (" }, has_key),
+        ("exchange = (", filter.exchange.is_some()),
+        ("kind = (", filter.kind.is_some()),
+        ("at_us >= (", filter.since_us.is_some()),
+        ("at_us < (", filter.until_us.is_some()),
     ] {
         if is_asked {
             number += 1;
-            sql.push_str(&format!(" AND {condition} ?{number}"));
+            let end = if condition.ends_with("json_each(") { "))" } else { ")" };
+            sql.push_str(&format!(" AND {condition}?{number}{end}"));
         }
     }
-    if is_act && !has_account && key.is_none() {
+    if is_act {
         sql.push_str(" AND kind <> 'charge'"); // the condition of an index
     }
     sql.push_str(&format!(" ORDER BY sequence DESC LIMIT {limit}"));
     sql
+}
+
+/// Whose entries are meant.
+#[derive(Debug)]
+enum Owner<'a> {
+    /// Anybody's, and nobody's.
+    Any,
+    One(&'a AccountId),
+    /// Those in a JSON list.
+    Among(Option<String>),
+}
+
+impl Owner<'_> {
+    fn value(&self) -> Option<&str> {
+        match self {
+            Self::Any => None,
+            Self::One(account) => Some(account.as_str()),
+            Self::Among(list) => list.as_deref(),
+        }
+    }
+}
+
+/// Whether it is of a kind of which there are few.
+fn is_act(filter: &EntryFilter) -> bool {
+    filter.kind.is_some_and(|kind| kind != EntryKind::Charge)
 }
 
 /// An entry whose words are not read yet.
@@ -235,13 +269,12 @@ mod tests {
     use super::*;
 
     /// What `SQLite` says it reads.
-    fn plan(filter: &EntryFilter) -> String {
+    fn plan(owner: &Owner<'_>, filter: &EntryFilter) -> String {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::open(dir.path()).expect("a store");
         let reader = store.reader();
-        let mut statement = reader
-            .prepare(&format!("EXPLAIN QUERY PLAN {}", page(filter.account.is_some(), filter, 100)))
-            .expect("a page");
+        let mut statement =
+            reader.prepare(&format!("EXPLAIN QUERY PLAN {}", page(owner, filter, 100))).expect("a page");
         // A condition without a value compares with NULL, which changes no plan.
         let mut rows = statement.raw_query();
         let mut steps = String::new();
@@ -255,6 +288,7 @@ mod tests {
     fn a_page_is_read_from_an_index_and_never_sorted() {
         let all = EntryFilter::default;
         let (key, account) = (Some(KeyId::new("k1")), AccountId::new("a1").ok());
+        let id = account.clone();
         let (since_us, before) = (Some(5), Some(Sequence(9)));
         for (filter, index) in [
             (all(), "USING INTEGER PRIMARY KEY"),
@@ -264,11 +298,20 @@ mod tests {
             (EntryFilter { key: key.clone(), since_us, before, ..all() }, "USING INDEX entries_key"),
             (EntryFilter { key: key.clone(), account, ..all() }, "USING INDEX entries_key"),
             (EntryFilter { key: key.clone(), kind: Some(EntryKind::Charge), ..all() }, "USING INDEX entries_key"),
-            (EntryFilter { key, kind: Some(EntryKind::Loss), ..all() }, "USING INDEX entries_key"),
+            (EntryFilter { key: key.clone(), kind: Some(EntryKind::Loss), ..all() }, "USING INDEX entries_acts"),
+            (EntryFilter { account: id.clone(), kind: Some(EntryKind::TopUp), ..all() }, "USING INDEX entries_acts"),
             (EntryFilter { kind: Some(EntryKind::TopUp), ..all() }, "USING INDEX entries_acts"),
         ] {
-            let plan = plan(&filter);
+            let plan = plan(&filter.account.as_ref().map_or(Owner::Any, Owner::One), &filter);
             assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+        }
+        let many = Owner::Among(Some("[]".to_owned()));
+        for (filter, index) in [
+            (EntryFilter { key, since_us, ..all() }, "USING INDEX entries_key"),
+            (EntryFilter { kind: Some(EntryKind::Reversal), ..all() }, "USING INDEX entries_acts"),
+        ] {
+            let plan = plan(&many, &filter);
+            assert!(plan.contains(index) && !plan.contains("ORDER BY"), "{filter:?}: {plan}");
         }
     }
 }

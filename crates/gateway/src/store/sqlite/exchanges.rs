@@ -100,7 +100,7 @@ impl Store {
     /// The latest records that are meant, newest first: at most `limit`, and at most 1,000. The next page is what is
     /// before the last of these.
     pub fn recent_exchanges(&self, filter: &ExchangeFilter, limit: usize) -> Result<Vec<Record>, StoreFault> {
-        let mut reader = self.reader();
+        let mut reader = self.pages();
         // No hours are forgotten between a look at them and one at their records.
         let reader = reader.transaction()?;
         let limit = limit.min(PAGE_MAX);

@@ -1,4 +1,4 @@
-//! A store whose file somebody removed or replaced while it was open. What is open still reads, and nothing is written
+//! A store whose file, or whose log beside it, somebody removed or replaced while it was open. What is open still reads, and nothing is written
 //! to it any more, since all of it goes with the process; a file that is missing is written again in its place.
 
 use std::fs;
@@ -15,24 +15,34 @@ use super::{Connections, Store, StoreFault, connect, private_file};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileId(u64, u64);
 
+/// The files that are open.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Files {
+    store: FileId,
+    /// The write-ahead log; `None` where there was none to see.
+    log: Option<FileId>,
+}
+
 /// What has the store's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Named {
     /// The file that is open.
     Open,
     Nothing,
+    /// The file that is open, and what was written last is in a log that has lost its name.
+    WithoutLog,
     /// A file that somebody put there.
     Another,
 }
 
 impl Store {
-    /// Errors with [`StoreFault::Removed`] or [`StoreFault::Replaced`] when the file that is open is no longer the one of
-    /// its name.
+    /// Errors with [`StoreFault::Removed`] or [`StoreFault::Replaced`] when the file that is open, or its log, is no longer
+    /// the one of its name.
     pub fn check_file(&self) -> Result<(), StoreFault> {
         self.connections.check_file()
     }
 
-    /// Writes the store again where its file is gone, from what is open, and goes on with the new file. Says whether it
+    /// Writes the store or its log again where that is gone, from what is open, and goes on with the new file. Says whether it
     /// did. Nothing is written meanwhile.
     ///
     /// Errors when the folder cannot be written, or with [`StoreFault::Replaced`] when another file has its place, which
@@ -44,7 +54,7 @@ impl Store {
         if open.named() == Named::Open {
             return Ok(false);
         }
-        let (mut writer, mut reader) = (open.locked_writer(), self.reader());
+        let (mut writer, mut reader, mut pages) = (open.locked_writer(), self.reader(), self.pages());
         match open.named() {
             Named::Open => return Ok(false),
             Named::Another => {
@@ -55,18 +65,23 @@ impl Store {
                 }
                 return Err(StoreFault::Replaced { path: open.path.clone() });
             }
+            Named::WithoutLog => {
+                open.begin_log([&mut *writer, &mut *reader, &mut *pages])?;
+                return Ok(true);
+            }
             Named::Nothing => {}
         }
         let draft = open.path.with_extension("db.draft");
         copy(&writer, &draft)?;
         place(&draft, &open.path).map_err(|source| StoreFault::Folder { path: open.path.clone(), source })?;
         let opened = reopen(open);
-        let Ok((new_writer, new_reader)) = opened else {
+        let Ok(new) = opened else {
             // What is open has all of it still, and the next try finds nothing in the way.
             drop(fs::remove_file(&open.path));
             return opened.map(|_| false);
         };
-        for old in [std::mem::replace(&mut *writer, new_writer), std::mem::replace(&mut *reader, new_reader)] {
+        for (slot, new) in [&mut *writer, &mut *reader, &mut *pages].into_iter().zip(new) {
+            let old = std::mem::replace(slot, new);
             // One that tidies up as it closes removes the new log, which has the name of the old one.
             drop(old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true));
         }
@@ -81,21 +96,58 @@ impl Connections {
         match self.named() {
             Named::Open => Ok(()),
             Named::Nothing => Err(StoreFault::Removed { path: path() }),
+            Named::WithoutLog => Err(StoreFault::Removed { path: self.log() }),
             Named::Another => Err(StoreFault::Replaced { path: path() }),
         }
     }
 
     /// From now on the file of this name is the one that is open.
     pub(super) fn remember_file(&self) -> Result<(), StoreFault> {
-        let found = FileId::of(&self.path).map_err(|source| StoreFault::Folder { path: self.path.clone(), source })?;
-        *self.locked_file() = Some(found);
+        let store = FileId::of(&self.path).map_err(|source| StoreFault::Folder { path: self.path.clone(), source })?;
+        *self.locked_file() = Some(Files { store, log: FileId::of(&self.log()).ok() });
         self.is_kept.store(false, Ordering::Relaxed);
         Ok(())
     }
 
+    /// Puts into the store's file what is in a log that has lost its name, and begins another log. Whatever fails, it may
+    /// be tried again; where the new one cannot be opened, nothing can be read meanwhile.
+    fn begin_log(&self, open: [&mut Connection; 3]) -> Result<(), StoreFault> {
+        let [writer, ..] = &open;
+        let is_busy: bool = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if is_busy {
+            return Err(StoreFault::Removed { path: self.log() });
+        }
+        let mut slots = open;
+        // All of them are closed before one is opened: what they have in common, they would hand on.
+        for slot in &mut slots {
+            drop(std::mem::replace(*slot, Connection::open_in_memory()?));
+        }
+        for beside in ["db-wal", "db-shm"] {
+            let path = self.path.with_extension(beside);
+            // What somebody put there belongs to another store.
+            remove(&path).map_err(|source| StoreFault::Folder { path, source })?;
+        }
+        for (slot, new) in slots.into_iter().zip(reopen(self)?) {
+            *slot = new;
+        }
+        self.remember_file()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.path.with_extension("db-wal")
+    }
+
     fn named(&self) -> Named {
+        let open = *self.locked_file();
         match FileId::of(&self.path) {
-            Ok(found) if self.locked_file().is_none_or(|open| open == found) => Named::Open,
+            Ok(found) if open.is_none_or(|open| open.store == found) => {
+                let is_log_lost = |log: FileId| match FileId::of(&self.log()) {
+                    Ok(found) => found != log,
+                    Err(fault) => fault.kind() == io::ErrorKind::NotFound,
+                };
+                let is_lost = open.and_then(|open| open.log).is_some_and(is_log_lost);
+                if is_lost { Named::WithoutLog } else { Named::Open }
+            }
             Ok(_) => Named::Another,
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => Named::Nothing,
             // A folder that cannot be looked into is another fault, which shows itself.
@@ -147,11 +199,11 @@ fn place(draft: &Path, path: &Path) -> io::Result<()> {
     fs::remove_file(draft)
 }
 
-fn reopen(open: &Connections) -> Result<(Connection, Connection), StoreFault> {
+fn reopen(open: &Connections) -> Result<[Connection; 3], StoreFault> {
     let connect = || connect(&open.path).map_err(|source| StoreFault::Open { path: open.path.clone(), source });
     let writer = connect()?;
     open.set_force(&writer)?;
-    Ok((writer, connect()?))
+    Ok([writer, connect()?, connect()?])
 }
 
 fn remove(path: &Path) -> io::Result<()> {

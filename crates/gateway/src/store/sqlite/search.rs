@@ -32,7 +32,7 @@ pub(super) fn walk(
         below = first;
         show(first, last)
     };
-    if *names == Names::default() {
+    if !names.are_sparse() {
         return visit(since, i64::MAX).map(drop);
     }
     let end = days::end(connection)?;
@@ -71,6 +71,13 @@ impl<'a> Names<'a> {
             outcome: outcome.as_deref(),
             scope: scope.list(),
         }
+    }
+
+    /// Whether it takes a look at usage to know where there are any. A key has an index of its own, and all of its
+    /// exchanges are meant.
+    fn are_sparse(&self) -> bool {
+        let is_of_key = self.key.is_some() && self.model.is_none() && self.outcome.is_none();
+        *self != Self::default() && !is_of_key
     }
 
     /// What of SQL keeps to the scope, whose list has that number: without one, a condition that no row is asked about.

@@ -18,12 +18,12 @@ pub struct Still {
 impl Store {
     /// Looks at balances and sums in one go: nothing that is written meanwhile is in one of them and not in another.
     pub fn still(&self) -> Result<Still, StoreFault> {
-        let mut reader = self.reader();
+        let mut reader = self.pages();
         let view = reader.transaction()?;
         Ok(Still {
             last: Sequence(books::last_sequence(&view)?.unsigned_abs()),
             accounts: accounts::accounts_in(&view)?,
-            used: usage::usage_in(&view, &UsageFilter::default(), &[UsageBy::Key])?,
+            used: usage::usage_in(&view, &UsageFilter::default(), &[UsageBy::Key], usize::MAX)?,
         })
     }
 }

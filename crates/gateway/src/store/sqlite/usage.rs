@@ -113,16 +113,18 @@ pub struct KeySpent {
 impl Store {
     /// Adds up what was used, by hours and without reading a record: a sum for each combination there is of what is
     /// named in `by`, in the order of these. Where hours are forgotten, a day stands for its hours, and counts whole.
-    pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy]) -> Result<Vec<UsageSum>, StoreFault> {
-        let mut reader = self.reader();
+    ///
+    /// Errors with [`StoreFault::TooMany`] as soon as there are more than `most`.
+    pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy], most: usize) -> Result<Vec<UsageSum>, StoreFault> {
+        let mut reader = self.pages();
         let view = reader.transaction()?;
-        usage_in(&view, filter, by)
+        usage_in(&view, filter, by, most)
     }
 
     /// What was charged for each key since `since_us` (microseconds since 1970-01-01 UTC), a sum for each currency, in
     /// the order of the keys. The hour that this lies in counts whole, and its day where hours are forgotten.
     pub fn spent_by_key(&self, since_us: i64) -> Result<Vec<KeySpent>, StoreFault> {
-        let mut reader = self.reader();
+        let mut reader = self.pages();
         let reader = reader.transaction()?;
         let kept = (days::begin(&reader)?, days::end(&reader)?);
         let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, kept);
@@ -162,6 +164,7 @@ pub(super) fn usage_in(
     connection: &Connection,
     filter: &UsageFilter,
     by: &[UsageBy],
+    most: usize,
 ) -> Result<Vec<UsageSum>, StoreFault> {
     let (from, to) = filter.hours();
     let begin = days::begin(connection)?;
@@ -193,6 +196,9 @@ pub(super) fn usage_in(
         let mut rows = statement.query(&*values)?;
         while let Some(row) = rows.next()? {
             sums.add(row)?;
+            if sums.sums.len() > most {
+                return Err(StoreFault::TooMany { most });
+            }
         }
     }
     Ok(sums.in_order())

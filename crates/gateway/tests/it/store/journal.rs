@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use roundelay::journal::{Faults, Journal, JournalFault, Recorder, Replayed};
 use roundelay::store::{Record, Store};
@@ -168,7 +169,7 @@ fn what_the_store_refused_is_tried_again_and_keeps_its_room() {
     other.execute_batch("ALTER TABLE exchanges RENAME TO elsewhere").unwrap();
     (1..=4).for_each(|number| drop(recorder.record(record(number), Vec::new())));
     while recorder.faults().store == 0 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     (5..=7).for_each(|number| drop(recorder.record(record(number), Vec::new())));
     assert_eq!(recorder.faults().dropped, 3);
@@ -217,6 +218,26 @@ fn while_the_journal_cannot_be_written_the_store_gets_the_record() {
 }
 
 #[test]
+fn a_journal_whose_folder_was_removed_is_made_again_and_kept_from_others() {
+    let dir = tempdir().unwrap();
+    let (store, recorder) = start(dir.path());
+    drop(recorder.record(record(1), Vec::new()));
+    assert!(recorder.flush());
+    assert_eq!(recorder.faults(), Faults::default());
+    fs::remove_dir_all(dir.path().join("journal")).unwrap();
+    while recorder.faults().journal == 0 || !dir.path().join("journal/lock").exists() {
+        thread::yield_now();
+    }
+    assert!(matches!(Journal::open(dir.path()), Err(JournalFault::InUse { .. })), "another would take what is here");
+    drop(recorder.record(record(2), Vec::new()));
+    assert_eq!(segments(dir.path()).len(), 1, "a file that somebody can read again");
+    let found = fs::metadata(&segments(dir.path())[0]).unwrap();
+    assert!(found.len() > 0);
+    assert!(recorder.flush());
+    assert_eq!((store.counts().unwrap().exchanges, recorder.faults().journal), (2, 1));
+}
+
+#[test]
 fn a_journal_belongs_to_one_gateway_at_a_time() {
     let dir = tempdir().unwrap();
     let (store, recorder) = start(dir.path());
@@ -245,7 +266,7 @@ fn nothing_a_caller_chooses_grows_a_record_without_end() {
 fn records_from_many_threads_all_arrive() {
     let dir = tempdir().unwrap();
     let (store, recorder) = start(dir.path());
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for thread in 0..4 {
             let recorder = &recorder;
             scope.spawn(move || {

@@ -1,6 +1,7 @@
 //! API keys and the operator's token: shown once, kept as hashes, refused for a reason.
 
 use std::path::Path;
+use std::process::Command;
 
 use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, OperatorWish, Operators, Pepper};
 use roundelay::journal::{Journal, Recorder};
@@ -137,6 +138,34 @@ fn only_the_owner_may_read_the_pepper() {
     assert_eq!(mode & 0o7777, 0o600);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
 }
+
+#[test]
+fn a_missing_pepper_is_made_only_where_nothing_needs_the_one_before() {
+    let dir = tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    Pepper::open_for(&store, dir.path()).unwrap();
+    std::fs::remove_file(dir.path().join("pepper")).unwrap();
+    Pepper::open_for(&store, dir.path()).unwrap();
+    drop(store);
+    open(dir.path()).create(wish(), 0).unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    Pepper::open_for(&store, dir.path()).unwrap();
+    std::fs::remove_file(dir.path().join("pepper")).unwrap();
+    let fault = Pepper::open_for(&store, dir.path()).unwrap_err();
+    assert!(fault.to_string().contains("restore the file `pepper` from a backup"), "{fault}");
+    assert!(!dir.path().join("pepper").exists());
+    for command in [&["keys", "create"][..], &["operators", "create", "--name", "a", "--role", "viewer"], &["serve"]] {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_roundelay"));
+        process.args(command).current_dir(dir.path()).arg("--data").arg(dir.path());
+        std::fs::write(dir.path().join("roundelay.toml"), SERVED).unwrap();
+        let output = process.output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains("from a backup"), "{command:?}: {told}");
+    }
+}
+
+const SERVED: &str = "server = { listen = '127.0.0.1:0', admin = '127.0.0.1:0' }
+    providers.local = { base_url = 'http://127.0.0.1:9/v1' }";
 
 #[test]
 fn a_damaged_pepper_is_never_replaced() {

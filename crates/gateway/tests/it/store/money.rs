@@ -166,7 +166,7 @@ fn a_record_that_comes_twice_is_paid_once() {
     store.insert_exchanges(records.iter().chain(&records)).unwrap();
     check_books(&store);
     assert_eq!(all(&store).len(), 2);
-    let usage = store.usage_hours(&Default::default(), &[]).unwrap();
+    let usage = store.usage_hours(&Default::default(), &[], usize::MAX).unwrap();
     assert_eq!((usage[0].exchanges, usage[0].charged_usd), (2, Money::from_nano(30)));
 }
 
@@ -268,7 +268,7 @@ fn what_is_in_doubt_is_kept_until_it_is_resolved() {
     assert_eq!(store.in_doubt().unwrap(), [sent(2, 2)]);
     assert_eq!(store.keep_in_doubt(&rows).unwrap(), 0, "what was resolved is not asked about again");
     check_books(&store);
-    let usage = store.usage_hours(&Default::default(), &[]).unwrap();
+    let usage = store.usage_hours(&Default::default(), &[], usize::MAX).unwrap();
     assert_eq!(
         (usage[0].exchanges, usage[0].charged_usd, usage[0].lost_usd),
         (1, Money::from_nano(10), Money::from_nano(4))

@@ -135,6 +135,45 @@ fn each_time_it_is_replaced_a_copy_is_kept_and_none_is_lost() {
     assert_eq!(kept.count(), 0, "one copy each time");
 }
 
+/// A log that lost its name has what was written last; after that, all of it is where everybody looks.
+#[track_caller]
+fn check_log(name: &str, lose: fn(&Path)) {
+    let dir = tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.force_commits().unwrap();
+    store.insert_exchanges(&[record(1)]).unwrap();
+    assert!(store.check_file().is_ok() && !store.restore_if_removed().unwrap(), "{name}");
+    lose(dir.path());
+    assert!(matches!(store.check_file(), Err(StoreFault::Removed { .. })), "{name}");
+    assert!(store.insert_exchanges(&[record(2)]).is_err(), "{name}: nothing is written that goes with the process");
+    assert!(has(&store, 1), "{name}: what is open reads");
+    assert!(store.restore_if_removed().unwrap(), "{name}");
+    assert!(!store.restore_if_removed().unwrap(), "{name}: once is enough");
+    store.insert_exchanges(&[record(2)]).unwrap();
+    let log = fs::metadata(dir.path().join(FILES[1])).unwrap();
+    assert!(log.len() > 0, "{name}: it is written to the log that has the name");
+    // As another process sees it, while this one has it open.
+    let other = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    let count = other.query_row("SELECT count(*) FROM exchanges", [], |row| row.get::<_, u32>(0));
+    assert_eq!(count, Ok(2), "{name}");
+    assert!(has(&store, 1) && has(&store, 2), "{name}");
+}
+
+#[test]
+fn a_log_that_was_removed_is_begun_again() {
+    check_log("the log alone", |dir| fs::remove_file(dir.join(FILES[1])).unwrap());
+    check_log("with the file for locks", |dir| {
+        FILES[1..].iter().for_each(|file| fs::remove_file(dir.join(file)).unwrap());
+    });
+    check_log("another's log has its place", |dir| {
+        let other = tempdir().unwrap();
+        let store = Store::open(other.path()).unwrap();
+        store.insert_exchanges(&[record(7)]).unwrap();
+        fs::rename(dir.join(FILES[1]), dir.join("moved")).unwrap();
+        fs::copy(other.path().join(FILES[1]), dir.join(FILES[1])).unwrap();
+    });
+}
+
 #[test]
 fn a_store_that_is_not_there_is_not_made() {
     let dir = tempdir().unwrap();

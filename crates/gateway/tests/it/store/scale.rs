@@ -119,13 +119,15 @@ fn ten_million() {
     // As somebody asks at three in the afternoon for the last 29 days and 15 hours.
     let month = UsageFilter { since_ms: Some(START_MS + 9 * HOUR_MS), ..UsageFilter::default() };
     for by in [UsageBy::Account, UsageBy::Key, UsageBy::Model, UsageBy::Deployment, UsageBy::Outcome] {
-        slow.check(&format!("a month by {by:?}"), || store.usage_hours(&month, &[by]).unwrap());
+        slow.check(&format!("a month by {by:?}"), || store.usage_hours(&month, &[by], usize::MAX).unwrap());
     }
     let of_key = UsageFilter { key: Some(KeyId::new("k7")), ..month.clone() };
-    slow.check("a month of a key by model", || store.usage_hours(&of_key, &[UsageBy::Model]).unwrap());
+    slow.check("a month of a key by model", || store.usage_hours(&of_key, &[UsageBy::Model], usize::MAX).unwrap());
     let day = UsageFilter { since_ms: Some(end_ms - 24 * HOUR_MS), ..UsageFilter::default() };
-    slow.check("a day by hour", || store.usage_hours(&day, &[UsageBy::Hour]).unwrap());
-    slow.check("a day by hour and model", || store.usage_hours(&day, &[UsageBy::Hour, UsageBy::Model]).unwrap());
+    slow.check("a day by hour", || store.usage_hours(&day, &[UsageBy::Hour], usize::MAX).unwrap());
+    slow.check("a day by hour and model", || {
+        store.usage_hours(&day, &[UsageBy::Hour, UsageBy::Model], usize::MAX).unwrap()
+    });
     slow.check("a month of charges by key", || store.spent_by_key((START_MS + 9 * HOUR_MS) * 1_000).unwrap());
 
     let middle_ms = START_MS + DAYS / 2 * 24 * HOUR_MS;

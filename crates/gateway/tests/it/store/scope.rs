@@ -62,7 +62,7 @@ fn check(store: &Store, records: &[Record], root: Option<&str>, inside: &[&str])
     let ids: Vec<_> = seen.iter().map(|record| record.id).collect();
     assert_eq!(found, ids, "exchanges within {root:?}");
 
-    let sums = within.usage_hours(&UsageFilter::default(), &[UsageBy::Account]).unwrap();
+    let sums = within.usage_hours(&UsageFilter::default(), &[UsageBy::Account], usize::MAX).unwrap();
     let shown: u64 = sums.iter().map(|sum| sum.exchanges).sum();
     assert_eq!(shown, seen.len() as u64, "usage within {root:?}");
     assert!(sums.iter().all(|sum| inside.contains(&sum.account.as_deref().unwrap())));
@@ -73,6 +73,13 @@ fn check(store: &Store, records: &[Record], root: Option<&str>, inside: &[&str])
         let count = records.iter().filter(|record| record.account.as_str() == name && is_inside).count();
         let filter = EntryFilter { account: of.clone(), kind: Some(EntryKind::Charge), ..EntryFilter::default() };
         assert_eq!(within.entries(&filter, 1_000).unwrap().len(), count);
+        let charged = Some(KeyId::new("k7m2q9xd"));
+        for kind in [None, Some(EntryKind::Charge)] {
+            let filter = EntryFilter { key: charged.clone(), kind, ..EntryFilter::default() };
+            assert_eq!(within.entries(&filter, 1_000).unwrap().len(), seen.len());
+        }
+        let filter = EntryFilter { key: charged, kind: Some(EntryKind::Loss), ..EntryFilter::default() };
+        assert!(within.entries(&filter, 1_000).unwrap().is_empty());
         let filter = EntryFilter { key: Some(KeyId::new(format!("k-{name}"))), ..EntryFilter::default() };
         // The charges of these exchanges name another key, and the filter of entries is theirs.
         assert!(within.entries(&filter, 1_000).unwrap().is_empty());
@@ -81,13 +88,28 @@ fn check(store: &Store, records: &[Record], root: Option<&str>, inside: &[&str])
         let filter = ExchangeFilter { key: Some(KeyId::new(format!("k-{name}"))), ..ExchangeFilter::default() };
         assert_eq!(within.recent_exchanges(&filter, 1_000).unwrap().len(), count);
         let filter = UsageFilter { account: of, ..UsageFilter::default() };
-        let shown: u64 = within.usage_hours(&filter, &[]).unwrap().iter().map(|sum| sum.exchanges).sum();
+        let shown: u64 = within.usage_hours(&filter, &[], usize::MAX).unwrap().iter().map(|sum| sum.exchanges).sum();
         assert_eq!(shown, count as u64);
         assert_eq!(within.account(&id(name)).unwrap().is_some(), is_inside);
     }
     for record in records {
         assert_eq!(within.exchange(record.id).unwrap().is_some(), is_seen(&record));
     }
+}
+
+/// What usage knows is read for other questions: of the exchanges of a key there is an index.
+#[test]
+fn the_exchanges_of_a_key_are_found_without_a_walk_through_usage() {
+    let dir = tempdir().unwrap();
+    let (store, records) = store(dir.path(), &["a", "b", "a"]);
+    let direct = rusqlite::Connection::open(dir.path().join("roundelay.db")).unwrap();
+    direct.execute("DELETE FROM usage_hours", []).unwrap();
+    let scope = store.scope(Some(&id("a"))).unwrap();
+    let filter = ExchangeFilter { key: Some(KeyId::new("k-a")), ..ExchangeFilter::default() };
+    let found = store.within(&scope).recent_exchanges(&filter, 9).unwrap();
+    assert_eq!(found.iter().map(|record| record.id).collect::<Vec<_>>(), [records[2].id, records[0].id]);
+    let of_model = ExchangeFilter { model: records[0].model.clone(), ..filter };
+    assert!(store.recent_exchanges(&of_model, 9).unwrap().is_empty(), "usage says that there is nothing to read");
 }
 
 proptest! {

@@ -44,7 +44,7 @@ fn a_store_of_the_first_version_keeps_its_rows_and_gains_their_usage() {
         assert_eq!(store.counts().unwrap().exchanges, 3);
         assert_eq!(store.newest_exchange().unwrap(), Some(ExchangeId::from_u64(3)));
         assert_eq!(store.recent_exchanges(&Default::default(), 9).unwrap().len(), 3);
-        let sums = store.usage_hours(&UsageFilter::default(), &[UsageBy::Hour, UsageBy::Model]).unwrap();
+        let sums = store.usage_hours(&UsageFilter::default(), &[UsageBy::Hour, UsageBy::Model], usize::MAX).unwrap();
         let told: Vec<_> = sums
             .iter()
             .map(|sum| (sum.hour_ms, sum.model.as_deref(), sum.exchanges, sum.usage.input, sum.cost_nano, sum.unpriced))

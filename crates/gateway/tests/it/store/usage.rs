@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use roundelay::store::{EntryRow, ExchangeFilter, KeySpent, Record, Store, Usage, UsageBy, UsageFilter, UsageSum};
+use roundelay::store::{
+    EntryRow, ExchangeFilter, KeySpent, Record, Store, StoreFault, Usage, UsageBy, UsageFilter, UsageSum,
+};
 use roundelay_ledger::{AccountId, Currency, EntryKind, ExchangeId, KeyId, Money, Rate};
 use tempfile::tempdir;
 
@@ -124,14 +126,19 @@ fn check(store: &Store, records: &[Record], from_hour: i64, hours: i64) {
     // Anywhere within the first hour, and anywhere within the last.
     let range = UsageFilter { since_ms: Some(from_ms + 5), until_ms: Some(to_ms - 5), ..UsageFilter::default() };
     for by in DIMENSIONS {
-        let sums = store.usage_hours(&range, &[by]).unwrap();
+        let sums = store.usage_hours(&range, &[by], usize::MAX).unwrap();
         let told: BTreeMap<_, _> = sums.iter().map(|sum| told(by, sum)).collect();
         assert_eq!(told.len(), sums.len());
         assert_eq!(told, by_hand(records, by, from_ms, to_ms), "{by:?} from hour {from_hour}, {hours} hours");
+        assert_eq!(store.usage_hours(&range, &[by], sums.len()).unwrap(), sums);
+        if let Some(fewer) = sums.len().checked_sub(1) {
+            let fault = store.usage_hours(&range, &[by], fewer).unwrap_err();
+            assert!(matches!(fault, StoreFault::TooMany { most } if most == fewer), "{fault}");
+        }
     }
     let of_key: Vec<Record> = records.iter().filter(|record| record.key.as_str() == "k1").cloned().collect();
     let filter = UsageFilter { key: Some(KeyId::new("k1")), ..range };
-    let sums = store.usage_hours(&filter, &[UsageBy::Model]).unwrap();
+    let sums = store.usage_hours(&filter, &[UsageBy::Model], usize::MAX).unwrap();
     let told: BTreeMap<_, _> = sums.iter().map(|sum| told(UsageBy::Model, sum)).collect();
     assert_eq!(told, by_hand(&of_key, UsageBy::Model, from_ms, to_ms));
 
@@ -256,11 +263,11 @@ proptest! {
             let (from_ms, to_ms) = (START_MS + from * HOUR_MS, START_MS + (from + 2 * DAY) * HOUR_MS);
             let range = UsageFilter { since_ms: Some(from_ms), until_ms: Some(to_ms), ..UsageFilter::default() };
             for by in &DIMENSIONS[1..] {
-                let sums = store.usage_hours(&range, &[*by]).unwrap();
+                let sums = store.usage_hours(&range, &[*by], usize::MAX).unwrap();
                 let told: BTreeMap<_, _> = sums.iter().map(|sum| told(*by, sum)).collect();
                 prop_assert_eq!(told, by_hand(&records, *by, from_ms, to_ms), "{:?} from {}", by, from);
             }
-            let hours = store.usage_hours(&range, &[UsageBy::Hour]).unwrap();
+            let hours = store.usage_hours(&range, &[UsageBy::Hour], usize::MAX).unwrap();
             let counted: u64 = hours.iter().map(|hour| hour.exchanges).sum();
             let meant = |record: &&Record| (from_ms..to_ms).contains(&record.started_at_ms);
             prop_assert_eq!(counted, records.iter().filter(meant).count() as u64);
@@ -291,10 +298,10 @@ fn no_claim_is_too_large_to_be_added_up() {
     // The day is over, and is added up.
     store.insert_exchanges(&[Record { started_at_ms: START_MS + 2 * DAY * HOUR_MS, ..record(10) }]).unwrap();
     for by in DIMENSIONS {
-        let sums = store.usage_hours(&UsageFilter::default(), &[by]).unwrap();
+        let sums = store.usage_hours(&UsageFilter::default(), &[by], usize::MAX).unwrap();
         assert_eq!(sums.iter().map(|sum| sum.exchanges).sum::<u64>(), 10, "{by:?}");
     }
-    let all = &store.usage_hours(&UsageFilter::default(), &[]).unwrap()[0];
+    let all = &store.usage_hours(&UsageFilter::default(), &[], usize::MAX).unwrap()[0];
     assert_eq!((all.usage.input, all.usage.output), (9 * (1 << 40) + 10, 9 * (1 << 40) + 40));
     assert_eq!((all.in_usd.nano(), all.lost_usd.nano()), (1 << 62, 1 << 62));
     for since in [i64::MIN, START_MS * 1_000] {
