@@ -20,7 +20,7 @@ use super::{
     operator::Operator,
 };
 use crate::{
-    common::secret::is_ours,
+    common::secret::without_ours,
     store::{ActFilter, ActOutcome, ActRow, NewAct, OperatorId, Scope, Store},
 };
 
@@ -121,10 +121,7 @@ fn new(by: &Operator, act: &str, object: Option<&str>) -> NewAct {
 
 /// What was typed where an id belongs may be a whole key, and of any length.
 fn shown(object: &str) -> String {
-    let part =
-        |part: &str| if is_ours(part) || part.starts_with("rladmin-") { "***".to_owned() } else { part.to_owned() };
-    let parts: Vec<String> = object.split('/').map(part).collect();
-    parts.join("/").chars().filter(|c| !c.is_control()).take(OBJECT_CHARS_MAX).collect()
+    without_ours(object).chars().filter(|c| !c.is_control()).take(OBJECT_CHARS_MAX).collect()
 }
 
 fn bounded(detail: &Value) -> String {

@@ -1,7 +1,7 @@
 //! Acts of operators in the store.
 
 use roundelay_ledger::AccountId;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, TransactionBehavior};
 
 use super::{Store, StoreFault, whole};
 use crate::store::{ActFilter, ActOutcome, ActRow, NewAct, OperatorId, Scope};
@@ -36,21 +36,32 @@ impl Store {
         account: Option<&AccountId>,
         detail: Option<&str>,
     ) -> Result<(), StoreFault> {
-        let writer = self.writer()?;
-        writer.execute(
+        let mut writer = self.writer()?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
             "UPDATE acts SET outcome = iif(outcome = 'done', outcome, ?2), object = coalesce(?3, object),
                              account = coalesce(?4, account), detail = ?5
              WHERE number = ?1",
             (whole(number), outcome.label(), object, account.map(AccountId::as_str), detail),
         )?;
-        forget_refusals(&writer)
+        if outcome == ActOutcome::Refused {
+            gather_refusals(&transaction, number)?;
+        }
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Writes down what somebody was refused before anything was begun.
+    ///
+    /// Of what the same operator is refused alike within a minute the first is kept, with the `count` of all; and of each
+    /// operator the latest 1,000: whoever asks again and again drives nobody else's out.
     pub fn keep_refusal(&self, act: &NewAct, detail: &str) -> Result<(), StoreFault> {
-        let writer = self.writer()?;
-        insert(&writer, act, ActOutcome::Refused, Some(detail))?;
-        forget_refusals(&writer)
+        let mut writer = self.writer()?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let number = insert(&transaction, act, ActOutcome::Refused, Some(detail))?;
+        gather_refusals(&transaction, number)?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// The latest acts that are meant, newest first: at most `limit`, and at most 1,000. The next page is what is before
@@ -89,13 +100,14 @@ fn insert(connection: &Connection, act: &NewAct, outcome: ActOutcome, detail: Op
     Ok(connection.last_insert_rowid().unsigned_abs())
 }
 
-/// Keeps the latest [`REFUSALS_MAX`].
-fn forget_refusals(connection: &Connection) -> Result<(), StoreFault> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM acts WHERE outcome = 'refused' AND number <=
-             (SELECT number FROM acts WHERE outcome = 'refused' ORDER BY number DESC LIMIT 1 OFFSET ?1)",
-    )?;
-    statement.execute([REFUSALS_MAX])?;
+/// Counts a refusal with one that is alike, or forgets the oldest of that operator's.
+fn gather_refusals(connection: &Connection, number: u64) -> Result<(), StoreFault> {
+    let number = whole(number);
+    if connection.prepare_cached(COUNT_REFUSAL)?.execute((number, GATHERED_US))? > 0 {
+        connection.prepare_cached("DELETE FROM acts WHERE number = ?1")?.execute([number])?;
+    } else {
+        connection.prepare_cached(FORGET_REFUSALS)?.execute((number, REFUSALS_MAX))?;
+    }
     Ok(())
 }
 
@@ -142,4 +154,23 @@ impl Columns {
 }
 
 const PAGE_MAX: usize = 1_000;
-const REFUSALS_MAX: i64 = 10_000;
+/// Of one operator.
+const REFUSALS_MAX: i64 = 1_000;
+const GATHERED_US: i64 = 60_000_000;
+/// One that was done in part is not refused, and has no one like it.
+const COUNT_REFUSAL: &str = "
+    UPDATE acts SET detail = json_set(detail, '$.count', coalesce(json_extract(detail, '$.count'), 1) + 1)
+    WHERE number = (
+        SELECT first.number FROM acts AS late
+        JOIN acts AS first ON first.operator IS late.operator AND first.outcome = 'refused'
+        WHERE late.number = ?1 AND late.outcome = 'refused' AND first.number < ?1
+          AND first.who = late.who AND first.act = late.act AND first.account IS late.account
+          AND json_extract(first.detail, '$.code') = json_extract(late.detail, '$.code')
+          AND first.at_us BETWEEN late.at_us - ?2 AND late.at_us
+        ORDER BY first.number DESC LIMIT 1)";
+const FORGET_REFUSALS: &str = "
+    DELETE FROM acts
+    WHERE outcome = 'refused' AND operator IS (SELECT operator FROM acts WHERE number = ?1) AND number <= (
+        SELECT number FROM acts
+        WHERE outcome = 'refused' AND operator IS (SELECT operator FROM acts WHERE number = ?1)
+        ORDER BY number DESC LIMIT 1 OFFSET ?2)";

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::{common::secret::Secret, telemetry::text::plain};
+use crate::{
+    common::secret::{OUR_PREFIXES, Secret},
+    telemetry::text::plain,
+};
 
 /// What a secret becomes.
 const MASK: &str = "***";
@@ -22,9 +25,9 @@ const SECRETS_MAX: usize = 10_000;
 /// Bytes of a secret by which it is looked up.
 const HEAD_BYTES: usize = 4;
 
-/// How issuers begin their keys. `rl-` is our own; `eyJ` begins a JSON Web Token.
-const KEY_PREFIXES: [&str; 12] =
-    ["sk-", "sk_", "rl-", "AIza", "gsk_", "xai-", "hf_", "pplx-", "nvapi-", "AKIA", "ya29.", "eyJ"];
+/// How issuers begin their keys, besides our own. `eyJ` begins a JSON Web Token.
+const KEY_PREFIXES: [&str; 11] =
+    ["sk-", "sk_", "AIza", "gsk_", "xai-", "hf_", "pplx-", "nvapi-", "AKIA", "ya29.", "eyJ"];
 
 /// Shortest rest of a key after its prefix, in bytes, if there is a digit in it …
 const KEY_REST_MIN: usize = 8;
@@ -134,7 +137,10 @@ impl Known {
 
 /// The length of what looks like a key at the beginning of `text`.
 fn key_len(text: &str) -> Option<usize> {
-    let prefix = KEY_PREFIXES.iter().find(|prefix| text.starts_with(**prefix))?.len();
+    // People type codes in capitals.
+    let is_ours = |prefix: &str| text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+    let ours = OUR_PREFIXES.iter().find(|prefix| is_ours(prefix));
+    let prefix = ours.or_else(|| KEY_PREFIXES.iter().find(|prefix| text.starts_with(**prefix)))?.len();
     let rest = &text[prefix..];
     let rest = &rest[..rest.find(|c| !is_key(c)).unwrap_or(rest.len())];
     let shortest =

@@ -76,18 +76,18 @@ fn what_was_refused_is_kept_without_what_was_pasted() {
         gateway.operator("POST", "/admin/operators", Some(&wanted)).json()["token"].as_str().unwrap().to_owned();
     let ask = |method: &str, path: &str| Request::new(method, path, None).bearer(&token).send(gateway.admin).status;
     assert_eq!(ask("POST", "/admin/reload"), 403);
-    assert_eq!(ask("GET", "/admin/accounts/default"), 404);
-    assert_eq!(ask("POST", &format!("/admin/keys/{}/revoke", gateway.key)), 404);
     assert_eq!(ask("GET", &format!("/admin/accounts/{}", gateway.key)), 404);
-    let acts = latest(&gateway, 4);
+    assert_eq!(ask("POST", &format!("/admin/keys/{}/revoke", gateway.key)), 404);
+    assert_eq!(ask("GET", "/admin/accounts/default"), 404);
+    let acts = latest(&gateway, 3);
     let expected = [
         ("reload", "/admin/reload", "forbidden"),
-        ("accounts.show", "/admin/accounts/default", "not_found"),
-        ("keys.revoke", "***", "not_found"),
         ("accounts.show", "/admin/accounts/***", "not_found"),
+        ("keys.revoke", "***", "not_found"),
     ];
     for (act, (name, object, code)) in acts.iter().zip(expected) {
-        check(act, name, &json!(object), "refused", &json!({ "code": code }));
+        let alike = if name == "accounts.show" { json!({ "code": code, "count": 2 }) } else { json!({ "code": code }) };
+        check(act, name, &json!(object), "refused", &alike);
         assert_eq!((&act["who"], &act["account"]), (&json!("intern"), &json!("team-a")));
     }
     // Those who may read acts and are limited to the tenant see these, and nothing else.
@@ -95,15 +95,7 @@ fn what_was_refused_is_kept_without_what_was_pasted() {
     let boss = gateway.operator("POST", "/admin/operators", Some(&wanted)).json()["token"].as_str().unwrap().to_owned();
     let seen = Request::get("/admin/acts").bearer(&boss).send(gateway.admin).json();
     let names: Vec<&str> = seen.as_array().unwrap().iter().map(|act| act["act"].as_str().unwrap()).collect();
-    let own = [
-        "operators.create",
-        "accounts.show",
-        "keys.revoke",
-        "accounts.show",
-        "reload",
-        "operators.create",
-        "accounts.create",
-    ];
+    let own = ["operators.create", "keys.revoke", "accounts.show", "reload", "operators.create", "accounts.create"];
     assert_eq!(names, own);
 }
 

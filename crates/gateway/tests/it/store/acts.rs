@@ -86,8 +86,16 @@ fn refusals_alone_are_forgotten() {
     let number = store.begin_act(&act("kept")).unwrap();
     store.finish_act(number, ActOutcome::Done, Some("it"), None, Some("{}")).unwrap();
     store.begin_act(&act("begun")).unwrap();
-    for _ in 0..10_005 {
-        store.keep_refusal(&act("refused"), "{}").unwrap();
+    let of = |name: &str, number: i64| NewAct {
+        at_us: number * 60_000_001,
+        operator: Some(OperatorId::new(name)),
+        who: name.to_owned(),
+        ..act("refused")
+    };
+    let code = r#"{"code":"forbidden"}"#;
+    store.keep_refusal(&of("prober", 1), code).unwrap();
+    for number in 2..=1_005 {
+        store.keep_refusal(&of("other", number), code).unwrap();
     }
     let scope = Scope::All;
     let (mut found, mut before) = (Vec::new(), None);
@@ -100,11 +108,50 @@ fn refusals_alone_are_forgotten() {
         found.extend(page);
     }
     let refused = found.iter().filter(|row| row.outcome == ActOutcome::Refused).count();
-    assert_eq!((found.len(), refused), (10_002, 10_000));
+    assert_eq!((found.len(), refused), (1_003, 1_001));
+    assert_eq!(found[1_000].act.who, "prober", "another's are not driven out");
     let kept = found.last().unwrap();
     assert_eq!(
         (kept.act.act.as_str(), kept.outcome, kept.act.object.as_deref()),
         ("kept", ActOutcome::Done, Some("it"))
     );
-    assert_eq!(found[10_000].outcome, ActOutcome::Begun, "an act whose end nobody wrote down stays so");
+    assert_eq!(found[1_001].outcome, ActOutcome::Begun, "an act whose end nobody wrote down stays so");
+}
+
+#[test]
+fn what_is_refused_alike_within_a_minute_is_counted_in_one_row() {
+    let dir = tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let refuse = |who: &str, name: &str, code: &str, at_us: i64| {
+        let act = NewAct { at_us, operator: Some(OperatorId::new(who)), who: who.to_owned(), ..act(name) };
+        store.keep_refusal(&act, &format!(r#"{{"code":"{code}"}}"#)).unwrap();
+        // As well one that was begun.
+        let number = store.begin_act(&act).unwrap();
+        let detail = format!(r#"{{"code":"{code}"}}"#);
+        store.finish_act(number, ActOutcome::Refused, None, None, Some(&detail)).unwrap();
+    };
+    for (who, name, code, at_us) in [
+        ("a", "reload", "forbidden", 0),
+        ("a", "reload", "forbidden", 60_000_000),
+        ("b", "reload", "forbidden", 60_000_000),
+        ("a", "reload", "not_found", 60_000_000),
+        ("a", "keys.list", "forbidden", 60_000_000),
+        ("a", "reload", "forbidden", 60_000_001),
+    ] {
+        refuse(who, name, code, at_us);
+    }
+    let found = store.within(&Scope::All).acts(&ActFilter::default(), 99).unwrap();
+    let told: Vec<_> =
+        found.iter().map(|row| (&*row.act.who, &*row.act.act, row.detail.as_deref().unwrap_or_default())).collect();
+    let counted = |code: &str, count: u32| format!(r#"{{"code":"{code}","count":{count}}}"#);
+    assert_eq!(
+        told,
+        [
+            ("a", "reload", &*counted("forbidden", 2)),
+            ("a", "keys.list", &*counted("forbidden", 2)),
+            ("a", "reload", &*counted("not_found", 2)),
+            ("b", "reload", &*counted("forbidden", 2)),
+            ("a", "reload", &*counted("forbidden", 4)),
+        ]
+    );
 }

@@ -35,6 +35,23 @@ fn only_the_oldest_records_are_forgotten() {
 }
 
 #[test]
+fn records_that_a_wrong_clock_dated_later_keep_no_others_from_being_forgotten() {
+    let dir = tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    // The clock was set back after the first five.
+    let made = |id: u64| {
+        let ahead = if id <= 5 { 1_000 * HOUR_MS } else { 0 };
+        Record { started_at_ms: START_MS + ahead + id.cast_signed() * HOUR_MS, ..record(id) }
+    };
+    store.insert_exchanges(&(1..=10).map(made).collect::<Vec<_>>()).unwrap();
+    assert_eq!(store.forget_exchanges(START_MS + 9 * HOUR_MS, id(99), 2).unwrap(), 2);
+    assert_eq!(store.forget_exchanges(START_MS + 9 * HOUR_MS, id(99), 2).unwrap(), 1);
+    assert_eq!(store.forget_exchanges(START_MS + 9 * HOUR_MS, id(99), 2).unwrap(), 0);
+    let left: Vec<_> = store.recent_exchanges(&Default::default(), 99).unwrap().iter().map(|left| left.id).collect();
+    assert_eq!(left, [10, 9, 5, 4, 3, 2, 1].map(id));
+}
+
+#[test]
 fn what_a_journal_holds_is_not_forgotten() {
     let dir = tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();

@@ -162,6 +162,8 @@ fn known_secrets_are_masked() {
 fn what_looks_like_a_key_is_masked() {
     check_masked("key sk-proj-4bcdEFGHijkl", "key ***");
     check_masked("(rl-k7m2q9xd.0123456789abcdef)", "(***)");
+    check_masked("(rladmin-theowner-0123456789abcdef)", "(***)");
+    check_masked("rc-b66nd7az-abcde-fghjk-mnpqr-stvwx RC-B66ND7AZ-ABCDE", "*** ***");
     check_masked("?key=AIzaSyD4abcdefghijk&alt=sse", "?key=***&alt=sse");
     check_masked("sk-abcdefghijklmnopqrstuvwxyz", "\"***");
 }

@@ -29,4 +29,4 @@ CREATE TABLE acts (
 
 CREATE INDEX acts_account ON acts (account) WHERE account IS NOT NULL;
 -- Refusals alone are forgotten, since whoever is refused can ask again and again.
-CREATE INDEX acts_refused ON acts (outcome) WHERE outcome = 'refused';
+CREATE INDEX acts_refused ON acts (operator) WHERE outcome = 'refused';
