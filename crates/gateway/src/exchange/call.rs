@@ -90,6 +90,8 @@ pub(super) struct Call {
     pub(super) terms: Arc<Terms>,
     /// No attempt begins, and none waits for content, after this instant.
     pub(super) deadline: Instant,
+    /// Whether that is earlier than configured, because the caller's SDK waits no longer.
+    is_hurried: bool,
     /// Whether a second attempt may run beside a slow first one.
     pub(super) may_hedge: bool,
 }
@@ -110,7 +112,8 @@ impl Call {
                 (snapshot.catalog.models[model.0 as usize].deadline, Tokenizer::of_model(&request.model))
             }
         };
-        let deadline = inbound.received + within_patience(attempts_deadline, inbound.patience());
+        let patience = within_patience(attempts_deadline, inbound.patience());
+        let deadline = inbound.received + patience;
         let terms = snapshot.terms(admitted);
         let caller = &inbound.caller;
         let payer = gateway.billing.payer(&caller.key, &caller.account, &caller.limits, snapshot.config.rate());
@@ -136,11 +139,15 @@ impl Call {
         let is_hedged = matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
         // Who comes back because we were slow is not helped by asking twice as much.
         let may_hedge = is_hedged && inbound.client_retries() == 0;
-        Ok(Self { snapshot, request, demand, payer, terms, deadline, may_hedge })
+        let is_hurried = patience < attempts_deadline;
+        Ok(Self { snapshot, request, demand, payer, terms, deadline, is_hurried, may_hedge })
     }
-}
 
-impl Call {
+    /// Whether the time is over that the caller's SDK waits, and not that of the configuration.
+    pub(super) fn is_out_of_patience(&self) -> bool {
+        self.is_hurried && Instant::now() >= self.deadline
+    }
+
     /// The most output that one choice may have, as far as the caller or the catalogue says.
     pub(super) fn output_max(&self, deployment: &Deployment) -> Option<u64> {
         let most = deployment.output_max;

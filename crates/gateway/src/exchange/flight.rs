@@ -9,7 +9,7 @@ use std::{
 };
 
 use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
-use roundelay_protocol::{openai::OutputMax, usage::Usage};
+use roundelay_protocol::{failure::Class, openai::OutputMax, usage::Usage};
 use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ use super::{
     snapshot::Deployment,
 };
 use crate::{
-    billing::{Hold, Need, Shortfall, Unpriced},
+    billing::{Advance, Hold, Need, Shortfall, Unpriced},
     common::clock::unix_time,
     config::{OnDisconnect, UnknownPrice},
 };
@@ -42,6 +42,8 @@ pub(super) struct Flight<'a> {
     hold: Hold<'a>,
     call: &'a Call,
     heard: OnceLock<Heard>,
+    /// Since the attempt began.
+    first_content: OnceLock<Duration>,
     is_sent: AtomicBool,
     has_landed: AtomicBool,
 }
@@ -79,6 +81,7 @@ impl<'a> Flight<'a> {
             hold,
             call,
             heard: OnceLock::new(),
+            first_content: OnceLock::new(),
             is_sent: AtomicBool::new(false),
             has_landed: AtomicBool::new(false),
         };
@@ -119,7 +122,7 @@ impl<'a> Flight<'a> {
     /// Says that content is here: its beginning where it is streamed, else all of it.
     pub(super) fn commit(&self, draft: &mut Draft, is_streamed: bool) {
         draft.content_begins(self);
-        let first_content = is_streamed.then(|| self.elapsed());
+        let first_content = is_streamed.then(|| *self.first_content.get_or_init(|| self.elapsed()));
         self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
     }
 
@@ -145,13 +148,17 @@ impl<'a> Flight<'a> {
         self.hold.is_priced()
     }
 
-    /// Whether there is money for so many tokens of output.
-    pub(super) fn covers(&self, output: u64) -> bool {
+    /// Whether there is money for so many tokens of output, at least and at most.
+    pub(super) fn covers(&self, output: (u64, u64)) -> bool {
         self.hold.covers(output)
     }
 
     /// Ends an attempt that brought nothing.
     pub(super) fn fail(&self, plan: &mut Plan, draft: &mut Draft, failed: &Failed) {
+        if failed.failure.class == Class::FirstByteTimeout && self.call.is_out_of_patience() {
+            // Its caller has gone, or would have: that says nothing of the provider, and is no gift.
+            return self.give_up(plan, draft, Interruption::CallerLeft);
+        }
         let fault = failed.fault(self.deployment.is_open());
         // What may have been done before it failed may be billed; its caller got none of it.
         let case = if failed.may_be_billed() { Case::Blank } else { Case::Unbilled };
@@ -189,9 +196,18 @@ impl<'a> Flight<'a> {
         }
     }
 
-    /// What is known of its tokens: what the provider counted, and how many tokens of output were shown.
+    /// What is known of its tokens: what the provider counted, and how many tokens of output were shown. Where nobody
+    /// counted, what a model has thought before is added, as far as can be told: at the pace at which it answered.
     pub(super) fn seen(&self, usage: Option<Usage>, shown: u64) -> Observed {
-        observed(self.call, self.deployment, usage, shown)
+        let thought = if usage.is_none() && self.deployment.is_reasoning { self.thought(shown) } else { 0 };
+        observed(self.call, self.deployment, usage, shown.saturating_add(thought))
+    }
+
+    fn thought(&self, shown: u64) -> u64 {
+        let Some(silent) = self.first_content.get().copied() else { return 0 };
+        let spoken = self.elapsed().saturating_sub(silent).as_secs_f64();
+        let pace = (shown as f64 / spoken.max(1.0)).min(THOUGHT_PER_SECOND_MAX);
+        (silent.as_secs_f64() * pace) as u64
     }
 
     /// Ends an attempt: the record and the metrics say `name`, the plan learns where to go next, and what is owed for it
@@ -256,7 +272,13 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
         asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
         choices: call.request.generated,
-        is_streamed: call.request.stream,
+        advance: match deployment {
+            _ if !call.request.stream => Advance::All,
+            // Stopped here, it goes on there.
+            Deployment { stops_on_cancel: false, .. } => Advance::All,
+            Deployment { is_reasoning: true, .. } => Advance::Thought,
+            _ => Advance::Beginning,
+        },
         rate: config.rate(),
         expires_at: Timestamp(expires_at),
     }
@@ -281,5 +303,7 @@ pub(super) fn priced(usage: Usage) -> Tokens {
     Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image }
 }
 
+/// Models that are faster are rare, and a guess is not to be at their callers' cost.
+const THOUGHT_PER_SECOND_MAX: f64 = 100.0;
 /// Every timer of an attempt has run out long before: what is still held then, nobody will end.
 const OVERDUE_AFTER: Duration = Duration::from_secs(300);

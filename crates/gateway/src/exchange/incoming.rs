@@ -186,13 +186,14 @@ impl Incoming {
         Some(counted.usage)
     }
 
-    /// The most tokens that the output so far may be: the provider's own count, and what has come since.
-    pub(super) fn output_bound(&self) -> u64 {
+    /// How many tokens the output so far has, at least and at most: by the provider's own count, and what has come since.
+    pub(super) fn output_bounds(&self) -> (u64, u64) {
         let (tokens, bytes, events) = self
             .counted
             .map_or((0, 0, 0), |counted| (counted.usage.completion(), counted.content_bytes, counted.content_events));
-        let uncounted = (self.content_bytes - bytes).div_ceil(BYTES_PER_TOKEN_MIN).max(self.content_events - events);
-        tokens.saturating_add(uncounted)
+        let least = self.content_events - events;
+        let most = (self.content_bytes - bytes).div_ceil(BYTES_PER_TOKEN_MIN).max(least);
+        (tokens.saturating_add(least), tokens.saturating_add(most))
     }
 
     /// Tokens of output that were shown, from their bytes.
@@ -439,7 +440,7 @@ mod tests {
             let (mut incoming, _server) = incoming(&stream(sent), false, true).await;
             while !matches!(incoming.read().await, Ok(Progress::Ended) | Err(_)) {}
             assert_eq!(incoming.usage().map(|usage| usage.completion()), counted, "{sent:?}");
-            assert_eq!(incoming.output_bound(), bound, "{sent:?}");
+            assert_eq!(incoming.output_bounds().1, bound, "{sent:?}");
         }
     }
 

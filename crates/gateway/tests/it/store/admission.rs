@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use roundelay::auth::{KeyWish, Keys, Pepper};
-use roundelay::billing::{Billing, Need, Unpriced};
+use roundelay::billing::{Advance, Billing, Need, Unpriced};
 use roundelay::common::secret::Secret;
 use roundelay::store::{AccountRow, Store};
 use roundelay_ledger::{
@@ -88,7 +88,7 @@ fn admit(billing: &Billing, caller: &roundelay::auth::Caller, exchange: u64) {
         output_max: Some(500),
         choices: 1,
         has_audio: false,
-        is_streamed: true,
+        advance: Advance::Beginning,
         rate: Rate::ONE,
         expires_at: Timestamp(i64::MAX),
     };
