@@ -1,6 +1,8 @@
 //! What is set aside is a bound: of all that the body brings, of what it only names, and of what changes the price.
 
 use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener},
     thread,
     time::{Duration, Instant},
 };
@@ -105,6 +107,45 @@ fn who_has_a_file_read_and_leaves_pays_for_some_of_it() {
     // A tenth of the bound, at 1,000 a token.
     let charged = sum(&team.books(), EntryKind::Charge);
     assert!((46_000_000..48_000_000).contains(&charged), "{charged}");
+}
+
+/// A provider that speaks for a second, and is gone.
+fn speaker() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"}") {
+            let mut piece = [0; 4096];
+            let length = socket.read(&mut piece).unwrap();
+            asked.extend_from_slice(&piece[..length]);
+        }
+        let second = "A".repeat(64_000);
+        let delta = json!({ "audio": { "id": "a", "data": second, "transcript": "hey you" } });
+        let event = format!("data: {}\n\n", json!({ "choices": [{ "index": 0, "delta": delta }] }));
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        write!(socket, "{head}{:x}\r\n{event}\r\n", event.len()).unwrap();
+    });
+    address
+}
+
+#[test]
+fn speech_that_was_heard_is_charged_at_its_own_price() {
+    let address = speaker();
+    let team = Team::configured(Money::from_nano(10_000_000_000), |config| {
+        format!(
+            "{config}[providers.speaker]\nbase_url = 'http://{address}/v1'\napi_keys = ['sk-speaker']\n\
+             [models.speech]\ndeployments = ['speaker/speech']\nattempts = 1\n\
+             price = {{ input = 1.0, output = 2.0, audio_output = 100.0 }}\n"
+        )
+    });
+    let mut body = question("speech", true);
+    (body["modalities"], body["max_tokens"]) = (json!(["text", "audio"]), 1_000.into());
+    let answer = team.ask(&body).send(team.gateway.callers);
+    assert!(answer.body.contains("hey you"), "{}", answer.body);
+    // Two tokens of its transcript at 2,000, and twenty of speech at 100,000.
+    assert_eq!(sum(&team.books(), EntryKind::Charge), 2 * 2_000 + 20 * 100_000);
 }
 
 /// What changes a provider's price, and what does not.
