@@ -156,6 +156,8 @@ fn what_is_only_named_is_counted() {
     check(r#"{"type":"video_url","video_url":{"url":"https://x/a.mp4"}}"#, video);
     check(r#"{"type":"video_url","video_url":{"url":"data:video/mp4;base64,AAAA"}}"#, none);
     check(r#"{"type":"video","video":["https://x/1.jpg","https://x/2.jpg"]}"#, Size { frames: 2, ..none });
+    let alone = r#"{"model":"m","messages":[{"role":"user","content":{"type":"file","file":{"file_id":"f"}}}]}"#;
+    assert_eq!(chat(alone).size.named_files, 1);
     let spoken = chat(
         r#"{"model":"m","messages":[{"role":"assistant","audio":{"id":"audio_1"}},{"role":"assistant","audio":null}]}"#,
     );

@@ -57,11 +57,13 @@ impl Request {
         Ok(())
     }
 
-    /// A string, a list of parts, or null.
+    /// A string, a list of parts, a part, or null.
     fn read_content(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<Range<usize>, Malformed> {
         let start = reader.offset();
         match reader.kind()? {
             Kind::Array => reader.array(|reader| self.read_part(reader, body))?,
+            // A part alone, as some servers take it.
+            Kind::Object => self.read_part(reader, body)?,
             _ => self.add_text(reader.skip()?, body),
         }
         Ok(start..reader.position())
