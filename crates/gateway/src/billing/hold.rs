@@ -43,8 +43,10 @@ pub struct Need<'a> {
     pub quote: Option<&'a Quote>,
     /// What is done without a price.
     pub unpriced: Unpriced,
-    /// A bound of its input, in tokens.
+    /// A bound of its input, in tokens: for this there has to be money.
     pub input: u64,
+    /// About the most input that it has, by which limits of tokens a minute go until it is counted.
+    pub input_tokens: u64,
     /// Whether audio is asked for or sent, which has prices of its own.
     pub has_audio: bool,
     /// The most output for one choice that the caller has asked for.
@@ -111,7 +113,7 @@ impl Billing {
             attempt: need.attempt,
             is_first: need.attempt == 1,
             cost,
-            tokens: need.input.saturating_add(output),
+            tokens: need.input_tokens.saturating_add(output),
             price: need.quote.map(|quote| quote.id),
             rate: need.rate,
             expires_at: need.expires_at,

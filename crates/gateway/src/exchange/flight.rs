@@ -9,7 +9,7 @@ use std::{
 };
 
 use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
-use roundelay_protocol::{failure::Class, openai::OutputMax, usage::Usage};
+use roundelay_protocol::{estimate::OutputTokens, failure::Class, openai::OutputMax, usage::Usage};
 use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
 use tokio::time::Instant;
 
@@ -70,7 +70,11 @@ impl<'a> Flight<'a> {
         let deployment = call.snapshot.deployment(attempt.deployment);
         let need = need(call, attempt.deployment, attempt.number, deployment, draft);
         let hold = gateway.billing.hold(&call.payer, &need)?;
-        if let Some(sent) = hold.sent(&deployment.name, &deployment.who_pays, &observed(call, deployment, None, 0)) {
+        if let Some(sent) = hold.sent(
+            &deployment.name,
+            &deployment.who_pays,
+            &observed(call, deployment, None, OutputTokens::default()),
+        ) {
             draft.sent(gateway.recorder.sent(&sent));
         }
         let flight = Self {
@@ -162,19 +166,25 @@ impl<'a> Flight<'a> {
         let fault = failed.fault(self.deployment.is_open());
         // What may have been done before it failed may be billed; its caller got none of it.
         let case = if failed.may_be_billed() { Case::Blank } else { Case::Unbilled };
-        let bill = self.seen(None, 0);
+        let bill = self.seen(None, OutputTokens::default());
         self.land(plan, draft, failed.failure.class.name(), &Outcome::Failure(fault), (case, bill));
     }
 
     /// Ends an attempt that is given up from this side before any of its answer was shown.
     pub(super) fn give_up(&self, plan: &mut Plan, draft: &mut Draft, why: Interruption) {
-        self.land(plan, draft, "abandoned", &Outcome::Abandoned, (self.interrupted(why), self.seen(None, 0)));
+        self.land(
+            plan,
+            draft,
+            "abandoned",
+            &Outcome::Abandoned,
+            (self.interrupted(why), self.seen(None, OutputTokens::default())),
+        );
     }
 
     /// Ends an attempt beside which another one answers, or was there first: its caller pays for one.
     pub(super) fn lose(&self, plan: &mut Plan, draft: &mut Draft, name: &'static str) {
         let case = if self.cancelled() == Case::Unbilled { Case::Unbilled } else { Case::Superseded };
-        self.land(plan, draft, name, &Outcome::Abandoned, (case, self.seen(None, 0)));
+        self.land(plan, draft, name, &Outcome::Abandoned, (case, self.seen(None, OutputTokens::default())));
     }
 
     /// The case of an attempt that is given up from this side.
@@ -198,9 +208,10 @@ impl<'a> Flight<'a> {
 
     /// What is known of its tokens: what the provider counted, and how many tokens of output were shown. Where nobody
     /// counted, what a model has thought before is added, as far as can be told: at the pace at which it answered.
-    pub(super) fn seen(&self, usage: Option<Usage>, shown: u64) -> Observed {
-        let thought = if usage.is_none() && self.deployment.is_reasoning { self.thought(shown) } else { 0 };
-        observed(self.call, self.deployment, usage, shown.saturating_add(thought))
+    pub(super) fn seen(&self, usage: Option<Usage>, shown: OutputTokens) -> Observed {
+        let thought = if usage.is_none() && self.deployment.is_reasoning { self.thought(shown.total()) } else { 0 };
+        let shown = OutputTokens { text: shown.text.saturating_add(thought), ..shown };
+        observed(self.call, self.deployment, usage, shown)
     }
 
     fn thought(&self, shown: u64) -> u64 {
@@ -267,7 +278,8 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
             UnknownPrice::Free => Unpriced::Free,
             UnknownPrice::Hold(amount) => Unpriced::Costs(ListCost::from_usd(amount).unwrap_or(ListCost::MAX)),
         },
-        input: call.demand.input_tokens,
+        input: call.input_bound(id),
+        input_tokens: call.demand.input_tokens,
         has_audio: call.demand.needs.audio,
         asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
@@ -284,16 +296,15 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
     }
 }
 
-fn observed(call: &Call, deployment: &Deployment, usage: Option<Usage>, shown: u64) -> Observed {
-    let input = call.demand.input_tokens;
-    let output_max = call.output_max(deployment).unwrap_or(shown);
-    let worst = output_max.saturating_mul(call.request.generated.into()).max(shown);
+fn observed(call: &Call, deployment: &Deployment, usage: Option<Usage>, shown: OutputTokens) -> Observed {
+    let came = shown.total();
+    let output_max = call.output_max(deployment).unwrap_or(came);
+    let worst = output_max.saturating_mul(call.request.generated.into()).max(came);
     let tokens = |input, output| Tokens { input, output, ..Tokens::default() };
     Observed {
         usage: usage.map(priced),
-        // The bound of the input is two bytes a token; prose and code have four.
-        delivered: tokens(input.div_ceil(2), shown),
-        worst: tokens(input, worst),
+        delivered: Tokens { audio_output: shown.audio, ..tokens(call.input_guess(), shown.text) },
+        worst: tokens(call.demand.input_tokens, worst),
     }
 }
 

@@ -114,6 +114,7 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
             quote: Some(&quote),
             unpriced: Unpriced::Refuse,
             input: 10,
+            input_tokens: 10,
             has_audio: false,
             asked: Some(20),
             output_max: Some(20),

@@ -84,6 +84,7 @@ fn admit(billing: &Billing, caller: &roundelay::auth::Caller, exchange: u64) {
         quote: None,
         unpriced: Unpriced::Costs(ListCost::from_usd(Money::from_nano(1_000)).unwrap()),
         input: 1_000,
+        input_tokens: 1_000,
         asked: Some(500),
         output_max: Some(500),
         choices: 1,
