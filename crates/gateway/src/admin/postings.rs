@@ -96,7 +96,7 @@ pub(super) fn check_keeps_balance(by: &Operator, row: &AccountRow) -> Result<(),
     }
     // Whoever is limited to an account does not see what is above it.
     let above = row.parent.as_ref().filter(|above| by.scope().has(above));
-    let whom = above.map_or("the account".to_owned(), |above| format!("`{above}`"));
+    let whom = above.map_or_else(|| "the account".to_owned(), |above| format!("`{above}`"));
     Err(Fault::bad_request(format!(
         "account `{}` inherits, and keeps no balance: do this to {whom} above it, or make it `prepaid` first",
         row.account.id

@@ -37,8 +37,10 @@ impl Pepper {
     /// Errors with [`PepperFault::Missing`] in that case.
     pub fn open_for(store: &Store, dir: &Path) -> Result<Self, PepperFault> {
         let path = dir.join(FILE);
-        let is_needed = !path.exists() && !(store.keys()?.is_empty() && store.operators()?.is_empty());
-        if is_needed { Err(PepperFault::Missing { path }) } else { Self::open(dir) }
+        if path.exists() || store.keys()?.is_empty() && store.operators()?.is_empty() {
+            return Self::open(dir);
+        }
+        Err(PepperFault::Missing { path })
     }
 
     /// The keyed hash of a credential.

@@ -23,8 +23,9 @@ pub fn is_ours(text: &str) -> bool {
     text.len() == 55 && text.starts_with("rl-") && text.as_bytes()[11] == b'-'
 }
 
-/// A text that somebody typed where something else belongs, with what may be a key, a token or a code of this gateway
-/// masked, also where there is a slip in it: from its prefix to the end of its part of the path.
+/// A path, or what was typed for a part of one, with every key, token and code of this gateway masked.
+///
+/// Also those that have a slip in them: all from a prefix to the end of its part.
 pub fn without_ours(path: &str) -> String {
     let decoded = decoded(path);
     let parts: Vec<Cow<'_, str>> = decoded.split('/').map(masked).collect();
@@ -34,9 +35,9 @@ pub fn without_ours(path: &str) -> String {
 fn masked(part: &str) -> Cow<'_, str> {
     let is_ours = |&(at, _): &(usize, char)| {
         let begins =
-            |prefix: &&str| part.get(at..at + prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+            |prefix: &str| part.get(at..at + prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
         let is_within_a_word = part[..at].ends_with(|c: char| c.is_alphanumeric());
-        !is_within_a_word && part.len() - at > OURS_BYTES_MAX && OUR_PREFIXES.iter().any(|prefix| begins(&prefix))
+        !is_within_a_word && part.len() - at > OURS_BYTES_MAX && OUR_PREFIXES.iter().any(|prefix| begins(prefix))
     };
     match part.char_indices().find(is_ours) {
         Some((at, _)) => format!("{}***", &part[..at]).into(),

@@ -114,10 +114,10 @@ impl Forcer {
 
 fn force_all(unforced: &Unforced, force: &mut impl FnMut(&File) -> io::Result<()>) -> io::Result<()> {
     // What one file is refused says nothing of the next.
-    let files = unforced.files.iter().fold(Ok(()), |forced, file| forced.and(force(file)));
+    let forced: Vec<io::Result<()>> = unforced.files.iter().map(|file| force(file)).collect();
     // A file that is not in its folder after a power loss is as good as none.
     let folder = unforced.folder.as_ref().map_or(Ok(()), |folder| force(&File::open(folder)?));
-    files.and(folder)
+    forced.into_iter().chain([folder]).collect()
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
