@@ -101,6 +101,7 @@ mod tests {
 
     use axum::{
         Extension,
+        body::Bytes,
         extract::{Path, State},
     };
     use roundelay_ledger::{AccountId, Limits, Rate};
@@ -168,6 +169,27 @@ mod tests {
         });
         assert_eq!(done, [false, false, true]);
         assert_eq!(desk.store.operators().unwrap().len(), 4);
+    }
+
+    /// What is in memory and what is stored change together.
+    #[test]
+    fn a_new_key_waits_for_the_change_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = Arc::new(desk(folder.path()));
+        let (tell, told) = mpsc::channel();
+        let change = desk.turn();
+        let making = thread::spawn({
+            let desk = Arc::clone(&desk);
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let by = Extension(Operator::socket().clone());
+                tell.send(runtime.block_on(keys::post(State(desk), by, Ok(Bytes::new()))).is_ok()).unwrap();
+            }
+        });
+        assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "it is made while another has the turn");
+        drop(change);
+        assert!(told.recv().unwrap());
+        making.join().unwrap();
     }
 
     /// A change that is under way has read the key as it was, and puts it back so.

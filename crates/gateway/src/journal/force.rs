@@ -261,14 +261,24 @@ mod tests {
         let dir = tempdir().expect("a folder");
         let journal = Journal::open(dir.path()).expect("a journal");
         let forcer = Arc::new(Forcer::new());
+        let asked = AtomicU64::new(0);
         thread::scope(|scope| {
             let _close = Close(&forcer);
-            scope.spawn(|| forcer.run(&journal, |_| Err(io::ErrorKind::StorageFull.into())));
-            let mut recorded = pin!(forcer.want(append(&journal, 1)).safe());
-            while !is_safe(recorded.as_mut()) {
-                thread::yield_now();
+            let asked = &asked;
+            let refuse = move |_: &File| {
+                asked.fetch_add(1, Ordering::Relaxed);
+                Err(io::ErrorKind::StorageFull.into())
+            };
+            let (forcer, journal) = (&forcer, &journal);
+            scope.spawn(move || forcer.run(journal, refuse));
+            for round in 1..=2 {
+                let mut recorded = pin!(forcer.want(append(journal, round)).safe());
+                while !is_safe(recorded.as_mut()) {
+                    thread::yield_now();
+                }
+                assert_eq!((forcer.times(), forcer.faults()), (round, round));
+                assert_eq!(asked.load(Ordering::Relaxed), 2 * round, "the folder is asked for again");
             }
-            assert_eq!((forcer.times(), forcer.faults()), (1, 1));
         });
     }
 }

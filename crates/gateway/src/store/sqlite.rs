@@ -329,7 +329,9 @@ mod tests {
                 store.counts().expect("it reads");
                 store.operator(&OperatorId::new("none")).expect_err("there is none");
                 store.exchange(ExchangeId::from_u64(1)).expect("it reads");
-                store.account(&AccountId::default_account()).expect("it reads");
+                let default = AccountId::default_account();
+                store.account(&default).expect("it reads");
+                store.scope(Some(&default)).expect("it reads");
                 tell.send(()).expect("the test listens");
             }
         });

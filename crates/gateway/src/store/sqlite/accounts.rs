@@ -90,7 +90,7 @@ impl Store {
 
     /// Every account, those above before those below, and otherwise by id.
     pub fn accounts(&self) -> Result<Vec<AccountRow>, StoreFault> {
-        accounts_in(&self.reader())
+        accounts_in(&self.pages())
     }
 
     /// The account of that id.

@@ -80,7 +80,7 @@ impl Store {
 
     /// Every key, revoked ones too, oldest first.
     pub fn keys(&self) -> Result<Vec<KeyRow>, StoreFault> {
-        let reader = self.reader();
+        let reader = self.pages();
         let mut statement = reader.prepare_cached(&format!("{SELECT} ORDER BY created_at, id"))?;
         let rows = statement.query_map([], Columns::read)?;
         let mut limits = LimitsReader::default();

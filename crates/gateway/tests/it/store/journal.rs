@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use roundelay::journal::{Faults, Journal, JournalFault, Recorder, Replayed};
 use roundelay::store::{Record, Store};
@@ -225,9 +226,11 @@ fn a_journal_whose_folder_was_removed_is_made_again_and_kept_from_others() {
     assert!(recorder.flush());
     assert_eq!(recorder.faults(), Faults::default());
     fs::remove_dir_all(dir.path().join("journal")).unwrap();
-    while recorder.faults().journal == 0 || !dir.path().join("journal/lock").exists() {
+    let patience = Instant::now() + Duration::from_secs(20);
+    while recorder.faults().journal == 0 && Instant::now() < patience {
         thread::yield_now();
     }
+    assert!(dir.path().join("journal/lock").exists());
     assert!(matches!(Journal::open(dir.path()), Err(JournalFault::InUse { .. })), "another would take what is here");
     drop(recorder.record(record(2), Vec::new()));
     assert_eq!(segments(dir.path()).len(), 1, "a file that somebody can read again");

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, OperatorWish, Operators, Pepper};
 use roundelay::journal::{Journal, Recorder};
@@ -181,7 +184,7 @@ fn a_damaged_pepper_is_never_replaced() {
 #[test]
 fn programs_that_start_at_once_agree_on_the_pepper_and_show_one_admin_token() {
     let dir = tempdir().unwrap();
-    let gates: Vec<_> = std::thread::scope(|scope| {
+    let gates: Vec<_> = thread::scope(|scope| {
         let start =
             || Operators::open(&Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap(), NOW).unwrap();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
@@ -220,6 +223,32 @@ fn an_operators_token_works_until_it_expires_or_is_revoked() {
     assert_eq!(operators.revoke(&store, &stays.id, NOW + 9).unwrap().revoked_at, Some(NOW + 7), "the first time stays");
     let nowhere = OperatorWish { account: AccountId::new("nobody").ok(), ..wish(None) };
     assert!(operators.create(&store, nowhere, NOW).unwrap_err().to_string().contains("no account `nobody`"));
+}
+
+/// Who asks for something is found out on the threads that answer.
+#[test]
+fn nobody_waits_to_be_recognised_while_an_operator_is_revoked() {
+    let dir = tempdir().unwrap();
+    let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
+    let operators = Operators::load(&store, pepper).unwrap();
+    let wish = OperatorWish { name: "ci".to_owned(), role: Role::Viewer, account: None, expires_at: None };
+    let (row, token) = operators.create(&store, wish, NOW).unwrap();
+    let other = rusqlite::Connection::open(dir.path().join("roundelay.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    thread::scope(|scope| {
+        let (tell, told) = mpsc::channel();
+        let (operators, store, row, token) = (&operators, &store, &row, &token);
+        scope.spawn({
+            let tell = tell.clone();
+            move || tell.send(operators.revoke(store, &row.id, NOW).is_ok()).unwrap()
+        });
+        assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "the store is another's");
+        scope.spawn(move || tell.send(operators.authenticate(token.expose(), NOW).is_some()).unwrap());
+        assert_eq!(told.recv_timeout(Duration::from_secs(2)), Ok(true), "it waits for the store");
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(told.recv(), Ok(true));
+    });
+    assert!(operators.authenticate(token.expose(), NOW).is_none());
 }
 
 #[test]
