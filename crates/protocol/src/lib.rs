@@ -4,13 +4,17 @@
 //! depends on the time takes it as an argument. It does not know where a request should go (routing) nor
 //! what it costs (ledger). It never fails on a field it does not know, and never drops one.
 
+pub mod anthropic;
 pub mod balance;
+pub mod chat;
 mod civil;
 pub mod estimate;
 pub mod failure;
 mod json;
 pub mod openai;
+pub mod openai_chat;
 pub mod sse;
 pub mod usage;
+mod wire;
 
 pub use json::Malformed;

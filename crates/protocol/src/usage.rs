@@ -1,7 +1,10 @@
 //! What an upstream counted, in token classes that do not overlap.
 
+mod anthropic;
 mod openai;
 
+pub(crate) use anthropic::Counts as AnthropicCounts;
+pub use anthropic::anthropic;
 pub use openai::openai;
 pub(crate) use openai::read;
 

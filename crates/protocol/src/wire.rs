@@ -1,0 +1,151 @@
+//! What the readers and writers of all dialects need: lenient members, and frames of server-sent events.
+
+use crate::{
+    chat::{DecodeFault, Extra, Json, Loss, Losses, Text, Why},
+    json::{Kind, Malformed, Object, Reader},
+};
+
+/// A string; anything else counts as absent.
+pub(crate) fn text<'a>(reader: &mut Reader<'a>) -> Result<Option<Text<'a>>, Malformed> {
+    if reader.kind()? == Kind::String {
+        return Ok(Some(reader.string()?.into()));
+    }
+    reader.pass()?;
+    Ok(None)
+}
+
+/// A string that must be there.
+pub(crate) fn need_text<'a>(reader: &mut Reader<'a>, path: &str) -> Result<Text<'a>, DecodeFault> {
+    if reader.kind()? != Kind::String {
+        return Err(DecodeFault::shape(path, "a string"));
+    }
+    Ok(reader.string()?.into())
+}
+
+/// Any value but null.
+pub(crate) fn json<'a>(reader: &mut Reader<'a>) -> Result<Option<Json<'a>>, Malformed> {
+    let raw = reader.raw()?;
+    Ok((raw != "null").then(|| Json::passed(raw)))
+}
+
+/// A whole number; anything else counts as absent.
+pub(crate) fn whole(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
+    let raw = reader.raw()?;
+    let digits =
+        raw.split_once('.').filter(|(_, rest)| rest.bytes().all(|b| b == b'0')).map_or(raw, |(whole, _)| whole);
+    Ok(digits.parse().ok())
+}
+
+pub(crate) fn bool(reader: &mut Reader<'_>) -> Result<Option<bool>, Malformed> {
+    Ok(match reader.raw()? {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    })
+}
+
+/// Reads the members of an object; passes anything else.
+pub(crate) fn members<'a, E: From<Malformed>>(
+    reader: &mut Reader<'a>,
+    member: impl FnMut(&mut Reader<'a>, &str) -> Result<(), E>,
+) -> Result<(), E> {
+    match reader.kind()? {
+        Kind::Object => reader.object(member),
+        _ => Ok(reader.pass()?),
+    }
+}
+
+/// Reads the elements of an array; passes anything else.
+pub(crate) fn elements<'a, E: From<Malformed>>(
+    reader: &mut Reader<'a>,
+    element: impl FnMut(&mut Reader<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    match reader.kind()? {
+        Kind::Array => reader.array(element),
+        _ => Ok(reader.pass()?),
+    }
+}
+
+/// The value of the string member `name`, without reading the rest.
+pub(crate) fn member_text<'a>(object: &'a str, name: &str) -> Result<Option<Text<'a>>, Malformed> {
+    let mut found = None;
+    members(&mut Reader::new(object.as_bytes())?, |reader, key| {
+        if key == name {
+            found = text(reader)?;
+            return Ok::<_, Malformed>(());
+        }
+        reader.pass()
+    })?;
+    Ok(found)
+}
+
+pub(crate) fn extra<'a>(extra: &mut Extra<'a>, reader: &mut Reader<'a>, name: &str) -> Result<(), Malformed> {
+    extra.push(name, Json::passed(reader.raw()?));
+    Ok(())
+}
+
+/// Writes what is carried along back into its own dialect.
+pub(crate) fn write_extra(object: &mut Object<'_>, extra: &Extra<'_>) {
+    for (name, value) in extra.iter() {
+        object.foreign(name, value.as_str());
+    }
+}
+
+/// Writes the members of an object that was read before into another.
+pub(crate) fn copy_members(object: &mut Object<'_>, value: &Json<'_>) {
+    let mut copy = || {
+        members(&mut Reader::new(value.as_str().as_bytes())?, |reader, name| {
+            object.foreign(name, reader.raw()?);
+            Ok::<_, Malformed>(())
+        })
+    };
+    copy().expect("it was read before");
+}
+
+/// Reports what is carried along and has no words in another dialect.
+pub(crate) fn lose_extra(losses: &mut Losses, path: &str, extra: &Extra<'_>) {
+    for (name, value) in extra.iter().filter(|(_, value)| !value.is_null()) {
+        let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        let what = if value.as_str().len() <= 40 { format!("{value:?} has no peer") } else { "has no peer".to_owned() };
+        losses.add(Why::NoPeer, path, what);
+    }
+}
+
+/// Adds a loss that is met event by event, without building a path each time.
+pub(crate) fn lose_once(losses: &mut Losses, why: Why, path: &'static str, what: &'static str) {
+    if !losses.iter().any(|Loss { path: known, .. }| known == path) {
+        losses.add(why, path, what);
+    }
+}
+
+impl Object<'_> {
+    pub(crate) fn text(&mut self, name: &str, text: &Text<'_>) {
+        text.write(self.key(name));
+    }
+
+    pub(crate) fn text_if(&mut self, name: &str, text: Option<&Text<'_>>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    pub(crate) fn json(&mut self, name: &str, value: &Json<'_>) {
+        self.raw(name, value.as_str());
+    }
+
+    pub(crate) fn json_if(&mut self, name: &str, value: Option<&Json<'_>>) {
+        if let Some(value) = value {
+            self.json(name, value);
+        }
+    }
+}
+
+/// Ends an event whose data began at `from`: a line end between JSON tokens would end the event's line.
+pub(crate) fn end_event(out: &mut Vec<u8>, from: usize) {
+    let mut at = from;
+    while let Some(hit) = memchr::memchr2(b'\n', b'\r', &out[at..]) {
+        out[at + hit] = b' ';
+        at += hit + 1;
+    }
+    out.extend_from_slice(b"\n\n");
+}
