@@ -44,15 +44,11 @@ pub enum Dialect {
     OpenaiResponses,
     /// `POST /v1/messages`.
     Anthropic,
-    /// `:generateContent` and `:streamGenerateContent`.
-    Gemini,
-    /// Amazon Bedrock's Converse.
-    Bedrock,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 5] = [Self::OpenaiChat, Self::OpenaiResponses, Self::Anthropic, Self::Gemini, Self::Bedrock];
+    pub const ALL: [Self; 3] = [Self::OpenaiChat, Self::OpenaiResponses, Self::Anthropic];
 
     /// The stable label for metrics, records and headers.
     pub fn name(self) -> &'static str {
@@ -60,8 +56,6 @@ impl Dialect {
             Self::OpenaiChat => "openai_chat",
             Self::OpenaiResponses => "openai_responses",
             Self::Anthropic => "anthropic",
-            Self::Gemini => "gemini",
-            Self::Bedrock => "bedrock",
         }
     }
 }

@@ -13,7 +13,9 @@ pub mod failure;
 mod json;
 pub mod openai;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod sse;
+pub mod translate;
 pub mod usage;
 mod wire;
 

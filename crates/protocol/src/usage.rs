@@ -2,10 +2,13 @@
 
 mod anthropic;
 mod openai;
+mod responses;
 
 pub(crate) use anthropic::Counts as AnthropicCounts;
 pub use anthropic::anthropic;
 pub use openai::openai;
+pub use responses::responses;
+pub(crate) use responses::read as read_responses;
 pub(crate) use openai::read;
 
 /// Tokens of one answer. The input classes are disjoint, so that each is priced once.

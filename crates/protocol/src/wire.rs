@@ -104,7 +104,9 @@ pub(crate) fn copy_members(object: &mut Object<'_>, value: &Json<'_>) {
 
 /// Reports what is carried along and has no words in another dialect.
 pub(crate) fn lose_extra(losses: &mut Losses, path: &str, extra: &Extra<'_>) {
-    for (name, value) in extra.iter().filter(|(_, value)| !value.is_null()) {
+    // An item's id and state say nothing to another vendor.
+    let is_said = |name: &str, value: &Json<'_>| !value.is_null() && !matches!(name, "id" | "status");
+    for (name, value) in extra.iter().filter(|(name, value)| is_said(name, value)) {
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         let what = if value.as_str().len() <= 40 { format!("{value:?} has no peer") } else { "has no peer".to_owned() };
         losses.add(Why::NoPeer, path, what);

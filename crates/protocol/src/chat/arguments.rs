@@ -81,10 +81,6 @@ impl Progress {
         self.has_begun && self.depth == 0 && !self.in_string && !self.is_broken
     }
 
-    pub(crate) fn has_begun(&self) -> bool {
-        self.has_begun
-    }
-
     fn read(&mut self, text: &str) {
         for byte in text.bytes() {
             if self.in_string {

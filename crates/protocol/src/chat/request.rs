@@ -130,6 +130,8 @@ pub struct Reasoning<'a> {
     pub is_shown: Option<bool>,
     /// `auto`, `concise` or `detailed`.
     pub summary: Option<Text<'a>>,
+    /// Whether thoughts come sealed as well, to be sent back with the conversation.
+    pub is_sealed: bool,
 }
 
 /// Steps of effort.

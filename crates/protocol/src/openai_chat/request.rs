@@ -6,8 +6,8 @@ mod encode;
 mod messages;
 mod tools;
 
-pub(super) use content::{parts, result_content};
+pub(super) use content::parts;
 pub use decode::decode_request;
 pub use encode::encode_request;
-pub(crate) use encode::{CUSTOM_SCHEMA, joined, wrapped_input};
+pub(crate) use encode::{CUSTOM_SCHEMA, wrapped_input};
 pub(super) use messages::{google_signature, tool_calls};

@@ -350,7 +350,7 @@ impl Writer<'_> {
         let is_taken = self.target.capabilities.sampling && self.quirks.version == Version::V2023_06_01;
         for (name, value) in [("temperature", temperature), ("top_p", top_p), ("top_k", top_k)] {
             let Some(value) = value else { continue };
-            let is_free = name == "top_p" || !is_thinking;
+            let is_free = name == "top_p" || !is_thinking || self.is_own();
             match (is_taken, is_free) {
                 (true, true) if name == "temperature" => self.temperature(object, value),
                 (true, true) => object.json(name, value),

@@ -32,13 +32,6 @@ pub(in super::super) fn parts<'a>(reader: &mut Reader<'a>, parts: &mut Vec<Part<
     Ok(())
 }
 
-/// The content of a tool's message: an empty one says something too.
-pub(in super::super) fn result_content<'a>(reader: &mut Reader<'a>) -> Result<Vec<Part<'a>>, DecodeFault> {
-    let mut content = Vec::new();
-    parts(reader, &mut content)?;
-    Ok(content)
-}
-
 fn part<'a>(raw: &'a str, parts: &mut Vec<Part<'a>>) -> Result<(), Malformed> {
     let kind = wire::member_text(raw, "type")?.unwrap_or_default();
     let mut keep = None;

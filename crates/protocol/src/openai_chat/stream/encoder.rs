@@ -19,6 +19,7 @@ pub struct Encoder {
     /// Of each choice that was announced: how many calls it has made.
     choices: Vec<Option<u32>>,
     usage: Option<Usage>,
+    stops: Vec<(u32, Stop<'static>)>,
     state: State,
     losses: Losses,
 }
@@ -57,6 +58,7 @@ impl Encoder {
             parts: Vec::new(),
             choices: Vec::new(),
             usage: None,
+            stops: Vec::new(),
             state: State::Open,
             losses: Losses::default(),
         };
@@ -100,15 +102,8 @@ impl Encoder {
             }
             Event::PartEnd { .. } => {}
             Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Stop { choice, stop: reason } => {
-                self.announce(*choice, out);
-                if let Stop::Refusal(Some(text)) = reason {
-                    self.delta(*choice, out, |delta| delta.text("refusal", text));
-                }
-                self.chunk(out, |object| {
-                    choice_of(object, *choice, |_| {}, Some(stop::word(reason)));
-                });
-            }
+            // A reason to stop makes an answer whole here, so it waits for the end.
+            Event::Stop { choice, stop } => self.stops.push((*choice, stop.clone().into_owned())),
             Event::Error(problem) => self.fail(problem, out),
             Event::End => self.end(out),
             Event::Opaque { .. } => {
@@ -131,6 +126,13 @@ impl Encoder {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.state = State::Ended;
+        for (choice, reason) in std::mem::take(&mut self.stops) {
+            self.announce(choice, out);
+            if let Stop::Refusal(Some(text)) = &reason {
+                self.delta(choice, out, |delta| delta.text("refusal", text));
+            }
+            self.chunk(out, |object| choice_of(object, choice, |_| {}, Some(stop::word(&reason))));
+        }
         if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
             self.chunk(out, |object| {
                 object.raw("choices", "[]");
