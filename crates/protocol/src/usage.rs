@@ -7,9 +7,9 @@ mod responses;
 pub(crate) use anthropic::Counts as AnthropicCounts;
 pub use anthropic::anthropic;
 pub use openai::openai;
-pub use responses::responses;
-pub(crate) use responses::read as read_responses;
 pub(crate) use openai::read;
+pub(crate) use responses::read as read_responses;
+pub use responses::responses;
 
 /// Tokens of one answer. The input classes are disjoint, so that each is priced once.
 ///

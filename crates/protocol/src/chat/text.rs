@@ -205,6 +205,12 @@ impl<'a> Extra<'a> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// The others than these.
+    pub(crate) fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+        self
+    }
+
     pub fn find(&self, name: &str) -> Option<&Json<'a>> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value)
     }

@@ -11,6 +11,11 @@ use roundelay_protocol::{
 
 use super::{decode, encode, fold, read, written};
 
+/// Responses knows no stop sequences.
+fn with_stops() -> Vec<Dialect> {
+    Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::OpenaiResponses).collect()
+}
+
 /// Writes `build`'s request in one dialect, reads it there, writes that in another and reads it there: what
 /// `pick` sees is the same at both ends, and nothing but labels was lost.
 #[track_caller]
@@ -18,8 +23,18 @@ fn check<T: PartialEq + std::fmt::Debug>(
     build: impl Fn(&mut Request<'static>),
     pick: impl for<'r> Fn(&'r Request<'r>) -> T,
 ) {
-    for from in Dialect::ALL {
-        for to in Dialect::ALL {
+    check_among(&Dialect::ALL, build, pick);
+}
+
+/// The same among those that can say it.
+#[track_caller]
+fn check_among<T: PartialEq + std::fmt::Debug>(
+    dialects: &[Dialect],
+    build: impl Fn(&mut Request<'static>),
+    pick: impl for<'r> Fn(&'r Request<'r>) -> T,
+) {
+    for &from in dialects {
+        for &to in dialects {
             let mut request = plain(from);
             build(&mut request);
             let expected = pick(&request);
@@ -85,7 +100,7 @@ fn weather() -> Tool<'static> {
             name: "weather".into(),
             description: Some("Tells the weather".into()),
             schema: Some(Json::read(schema).unwrap()),
-            strict: None,
+            strict: Some(true),
         },
         keep: None,
         extra: roundelay_protocol::chat::Extra::default(),
@@ -194,15 +209,13 @@ fn an_answer_by_a_schema() {
 #[test]
 fn effort_temperature_and_stops() {
     check(
-        |request| {
-            request.reasoning = Some(Reasoning { effort: Some(Effort::High), ..Reasoning::default() });
-            request.stop = vec!["END".into(), "\n\n".into()];
-        },
-        |request| {
-            let effort = request.reasoning.as_ref().and_then(|reasoning| reasoning.effort);
-            let stops: Vec<_> = request.stop.iter().map(|stop| stop.decode().into_owned()).collect();
-            (effort, stops)
-        },
+        |request| request.reasoning = Some(Reasoning { effort: Some(Effort::High), ..Reasoning::default() }),
+        |request| request.reasoning.as_ref().and_then(|reasoning| reasoning.effort),
+    );
+    check_among(
+        &with_stops(),
+        |request| request.stop = vec!["END".into(), "\n\n".into()],
+        |request| request.stop.iter().map(|stop| stop.decode().into_owned()).collect::<Vec<_>>(),
     );
     check(
         |request| {
@@ -216,8 +229,7 @@ fn effort_temperature_and_stops() {
 
 #[test]
 fn marks_for_the_prompt_cache() {
-    let (from, to) = (Dialect::Anthropic, Dialect::OpenaiChat);
-    for (from, to) in [(from, to), (to, from), (from, from), (to, to)] {
+    for (from, to) in Dialect::ALL.into_iter().flat_map(|from| Dialect::ALL.map(|to| (from, to))) {
         let mut request = plain(from);
         request.turns[0].parts[0].keep = Some(Keep::Short);
         request.system = vec![Part { keep: Some(Keep::Long), ..Part::text("Long".into()) }];
@@ -363,6 +375,9 @@ fn what_one_dialect_cannot_say_is_a_loss() {
             ],
         ));
     });
+    lost(Dialect::OpenaiResponses, Why::NoPeer, "stop", |request| request.stop = vec!["x".into()]);
+    lost(Dialect::OpenaiResponses, Why::NoPeer, "seed", |request| request.sampling.seed = number("7"));
+    lost(Dialect::Anthropic, Why::NoPeer, "previous", |request| request.previous = Some("resp_1".into()));
     lost(Dialect::OpenaiChat, Why::Unsupported, "top_k", |request| request.sampling.top_k = number("40"));
     lost(Dialect::OpenaiChat, Why::Changed, "reasoning.budget", |request| {
         request.reasoning = Some(Reasoning { budget: Some(2000), ..Reasoning::default() });

@@ -19,6 +19,9 @@ pub(super) fn dialect_of(first: &Value) -> Option<Dialect> {
     if first["type"] == "message_start" || first["type"] == "message" && first["stop_reason"].is_string() {
         return Some(Dialect::Anthropic);
     }
+    if first["type"] == "response.created" || first["object"] == "response" && first["output"].is_array() {
+        return Some(Dialect::OpenaiResponses);
+    }
     None
 }
 
@@ -144,6 +147,16 @@ pub(super) fn merged(mut answer: Answer<'static>) -> Answer<'static> {
                 }
                 (_, Body::Text { text, annotations, .. }) if text.is_empty() && annotations.is_empty() => {}
                 _ => parts.push(part),
+            }
+        }
+        // The official clients demand a title and offsets, so they are written where none were given.
+        for part in &mut parts {
+            let Body::Text { annotations, .. } = &mut part.body else { continue };
+            for annotation in annotations {
+                if let roundelay_protocol::chat::Annotation::Url { url, title, start, end, .. } = annotation {
+                    title.get_or_insert(url.clone());
+                    (start.get_or_insert(0), end.get_or_insert(0));
+                }
             }
         }
         choice.parts = parts;

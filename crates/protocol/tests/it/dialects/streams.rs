@@ -152,6 +152,8 @@ fn what_has_no_typed_end_is_cut() {
         Dialect::OpenaiChat,
         "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n",
     );
+    cut(Dialect::OpenaiResponses, "");
+    cut(Dialect::OpenaiResponses, "data: {\"type\":\"response.created\",\"response\":{}}\n\ndata: [DONE]\n\n");
     cut(Dialect::Anthropic, "");
     cut(Dialect::Anthropic, "data: {\"type\":\"message_start\",\"message\":{}}\n\n");
     cut(
