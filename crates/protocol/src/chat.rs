@@ -44,11 +44,13 @@ pub enum Dialect {
     OpenaiResponses,
     /// `POST /v1/messages`.
     Anthropic,
+    /// `:generateContent` and `:streamGenerateContent`.
+    Gemini,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 3] = [Self::OpenaiChat, Self::OpenaiResponses, Self::Anthropic];
+    pub const ALL: [Self; 4] = [Self::OpenaiChat, Self::OpenaiResponses, Self::Anthropic, Self::Gemini];
 
     /// The stable label for metrics, records and headers.
     pub fn name(self) -> &'static str {
@@ -56,6 +58,7 @@ impl Dialect {
             Self::OpenaiChat => "openai_chat",
             Self::OpenaiResponses => "openai_responses",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod chat;
 mod civil;
 pub mod estimate;
 pub mod failure;
+pub mod gemini;
 mod json;
 pub mod openai;
 pub mod openai_chat;

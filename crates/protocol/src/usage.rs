@@ -1,11 +1,14 @@
 //! What an upstream counted, in token classes that do not overlap.
 
 mod anthropic;
+mod gemini;
 mod openai;
 mod responses;
 
 pub(crate) use anthropic::Counts as AnthropicCounts;
 pub use anthropic::anthropic;
+pub use gemini::gemini;
+pub(crate) use gemini::read as read_gemini;
 pub use openai::openai;
 pub(crate) use openai::read;
 pub(crate) use responses::read as read_responses;

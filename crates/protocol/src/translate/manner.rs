@@ -3,7 +3,7 @@
 use crate::{
     anthropic,
     chat::{Answer, DecodeFault, Dialect, Losses, Problem, ProblemKind, Request, Target},
-    openai_chat, openai_responses,
+    gemini, openai_chat, openai_responses,
 };
 
 /// A dialect as one server speaks it.
@@ -12,6 +12,7 @@ pub enum Manner {
     OpenaiChat(openai_chat::Quirks),
     OpenaiResponses(openai_responses::Quirks),
     Anthropic(anthropic::Quirks),
+    Gemini(gemini::Quirks),
 }
 
 impl Manner {
@@ -20,6 +21,7 @@ impl Manner {
             Self::OpenaiChat(_) => Dialect::OpenaiChat,
             Self::OpenaiResponses(_) => Dialect::OpenaiResponses,
             Self::Anthropic(_) => Dialect::Anthropic,
+            Self::Gemini(_) => Dialect::Gemini,
         }
     }
 
@@ -29,6 +31,7 @@ impl Manner {
             Dialect::OpenaiChat => Self::OpenaiChat(openai_chat::Quirks::default()),
             Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::Quirks::default()),
             Dialect::Anthropic => Self::Anthropic(anthropic::Quirks::default()),
+            Dialect::Gemini => Self::Gemini(gemini::Quirks::default()),
         }
     }
 }
@@ -42,6 +45,7 @@ pub fn decode_request(dialect: Dialect, body: &[u8]) -> Result<Request<'_>, Deco
         Dialect::OpenaiChat => openai_chat::decode_request(body),
         Dialect::OpenaiResponses => openai_responses::decode_request(body),
         Dialect::Anthropic => anthropic::decode_request(body),
+        Dialect::Gemini => gemini::decode_request(body),
     }
 }
 
@@ -51,6 +55,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>, manner: &Manne
         Manner::OpenaiChat(quirks) => openai_chat::encode_request(request, target, quirks, losses),
         Manner::OpenaiResponses(quirks) => openai_responses::encode_request(request, target, quirks, losses),
         Manner::Anthropic(quirks) => anthropic::encode_request(request, target, quirks, losses),
+        Manner::Gemini(quirks) => gemini::encode_request(request, target, quirks, losses),
     }
 }
 
@@ -63,6 +68,7 @@ pub fn decode_answer(dialect: Dialect, body: &[u8]) -> Result<Result<Answer<'_>,
         Dialect::OpenaiChat => openai_chat::decode_answer(body),
         Dialect::OpenaiResponses => openai_responses::decode_answer(body),
         Dialect::Anthropic => anthropic::decode_answer(body),
+        Dialect::Gemini => gemini::decode_answer(body),
     }
 }
 
@@ -72,6 +78,7 @@ pub fn encode_answer(answer: &Answer<'_>, dialect: Dialect, model: &str, losses:
         Dialect::OpenaiChat => openai_chat::encode_answer(answer, model, losses),
         Dialect::OpenaiResponses => openai_responses::encode_answer(answer, model, losses),
         Dialect::Anthropic => anthropic::encode_answer(answer, model, losses),
+        Dialect::Gemini => gemini::encode_answer(answer, model, losses),
     }
 }
 
@@ -81,6 +88,7 @@ pub fn decode_error(dialect: Dialect, body: &[u8]) -> Option<Problem<'_>> {
         Dialect::OpenaiChat => openai_chat::decode_error(body),
         Dialect::OpenaiResponses => openai_responses::decode_error(body),
         Dialect::Anthropic => anthropic::decode_error(body),
+        Dialect::Gemini => gemini::decode_error(body),
     }
 }
 
@@ -90,6 +98,7 @@ pub fn encode_error(problem: &Problem<'_>, dialect: Dialect) -> Vec<u8> {
         Dialect::OpenaiChat => openai_chat::encode_error(problem),
         Dialect::OpenaiResponses => openai_responses::encode_error(problem),
         Dialect::Anthropic => anthropic::encode_error(problem),
+        Dialect::Gemini => gemini::encode_error(problem),
     }
 }
 
@@ -99,5 +108,6 @@ pub fn status(kind: ProblemKind, dialect: Dialect) -> u16 {
         Dialect::OpenaiChat => openai_chat::status(kind),
         Dialect::OpenaiResponses => openai_responses::status(kind),
         Dialect::Anthropic => anthropic::status(kind),
+        Dialect::Gemini => gemini::status(kind),
     }
 }

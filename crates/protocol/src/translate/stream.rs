@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     anthropic,
     chat::{Dialect, Event, Losses, Problem, StreamFault},
-    openai_chat, openai_responses, sse,
+    gemini, openai_chat, openai_responses, sse,
 };
 
 /// Reads a stream of one dialect from bytes that arrive in any pieces.
@@ -22,6 +22,7 @@ enum Decoder {
     OpenaiChat(openai_chat::Decoder),
     OpenaiResponses(openai_responses::Decoder),
     Anthropic(anthropic::Decoder),
+    Gemini(gemini::Decoder),
 }
 
 impl StreamDecoder {
@@ -30,6 +31,7 @@ impl StreamDecoder {
             Dialect::OpenaiChat => Decoder::OpenaiChat(openai_chat::Decoder::default()),
             Dialect::OpenaiResponses => Decoder::OpenaiResponses(openai_responses::Decoder::default()),
             Dialect::Anthropic => Decoder::Anthropic(anthropic::Decoder::default()),
+            Dialect::Gemini => Decoder::Gemini(gemini::Decoder::default()),
         };
         Self { sse: sse::Reader::new(sse::Limits::default()), events, fault: None }
     }
@@ -80,6 +82,7 @@ impl Decoder {
             Self::OpenaiChat(decoder) => decoder.event(data, sink),
             Self::OpenaiResponses(decoder) => decoder.event(data, sink),
             Self::Anthropic(decoder) => decoder.event(data, sink),
+            Self::Gemini(decoder) => decoder.event(data, sink),
         }
     }
 
@@ -88,6 +91,7 @@ impl Decoder {
             Self::OpenaiChat(decoder) => decoder.finish(sink),
             Self::OpenaiResponses(decoder) => decoder.finish(sink),
             Self::Anthropic(decoder) => decoder.finish(sink),
+            Self::Gemini(decoder) => decoder.finish(sink),
         }
     }
 }
@@ -98,6 +102,7 @@ pub enum StreamEncoder {
     OpenaiChat(openai_chat::Encoder),
     OpenaiResponses(openai_responses::Encoder),
     Anthropic(anthropic::Encoder),
+    Gemini(gemini::Encoder),
 }
 
 impl StreamEncoder {
@@ -107,6 +112,7 @@ impl StreamEncoder {
             Dialect::OpenaiChat => Self::OpenaiChat(openai_chat::Encoder::new(model, wants_usage)),
             Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::Encoder::new(model)),
             Dialect::Anthropic => Self::Anthropic(anthropic::Encoder::new(model)),
+            Dialect::Gemini => Self::Gemini(gemini::Encoder::new(model)),
         }
     }
 
@@ -122,6 +128,7 @@ impl StreamEncoder {
             }
             Self::OpenaiResponses(encoder) => encoder.event(event, out),
             Self::Anthropic(encoder) => encoder.event(event, out),
+            Self::Gemini(encoder) => encoder.event(event, out),
         }
     }
 
@@ -131,6 +138,7 @@ impl StreamEncoder {
             Self::OpenaiChat(encoder) => encoder.fail(problem, out),
             Self::OpenaiResponses(encoder) => encoder.fail(problem, out),
             Self::Anthropic(encoder) => encoder.fail(problem, out),
+            Self::Gemini(encoder) => encoder.fail(problem, out),
         }
     }
 
@@ -140,6 +148,7 @@ impl StreamEncoder {
             Self::OpenaiChat(encoder) => encoder.has_ended(),
             Self::OpenaiResponses(encoder) => encoder.has_ended(),
             Self::Anthropic(encoder) => encoder.has_ended(),
+            Self::Gemini(encoder) => encoder.has_ended(),
         }
     }
 
@@ -149,6 +158,7 @@ impl StreamEncoder {
             Self::OpenaiChat(encoder) => encoder.losses(),
             Self::OpenaiResponses(encoder) => encoder.losses(),
             Self::Anthropic(encoder) => encoder.losses(),
+            Self::Gemini(encoder) => encoder.losses(),
         }
     }
 }

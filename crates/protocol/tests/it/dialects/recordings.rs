@@ -22,7 +22,7 @@ pub(super) fn dialect_of(first: &Value) -> Option<Dialect> {
     if first["type"] == "response.created" || first["object"] == "response" && first["output"].is_array() {
         return Some(Dialect::OpenaiResponses);
     }
-    None
+    first["candidates"].is_array().then_some(Dialect::Gemini)
 }
 
 /// Every recorded stream with its name and dialect.

@@ -154,6 +154,8 @@ fn what_has_no_typed_end_is_cut() {
     );
     cut(Dialect::OpenaiResponses, "");
     cut(Dialect::OpenaiResponses, "data: {\"type\":\"response.created\",\"response\":{}}\n\ndata: [DONE]\n\n");
+    cut(Dialect::Gemini, "");
+    cut(Dialect::Gemini, "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n");
     cut(Dialect::Anthropic, "");
     cut(Dialect::Anthropic, "data: {\"type\":\"message_start\",\"message\":{}}\n\n");
     cut(
