@@ -6,6 +6,7 @@
 
 pub mod anthropic;
 pub mod balance;
+pub mod bedrock;
 pub mod chat;
 mod civil;
 pub mod estimate;

@@ -1,7 +1,7 @@
 //! Bodies: requests, answers, errors.
 
 use crate::{
-    anthropic,
+    anthropic, bedrock,
     chat::{Answer, DecodeFault, Dialect, Losses, Problem, ProblemKind, Request, Target},
     gemini, openai_chat, openai_responses,
 };
@@ -13,6 +13,7 @@ pub enum Manner {
     OpenaiResponses(openai_responses::Quirks),
     Anthropic(anthropic::Quirks),
     Gemini(gemini::Quirks),
+    Bedrock(bedrock::Quirks),
 }
 
 impl Manner {
@@ -22,6 +23,7 @@ impl Manner {
             Self::OpenaiResponses(_) => Dialect::OpenaiResponses,
             Self::Anthropic(_) => Dialect::Anthropic,
             Self::Gemini(_) => Dialect::Gemini,
+            Self::Bedrock(_) => Dialect::Bedrock,
         }
     }
 
@@ -32,6 +34,7 @@ impl Manner {
             Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::Quirks::default()),
             Dialect::Anthropic => Self::Anthropic(anthropic::Quirks::default()),
             Dialect::Gemini => Self::Gemini(gemini::Quirks::default()),
+            Dialect::Bedrock => Self::Bedrock(bedrock::Quirks::default()),
         }
     }
 }
@@ -46,6 +49,7 @@ pub fn decode_request(dialect: Dialect, body: &[u8]) -> Result<Request<'_>, Deco
         Dialect::OpenaiResponses => openai_responses::decode_request(body),
         Dialect::Anthropic => anthropic::decode_request(body),
         Dialect::Gemini => gemini::decode_request(body),
+        Dialect::Bedrock => bedrock::decode_request(body),
     }
 }
 
@@ -56,6 +60,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>, manner: &Manne
         Manner::OpenaiResponses(quirks) => openai_responses::encode_request(request, target, quirks, losses),
         Manner::Anthropic(quirks) => anthropic::encode_request(request, target, quirks, losses),
         Manner::Gemini(quirks) => gemini::encode_request(request, target, quirks, losses),
+        Manner::Bedrock(quirks) => bedrock::encode_request(request, target, quirks, losses),
     }
 }
 
@@ -69,6 +74,7 @@ pub fn decode_answer(dialect: Dialect, body: &[u8]) -> Result<Result<Answer<'_>,
         Dialect::OpenaiResponses => openai_responses::decode_answer(body),
         Dialect::Anthropic => anthropic::decode_answer(body),
         Dialect::Gemini => gemini::decode_answer(body),
+        Dialect::Bedrock => bedrock::decode_answer(body),
     }
 }
 
@@ -79,6 +85,7 @@ pub fn encode_answer(answer: &Answer<'_>, dialect: Dialect, model: &str, losses:
         Dialect::OpenaiResponses => openai_responses::encode_answer(answer, model, losses),
         Dialect::Anthropic => anthropic::encode_answer(answer, model, losses),
         Dialect::Gemini => gemini::encode_answer(answer, model, losses),
+        Dialect::Bedrock => bedrock::encode_answer(answer, losses),
     }
 }
 
@@ -89,6 +96,7 @@ pub fn decode_error(dialect: Dialect, body: &[u8]) -> Option<Problem<'_>> {
         Dialect::OpenaiResponses => openai_responses::decode_error(body),
         Dialect::Anthropic => anthropic::decode_error(body),
         Dialect::Gemini => gemini::decode_error(body),
+        Dialect::Bedrock => bedrock::decode_error(body),
     }
 }
 
@@ -99,6 +107,7 @@ pub fn encode_error(problem: &Problem<'_>, dialect: Dialect) -> Vec<u8> {
         Dialect::OpenaiResponses => openai_responses::encode_error(problem),
         Dialect::Anthropic => anthropic::encode_error(problem),
         Dialect::Gemini => gemini::encode_error(problem),
+        Dialect::Bedrock => bedrock::encode_error(problem),
     }
 }
 
@@ -109,5 +118,6 @@ pub fn status(kind: ProblemKind, dialect: Dialect) -> u16 {
         Dialect::OpenaiResponses => openai_responses::status(kind),
         Dialect::Anthropic => anthropic::status(kind),
         Dialect::Gemini => gemini::status(kind),
+        Dialect::Bedrock => bedrock::status(kind),
     }
 }

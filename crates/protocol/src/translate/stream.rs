@@ -4,47 +4,58 @@ use bytes::Bytes;
 
 use crate::{
     anthropic,
+    bedrock::{self, frame},
     chat::{Dialect, Event, Losses, Problem, StreamFault},
     gemini, openai_chat, openai_responses, sse,
 };
 
+type Sink<'s> = dyn FnMut(Event<'_>) + 's;
+
 /// Reads a stream of one dialect from bytes that arrive in any pieces.
 #[derive(Debug)]
 pub struct StreamDecoder {
-    sse: sse::Reader,
-    events: Decoder,
+    dialect: Decoder,
     /// After a fault nothing more is read.
     fault: Option<StreamFault>,
 }
 
 #[derive(Debug)]
 enum Decoder {
-    OpenaiChat(openai_chat::Decoder),
-    OpenaiResponses(openai_responses::Decoder),
-    Anthropic(anthropic::Decoder),
-    Gemini(gemini::Decoder),
+    OpenaiChat(sse::Reader, openai_chat::Decoder),
+    OpenaiResponses(sse::Reader, openai_responses::Decoder),
+    Anthropic(sse::Reader, anthropic::Decoder),
+    Gemini(sse::Reader, gemini::Decoder),
+    Bedrock(frame::Reader, bedrock::Decoder),
 }
 
 impl StreamDecoder {
     pub fn new(dialect: Dialect) -> Self {
-        let events = match dialect {
-            Dialect::OpenaiChat => Decoder::OpenaiChat(openai_chat::Decoder::default()),
-            Dialect::OpenaiResponses => Decoder::OpenaiResponses(openai_responses::Decoder::default()),
-            Dialect::Anthropic => Decoder::Anthropic(anthropic::Decoder::default()),
-            Dialect::Gemini => Decoder::Gemini(gemini::Decoder::default()),
+        let sse = || sse::Reader::new(sse::Limits::default());
+        let dialect = match dialect {
+            Dialect::OpenaiChat => Decoder::OpenaiChat(sse(), openai_chat::Decoder::default()),
+            Dialect::OpenaiResponses => Decoder::OpenaiResponses(sse(), openai_responses::Decoder::default()),
+            Dialect::Anthropic => Decoder::Anthropic(sse(), anthropic::Decoder::default()),
+            Dialect::Gemini => Decoder::Gemini(sse(), gemini::Decoder::default()),
+            Dialect::Bedrock => Decoder::Bedrock(frame::Reader::default(), bedrock::Decoder::default()),
         };
-        Self { sse: sse::Reader::new(sse::Limits::default()), events, fault: None }
+        Self { dialect, fault: None }
     }
 
     /// Reads the next bytes and gives what they complete to `sink`.
     ///
     /// # Errors
     /// When the stream cannot be read on; every later call gives the same fault.
-    pub fn push(&mut self, bytes: Bytes, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+    pub fn push(&mut self, bytes: Bytes, sink: &mut Sink<'_>) -> Result<(), StreamFault> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        let read = self.read(bytes, sink);
+        let read = match &mut self.dialect {
+            Decoder::OpenaiChat(sse, decoder) => events(sse, bytes, &mut |data| decoder.event(data, sink)),
+            Decoder::OpenaiResponses(sse, decoder) => events(sse, bytes, &mut |data| decoder.event(data, sink)),
+            Decoder::Anthropic(sse, decoder) => events(sse, bytes, &mut |data| decoder.event(data, sink)),
+            Decoder::Gemini(sse, decoder) => events(sse, bytes, &mut |data| decoder.event(data, sink)),
+            Decoder::Bedrock(frames, decoder) => self::frames(frames, &bytes, decoder, sink),
+        };
         self.fault = read.clone().err();
         read
     }
@@ -53,47 +64,72 @@ impl StreamDecoder {
     ///
     /// # Errors
     /// [`StreamFault::Cut`] when the answer has no typed end.
-    pub fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+    pub fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), StreamFault> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        if let Some(event) = self.sse.finish()
-            && let Some(data) = event?.data
-        {
-            self.events.event(&data, sink)?;
-        }
-        self.events.finish(sink)
-    }
-
-    fn read(&mut self, bytes: Bytes, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
-        self.sse.push(bytes);
-        while let Some(event) = self.sse.next() {
-            if let Some(data) = event?.data {
-                self.events.event(&data, sink)?;
+        match &mut self.dialect {
+            Decoder::OpenaiChat(sse, decoder) => {
+                last_event(sse, &mut |data| decoder.event(data, sink))?;
+                decoder.finish(sink)
             }
+            Decoder::OpenaiResponses(sse, decoder) => {
+                last_event(sse, &mut |data| decoder.event(data, sink))?;
+                decoder.finish(sink)
+            }
+            Decoder::Anthropic(sse, decoder) => {
+                last_event(sse, &mut |data| decoder.event(data, sink))?;
+                decoder.finish(sink)
+            }
+            Decoder::Gemini(sse, decoder) => {
+                last_event(sse, &mut |data| decoder.event(data, sink))?;
+                decoder.finish(sink)
+            }
+            // A part of a frame is no frame.
+            Decoder::Bedrock(frames, _) if !frames.is_empty() => Err(StreamFault::Cut),
+            Decoder::Bedrock(_, decoder) => decoder.finish(sink),
         }
-        Ok(())
     }
 }
 
-impl Decoder {
-    fn event(&mut self, data: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
-        match self {
-            Self::OpenaiChat(decoder) => decoder.event(data, sink),
-            Self::OpenaiResponses(decoder) => decoder.event(data, sink),
-            Self::Anthropic(decoder) => decoder.event(data, sink),
-            Self::Gemini(decoder) => decoder.event(data, sink),
+fn events(
+    sse: &mut sse::Reader,
+    bytes: Bytes,
+    read: &mut dyn FnMut(&[u8]) -> Result<(), StreamFault>,
+) -> Result<(), StreamFault> {
+    sse.push(bytes);
+    while let Some(event) = sse.next() {
+        if let Some(data) = event?.data {
+            read(&data)?;
         }
     }
+    Ok(())
+}
 
-    fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
-        match self {
-            Self::OpenaiChat(decoder) => decoder.finish(sink),
-            Self::OpenaiResponses(decoder) => decoder.finish(sink),
-            Self::Anthropic(decoder) => decoder.finish(sink),
-            Self::Gemini(decoder) => decoder.finish(sink),
-        }
+/// An event whose blank line did not come is read as well; the beginning of one says nothing.
+fn last_event(
+    sse: &mut sse::Reader,
+    read: &mut dyn FnMut(&[u8]) -> Result<(), StreamFault>,
+) -> Result<(), StreamFault> {
+    let Some(event) = sse.finish() else { return Ok(()) };
+    let Some(data) = event?.data else { return Ok(()) };
+    match read(&data) {
+        Err(StreamFault::Malformed(_)) => Ok(()),
+        read => read,
     }
+}
+
+fn frames(
+    frames: &mut frame::Reader,
+    bytes: &[u8],
+    decoder: &mut bedrock::Decoder,
+    sink: &mut Sink<'_>,
+) -> Result<(), StreamFault> {
+    frames.push(bytes);
+    while let Some(frame) = frames.next()? {
+        decoder.frame(&frame, sink)?;
+    }
+    Ok(())
 }
 
 /// Writes a stream of one dialect.
@@ -103,6 +139,7 @@ pub enum StreamEncoder {
     OpenaiResponses(openai_responses::Encoder),
     Anthropic(anthropic::Encoder),
     Gemini(gemini::Encoder),
+    Bedrock(bedrock::Encoder),
 }
 
 impl StreamEncoder {
@@ -113,6 +150,7 @@ impl StreamEncoder {
             Dialect::OpenaiResponses => Self::OpenaiResponses(openai_responses::Encoder::new(model)),
             Dialect::Anthropic => Self::Anthropic(anthropic::Encoder::new(model)),
             Dialect::Gemini => Self::Gemini(gemini::Encoder::new(model)),
+            Dialect::Bedrock => Self::Bedrock(bedrock::Encoder::default()),
         }
     }
 
@@ -129,6 +167,7 @@ impl StreamEncoder {
             Self::OpenaiResponses(encoder) => encoder.event(event, out),
             Self::Anthropic(encoder) => encoder.event(event, out),
             Self::Gemini(encoder) => encoder.event(event, out),
+            Self::Bedrock(encoder) => encoder.event(event, out),
         }
     }
 
@@ -139,6 +178,7 @@ impl StreamEncoder {
             Self::OpenaiResponses(encoder) => encoder.fail(problem, out),
             Self::Anthropic(encoder) => encoder.fail(problem, out),
             Self::Gemini(encoder) => encoder.fail(problem, out),
+            Self::Bedrock(encoder) => encoder.fail(problem, out),
         }
     }
 
@@ -149,6 +189,7 @@ impl StreamEncoder {
             Self::OpenaiResponses(encoder) => encoder.has_ended(),
             Self::Anthropic(encoder) => encoder.has_ended(),
             Self::Gemini(encoder) => encoder.has_ended(),
+            Self::Bedrock(encoder) => encoder.has_ended(),
         }
     }
 
@@ -159,6 +200,7 @@ impl StreamEncoder {
             Self::OpenaiResponses(encoder) => encoder.losses(),
             Self::Anthropic(encoder) => encoder.losses(),
             Self::Gemini(encoder) => encoder.losses(),
+            Self::Bedrock(encoder) => encoder.losses(),
         }
     }
 }

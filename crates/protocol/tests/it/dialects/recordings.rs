@@ -22,11 +22,17 @@ pub(super) fn dialect_of(first: &Value) -> Option<Dialect> {
     if first["type"] == "response.created" || first["object"] == "response" && first["output"].is_array() {
         return Some(Dialect::OpenaiResponses);
     }
+    if BEDROCK.iter().any(|kind| first[kind].is_object()) || first["output"]["message"].is_object() {
+        return Some(Dialect::Bedrock);
+    }
     first["candidates"].is_array().then_some(Dialect::Gemini)
 }
 
-/// Every recorded stream with its name and dialect.
-pub(super) fn streams() -> Vec<(String, Dialect, Vec<u8>)> {
+const BEDROCK: [&str; 6] =
+    ["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"];
+
+/// Every recorded stream with its name and dialect, event by event.
+pub(super) fn streams() -> Vec<(String, Dialect, Vec<Vec<u8>>)> {
     let mut found = Vec::new();
     for path in fixtures() {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
@@ -39,15 +45,29 @@ pub(super) fn streams() -> Vec<(String, Dialect, Vec<u8>)> {
             let json = line.strip_prefix("data:").unwrap_or(line).trim();
             serde_json::from_str::<Value>(json).ok()
         });
-        if let Some(dialect) = first.as_ref().and_then(dialect_of) {
-            found.push((name_of(&path), dialect, stream));
-        }
+        let Some(dialect) = first.as_ref().and_then(dialect_of) else { continue };
+        let events = if dialect == Dialect::Bedrock {
+            text.lines().filter(|line| !line.trim().is_empty()).map(frame).collect()
+        } else {
+            let text = String::from_utf8(stream).unwrap();
+            text.split_inclusive("\n\n").map(|event| event.as_bytes().to_vec()).collect()
+        };
+        found.push((name_of(&path), dialect, events));
     }
     assert!(found.len() >= MIN_STREAMS || std::env::var_os("ROUNDELAY_TEST_DATA").is_none(), "{} streams", found.len());
     found
 }
 
-const MIN_STREAMS: usize = 40;
+/// One line of a recording, as the frame it was.
+fn frame(line: &str) -> Vec<u8> {
+    let event: Value = serde_json::from_str(line).unwrap();
+    let (kind, payload) = event.as_object().unwrap().iter().next().unwrap();
+    let mut out = Vec::new();
+    roundelay_protocol::bedrock::frame::write(&mut out, "event", kind, payload.to_string().as_bytes());
+    out
+}
+
+const MIN_STREAMS: usize = 90;
 
 fn name_of(path: &Path) -> String {
     path.iter().rev().take(2).map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" of ")
@@ -60,7 +80,8 @@ fn is_cut(name: &str) -> bool {
 
 #[test]
 fn every_recorded_stream_decodes_to_a_whole_answer() {
-    for (name, dialect, stream) in streams() {
+    for (name, dialect, events) in streams() {
+        let stream = events.concat();
         let (events, end) = decode(dialect, [&stream[..]]);
         let problem = events.iter().any(|event| matches!(event, Event::Error(_)));
         if is_cut(&name) {
@@ -79,7 +100,8 @@ fn every_recorded_stream_decodes_to_a_whole_answer() {
 
 #[test]
 fn every_recorded_stream_decodes_alike_under_every_split() {
-    for (name, dialect, stream) in streams() {
+    for (name, dialect, events) in streams() {
+        let stream = events.concat();
         let (whole, end) = decode(dialect, [&stream[..]]);
         assert_eq!(decode(dialect, stream.chunks(1)), (whole.clone(), end.clone()), "{name} byte by byte");
         // All splits of the small ones; of the large ones as many as time allows, spread evenly.
@@ -116,7 +138,8 @@ fn pieces(stream: &[u8], seed: u64) -> Vec<&[u8]> {
 
 #[test]
 fn every_recorded_stream_survives_its_own_dialect() {
-    for (name, dialect, stream) in streams() {
+    for (name, dialect, events) in streams() {
+        let stream = events.concat();
         let (events, end) = decode(dialect, [&stream[..]]);
         if end.is_err() {
             continue;
@@ -166,22 +189,21 @@ pub(super) fn merged(mut answer: Answer<'static>) -> Answer<'static> {
 
 #[test]
 fn a_stream_cut_after_any_event_never_ends_quietly() {
-    for (name, dialect, stream) in streams() {
-        let text = String::from_utf8(stream.clone()).unwrap();
-        let events: Vec<_> = text.split_inclusive("\n\n").collect();
+    for (name, dialect, events) in streams() {
+        let stream = events.concat();
         let (all, whole) = decode(dialect, [&stream[..]]);
-        let is_whole = |count: &usize| decode(dialect, [events[..*count].concat().as_bytes()]).1.is_ok();
+        let is_whole = |count: &usize| decode(dialect, [&events[..*count].concat()[..]]).1.is_ok();
         let counts: Vec<usize> = (0..=events.len()).collect();
         let ends_at = counts.partition_point(|count| !is_whole(count));
         if whole.is_ok() {
             // Nothing that a caller sees comes after the event that makes the answer whole.
-            let (at_end, _) = decode(dialect, [events[..ends_at].concat().as_bytes()]);
+            let (at_end, _) = decode(dialect, [&events[..ends_at].concat()[..]]);
             let shown = |events: &[Event<'_>]| events.iter().filter(|event| event.is_content()).count();
             assert_eq!(shown(&at_end), shown(&all), "{name}");
         }
         let step = (ends_at / 12).max(1);
         for count in (0..ends_at.min(events.len())).step_by(step) {
-            let (seen, end) = decode(dialect, [events[..count].concat().as_bytes()]);
+            let (seen, end) = decode(dialect, [&events[..count].concat()[..]]);
             assert_eq!(end, Err(roundelay_protocol::chat::StreamFault::Cut), "{name} after {count} events");
             assert!(!seen.contains(&Event::End), "{name} after {count} events");
             for caller in Dialect::ALL {
@@ -220,7 +242,7 @@ fn every_recorded_answer_decodes_and_survives_its_own_dialect() {
     assert!(seen >= MIN_ANSWERS || std::env::var_os("ROUNDELAY_TEST_DATA").is_none(), "only {seen} answers");
 }
 
-const MIN_ANSWERS: usize = 25;
+const MIN_ANSWERS: usize = 60;
 
 fn own(answer: &Answer<'_>) -> Answer<'static> {
     let choices = answer.choices.iter().map(|choice| roundelay_protocol::chat::Choice {

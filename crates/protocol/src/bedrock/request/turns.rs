@@ -1,0 +1,237 @@
+//! Writes the turns: they alternate strictly, and results stand first in the turn after their calls.
+
+use super::super::blocks;
+use crate::{
+    chat::{Body, Dialect, Keep, Losses, Part, Request, Role, Source, Target, Text, ToolResult, Why},
+    json::{Array, Object},
+    wire,
+};
+
+pub(super) struct Turns<'w> {
+    pub(super) request: &'w Request<'w>,
+    pub(super) target: &'w Target<'w>,
+    pub(super) losses: &'w mut Losses,
+}
+
+impl Turns<'_> {
+    /// Writes `system` and `messages`.
+    pub(super) fn write(&mut self, object: &mut Object<'_>) {
+        if !self.request.system.is_empty() {
+            let mut list = object.array("system");
+            for (index, part) in self.request.system.iter().enumerate() {
+                self.part(&mut list, part, &format!("system.parts.{index}"));
+            }
+            list.end();
+        }
+        let mut list = object.array("messages");
+        let mut open: Option<(&str, Vec<u8>)> = None;
+        if self.request.turns.first().is_some_and(|turn| turn.role == Role::Assistant) && !self.is_own() {
+            self.losses.add(Why::Changed, "turns.0", "a blank user's turn stands before it");
+            write_message(&mut list, "user", br#"[{"text":"."}]"#);
+        }
+        for index in 0..self.request.turns.len() {
+            let (role, blocks) = self.turn(index);
+            match &mut open {
+                _ if blocks == b"[]" => {}
+                // Neighbours of one side are one message.
+                Some((before, all)) if *before == role => {
+                    all.pop();
+                    all.push(b',');
+                    all.extend_from_slice(&blocks[1..]);
+                }
+                open => {
+                    if let Some((role, blocks)) = open.replace((role, blocks)) {
+                        write_message(&mut list, role, &blocks);
+                    }
+                }
+            }
+        }
+        if let Some((role, blocks)) = open {
+            write_message(&mut list, role, &blocks);
+        }
+        list.end();
+    }
+
+    fn is_own(&self) -> bool {
+        self.request.dialect == Dialect::Bedrock
+    }
+
+    fn turn(&mut self, index: usize) -> (&'static str, Vec<u8>) {
+        let turn = &self.request.turns[index];
+        let path = format!("turns.{index}");
+        let role = match turn.role {
+            Role::Assistant => "assistant",
+            Role::User => "user",
+            Role::System => {
+                self.losses.add(Why::Changed, path.clone(), "a system turn said as the user");
+                "user"
+            }
+        };
+        if !self.is_own() {
+            wire::lose_extra(self.losses, &path, &turn.extra);
+        }
+        let mut blocks = Vec::new();
+        let mut list = Array::new(&mut blocks);
+        let is_result = |(_, part): &(usize, &Part<'_>)| matches!(part.body, Body::ToolResult(_));
+        let all = || turn.parts.iter().enumerate();
+        for (index, part) in all().filter(is_result).chain(all().filter(|part| !is_result(part))) {
+            self.part(&mut list, part, &format!("{path}.parts.{index}"));
+        }
+        list.end();
+        (role, blocks)
+    }
+
+    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: &str) {
+        let is_written = self.block(list, part, path);
+        if !is_written {
+            return;
+        }
+        match part.keep {
+            Some(keep) if self.target.capabilities.cache_marks => {
+                list.next().extend_from_slice(blocks::cache_point(keep).as_bytes());
+            }
+            Some(Keep::Default | Keep::Short | Keep::Long) => {
+                self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
+            }
+            None => {}
+        }
+    }
+
+    /// Writes a block; whether there was one.
+    fn block(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: &str) -> bool {
+        match &part.body {
+            Body::Text { text, annotations, signature } => {
+                if text.is_empty() {
+                    return false;
+                }
+                if !annotations.is_empty() {
+                    self.losses.add(Why::Label, format!("{path}.annotations"), "sources of an earlier answer");
+                }
+                if signature.is_some() {
+                    self.losses.add(Why::Issuer, format!("{path}.signature"), "a text's signature");
+                }
+                let mut object = list.object();
+                object.text("text", text);
+                self.end(object, part, path);
+            }
+            Body::Refusal(text) => {
+                let mut object = list.object();
+                object.text("text", text);
+                object.end();
+            }
+            Body::Image { source, detail } => {
+                if detail.as_ref().is_some_and(|detail| !detail.is("auto")) {
+                    self.losses.add(Why::NoPeer, format!("{path}.detail"), "how closely to look");
+                }
+                return self.media(list, part, source, None, path);
+            }
+            Body::File { source, name } => return self.media(list, part, source, name.as_ref(), path),
+            Body::ToolCall(call) => {
+                if call.signature.is_some() {
+                    self.losses.add(Why::Issuer, format!("{path}.signature"), "a tool call's signature");
+                }
+                let mut object = list.object();
+                if !blocks::write_call(&mut object, call) {
+                    self.losses.add(Why::Changed, format!("{path}.arguments"), "arguments that are no JSON object");
+                }
+                self.end(object, part, path);
+            }
+            Body::ToolResult(result) => {
+                let mut object = list.object();
+                self.result(&mut object, result, path);
+                self.end(object, part, path);
+            }
+            Body::Thinking { text, signature: Some(mark) } if mark.is_readable_by(self.target.issuer) => {
+                let mut object = list.object();
+                blocks::write_reasoning(&mut object, Some(text), Some(&mark.text));
+                self.end(object, part, path);
+            }
+            Body::SealedThinking { data } if data.is_readable_by(self.target.issuer) => {
+                let mut object = list.object();
+                blocks::write_reasoning(&mut object, None, Some(&data.text));
+                self.end(object, part, path);
+            }
+            Body::Thinking { .. } | Body::SealedThinking { .. } => {
+                self.losses.add(Why::Issuer, path, "thoughts of another deployment");
+                return false;
+            }
+            Body::Opaque { dialect: Dialect::Bedrock, json } => json.write(list.next()),
+            Body::Audio { .. } | Body::Opaque { .. } => {
+                self.losses.add(Why::NoPeer, path, part.body.noun());
+                return false;
+            }
+        }
+        true
+    }
+
+    fn media(
+        &mut self,
+        list: &mut Array<'_>,
+        part: &Part<'_>,
+        source: &Source<'_>,
+        name: Option<&Text<'_>>,
+        path: &str,
+    ) -> bool {
+        let capabilities = &self.target.capabilities;
+        let is_image = matches!(part.body, Body::Image { .. });
+        if !(if is_image { capabilities.vision } else { capabilities.files }) {
+            self.losses.add(Why::Unsupported, path, part.body.noun());
+            return false;
+        }
+        let format = match source {
+            Source::Inline { media_type, .. } => blocks::format_of(media_type, is_image),
+            Source::Plain(_) => Some("txt".to_owned()),
+            Source::Url(_) | Source::Handle(_) => None,
+        };
+        let Some(format) = format else {
+            self.losses.add(Why::NoPeer, path, "bytes that are not in the request, or of a format it does not know");
+            return false;
+        };
+        let mut object = list.object();
+        let mut media = object.object(if is_image { "image" } else { "document" });
+        media.text("format", &Text::plain(format));
+        if !is_image {
+            media.text("name", name.unwrap_or(&Text::plain("document")));
+        }
+        let mut out = media.object("source");
+        match source {
+            Source::Inline { data, .. } => out.text("bytes", data),
+            Source::Plain(text) => out.text("text", text),
+            Source::Url(_) | Source::Handle(_) => {}
+        }
+        out.end();
+        media.end();
+        self.end(object, part, path);
+        true
+    }
+
+    fn result(&mut self, object: &mut Object<'_>, result: &ToolResult<'_>, path: &str) {
+        let mut out = object.object("toolResult");
+        out.text("toolUseId", &result.id);
+        let mut list = out.array("content");
+        for part in &result.content {
+            self.block(&mut list, part, path);
+        }
+        list.end();
+        if result.is_error {
+            out.word("status", "error");
+        }
+        out.end();
+    }
+
+    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: &str) {
+        if self.is_own() {
+            wire::write_extra(&mut object, &part.extra);
+        } else {
+            wire::lose_extra(self.losses, path, &part.extra);
+        }
+        object.end();
+    }
+}
+
+fn write_message(list: &mut Array<'_>, role: &str, blocks: &[u8]) {
+    let mut message = list.object();
+    message.word("role", role);
+    message.key("content").extend_from_slice(blocks);
+    message.end();
+}
