@@ -1,7 +1,7 @@
 //! Amazon Bedrock's Converse and its event stream.
 //!
 //! The model and whether to stream stand in the path here, not in the body: the caller of this module sets them.
-//! Sources: the Amazon Bedrock API reference (Converse, ConverseStream) and the specification of the event stream
+//! Sources: the Amazon Bedrock API reference (`Converse`, `ConverseStream`) and the specification of the event stream
 //! encoding (`application/vnd.amazon.eventstream`).
 
 mod answer;

@@ -1,8 +1,8 @@
 //! Chat completions, translated: OpenAI's dialect and that of everybody who copied it.
 //!
 //! [`crate::openai`] passes the same dialect through without reading it whole; this is for the way to and from others.
-//! Sources: OpenAI's API reference and its OpenAPI document 2.3.0; for reasoning the pages of DeepSeek
-//! (`reasoning_content`), OpenRouter (`reasoning`, `reasoning_details`) and Mistral (`thinking` parts), for Gemini's
+//! Sources: OpenAI's API reference and its `OpenAPI` document 2.3.0; for reasoning the pages of `DeepSeek`
+//! (`reasoning_content`), `OpenRouter` (`reasoning`, `reasoning_details`) and Mistral (`thinking` parts), for Gemini's
 //! signatures Google's page on OpenAI compatibility (`extra_content.google.thought_signature`).
 
 mod answer;

@@ -1,6 +1,6 @@
 //! OpenAI's Responses.
 //!
-//! Sources: OpenAI's API reference and its OpenAPI document 2.3.0, the Open Responses specification of 2026-04-24.
+//! Sources: OpenAI's API reference and its `OpenAPI` document 2.3.0, the Open Responses specification of 2026-04-24.
 
 mod answer;
 mod error;

@@ -131,6 +131,14 @@ impl Object<'_> {
         }
     }
 
+    /// The text, or a word that needs no escape.
+    pub(crate) fn text_or(&mut self, name: &str, text: Option<&Text<'_>>, word: &str) {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self.word(name, word),
+        }
+    }
+
     pub(crate) fn json(&mut self, name: &str, value: &Json<'_>) {
         self.raw(name, value.as_str());
     }

@@ -64,7 +64,7 @@ pub(super) fn details<'a>(reader: &mut Reader<'a>) -> Result<Option<Text<'a>>, M
 pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let mut object = Object::new(&mut out);
-    object.text("id", answer.id.as_ref().unwrap_or(&Text::plain("msg")));
+    object.text_or("id", answer.id.as_ref(), "msg");
     object.word("type", "message");
     object.word("role", "assistant");
     match (model, &answer.model) {

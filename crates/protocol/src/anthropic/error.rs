@@ -53,7 +53,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Problem<'a>, Malformed
             .iter()
             .find(|(_, name, _)| kind.is(name))
             .map(|(kind, ..)| *kind)
-            .or(kind.is("gateway_timeout").then_some(ProblemKind::Timeout))
+            .or_else(|| kind.is("gateway_timeout").then_some(ProblemKind::Timeout))
     });
     let code = if known.is_none() { kind } else { None };
     Ok(Problem { kind: known.unwrap_or(ProblemKind::Server), message: message.unwrap_or_default(), code, param: None })

@@ -110,10 +110,8 @@ fn write_block(list: &mut Array<'_>, part: &Part<'_>, is_own: bool, losses: &mut
             blocks::write_reasoning(&mut object, Some(text), mark.as_ref());
         }
         Body::SealedThinking { data } => blocks::write_reasoning(&mut object, None, Some(&data.marked())),
-        Body::ToolCall(call) => {
-            if !blocks::write_call(&mut object, call) {
-                losses.add(Why::Changed, "answer.arguments", "arguments that are no JSON object");
-            }
+        Body::ToolCall(call) if !blocks::write_call(&mut object, call) => {
+            losses.add(Why::Changed, "answer.arguments", "arguments that are no JSON object");
         }
         _ => {}
     }

@@ -40,6 +40,7 @@ impl Reader {
     ///
     /// # Errors
     /// When a length or a checksum is wrong, or headers cannot be read. The stream cannot be read on then.
+    #[expect(clippy::should_implement_trait, reason = "an empty reader is not at its end: more may be pushed")]
     pub fn next(&mut self) -> Result<Option<Frame>, StreamFault> {
         let Some(prelude) = self.bytes.get(..PRELUDE) else { return Ok(None) };
         let number = |at: usize| u32::from_be_bytes(prelude[at..at + 4].try_into().expect("four bytes"));

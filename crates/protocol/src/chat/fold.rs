@@ -53,14 +53,16 @@ impl Fold {
                     text.push(more);
                 }
             }
-            Event::Signature { part, signature: given } => match self.body(*part) {
-                Some(
+            Event::Signature { part, signature: given } => {
+                if let Some(
                     Body::Thinking { signature, .. }
                     | Body::Text { signature, .. }
                     | Body::ToolCall(ToolCall { signature, .. }),
-                ) => *signature = Some(given.clone().into_owned()),
-                _ => {}
-            },
+                ) = self.body(*part)
+                {
+                    *signature = Some(given.clone().into_owned());
+                }
+            }
             Event::Annotation { part, annotation } => {
                 if let Some(Body::Text { annotations, .. }) = self.body(*part) {
                     annotations.push(annotation.clone().into_owned());

@@ -66,7 +66,7 @@ fn candidate<'a>(raw: &'a str, answer: &mut Answer<'a>, problem: &mut Option<Pro
         }
     }
     if let Some(reason) = candidate.reason {
-        *problem = stop::failure(&reason).or(problem.take());
+        *problem = stop::failure(&reason).or_else(|| problem.take());
         let has_calls = choice.parts.iter().any(|part| matches!(part.body, Body::ToolCall(_)));
         choice.stop = Some(stop::read(reason, has_calls));
     }

@@ -1,4 +1,4 @@
-//! Schemas: `parameters` is a subset of OpenAPI with its types in capitals.
+//! Schemas: `parameters` is a subset of `OpenAPI` with its types in capitals.
 
 use std::borrow::Cow;
 

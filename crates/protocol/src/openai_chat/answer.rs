@@ -30,7 +30,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, Dec
             "choices" => wire::elements(reader, |reader| choice(reader, &mut answer, &mut problem))?,
             "usage" => answer.usage = usage::read(reader)?,
             "service_tier" => answer.service_tier = wire::text(reader)?,
-            "error" => problem = error::read(reader)?.or(problem.take()),
+            "error" => problem = error::read(reader)?.or_else(|| problem.take()),
             _ => wire::extra(&mut answer.extra, reader, name)?,
         }
         Ok::<_, DecodeFault>(())
@@ -52,7 +52,7 @@ fn choice<'a>(
     wire::members(reader, |reader, name| {
         match name {
             "message" => message(reader, &mut choice, &mut refusal)?,
-            "error" => *problem = error::read(reader)?.or(problem.take()),
+            "error" => *problem = error::read(reader)?.or_else(|| problem.take()),
             "finish_reason" => {
                 let reason = wire::text(reader)?.unwrap_or_default();
                 if stop::is_failure(&reason) && problem.is_none() {
@@ -127,7 +127,7 @@ pub(super) fn annotation<'a>(raw: &'a str) -> Result<Annotation<'a>, Malformed> 
 pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let mut object = Object::new(&mut out);
-    object.text("id", answer.id.as_ref().unwrap_or(&Text::plain("chatcmpl")));
+    object.text_or("id", answer.id.as_ref(), "chatcmpl");
     object.word("object", "chat.completion");
     object.number("created", answer.created.unwrap_or(0));
     match (model, &answer.model) {

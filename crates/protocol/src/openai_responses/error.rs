@@ -50,7 +50,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Problem<'a>, Malformed
     let known = |text: &Option<Text<'_>>| {
         text.as_ref().and_then(|text| CODES.iter().find(|(_, code)| text.is(code)).map(|(kind, _)| *kind))
     };
-    let found = known(&code).or(known(&kind));
+    let found = known(&code).or_else(|| known(&kind));
     let code = if known(&code).is_some() { None } else { code };
     Ok(Problem { kind: found.unwrap_or(ProblemKind::Server), message: message.unwrap_or_default(), code, param })
 }

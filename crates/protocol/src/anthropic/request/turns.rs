@@ -114,7 +114,7 @@ impl<'w> Turns<'w> {
                 self.end(object, part, path);
             }
             Body::SealedThinking { .. } => {
-                self.losses.add(Why::Issuer, path(), "thoughts sealed by another deployment")
+                self.losses.add(Why::Issuer, path(), "thoughts sealed by another deployment");
             }
             Body::Opaque { dialect: Dialect::Anthropic, json } => json.write(list.next()),
             Body::Audio { .. } | Body::Opaque { .. } => self.losses.add(Why::NoPeer, path(), part.body.noun()),

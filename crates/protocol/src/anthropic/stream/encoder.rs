@@ -113,10 +113,11 @@ impl Encoder {
             Event::Stop { .. } => {}
             Event::Error(problem) => self.fail(problem, out),
             Event::End => self.end(out),
-            Event::Opaque { dialect: Dialect::Anthropic, json } => match self.current {
-                Some((_, Kind::Opaque)) => self.block_delta(out, |object| object.json("delta", json)),
-                _ => {}
-            },
+            Event::Opaque { dialect: Dialect::Anthropic, json } => {
+                if let Some((_, Kind::Opaque)) = self.current {
+                    self.block_delta(out, |object| object.json("delta", json));
+                }
+            }
             Event::Opaque { .. } => {
                 wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
             }

@@ -191,7 +191,7 @@ impl Turns<'_> {
         let mut media = object.object(if is_image { "image" } else { "document" });
         media.text("format", &Text::plain(format));
         if !is_image {
-            media.text("name", name.unwrap_or(&Text::plain("document")));
+            media.text_or("name", name, "document");
         }
         let mut out = media.object("source");
         match source {

@@ -243,7 +243,8 @@ impl Writer<'_> {
             (None, None) => {}
         }
         // Who asks for thinking in another dialect expects to see it.
-        let shown = reasoning.is_shown.or((!self.is_own() && reasoning.effort != Some(Effort::None)).then_some(true));
+        let shown =
+            reasoning.is_shown.or_else(|| (!self.is_own() && reasoning.effort != Some(Effort::None)).then_some(true));
         if let Some(shown) = shown {
             thinking.bool("includeThoughts", shown);
         }

@@ -93,14 +93,16 @@ fn part<'a>(raw: &'a str, parts: &mut Vec<Part<'a>>) -> Result<(), Malformed> {
             let (mut source, mut name) = (None, None);
             reader.object(|reader, member| match member {
                 "file" => wire::members(reader, |reader, member| match member {
-                    "file_data" => wire::text(reader).map(|data| source = data.map(Source::of_url).or(source.take())),
-                    "file_id" => wire::text(reader).map(|id| source = source.take().or(id.map(Source::Handle))),
+                    "file_data" => {
+                        wire::text(reader).map(|data| source = data.map(Source::of_url).or_else(|| source.take()))
+                    }
+                    "file_id" => wire::text(reader).map(|id| source = source.take().or_else(|| id.map(Source::Handle))),
                     "filename" => wire::text(reader).map(|found| name = found),
                     _ => reader.pass(),
                 }),
                 _ => other(&mut keep, &mut extra, reader, member),
             })?;
-            Body::File { source: source.unwrap_or(Source::Handle(Text::default())), name }
+            Body::File { source: source.unwrap_or_else(|| Source::Handle(Text::default())), name }
         }
         _ => Body::Opaque { dialect: Dialect::OpenaiChat, json: Json::passed(raw) },
     };

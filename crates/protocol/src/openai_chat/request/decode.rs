@@ -70,7 +70,7 @@ fn member<'a>(
         }
         "reasoning" => reasoning(request.reasoning.get_or_insert_default(), reader)?,
         "user" => request.user = request.user.take().or(wire::text(reader)?),
-        "safety_identifier" => request.user = wire::text(reader)?.or(request.user.take()),
+        "safety_identifier" => request.user = wire::text(reader)?.or_else(|| request.user.take()),
         "metadata" => request.metadata = wire::json(reader)?,
         "prompt_cache_key" => request.cache_key = wire::text(reader)?,
         "service_tier" => request.service_tier = wire::text(reader)?,

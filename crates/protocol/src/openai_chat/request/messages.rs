@@ -118,7 +118,7 @@ fn tool_call<'a>(raw: &'a str) -> Result<Part<'a>, Malformed> {
                 call.kind = ToolCallKind::Custom;
                 named(reader, &mut call, "input")?;
             }
-            "extra_content" => call.signature = google_signature(reader)?.or(call.signature.take()),
+            "extra_content" => call.signature = google_signature(reader)?.or_else(|| call.signature.take()),
             _ => wire::extra(&mut extra, reader, name)?,
         }
         Ok::<_, Malformed>(())

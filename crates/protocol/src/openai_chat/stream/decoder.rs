@@ -150,10 +150,8 @@ impl Decoder {
             self.fail(problem, sink);
         }
         match reason {
-            Some(reason) if stop::is_failure(&reason) => {
-                if self.state != State::Failed {
-                    self.fail(broken_off(reason.into_owned()), sink);
-                }
+            Some(reason) if stop::is_failure(&reason) && self.state != State::Failed => {
+                self.fail(broken_off(reason.into_owned()), sink);
             }
             Some(reason) if self.state != State::Failed => self.stop(index, reason, sink),
             _ => {}

@@ -25,7 +25,9 @@ impl<'a> Delta<'a> {
         wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
             match name {
                 "content" if reader.kind()? == Kind::Array => reader.array(|reader| delta.part(reader))?,
-                "content" => delta.text = wire::text(reader)?.filter(|text| !text.is_empty()).or(delta.text.take()),
+                "content" => {
+                    delta.text = wire::text(reader)?.filter(|text| !text.is_empty()).or_else(|| delta.text.take());
+                }
                 "refusal" => delta.refusal = wire::text(reader)?.filter(|text| !text.is_empty()),
                 "tool_calls" if reader.kind()? == Kind::Array => delta.calls = Some(reader.raw()?),
                 "function_call" if reader.kind()? == Kind::Object => delta.function_call = Some(reader.raw()?),

@@ -99,7 +99,7 @@ fn member<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>, name: &str) ->
         "store" => request.store = wire::bool(reader)?,
         "metadata" => request.metadata = wire::json(reader)?,
         "user" => request.user = request.user.take().or(wire::text(reader)?),
-        "safety_identifier" => request.user = wire::text(reader)?.or(request.user.take()),
+        "safety_identifier" => request.user = wire::text(reader)?.or_else(|| request.user.take()),
         "prompt_cache_key" => request.cache_key = wire::text(reader)?,
         "service_tier" => request.service_tier = wire::text(reader)?,
         _ => wire::extra(&mut request.extra, reader, name)?,

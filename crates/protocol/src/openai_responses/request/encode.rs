@@ -281,10 +281,11 @@ impl Writer<'_> {
 
     fn rest(&mut self, object: &mut Object<'_>) {
         let request = self.request;
-        if request.reasoning.as_ref().is_some_and(|reasoning| reasoning.is_sealed) || !self.is_own() {
-            if self.quirks.sealed_reasoning && self.target.capabilities.thinking {
-                object.raw("include", r#"["reasoning.encrypted_content"]"#);
-            }
+        if (request.reasoning.as_ref().is_some_and(|reasoning| reasoning.is_sealed) || !self.is_own())
+            && self.quirks.sealed_reasoning
+            && self.target.capabilities.thinking
+        {
+            object.raw("include", r#"["reasoning.encrypted_content"]"#);
         }
         object.text_if("previous_response_id", request.previous.as_ref());
         if self.quirks.vendor_members {

@@ -81,7 +81,7 @@ impl Decoder {
             }
             "response.reasoning_summary_part.added" => self.summary(&message, sink)?,
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                self.thinking(&message, sink)?
+                self.thinking(&message, sink)?;
             }
             "response.content_part.done" => self.part_done(&message, sink)?,
             "response.output_item.done" => self.item_done(&message, sink)?,

@@ -97,14 +97,16 @@ impl Encoder {
             Event::Refusal { part, text } => self.text(*part, "refusal.delta", text, out)?,
             Event::Thinking { part, text } => self.text(*part, "reasoning_summary_text.delta", text, out)?,
             Event::Arguments { part, text } => self.text(*part, "function_call_arguments.delta", text, out)?,
-            Event::Signature { part, signature: mark } => match self.body(*part) {
-                Some(
+            Event::Signature { part, signature: mark } => {
+                if let Some(
                     Body::Thinking { signature, .. }
                     | Body::Text { signature, .. }
                     | Body::ToolCall(ToolCall { signature, .. }),
-                ) => *signature = Some(mark.clone().into_owned()),
-                _ => {}
-            },
+                ) = self.body(*part)
+                {
+                    *signature = Some(mark.clone().into_owned());
+                }
+            }
             Event::Annotation { part, annotation } => self.annotation(*part, annotation, out),
             Event::PartEnd { part } => self.part_end(*part, out),
             Event::Usage(usage) => self.usage = Some(*usage),
@@ -211,7 +213,7 @@ impl Encoder {
             Body::Text { .. } => {
                 self.part_event(out, "response.content_part.added", place, id, "content_index", |object| {
                     object.raw("part", r#"{"type":"output_text","text":"","annotations":[],"logprobs":[]}"#);
-                })
+                });
             }
             Body::Refusal(_) => {
                 self.part_event(out, "response.content_part.added", place, id, "content_index", |object| {

@@ -178,7 +178,8 @@ pub(super) fn merged(mut answer: Answer<'static>) -> Answer<'static> {
             for annotation in annotations {
                 if let roundelay_protocol::chat::Annotation::Url { url, title, start, end, .. } = annotation {
                     title.get_or_insert(url.clone());
-                    (start.get_or_insert(0), end.get_or_insert(0));
+                    start.get_or_insert(0);
+                    end.get_or_insert(0);
                 }
             }
         }
