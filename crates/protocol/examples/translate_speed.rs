@@ -75,10 +75,11 @@ fn turn(from: Dialect, stream: &[Bytes], to: Dialect) {
     let mut out = Vec::with_capacity(4096);
     for piece in stream {
         out.clear();
-        translation.push(piece.clone(), &mut out, &mut |event| {
-            black_box(event.is_content());
-        })
-        .expect("a stream");
+        translation
+            .push(piece.clone(), &mut out, &mut |event| {
+                black_box(event.is_content());
+            })
+            .expect("a stream");
         black_box(&out);
     }
     translation.finish(&mut out, &mut |_| {}).expect("a whole stream");

@@ -66,17 +66,31 @@ pub(crate) fn elements<'a, E: From<Malformed>>(
     }
 }
 
-/// The value of the string member `name`, without reading the rest.
+/// The value of the string member `name` of what was read before, without reading what comes after it.
 pub(crate) fn member_text<'a>(object: &'a str, name: &str) -> Result<Option<Text<'a>>, Malformed> {
-    let mut found = None;
-    members(&mut Reader::new(object.as_bytes())?, |reader, key| {
+    let read = members(&mut Reader::of(object), |reader, key| {
         if key == name {
-            found = text(reader)?;
-            return Ok::<_, Malformed>(());
+            return Err(Search::Found(text(reader)?));
         }
-        reader.pass()
-    })?;
-    Ok(found)
+        reader.pass().map_err(Search::Malformed)
+    });
+    match read {
+        Ok(()) => Ok(None),
+        Err(Search::Found(found)) => Ok(found),
+        Err(Search::Malformed(fault)) => Err(fault),
+    }
+}
+
+/// Why a search ends before its object does.
+enum Search<'a> {
+    Found(Option<Text<'a>>),
+    Malformed(Malformed),
+}
+
+impl From<Malformed> for Search<'_> {
+    fn from(fault: Malformed) -> Self {
+        Self::Malformed(fault)
+    }
 }
 
 pub(crate) fn extra<'a>(extra: &mut Extra<'a>, reader: &mut Reader<'a>, name: &str) -> Result<(), Malformed> {
@@ -94,7 +108,7 @@ pub(crate) fn write_extra(object: &mut Object<'_>, extra: &Extra<'_>) {
 /// Writes the members of an object that was read before into another.
 pub(crate) fn copy_members(object: &mut Object<'_>, value: &Json<'_>) {
     let mut copy = || {
-        members(&mut Reader::new(value.as_str().as_bytes())?, |reader, name| {
+        members(&mut Reader::of(value.as_str()), |reader, name| {
             object.foreign(name, reader.raw()?);
             Ok::<_, Malformed>(())
         })

@@ -101,7 +101,7 @@ pub(super) fn block<'a>(raw: &'a str) -> Result<Part<'a>, DecodeFault> {
     let mut keep = None;
     let mut extra = Extra::default();
     let mut block = Block::default();
-    Reader::new(raw.as_bytes())?.object(|reader, name| {
+    Reader::of(raw).object(|reader, name| {
         match (&*kind, name) {
             (_, "type") => reader.pass()?,
             (_, "cache_control") => keep = self::keep(reader)?,
@@ -191,7 +191,7 @@ fn citations<'a>(reader: &mut Reader<'a>) -> Result<Vec<Annotation<'a>>, Malform
 pub(super) fn citation<'a>(raw: &'a str) -> Result<Annotation<'a>, Malformed> {
     let json = Json::passed(raw);
     let (mut url, mut title) = (None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "url" => url = wire::text(reader)?,
             "title" => title = wire::text(reader)?,

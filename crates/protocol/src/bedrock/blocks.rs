@@ -46,7 +46,7 @@ pub(super) fn content<'a>(reader: &mut Reader<'a>) -> Result<Vec<Part<'a>>, Deco
 /// A `cachePoint`, which marks the block before it.
 pub(super) fn keep(raw: &str) -> Result<Option<Keep>, Malformed> {
     let mut keep = None;
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         if name != "cachePoint" {
             return reader.pass();
         }
@@ -74,7 +74,7 @@ pub(super) fn cache_point(keep: Keep) -> &'static str {
 pub(super) fn block<'a>(raw: &'a str) -> Result<Part<'a>, DecodeFault> {
     let mut body = None;
     let mut extra = Extra::default();
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "text" => body = wire::text(reader)?.map(|text| Part::text(text).body),
             "image" => body = media(reader, true)?,
@@ -157,7 +157,7 @@ fn tool_result<'a>(reader: &mut Reader<'a>) -> Result<ToolResult<'a>, DecodeFaul
             "content" => wire::elements(reader, |reader| {
                 let raw = reader.raw()?;
                 let mut json = None;
-                wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| match name {
+                wire::members(&mut Reader::of(raw), |reader, name| match name {
                     "json" => reader.raw().map(|raw| json = Some(raw)),
                     _ => reader.pass(),
                 })?;

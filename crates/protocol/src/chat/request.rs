@@ -218,6 +218,21 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// About as many bytes as it takes to write it down, so that the buffer is grown once.
+    pub(crate) fn size(&self) -> usize {
+        let parts = self.turns.iter().flat_map(|turn| &turn.parts).chain(&self.system);
+        let parts: usize = parts.map(|part| PART_SIZE + part.body.size()).sum();
+        let tools = self.tools.iter().map(|tool| match &tool.body {
+            ToolBody::Function { description, schema, .. } => {
+                let description = description.as_ref().map_or(0, |text| text.written().len());
+                description + schema.as_ref().map_or(0, |schema| schema.as_str().len())
+            }
+            ToolBody::Custom { .. } => 0,
+            ToolBody::Opaque { json, .. } => json.as_str().len(),
+        });
+        512 + parts + tools.map(|size| PART_SIZE + size).sum::<usize>()
+    }
+
     /// The name of the tool that a call with this id asked for.
     pub fn called(&self, id: &Text<'_>) -> Option<&Text<'a>> {
         let parts = self.turns.iter().flat_map(|turn| &turn.parts);
@@ -227,3 +242,6 @@ impl<'a> Request<'a> {
         })
     }
 }
+
+/// What stands around a part or a tool, in bytes.
+const PART_SIZE: usize = 128;

@@ -131,7 +131,7 @@ impl<'a> Json<'a> {
     /// Where and why it is not.
     pub fn read(text: impl Into<Cow<'a, str>>) -> Result<Self, Malformed> {
         let text = text.into();
-        let mut reader = Reader::new(text.as_bytes())?;
+        let mut reader = Reader::of(&text);
         reader.pass()?;
         reader.end()?;
         Ok(Self(text))

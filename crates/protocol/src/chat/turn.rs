@@ -188,6 +188,26 @@ impl Body<'_> {
         }
     }
 
+    /// Bytes of its content, as written.
+    pub(crate) fn size(&self) -> usize {
+        let inside = |source: &Source<'_>| match source {
+            Source::Inline { data: text, .. } | Source::Url(text) | Source::Handle(text) | Source::Plain(text) => {
+                text.written().len()
+            }
+        };
+        match self {
+            Self::Text { text, .. } | Self::Thinking { text, .. } | Self::Refusal(text) => text.written().len(),
+            Self::Image { source, .. } | Self::Audio { source } | Self::File { source, .. } => inside(source),
+            Self::ToolCall(call) => match &call.arguments {
+                Arguments::Text(text) => text.written().len(),
+                Arguments::Value(value) => value.as_str().len(),
+            },
+            Self::ToolResult(result) => result.content.iter().map(|part| part.body.size()).sum(),
+            Self::SealedThinking { data } => data.text.written().len(),
+            Self::Opaque { json, .. } => json.as_str().len(),
+        }
+    }
+
     /// What it is, for a loss.
     pub(crate) fn noun(&self) -> &'static str {
         match self {

@@ -50,7 +50,7 @@ fn candidate<'a>(raw: &'a str, answer: &mut Answer<'a>, problem: &mut Option<Pro
     let mut choice = Choice::default();
     let mut ids = Ids::default();
     if let Some(list) = candidate.parts {
-        Reader::new(list.as_bytes())?.array(|reader| {
+        Reader::of(list).array(|reader| {
             let part = parts::read(reader.raw()?, &mut ids)?;
             // The last part may be empty, or hold nothing but a signature.
             if !matches!(&part.body, Body::Text { text, signature: None, .. } if text.is_empty()) {
@@ -86,7 +86,7 @@ pub(super) struct Candidate<'a> {
 impl<'a> Candidate<'a> {
     pub(super) fn read(raw: &'a str) -> Result<Self, Malformed> {
         let mut candidate = Self::default();
-        wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "index" => candidate.index = wire::whole(reader)?,
                 "content" => wire::members(reader, |reader, name| match name {
@@ -107,7 +107,7 @@ impl<'a> Candidate<'a> {
 
 /// The pages that an answer stands on.
 pub(super) fn sources<'a>(raw: &'a str, annotations: &mut Vec<Annotation<'a>>) -> Result<(), Malformed> {
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         if name != "groundingChunks" {
             return reader.pass();
         }

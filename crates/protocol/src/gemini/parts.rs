@@ -72,7 +72,7 @@ struct Members<'a> {
 /// Reads one part of a content.
 pub(super) fn read<'a>(raw: &'a str, ids: &mut Ids) -> Result<Part<'a>, Malformed> {
     let mut part = Members::default();
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         part.is_known |=
             matches!(&*camel(name), "text" | "inlineData" | "fileData" | "functionCall" | "functionResponse");
         match &*camel(name) {
@@ -110,7 +110,7 @@ pub(super) fn read<'a>(raw: &'a str, ids: &mut Ids) -> Result<Part<'a>, Malforme
 
 fn function_call<'a>(raw: &'a str, signature: Option<Signature<'a>>, ids: &mut Ids) -> Result<ToolCall<'a>, Malformed> {
     let (mut id, mut name, mut args) = (None, Text::default(), None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, member| {
+    wire::members(&mut Reader::of(raw), |reader, member| {
         match member {
             "id" => id = wire::text(reader)?.filter(|id| !id.is_empty()),
             "name" => name = wire::text(reader)?.unwrap_or_default(),
@@ -130,7 +130,7 @@ fn function_call<'a>(raw: &'a str, signature: Option<Signature<'a>>, ids: &mut I
 
 fn function_response<'a>(raw: &'a str, ids: &mut Ids) -> Result<ToolResult<'a>, Malformed> {
     let (mut id, mut name, mut response, mut parts) = (None, Text::default(), "{}", Vec::new());
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, member| {
+    wire::members(&mut Reader::of(raw), |reader, member| {
         match member {
             "id" => id = wire::text(reader)?.filter(|id| !id.is_empty()),
             "name" => name = wire::text(reader)?.unwrap_or_default(),
@@ -153,7 +153,7 @@ fn function_response<'a>(raw: &'a str, ids: &mut Ids) -> Result<ToolResult<'a>, 
 /// The words of a response: one of `output` or `error` alone, or the object itself.
 fn words(raw: &str) -> Result<(Option<Text<'_>>, bool), Malformed> {
     let (mut found, mut members, mut is_error) = (None, 0, false);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         members += 1;
         match name {
             "output" | "error" if reader.kind()? == Kind::String => {
@@ -188,7 +188,7 @@ pub(super) fn write_response(object: &mut Object<'_>, text: &Text<'_>, is_error:
 
 fn media<'a>(raw: &'a str, extra: &mut Extra<'a>) -> Result<Body<'a>, Malformed> {
     let (mut media_type, mut data, mut uri) = (Text::default(), Text::default(), None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match &*camel(name) {
             "mimeType" => media_type = wire::text(reader)?.unwrap_or_default(),
             "data" => data = wire::text(reader)?.unwrap_or_default(),

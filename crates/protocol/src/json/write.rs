@@ -121,6 +121,21 @@ impl<'o> Array<'o> {
         Self { out, is_first: true }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_first
+    }
+
+    /// Where it stands now, to come back to.
+    pub(crate) fn mark(&self) -> (usize, bool) {
+        (self.out.len(), self.is_first)
+    }
+
+    /// Takes back what was written since.
+    pub(crate) fn take_back(&mut self, (length, is_first): (usize, bool)) {
+        self.out.truncate(length);
+        self.is_first = is_first;
+    }
+
     /// Where the next element comes.
     pub(crate) fn next(&mut self) -> &mut Vec<u8> {
         if !std::mem::replace(&mut self.is_first, false) {

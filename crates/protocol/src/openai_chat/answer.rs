@@ -104,7 +104,7 @@ fn message<'a>(
 /// Reads one of `annotations`.
 pub(super) fn annotation<'a>(raw: &'a str) -> Result<Annotation<'a>, Malformed> {
     let (mut url, mut title, mut start, mut end) = (None, None, None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| match name {
+    wire::members(&mut Reader::of(raw), |reader, name| match name {
         "url_citation" => wire::members(reader, |reader, name| {
             match name {
                 "url" => url = wire::text(reader)?,

@@ -33,7 +33,7 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     fn read(raw: &'a str) -> Result<Self, Malformed> {
         let mut item = Self::default();
-        wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "type" => item.kind = wire::text(reader)?.unwrap_or_default(),
                 "role" => item.role = wire::text(reader)?,
@@ -127,7 +127,7 @@ fn message<'a>(item: Members<'a>) -> Result<Item<'a>, DecodeFault> {
 fn reasoning<'a>(item: &Members<'a>) -> Result<(Body<'a>, bool), Malformed> {
     let mut text: Option<Text<'a>> = None;
     for list in [item.summary, item.content].into_iter().flatten() {
-        wire::elements(&mut Reader::new(list.as_bytes())?, |reader| {
+        wire::elements(&mut Reader::of(list), |reader| {
             if let Some(more) = wire::member_text(reader.raw()?, "text")? {
                 match &mut text {
                     None => text = Some(more),
@@ -149,7 +149,7 @@ fn reasoning<'a>(item: &Members<'a>) -> Result<(Body<'a>, bool), Malformed> {
 
 /// Reads the content of a message or a result: a string or a list of parts.
 fn content<'a>(raw: &'a str, parts: &mut Vec<Part<'a>>) -> Result<(), DecodeFault> {
-    let reader = &mut Reader::new(raw.as_bytes())?;
+    let reader = &mut Reader::of(raw);
     match reader.kind()? {
         Kind::String => {
             let text = Text::from(reader.string()?);
@@ -176,7 +176,7 @@ pub(super) fn part<'a>(raw: &'a str) -> Result<Part<'a>, Malformed> {
     let (mut image, mut detail, mut handle, mut data, mut url, mut file) = (None, None, None, None, None, None);
     let mut annotations = Vec::new();
     let mut audio = None;
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?.unwrap_or_default(),
             "text" | "refusal" => text = wire::text(reader)?.unwrap_or_default(),
@@ -241,7 +241,7 @@ pub(super) fn part<'a>(raw: &'a str) -> Result<Part<'a>, Malformed> {
 /// Reads an annotation.
 pub(super) fn annotation<'a>(raw: &'a str) -> Result<Annotation<'a>, Malformed> {
     let (mut kind, mut url, mut title, mut start, mut end) = (Text::default(), None, None, None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?.unwrap_or_default(),
             "url" => url = wire::text(reader)?,

@@ -71,7 +71,7 @@ fn iterations(reader: &mut Reader<'_>) -> Result<Option<Usage>, Malformed> {
         let raw = reader.raw()?;
         has_compaction |= wire::member_text(raw, "type")?.is_some_and(|kind| kind.is("compaction"));
         let mut counts = Counts::default();
-        let mut reader = Reader::new(raw.as_bytes())?;
+        let mut reader = Reader::of(raw);
         counts.read(&mut reader)?;
         let one = counts.usage().unwrap_or_default();
         for (whole, part) in [

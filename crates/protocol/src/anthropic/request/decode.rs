@@ -127,7 +127,7 @@ fn tools<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeFault> {
 fn tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
     let (mut keep, mut extra) = (None, Extra::default());
     let (mut kind, mut tool_name, mut description, mut schema, mut strict) = (None, Text::default(), None, None, None);
-    Reader::new(raw.as_bytes())?.object(|reader, name| {
+    Reader::of(raw).object(|reader, name| {
         match name {
             "type" => kind = wire::text(reader)?,
             "name" => tool_name = wire::text(reader)?.unwrap_or_default(),
@@ -149,7 +149,7 @@ fn tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
 fn choice<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>) -> Result<(), Malformed> {
     let raw = reader.raw()?;
     let (mut kind, mut tool_name) = (None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?,
             "name" => tool_name = wire::text(reader)?,
@@ -201,7 +201,7 @@ fn format<'a>(raw: &'a str) -> Result<Option<Format<'a>>, Malformed> {
         return Ok(None);
     }
     let (mut kind, mut schema) = (None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?,
             "schema" => schema = wire::json(reader)?,
@@ -220,7 +220,7 @@ fn format<'a>(raw: &'a str) -> Result<Option<Format<'a>>, Malformed> {
 fn metadata<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>) -> Result<(), Malformed> {
     let raw = reader.raw()?;
     let mut has_more = false;
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "user_id" => request.user = wire::text(reader)?,
             _ => {
@@ -237,7 +237,7 @@ fn metadata<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>) -> Result<()
 /// A kind of thinking that only this dialect has is carried along.
 fn read_thinking<'a>(request: &mut Request<'a>, thinking: Json<'a>) -> Result<(), Malformed> {
     let (mut kind, mut budget, mut display) = (None, None, None);
-    wire::members(&mut Reader::new(thinking.as_str().as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(thinking.as_str()), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?.map(|kind| kind.decode().into_owned()),
             "budget_tokens" => budget = wire::whole(reader)?,

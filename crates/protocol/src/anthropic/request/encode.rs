@@ -19,7 +19,7 @@ use crate::{
 
 /// Writes the body of `POST /v1/messages`. What it cannot say is added to `losses`.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>, quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1024);
+    let mut out = Vec::with_capacity(request.size());
     let mut writer = Writer { request, target, quirks, losses };
     let mut object = Object::new(&mut out);
     writer.head(&mut object);

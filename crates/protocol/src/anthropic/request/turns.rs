@@ -50,25 +50,25 @@ impl<'w> Turns<'w> {
         };
         let is_result = |part: &&Part<'_>| matches!(part.body, Body::ToolResult(_));
         let parts = turn.parts.iter().filter(is_result).chain(turn.parts.iter().filter(|part| !is_result(part)));
-        let mut blocks = Vec::new();
-        let mut content = Array::new(&mut blocks);
-        for (number, part) in parts.enumerate() {
-            self.part(&mut content, part, &|| format!("turns.{index}.parts.{number}"));
-        }
-        content.end();
-        // A turn of nothing is refused; the turns around it are of one side then, which is allowed.
-        if blocks == b"[]" {
-            return;
-        }
+        let mark = list.mark();
         let mut message = list.object();
         message.word("role", role);
         match &turn.parts[..] {
-            [part]
-                if part.keep.is_none() && part.extra.is_empty() && !has_signature(part) && part.as_text().is_some() =>
-            {
+            [part] if part.as_text().is_some_and(|text| !text.is_empty()) && is_bare(part) => {
                 message.text_if("content", part.as_text());
             }
-            _ => message.key("content").extend_from_slice(&blocks),
+            _ => {
+                let mut content = message.array("content");
+                for (number, part) in parts.enumerate() {
+                    self.part(&mut content, part, &|| format!("turns.{index}.parts.{number}"));
+                }
+                let is_empty = content.is_empty();
+                content.end();
+                // A turn of nothing is refused; the turns around it are of one side then, which is allowed.
+                if is_empty {
+                    return list.take_back(mark);
+                }
+            }
         }
         if self.is_own() {
             wire::write_extra(&mut message, &turn.extra);
@@ -220,8 +220,10 @@ impl<'w> Turns<'w> {
     }
 }
 
-fn has_signature(part: &Part<'_>) -> bool {
-    matches!(&part.body, Body::Text { annotations, signature, .. } if !annotations.is_empty() || signature.is_some())
+/// A text and nothing else.
+fn is_bare(part: &Part<'_>) -> bool {
+    let has_marks = matches!(&part.body, Body::Text { annotations, signature, .. } if !annotations.is_empty() || signature.is_some());
+    part.keep.is_none() && part.extra.is_empty() && !has_marks
 }
 
 /// Writes a text block; an empty one is refused and says nothing.

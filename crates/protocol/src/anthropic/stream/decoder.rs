@@ -67,7 +67,7 @@ impl Decoder {
             "message_stop" => self.stop(sink)?,
             "error" => {
                 self.state = State::Failed;
-                let problem = error::read(&mut Reader::new(message.error.unwrap_or("{}").as_bytes())?)?;
+                let problem = error::read(&mut Reader::of(message.error.unwrap_or("{}")))?;
                 sink(Event::Error(problem));
             }
             _ => {
@@ -96,7 +96,7 @@ impl Decoder {
         self.state = State::Open;
         let mut start = Start::default();
         if let Some(message) = message {
-            wire::members(&mut Reader::new(message.as_bytes())?, |reader, name| {
+            wire::members(&mut Reader::of(message), |reader, name| {
                 match name {
                     "id" => start.id = wire::text(reader)?,
                     "model" => start.model = wire::text(reader)?,
@@ -197,13 +197,13 @@ impl Decoder {
             return Err(StreamFault::Order("a message_delta before the message"));
         }
         if let Some(usage) = message.usage {
-            self.counts.read(&mut Reader::new(usage.as_bytes())?)?;
+            self.counts.read(&mut Reader::of(usage))?;
             if let Some(usage) = self.counts.usage() {
                 sink(Event::Usage(usage));
             }
         }
         let (mut reason, mut sequence, mut explanation) = (None, None, None);
-        wire::members(&mut Reader::new(message.delta.unwrap_or("{}").as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(message.delta.unwrap_or("{}")), |reader, name| {
             match name {
                 "stop_reason" => reason = wire::text(reader)?,
                 "stop_sequence" => sequence = wire::text(reader)?,
@@ -248,7 +248,7 @@ impl Decoder {
 
 fn delta(part: u32, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
     let (mut kind, mut text, mut citation) = (None, None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?,
             "text" | "partial_json" | "thinking" | "signature" => text = wire::text(reader)?,

@@ -121,7 +121,7 @@ fn tool<'a>(raw: &'a str, tools: &mut Vec<Tool<'a>>) -> Result<(), Malformed> {
     }
     let mut body = None;
     let mut extra = Extra::default();
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         if name != "toolSpec" {
             return reader.pass();
         }
@@ -149,7 +149,7 @@ fn tool<'a>(raw: &'a str, tools: &mut Vec<Tool<'a>>) -> Result<(), Malformed> {
 
 fn choice<'a>(raw: &'a str) -> Result<Option<ToolChoice<'a>>, Malformed> {
     let mut choice = None;
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         choice = match name {
             "auto" => Some(ToolChoice::Auto),
             "any" => Some(ToolChoice::Required),
@@ -169,7 +169,7 @@ fn choice<'a>(raw: &'a str) -> Result<Option<ToolChoice<'a>>, Malformed> {
 fn output<'a>(reader: &mut Reader<'a>, request: &mut Request<'a>) -> Result<(), Malformed> {
     let raw = reader.raw()?;
     let (mut schema, mut title, mut description) = (None, None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| match name {
+    wire::members(&mut Reader::of(raw), |reader, name| match name {
         "textFormat" => wire::members(reader, |reader, name| match name {
             "structure" => wire::members(reader, |reader, name| match name {
                 "jsonSchema" => wire::members(reader, |reader, name| {
@@ -208,7 +208,7 @@ fn additional<'a>(reader: &mut Reader<'a>, request: &mut Request<'a>) -> Result<
                 match kind.as_ref().map(Text::written) {
                     Some("adaptive") => reasoning.is_adaptive = true,
                     Some("disabled") => reasoning.effort = Some(Effort::None),
-                    _ => wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| match name {
+                    _ => wire::members(&mut Reader::of(raw), |reader, name| match name {
                         "budget_tokens" => wire::whole(reader).map(|budget| reasoning.budget = budget),
                         _ => reader.pass(),
                     })?,

@@ -101,7 +101,7 @@ impl Decoder {
     fn block_start(&mut self, payload: &Payload<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
         self.need_open()?;
         let (mut id, mut tool_name, mut is_call) = (Text::default(), Text::default(), false);
-        wire::members(&mut Reader::new(payload.start.unwrap_or("{}").as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(payload.start.unwrap_or("{}")), |reader, name| {
             if name != "toolUse" {
                 return reader.pass();
             }
@@ -286,7 +286,7 @@ struct Delta<'a> {
 impl<'a> Delta<'a> {
     fn read(raw: &'a str) -> Result<Self, Malformed> {
         let mut delta = Self::default();
-        wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "text" => delta.text = wire::text(reader)?,
                 "toolUse" => delta.input = wire::member_text(reader.raw()?, "input")?,

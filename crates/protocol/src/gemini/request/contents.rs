@@ -49,8 +49,10 @@ impl Contents<'_> {
                 "user"
             }
         };
-        let mut parts = Vec::new();
-        let mut content = Array::new(&mut parts);
+        let mark = list.mark();
+        let mut object = list.object();
+        object.word("role", role);
+        let mut content = object.array("parts");
         // Results come right after their calls.
         let is_result = |(_, part): &(usize, &Part<'_>)| matches!(part.body, Body::ToolResult(_));
         let all = || turn.parts.iter().enumerate();
@@ -61,13 +63,11 @@ impl Contents<'_> {
             // Only the first of parallel calls is signed.
             needs_stand_in &= !is_call;
         }
+        let is_empty = content.is_empty();
         content.end();
-        if parts == b"[]" {
-            return;
+        if is_empty {
+            return list.take_back(mark);
         }
-        let mut object = list.object();
-        object.word("role", role);
-        object.key("parts").extend_from_slice(&parts);
         if self.is_own() {
             wire::write_extra(&mut object, &turn.extra);
         } else {

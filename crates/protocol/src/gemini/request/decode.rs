@@ -154,7 +154,7 @@ fn function<'a>(reader: &mut Reader<'a>) -> Result<Tool<'a>, Malformed> {
 fn tool_config<'a>(reader: &mut Reader<'a>, request: &mut Request<'a>) -> Result<(), Malformed> {
     let raw = reader.raw()?;
     let (mut mode, mut names, mut has_more) = (Text::default(), Vec::new(), false);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         if camel(name) != "functionCallingConfig" {
             has_more = true;
             return reader.pass();

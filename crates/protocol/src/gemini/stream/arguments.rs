@@ -30,7 +30,7 @@ impl PartialArguments {
     /// The text of the next of `partialArgs`.
     pub(super) fn advance(&mut self, raw: &str) -> Result<Text<'static>, StreamFault> {
         let (mut path, mut value, mut goes_on) = (None, None, false);
-        wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "jsonPath" => path = wire::text(reader)?,
                 "stringValue" => value = wire::text(reader)?.map(Value::String),

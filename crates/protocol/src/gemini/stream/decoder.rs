@@ -65,7 +65,7 @@ impl Decoder {
         let response = Response::read(data)?;
         if let Some(error) = response.error {
             self.state = State::Failed;
-            sink(Event::Error(error::read(&mut Reader::new(error.as_bytes())?)?));
+            sink(Event::Error(error::read(&mut Reader::of(error))?));
             return Ok(());
         }
         if self.state == State::Waiting {
@@ -74,7 +74,7 @@ impl Decoder {
         }
         if let Some(candidates) = response.candidates {
             let mut position = 0;
-            Reader::new(candidates.as_bytes())?.array(|reader| {
+            Reader::of(candidates).array(|reader| {
                 position += 1;
                 self.candidate(Candidate::read(reader.raw()?)?, position - 1, sink)
             })?;
@@ -119,7 +119,7 @@ impl Decoder {
         }
         let choice = u32::try_from(number).expect("it is below 128");
         if let Some(list) = candidate.parts {
-            Reader::new(list.as_bytes())?.array(|reader| self.part(choice, reader.raw()?, sink))?;
+            Reader::of(list).array(|reader| self.part(choice, reader.raw()?, sink))?;
         }
         if let Some(grounding) = candidate.grounding {
             let mut annotations = Vec::new();
@@ -214,7 +214,7 @@ impl Decoder {
     /// Takes the part when it belongs to a call whose arguments come in pieces.
     fn goes_on(&mut self, choice: u32, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<bool, StreamFault> {
         let (mut call, mut signature) = (None, None);
-        wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "functionCall" => call = Some(reader.raw()?),
                 "thoughtSignature" => signature = wire::text(reader)?.filter(|text| !text.is_empty()),
@@ -246,7 +246,7 @@ impl Decoder {
         };
         if let Some(list) = piece.partial {
             let part = *part;
-            Reader::new(list.as_bytes())?.array(|reader| {
+            Reader::of(list).array(|reader| {
                 let text = arguments.advance(reader.raw()?)?;
                 sink(Event::Arguments { part, text });
                 Ok::<_, StreamFault>(())
@@ -304,7 +304,7 @@ struct Piece<'a> {
 impl<'a> Piece<'a> {
     fn read(raw: &'a str) -> Result<Self, Malformed> {
         let mut piece = Self::default();
-        wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "id" => piece.id = wire::text(reader)?.unwrap_or_default(),
                 "name" => piece.name = wire::text(reader)?.unwrap_or_default(),

@@ -36,7 +36,7 @@ fn part<'a>(raw: &'a str, parts: &mut Vec<Part<'a>>) -> Result<(), Malformed> {
     let kind = wire::member_text(raw, "type")?.unwrap_or_default();
     let mut keep = None;
     let mut extra = Extra::default();
-    let reader = &mut Reader::new(raw.as_bytes())?;
+    let reader = &mut Reader::of(raw);
     let body = match kind.written() {
         "text" => {
             let mut text = Text::default();

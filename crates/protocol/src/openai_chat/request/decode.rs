@@ -126,7 +126,7 @@ fn format<'a>(reader: &mut Reader<'a>) -> Result<Option<Format<'a>>, Malformed> 
         "json_object" => Format::JsonObject,
         "json_schema" => {
             let (mut name, mut description, mut schema, mut strict) = (None, None, None, None);
-            wire::members(&mut Reader::new(raw.as_bytes())?, |reader, member| {
+            wire::members(&mut Reader::of(raw), |reader, member| {
                 if member != "json_schema" {
                     return reader.pass();
                 }

@@ -95,33 +95,34 @@ impl<'a> Message<'a> {
 /// Reads `tool_calls` of a whole message.
 pub(in super::super) fn tool_calls<'a>(reader: &mut Reader<'a>, calls: &mut Vec<Part<'a>>) -> Result<(), Malformed> {
     wire::elements(reader, |reader| {
-        let raw = reader.raw()?;
-        calls.push(tool_call(raw)?);
+        calls.push(tool_call(reader)?);
         Ok::<_, Malformed>(())
     })
 }
 
-fn tool_call<'a>(raw: &'a str) -> Result<Part<'a>, Malformed> {
+fn tool_call<'a>(reader: &mut Reader<'a>) -> Result<Part<'a>, Malformed> {
     let mut call = blank_call();
     let mut extra = Extra::default();
     let mut is_known = true;
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
-        match name {
-            "id" => call.id = wire::text(reader)?.unwrap_or_default(),
-            "index" => reader.pass()?,
-            "type" => {
-                let kind = wire::text(reader)?.unwrap_or_default();
-                is_known = kind.is("function") || kind.is("custom") || kind.is_empty();
+    let ((), raw) = reader.with_raw(|reader| {
+        wire::members(reader, |reader, name| {
+            match name {
+                "id" => call.id = wire::text(reader)?.unwrap_or_default(),
+                "index" => reader.pass()?,
+                "type" => {
+                    let kind = wire::text(reader)?.unwrap_or_default();
+                    is_known = kind.is("function") || kind.is("custom") || kind.is_empty();
+                }
+                "function" => named(reader, &mut call, "arguments")?,
+                "custom" => {
+                    call.kind = ToolCallKind::Custom;
+                    named(reader, &mut call, "input")?;
+                }
+                "extra_content" => call.signature = google_signature(reader)?.or_else(|| call.signature.take()),
+                _ => wire::extra(&mut extra, reader, name)?,
             }
-            "function" => named(reader, &mut call, "arguments")?,
-            "custom" => {
-                call.kind = ToolCallKind::Custom;
-                named(reader, &mut call, "input")?;
-            }
-            "extra_content" => call.signature = google_signature(reader)?.or_else(|| call.signature.take()),
-            _ => wire::extra(&mut extra, reader, name)?,
-        }
-        Ok::<_, Malformed>(())
+            Ok::<_, Malformed>(())
+        })
     })?;
     let body = if is_known {
         Body::ToolCall(call)

@@ -13,7 +13,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeF
             if reader.kind()? != Kind::Object {
                 return Err(DecodeFault::shape(format!("tools.{}", tools.len()), "an object"));
             }
-            tools.push(tool(reader.raw()?)?);
+            tools.push(tool(reader)?);
             Ok(())
         })?,
         Kind::Null => reader.pass()?,
@@ -22,36 +22,32 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeF
     Ok(tools)
 }
 
-fn tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
-    let kind = wire::member_text(raw, "type")?;
-    let mut extra = Extra::default();
-    let is_custom = match kind.as_ref().map(Text::written) {
-        Some("function") | None => false,
-        Some("custom") => true,
+fn tool<'a>(reader: &mut Reader<'a>) -> Result<Tool<'a>, Malformed> {
+    let (mut kind, mut extra) = (None, Extra::default());
+    let (mut tool_name, mut description, mut schema, mut strict) = (Text::default(), None, None, None);
+    let ((), raw) = reader.with_raw(|reader| {
+        reader.object(|reader, name| match name {
+            "function" | "custom" => wire::members(reader, |reader, name| {
+                match name {
+                    "name" => tool_name = wire::text(reader)?.unwrap_or_default(),
+                    "description" => description = wire::text(reader)?,
+                    "parameters" | "format" => schema = wire::json(reader)?,
+                    "strict" => strict = wire::bool(reader)?,
+                    _ => reader.pass()?,
+                }
+                Ok::<_, Malformed>(())
+            }),
+            "type" => wire::text(reader).map(|text| kind = text),
+            _ => wire::extra(&mut extra, reader, name),
+        })
+    })?;
+    let body = match kind.as_ref().map(Text::written) {
+        Some("function") | None => ToolBody::Function { name: tool_name, description, schema, strict },
+        Some("custom") => ToolBody::Custom { name: tool_name, description, format: schema },
         Some(_) => {
             let body = ToolBody::Opaque { dialect: Dialect::OpenaiChat, json: Json::passed(raw) };
-            return Ok(Tool { body, keep: None, extra });
+            return Ok(Tool { body, keep: None, extra: Extra::default() });
         }
-    };
-    let (mut tool_name, mut description, mut schema, mut strict) = (Text::default(), None, None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| match name {
-        "function" | "custom" => wire::members(reader, |reader, name| {
-            match name {
-                "name" => tool_name = wire::text(reader)?.unwrap_or_default(),
-                "description" => description = wire::text(reader)?,
-                "parameters" | "format" => schema = wire::json(reader)?,
-                "strict" => strict = wire::bool(reader)?,
-                _ => reader.pass()?,
-            }
-            Ok::<_, Malformed>(())
-        }),
-        "type" => reader.pass(),
-        _ => wire::extra(&mut extra, reader, name),
-    })?;
-    let body = if is_custom {
-        ToolBody::Custom { name: tool_name, description, format: schema }
-    } else {
-        ToolBody::Function { name: tool_name, description, schema, strict }
     };
     Ok(Tool { body, keep: None, extra })
 }
@@ -72,7 +68,7 @@ pub(super) fn choice<'a>(reader: &mut Reader<'a>) -> Result<Option<ToolChoice<'a
         }));
     }
     let (mut named, mut names, mut must) = (None, None, false);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| match name {
+    wire::members(&mut Reader::of(raw), |reader, name| match name {
         "function" | "custom" => function_name(reader).map(|name| named = name),
         "allowed_tools" => wire::members(reader, |reader, name| match name {
             "mode" => wire::text(reader).map(|mode| must = mode.is_some_and(|mode| mode.is("required"))),

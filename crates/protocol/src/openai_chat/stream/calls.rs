@@ -66,7 +66,7 @@ impl<'a> Piece<'a> {
                     let raw = reader.raw()?;
                     // Some servers write the object itself.
                     self.arguments = match raw.as_bytes() {
-                        [b'"', .., b'"'] => Some(Text::from(Reader::new(raw.as_bytes())?.string()?)),
+                        [b'"', .., b'"'] => Some(Text::from(Reader::of(raw).string()?)),
                         [b'{', ..] => Some(Text::plain(raw)),
                         _ => None,
                     };

@@ -82,7 +82,7 @@ impl Decoder {
         }
         if let Some(choices) = chunk.choices {
             let mut position = 0;
-            Reader::new(choices.as_bytes())?.array(|reader| {
+            Reader::of(choices).array(|reader| {
                 position += 1;
                 self.choice(reader, position - 1, sink)
             })?;
@@ -173,7 +173,7 @@ impl Decoder {
             sink(Event::Text { part, text });
         }
         if let Some(list) = delta.annotations {
-            Reader::new(list.as_bytes())?.array(|reader| {
+            Reader::of(list).array(|reader| {
                 let annotation = answer::annotation(reader.raw()?)?;
                 let part = self.open(choice, Kinds::Text, sink)?;
                 sink(Event::Annotation { part, annotation });
@@ -185,10 +185,10 @@ impl Decoder {
             sink(Event::Refusal { part, text });
         }
         if let Some(list) = delta.calls {
-            Reader::new(list.as_bytes())?.array(|reader| self.call(choice, Piece::read(reader)?, sink))?;
+            Reader::of(list).array(|reader| self.call(choice, Piece::read(reader)?, sink))?;
         }
         if let Some(call) = delta.function_call {
-            self.call(choice, Piece::read_function(&mut Reader::new(call.as_bytes())?)?, sink)?;
+            self.call(choice, Piece::read_function(&mut Reader::of(call))?, sink)?;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ pub(super) struct Delta<'a> {
 impl<'a> Delta<'a> {
     pub(super) fn read(raw: &'a str) -> Result<Self, Malformed> {
         let mut delta = Self::default();
-        wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "content" if reader.kind()? == Kind::Array => reader.array(|reader| delta.part(reader))?,
                 "content" => {

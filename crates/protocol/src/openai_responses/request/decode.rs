@@ -121,7 +121,7 @@ fn text<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>) -> Result<(), Ma
 fn format<'a>(raw: &'a str) -> Result<Option<Format<'a>>, Malformed> {
     let (mut kind, mut format_name, mut description, mut schema, mut strict) =
         (Text::default(), None, None, None, None);
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?.unwrap_or_default(),
             "name" => format_name = wire::text(reader)?,

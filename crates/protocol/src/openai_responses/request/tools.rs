@@ -25,7 +25,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeF
 fn tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
     let (mut kind, mut tool_name, mut description) = (Text::default(), Text::default(), None);
     let (mut schema, mut format, mut strict, mut extra) = (None, None, None, Extra::default());
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?.unwrap_or_default(),
             "name" => tool_name = wire::text(reader)?.unwrap_or_default(),
@@ -59,7 +59,7 @@ pub(super) fn choice<'a>(reader: &mut Reader<'a>) -> Result<Option<ToolChoice<'a
         _ => {}
     }
     let (mut kind, mut named, mut must, mut names) = (Text::default(), None, false, Vec::new());
-    wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+    wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "type" => kind = wire::text(reader)?.unwrap_or_default(),
             "name" => named = wire::text(reader)?,

@@ -117,7 +117,7 @@ impl Decoder {
         self.state = State::Open;
         let mut start = Start::default();
         if let Some(response) = response {
-            wire::members(&mut Reader::new(response.as_bytes())?, |reader, name| {
+            wire::members(&mut Reader::of(response), |reader, name| {
                 match name {
                     "id" => start.id = wire::text(reader)?,
                     "model" => start.model = wire::text(reader)?,
@@ -329,7 +329,7 @@ impl Decoder {
 
     fn end(&mut self, message: &Message<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
         let mut status = Status::default();
-        wire::members(&mut Reader::new(message.response.unwrap_or("{}").as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(message.response.unwrap_or("{}")), |reader, name| {
             match name {
                 "usage" => {
                     if let Some(usage) = usage::read_responses(reader)? {
@@ -361,7 +361,7 @@ impl Decoder {
         self.state = State::Failed;
         let mut problem = None;
         if let Some(response) = message.response {
-            wire::members(&mut Reader::new(response.as_bytes())?, |reader, name| match name {
+            wire::members(&mut Reader::of(response), |reader, name| match name {
                 "error" => error::read(reader).map(|found| problem = Some(found)),
                 _ => reader.pass(),
             })?;
@@ -468,7 +468,7 @@ struct Item<'a> {
 impl<'a> Item<'a> {
     fn read(raw: &'a str) -> Result<Self, Malformed> {
         let mut item = Self::default();
-        wire::members(&mut Reader::new(raw.as_bytes())?, |reader, name| {
+        wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "type" => item.kind = wire::text(reader)?.unwrap_or_default(),
                 "call_id" => item.call_id = wire::text(reader)?.unwrap_or_default(),
