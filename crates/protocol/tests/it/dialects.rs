@@ -1,5 +1,6 @@
 //! The dialects and the common form between them.
 
+mod hostile;
 mod matrix;
 mod recordings;
 mod requests;

@@ -220,3 +220,141 @@ fn a_system_turn_in_between_stays_where_it_is() {
         assert_eq!(roles, [Role::User, Role::System, Role::User], "{}", to.name());
     }
 }
+
+#[test]
+fn a_codex_request_becomes_messages() {
+    check(
+        Dialect::OpenaiResponses,
+        &json!({
+            "model": "m", "instructions": "I", "stream": true, "store": false, "include": ["reasoning.encrypted_content"],
+            "input": [
+                {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "D"}]},
+                {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+                {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "rl1-0000000000000007-s"},
+                {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "shell", "arguments": "{\"command\":[\"ls\"]}"},
+                {"type": "function_call_output", "call_id": "c", "output": "a.txt"},
+                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "one file", "annotations": []}]},
+                {"role": "user", "content": "thanks"},
+            ],
+            "tools": [{"type": "function", "name": "shell", "strict": false, "parameters": {"type": "object"}}, {"type": "web_search"}],
+            "tool_choice": "auto", "parallel_tool_calls": false, "prompt_cache_key": "k", "max_output_tokens": 70,
+        }),
+        Dialect::Anthropic,
+        &json!({
+            "model": "m", "max_tokens": 70, "stream": true,
+            "system": [{"type": "text", "text": "I"}, {"type": "text", "text": "D"}],
+            "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "shell", "input": {"command": ["ls"]}}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "a.txt"}]},
+                {"role": "assistant", "content": "one file"},
+                {"role": "user", "content": "thanks"},
+            ],
+            "tools": [{"name": "shell", "input_schema": {"type": "object"}, "strict": false}],
+            "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
+        }),
+    );
+}
+
+#[test]
+fn messages_become_gemini_contents() {
+    check(
+        Dialect::Anthropic,
+        &json!({
+            "model": "m", "max_tokens": 50, "system": "S", "thinking": {"type": "enabled", "budget_tokens": 2000},
+            "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {"x": 1}}, {"type": "tool_use", "id": "t2", "name": "g", "input": {}}]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "t1", "content": "sun"},
+                    {"type": "tool_result", "tool_use_id": "t2", "content": "no", "is_error": true},
+                ]},
+            ],
+            "tools": [{"name": "f", "input_schema": {"type": "object"}}, {"name": "g", "input_schema": {"type": "object"}}],
+            "tool_choice": {"type": "tool", "name": "f"},
+        }),
+        Dialect::Gemini,
+        &json!({
+            "systemInstruction": {"parts": [{"text": "S"}]},
+            "contents": [
+                {"role": "user", "parts": [{"text": "hi"}]},
+                {"role": "model", "parts": [
+                    {"functionCall": {"id": "t1", "name": "f", "args": {"x": 1}}, "thoughtSignature": "skip_thought_signature_validator"},
+                    {"functionCall": {"id": "t2", "name": "g", "args": {}}},
+                ]},
+                {"role": "user", "parts": [
+                    {"functionResponse": {"id": "t1", "name": "f", "response": {"output": "sun"}}},
+                    {"functionResponse": {"id": "t2", "name": "g", "response": {"error": "no"}}},
+                ]},
+            ],
+            "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": {"type": "object"}}, {"name": "g", "parametersJsonSchema": {"type": "object"}}]}],
+            "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
+            "generationConfig": {"maxOutputTokens": 50, "thinkingConfig": {"thinkingBudget": 2000, "includeThoughts": true}},
+        }),
+    );
+}
+
+#[test]
+fn gemini_contents_become_a_chat_request() {
+    check(
+        Dialect::Gemini,
+        &json!({
+            "system_instruction": {"parts": [{"text": "S"}]},
+            "contents": [
+                {"role": "user", "parts": [{"text": "hi"}, {"inline_data": {"mime_type": "image/png", "data": "AA=="}}]},
+                {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"x": 1}}, "thoughtSignature": "s"}, {"functionCall": {"name": "f", "args": {"x": 2}}}]},
+                {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"a": 1}}}, {"functionResponse": {"name": "f", "response": {"output": "two"}}}]},
+            ],
+            "tools": [{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT", "properties": {"x": {"type": "NUMBER"}}}}]}],
+            "generationConfig": {"responseMimeType": "application/json", "responseSchema": {"type": "OBJECT"}, "stopSequences": ["X"]},
+        }),
+        Dialect::OpenaiChat,
+        &json!({
+            "model": "",
+            "messages": [
+                {"role": "developer", "content": "S"},
+                {"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]},
+                {"role": "assistant", "content": null, "tool_calls": [
+                    {"id": "gemini-f-0", "type": "function", "function": {"name": "f", "arguments": "{\"x\":1}"}},
+                    {"id": "gemini-f-1", "type": "function", "function": {"name": "f", "arguments": "{\"x\":2}"}},
+                ]},
+                {"role": "tool", "tool_call_id": "gemini-f-0", "content": "{\"a\":1}"},
+                {"role": "tool", "tool_call_id": "gemini-f-1", "content": "two"},
+            ],
+            "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"x": {"type": "number"}}}}}],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}},
+            "stop": ["X"],
+        }),
+    );
+}
+
+#[test]
+fn a_chat_request_becomes_a_conversation_with_bedrock() {
+    check(
+        Dialect::OpenaiChat,
+        &json!({
+            "model": "m", "max_tokens": 50, "temperature": 0.5, "reasoning_effort": "low",
+            "messages": [
+                {"role": "system", "content": "S"}, {"role": "assistant", "content": "a"},
+                {"role": "user", "content": "b"}, {"role": "system", "content": "mid"}, {"role": "user", "content": ""},
+                {"role": "assistant", "content": null, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "no json"}}]},
+                {"role": "tool", "tool_call_id": "c", "content": "r"},
+            ],
+            "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required",
+        }),
+        Dialect::Bedrock,
+        &json!({
+            "system": [{"text": "S"}],
+            "messages": [
+                {"role": "user", "content": [{"text": "."}]},
+                {"role": "assistant", "content": [{"text": "a"}]},
+                {"role": "user", "content": [{"text": "b"}, {"text": "mid"}]},
+                {"role": "assistant", "content": [{"toolUse": {"toolUseId": "c", "name": "f", "input": {}}}]},
+                {"role": "user", "content": [{"toolResult": {"toolUseId": "c", "content": [{"text": "r"}]}}]},
+            ],
+            "inferenceConfig": {"maxTokens": 50, "temperature": 0.5},
+            "toolConfig": {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object", "properties": {}}}}}], "toolChoice": {"any": {}}},
+            "additionalModelRequestFields": {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
+        }),
+    );
+}
