@@ -1,13 +1,16 @@
 //! The operator's side: health, metrics, and the acts on keys, accounts and exchanges that commands and scripts call.
 //!
-//! Two doors lead to the same routes. Over TCP everything but health and metrics asks for the admin token; over the
-//! socket in the data folder nothing does, since only the folder's owner can open it.
+//! Two doors lead to the same routes, which are one table (`admin/table.rs`). Over TCP everything but health and metrics
+//! asks for an operator's token, whose role and account say what it opens; over the socket in the data folder nothing
+//! does, since only the folder's owner can open it.
 
 pub mod accounts;
+pub mod acts;
 mod amount;
 pub mod audit;
 mod balances;
 mod books;
+pub mod codes;
 mod desk;
 mod door;
 pub mod entries;
@@ -19,13 +22,21 @@ mod host;
 pub mod keys;
 pub mod limits;
 mod metrics;
+pub mod openapi;
+pub mod operator;
+pub mod operators;
 mod page;
 pub mod postings;
 pub mod preview;
 mod readiness;
+pub mod receipts;
+pub mod reversals;
+mod route;
 mod routes;
+mod schemas;
+mod shape;
 mod socket;
-pub mod token;
+mod table;
 pub mod usage;
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
@@ -38,7 +49,7 @@ use self::{
     door::Door,
     socket::{CommandSocket, SocketFile},
 };
-use crate::{auth::admin::AdminGate, exchange::Gateway, store::Store};
+use crate::{auth::Operators, exchange::Gateway, store::Store};
 
 /// Reads the configuration again; implemented above this room, where the configuration's source is known.
 pub trait Reload: std::fmt::Debug + Send + Sync {
@@ -68,13 +79,13 @@ impl Admin {
     pub fn bind(
         gateway: Arc<Gateway>,
         store: Store,
-        gate: AdminGate,
+        operators: Operators,
         reload: Arc<dyn Reload>,
         data: &Path,
     ) -> io::Result<Self> {
         let listener = door::listen(gateway.server.admin)?;
         let socket = CommandSocket::bind(data)?;
-        Ok(Self { listener, socket, desk: Arc::new(Desk::new(gateway, store, gate, reload)) })
+        Ok(Self { listener, socket, desk: Arc::new(Desk::new(gateway, store, operators, reload)) })
     }
 
     /// Where operators connect.

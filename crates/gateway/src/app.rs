@@ -1,6 +1,7 @@
 //! Puts the rooms together: opens what is kept, binds the listeners, follows the configuration, and stops in order.
 
 mod balances;
+mod forget;
 mod overdue;
 mod reload;
 mod signals;
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use roundelay_routing::Router;
@@ -26,12 +27,12 @@ pub use self::reload::ReloadFault;
 use self::reload::{Reloader, Reloading};
 use crate::{
     admin::Admin,
-    auth::{KeyFault, Keys, Pepper, PepperFault, admin::AdminGate},
+    auth::{KeyFault, Keys, Operators, Pepper, PepperFault},
     billing::{Billing, LoadFault},
-    common::secret::Secret,
-    config::Config,
+    common::{clock::unix_time, secret::Secret},
+    config::{Config, Durability},
     exchange::{Gateway, Snapshot, SnapshotFault},
-    journal::{ExchangeIds, Journal, JournalFault, Recorder},
+    journal::{ExchangeIds, Journal, JournalFault, Recorder, StrictFault},
     server::Server,
     store::{Store, StoreFault},
     telemetry::{LogGuard, Redactor},
@@ -66,6 +67,16 @@ pub enum StartFault {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalFault),
+    /// Keeping records as safely as the configuration asks.
+    #[error(transparent)]
+    Strict(#[from] StrictFault),
+    /// The store does not take what the last run left in the journal, which holds charges.
+    #[error(
+        "what the last run left in the journal could not be put into the store: nothing is served before every charge of \
+         it is counted. Is another program holding `roundelay.db`, or is the disk full? Nothing is lost; start again once \
+         that is over"
+    )]
+    Replay,
     /// The configuration.
     #[error(transparent)]
     Snapshot(#[from] SnapshotFault),
@@ -110,13 +121,20 @@ impl App {
             source,
         })?;
         free(settings.admin)?;
+        // It keeps every other gateway out of the folder, from before the first look at what is in it.
+        let journal = open_journal(data)?;
         let store = Store::open(data)?;
         let pepper = Pepper::open(data)?;
         let keys = Keys::load(store.clone(), pepper.clone())?;
-        let journal = Journal::open(data)?;
         let ids = ExchangeIds::new(store.newest_exchange()?.max(journal.newest_exchange()?));
         // What is owed since the last run is counted before anything is spent.
-        let recorder = Recorder::start(store.clone(), journal)?;
+        let recorder = match config.kept.durability {
+            Durability::Fast => Recorder::start(store.clone(), journal)?,
+            Durability::Strict => Recorder::start_strict(store.clone(), journal)?,
+        };
+        if !recorder.flush() {
+            return Err(StartFault::Replay);
+        }
         let billing = Billing::load(&store, config.rate())?;
 
         let mut seed = [0; 8];
@@ -128,8 +146,8 @@ impl App {
 
         let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), reloading));
         // Last of all: the token is shown once, by a start that succeeds.
-        let (gate, first_admin_token) = AdminGate::open(&store, pepper)?;
-        let admin = Admin::bind(Arc::clone(&gateway), store.clone(), gate, reloader.clone(), data)?;
+        let (operators, first_admin_token) = Operators::open(&store, pepper, unix_time().as_secs().cast_signed())?;
+        let admin = Admin::bind(Arc::clone(&gateway), store.clone(), operators, reloader.clone(), data)?;
         Ok(Self { gateway, server, admin, reloader, store, first_admin_token })
     }
 
@@ -162,7 +180,7 @@ impl App {
         self.admin.address()
     }
 
-    /// The operator's token, at the first start only: it is shown once.
+    /// The first owner's token, at the first start only: it is shown once.
     pub fn first_admin_token(&self) -> Option<&Secret> {
         self.first_admin_token.as_ref()
     }
@@ -186,7 +204,8 @@ impl App {
             let watching = watch::follow(&self.gateway, stopped.clone());
             let balances = balances::follow(&self.gateway, stopped.clone());
             let overdue = overdue::follow(&self.gateway, &self.store, stopped.clone());
-            let (.., drained) = tokio::join!(signals, files, watching, balances, overdue, admin, drained);
+            let forgetting = forget::follow(&self.gateway, &self.store, stopped.clone());
+            let (.., drained) = tokio::join!(signals, files, watching, balances, overdue, forgetting, admin, drained);
             drained
         })?;
         self.gateway.recorder.shutdown();
@@ -200,6 +219,17 @@ impl App {
 fn count_workers(config: &mut Config) {
     if config.server.workers == 0 {
         config.server.workers = thread::available_parallelism().map_or(1, usize::from);
+    }
+}
+
+/// Opens the journal; a command that has the folder for some moments is waited for.
+fn open_journal(data: &Path) -> Result<Journal, JournalFault> {
+    let deadline = Instant::now() + COMMAND_WAIT;
+    loop {
+        match Journal::open(data) {
+            Err(JournalFault::InUse { .. }) if Instant::now() < deadline => thread::park_timeout(LOOK_AGAIN),
+            other => return other,
+        }
     }
 }
 
@@ -217,3 +247,6 @@ fn join(thread: JoinHandle<()>) {
 
 /// How long what still blocks at the end is waited for.
 const LAST_WAIT: Duration = Duration::from_secs(5);
+/// Commands that write take milliseconds.
+const COMMAND_WAIT: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);

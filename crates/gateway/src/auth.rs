@@ -1,11 +1,16 @@
-//! Who is asking: API keys of callers, and the one token of the operator.
+//! Who is asking: API keys of callers, and tokens of operators.
 
-pub mod admin;
+mod codes;
 mod keys;
+mod operators;
 mod pepper;
 mod presented;
+mod receipt_key;
 mod token;
 
+pub use codes::{Codes, Presented};
 pub use keys::{AuthRefusal, Caller, KeyFault, KeyWish, Keys};
+pub use operators::{OperatorWish, Operators};
 pub use pepper::{Pepper, PepperFault};
 pub use presented::presented;
+pub use receipt_key::ReceiptKey;

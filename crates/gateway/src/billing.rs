@@ -14,6 +14,7 @@ mod load;
 mod post;
 mod rows;
 mod shortfall;
+mod windows;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +28,7 @@ pub use self::{
     load::LoadFault,
     post::PostFault,
     shortfall::Shortfall,
+    windows::Windows,
 };
 use crate::{
     common::clock::unix_time,
@@ -91,24 +93,39 @@ impl Billing {
         ledger.open_account(row.account.id.clone(), parent, &row.terms, now()).map(drop)
     }
 
-    /// Gives an account other terms from now on; what is held stays as it was agreed.
+    /// Gives an account other terms from now on; what is held stays as it was agreed. New spend limits begin with what
+    /// was spent, as [`Billing::windows`] read it.
     ///
     /// # Errors
     /// When the terms cannot be; then nothing is changed.
-    pub fn change_account(&self, id: &AccountId, terms: &Terms) -> Result<(), BadTerms> {
+    pub fn change_account(&self, id: &AccountId, terms: &Terms, windows: &Windows) -> Result<(), BadTerms> {
         let mut ledger = self.ledger();
         let node = ledger.account(id).ok_or(BadTerms::NoParent)?;
-        ledger.change_account(node, terms, now())
+        ledger.change_account(node, terms, now())?;
+        windows.fill(&mut ledger, node);
+        Ok(())
     }
 
-    /// Gives a key other limits from now on. One that has asked nothing yet needs no word.
+    /// Gives a key of that account other limits from now on, as [`Billing::change_account`] does. One that has asked
+    /// nothing yet is taken up with them: a request that knows it by those before may be under way.
     ///
     /// # Errors
     /// When the limits cannot be; then nothing is changed.
-    pub fn change_key(&self, id: &KeyId, limits: &Limits) -> Result<(), BadTerms> {
+    pub fn change_key(
+        &self,
+        id: &KeyId,
+        account: &AccountId,
+        limits: &Limits,
+        windows: &Windows,
+    ) -> Result<(), BadTerms> {
         let mut ledger = self.ledger();
-        let Some(node) = ledger.key(id) else { return Ok(()) };
-        ledger.change_key(node, limits.clone(), false, now())
+        let Some(node) = ledger.key(id) else {
+            let account = ledger.account(account).ok_or(BadTerms::NoParent)?;
+            return ledger.open_key(id.clone(), account, limits.clone(), now()).map(drop);
+        };
+        ledger.change_key(node, limits.clone(), false, now())?;
+        windows.fill(&mut ledger, node);
+        Ok(())
     }
 
     /// What an account has; `None` when there is none of that name.

@@ -1,8 +1,10 @@
 //! What a person types, and what they are told.
 
 mod accounts;
+mod acts;
 mod audit;
 mod check;
+mod codes;
 mod count;
 mod demo;
 mod duration;
@@ -12,8 +14,11 @@ mod explain;
 mod export;
 mod keys;
 mod limits;
+mod openapi;
+mod operators;
 mod prices;
 mod reach;
+mod receipts;
 mod rehearse;
 mod route;
 mod running;
@@ -68,6 +73,10 @@ enum Command {
     Demo(demo::Demo),
     Keys(keys::KeysCommand),
     Accounts(accounts::AccountsCommand),
+    Operators(operators::OperatorsCommand),
+    Acts(acts::Acts),
+    Codes(codes::CodesCommand),
+    Receipts(receipts::ReceiptsCommand),
     Usage(usage::Usage),
     Audit(audit::AuditCommand),
     Prices(prices::PricesCommand),
@@ -77,6 +86,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Run the rehearsal provider: a model server that misbehaves on request.
     Rehearse(rehearse::Rehearse),
+    /// Print the OpenAPI document of both sides.
+    Openapi,
     /// Print the version.
     Version,
 }
@@ -92,6 +103,10 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(common),
         Command::Keys(keys) => keys.run(common),
         Command::Accounts(accounts) => accounts.run(common),
+        Command::Operators(operators) => operators.run(common),
+        Command::Acts(acts) => acts.run(common),
+        Command::Codes(codes) => codes.run(common),
+        Command::Receipts(receipts) => receipts.run(common),
         Command::Usage(usage) => usage.run(common),
         Command::Audit(audit::AuditCommand {}) => audit::AuditCommand::run(common),
         Command::Prices(prices) => prices.run(common),
@@ -100,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Route(route) => route.run(common),
         Command::Simulate(simulate) => simulate.run(common),
         Command::Rehearse(rehearse) => rehearse.run(common),
+        Command::Openapi => openapi::run(),
         Command::Version => version::run(common),
     };
     match ran {

@@ -5,5 +5,6 @@ pub mod csv;
 pub mod duration;
 pub mod file;
 pub mod moment;
+pub mod network;
 pub mod secret;
 pub mod tasks;

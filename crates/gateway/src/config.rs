@@ -19,6 +19,7 @@ pub use self::{
     currency::{CnyPerUsd, Currency},
     deployments::{Deployment, Layout},
     environment::process_environment,
+    kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
     models::{Model, ModelDeployment},
     money::{MoneySettings, OnDisconnect, UnknownPrice},
@@ -44,6 +45,7 @@ mod deployments;
 mod environment;
 mod hour;
 mod interpolation;
+mod kept;
 mod known_providers;
 mod log;
 mod models;
@@ -83,6 +85,8 @@ pub struct Config {
     pub cny_per_usd: f64,
     /// What is done where money is not known.
     pub money: MoneySettings,
+    /// How long records are kept, and how safely.
+    pub kept: Kept,
     /// How the log is written.
     pub log: Log,
     /// What is allowed but deserves a second look.
@@ -192,6 +196,7 @@ pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complain
         routing: routing::Settings::default(),
         cny_per_usd: CnyPerUsd::DEFAULT.as_f64(),
         money: MoneySettings::default(),
+        kept: Kept::default(),
         log: Log::default(),
         warnings: Vec::new(),
         source: Source::Environment(source),
@@ -247,6 +252,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let settings = routing_settings::read(document.section("routing"));
     let rate = CnyPerUsd::read(document.section("currency"));
     let money = money::read(document.section("money"));
+    let kept = kept::read(document.section("store"));
     let providers = providers::read_all(&document);
     providers::complain_of_own_address(&document, &providers, server.listen);
     let written: BTreeSet<String> = document.names("providers").into_iter().map(|(name, _)| name).collect();
@@ -269,6 +275,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         routing: settings,
         cny_per_usd: rate.as_f64(),
         money,
+        kept,
         log,
         warnings: Vec::new(),
         source: Source::Text(String::new()),

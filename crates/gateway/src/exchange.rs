@@ -10,6 +10,7 @@ mod call;
 mod caller;
 mod decision;
 mod draft;
+mod drains;
 mod flight;
 mod gateway;
 mod incoming;
@@ -37,7 +38,7 @@ pub use self::{
     decision::explain_stop,
     gateway::{Gateway, Worker},
     preview::write_preview,
-    refusal::{FailedExchange, Refusal, Unserved, Wire},
+    refusal::{FailedExchange, NotPaid, Refusal, Unserved, Wire},
     replay::{KeptDraw, Remade, ReplayFault, read_draws},
     snapshot::{Snapshot, SnapshotFault},
     terms::Terms,
@@ -59,7 +60,8 @@ use crate::billing::Shortfall;
 /// With why nothing could be answered, for the caller's own protocol.
 pub async fn serve(worker: &Arc<Worker>, inbound: Inbound) -> Result<Answer, Refusal> {
     let (reply, answer) = oneshot::channel();
-    worker.tasks.spawn(run(Arc::clone(worker), inbound, reply));
+    // Boxed, so that it is built once and not moved with each layer around it.
+    worker.tasks.spawn(Box::pin(run(Arc::clone(worker), inbound, reply)));
     // The sender goes unused only when the exchange panicked.
     answer.await.unwrap_or(Err(Refusal::Internal))
 }
@@ -99,7 +101,7 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
         }
     };
     // The record is safe before the caller can know that the exchange has ended.
-    draft.record(gateway, &ending, caller.has_begun());
+    draft.record(gateway, &ending, caller.has_begun()).safe().await;
     caller.conclude(ending);
 }
 
@@ -136,7 +138,7 @@ async fn pursue(
         if let (AttemptKind::Fallback, Some(failed)) = (attempt.kind, &last) {
             gateway.metrics.fallback(failed.failure.class.name());
         }
-        let mut race = match Race::begin(worker, call, attempt, draft) {
+        let race = match Race::begin(worker, call, attempt, draft) {
             Ok(race) => race,
             // Another candidate may be cheaper; when there is none, this is what the caller is told.
             Err(shortfall) => {
@@ -147,14 +149,19 @@ async fn pursue(
         };
         let attempted = {
             // Boxed, so that an open stream does not keep the room that an attempt takes.
-            let run = Box::pin(race.run(inbound, plan, draft));
-            caller.attend(run).await
+            let mut run = Box::pin(race.run(inbound, plan, draft));
+            match caller.attend(run.as_mut()).await {
+                Err(Interruption::CallerLeft) => race.read_out(run, inbound).await,
+                attempted => attempted,
+            }
         };
         match attempted {
             Err(why) => {
-                race.abandon(plan, draft);
+                race.abandon(plan, draft, why);
                 return Ending::Interrupted(why);
             }
+            // Nobody waits for what another could answer.
+            Ok(Attempted::Failed(_)) if caller.has_left() => return Ending::Interrupted(Interruption::CallerLeft),
             Ok(Attempted::Failed(failed)) => {
                 last = Some(match last {
                     Some(earlier) => earlier.or_more_telling(failed),
@@ -167,7 +174,10 @@ async fn pursue(
                 let (total, tokens) = (flight.elapsed(), whole.tokens());
                 let bill = (Case::Complete, flight.seen(whole.scanned.usage, whole.output_tokens()));
                 flight.land(plan, draft, "answered", &Outcome::Success { total, tokens }, bill);
-                return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts()));
+                if caller.has_left() {
+                    return Ending::Interrupted(Interruption::CallerLeft);
+                }
+                return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts(), draft.cost()));
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
@@ -179,16 +189,17 @@ async fn pursue(
                 draft.learn_stream(&incoming, flight.deployment);
                 let name = relayed.name();
                 let (total, tokens) = (flight.elapsed(), incoming.tokens());
-                let seen = flight.seen(incoming.usage, incoming.shown_tokens());
+                let seen = flight.seen(incoming.usage(), incoming.shown_tokens());
                 return match relayed {
                     Relayed::Whole(tail) => {
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen));
+                        let tail = incoming.priced(tail, draft.cost());
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
                         Ending::Streamed(tail)
                     }
                     Relayed::Spent(tail) => {
-                        let bill = (Case::Cancelled, seen);
+                        let bill = (flight.cancelled(), seen);
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, bill);
                         Ending::Streamed(tail)
                     }
@@ -197,7 +208,7 @@ async fn pursue(
                         Ending::Cut(Refusal::Broke(Box::new(failure)))
                     }
                     Relayed::Interrupted(why) => {
-                        let case = if incoming.is_whole() { Case::Complete } else { flight.cancelled() };
+                        let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };
                         flight.land(plan, draft, name, &Outcome::Abandoned, (case, seen));
                         Ending::Interrupted(why)
                     }

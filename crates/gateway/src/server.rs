@@ -3,6 +3,9 @@
 mod connection;
 mod intake;
 mod models;
+mod peer;
+mod receipt;
+mod redeem;
 mod refusal;
 mod routes;
 mod standing;
@@ -10,7 +13,7 @@ mod usage;
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     pin::pin,
     sync::Arc,
     thread,
@@ -116,7 +119,7 @@ async fn accept(worker: &Arc<Worker>, listener: TcpListener, mut stop: watch::Re
             _ = stop.wait_for(|stopped| *stopped) => return,
         };
         match accepted {
-            Ok((socket, _)) => admit(worker, socket, &stop),
+            Ok((socket, peer)) => admit(worker, socket, peer.ip(), &stop),
             Err(fault) => {
                 tracing::warn!(%fault, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -126,7 +129,7 @@ async fn accept(worker: &Arc<Worker>, listener: TcpListener, mut stop: watch::Re
 }
 
 /// Serves one more connection, unless there are as many as the settings allow.
-fn admit(worker: &Arc<Worker>, socket: TcpStream, stop: &watch::Receiver<bool>) {
+fn admit(worker: &Arc<Worker>, socket: TcpStream, peer: IpAddr, stop: &watch::Receiver<bool>) {
     let connections = &worker.gateway.connections;
     if connections.running() >= worker.gateway.server.connections_max {
         worker.gateway.metrics.connection_refused();
@@ -134,6 +137,6 @@ fn admit(worker: &Arc<Worker>, socket: TcpStream, stop: &watch::Receiver<bool>) 
     }
     // Nagle's algorithm would hold an event back until the one before it is acknowledged.
     if socket.set_nodelay(true).is_ok() {
-        connections.spawn(connection::serve(Arc::clone(worker), socket, stop.clone()));
+        connections.spawn(connection::serve(Arc::clone(worker), socket, peer, stop.clone()));
     }
 }

@@ -87,14 +87,60 @@ impl Upstream {
         body: &Bytes,
         timers: DispatchTimers,
     ) -> Result<(Head, Body), DispatchFault> {
-        let (mut stream, is_reused) = self.connection(endpoint, timers).await?;
+        self.connect(endpoint, timers).await?.send(head, body, timers).await
+    }
+
+    /// Takes an idle connection if there is a live one, else makes a new one. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`DispatchFault::Connect`] alone.
+    pub async fn connect<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        timers: DispatchTimers,
+    ) -> Result<Connection<'a>, DispatchFault> {
+        if let Some(stream) = self.idle.take(endpoint.origin()) {
+            return Ok(Connection { upstream: self, endpoint, stream, is_reused: true });
+        }
+        let until = timers.deadline.min(Instant::now() + timers.connect);
+        match timeout_at(until, connect::connect(endpoint, &self.tls)).await {
+            Ok(Ok(stream)) => Ok(Connection { upstream: self, endpoint, stream, is_reused: false }),
+            Ok(Err(e)) => Err(DispatchFault::Connect(e)),
+            Err(_) => Err(DispatchFault::Connect(io::ErrorKind::TimedOut.into())),
+        }
+    }
+}
+
+/// A connection over which one request may be sent.
+#[derive(Debug)]
+pub struct Connection<'a> {
+    upstream: &'a Upstream,
+    endpoint: &'a Endpoint,
+    stream: Stream,
+    is_reused: bool,
+}
+
+impl Connection<'_> {
+    /// Sends one request and waits for the head of its answer. As soon as this is polled, a part of the request may have
+    /// reached the provider, and may cost money.
+    ///
+    /// Cancel-safe in the sense that dropping the future closes the connection.
+    ///
+    /// # Errors
+    /// See [`DispatchFault`].
+    pub async fn send(
+        self,
+        head: &RequestHead,
+        body: &Bytes,
+        timers: DispatchTimers,
+    ) -> Result<(Head, Body), DispatchFault> {
+        let Self { upstream, endpoint, mut stream, is_reused } = self;
         let message = head.message(body.len());
-        // From here the request may have reached the provider, and may cost money.
         let began = Instant::now();
         let closed = |e| {
             if is_reused && began.elapsed() < CLOSED_AT_ONCE {
                 // Its siblings have waited as long: the next attempt gets a fresh connection.
-                self.idle.forget(endpoint.origin());
+                upstream.idle.forget(endpoint.origin());
                 DispatchFault::ClosedIdle(e)
             } else {
                 DispatchFault::Reset(e)
@@ -123,20 +169,7 @@ impl Upstream {
             }
         };
         head.keeps_alive &= is_sent;
-        let body = Body::new(&head, buffer, stream, endpoint.origin().clone(), Arc::clone(&self.idle));
+        let body = Body::new(&head, buffer, stream, endpoint.origin().clone(), Arc::clone(&upstream.idle));
         Ok((head, body))
-    }
-
-    /// An idle connection if there is a live one, else a new one.
-    async fn connection(&self, endpoint: &Endpoint, timers: DispatchTimers) -> Result<(Stream, bool), DispatchFault> {
-        if let Some(stream) = self.idle.take(endpoint.origin()) {
-            return Ok((stream, true));
-        }
-        let until = timers.deadline.min(Instant::now() + timers.connect);
-        match timeout_at(until, connect::connect(endpoint, &self.tls)).await {
-            Ok(Ok(stream)) => Ok((stream, false)),
-            Ok(Err(e)) => Err(DispatchFault::Connect(e)),
-            Err(_) => Err(DispatchFault::Connect(io::ErrorKind::TimedOut.into())),
-        }
     }
 }

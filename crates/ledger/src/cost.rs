@@ -136,12 +136,30 @@ impl Quote {
         ListCost::of(&self.price, tokens)
     }
 
-    /// How many tokens of output (not audio) `spendable` affords besides `given` tokens; `None` when not even those.
-    /// The largest number when output is free.
-    pub fn output_affordable(&self, given: &Tokens, spendable: ListCost) -> Option<u64> {
+    /// So much input and output in the classes that cost most, which is a bound whatever the provider counts them as.
+    /// Audio is among them only where the request has to do with it.
+    pub fn dearest(&self, input: u64, output: u64, has_audio: bool) -> Tokens {
+        let prices = self.price.of(input);
+        let mut tokens = Tokens::default();
+        let audio = |price: u64| if has_audio { price } else { 0 };
+        *match [prices.input, prices.cache_write(), prices.cache_read(), audio(prices.audio_input())] {
+            [text, write, read, heard] if text >= write.max(read).max(heard) => &mut tokens.input,
+            [_, write, read, heard] if write >= read.max(heard) => &mut tokens.cache_write,
+            [_, _, read, heard] if read >= heard => &mut tokens.cache_read,
+            _ => &mut tokens.audio_input,
+        } = input;
+        *if prices.output >= audio(prices.audio_output()) { &mut tokens.output } else { &mut tokens.audio_output } =
+            output;
+        tokens
+    }
+
+    /// How many tokens of output, of its dearest class, `spendable` affords besides `given` tokens; `None` when not even
+    /// those. The largest number when output is free.
+    pub fn output_affordable(&self, given: &Tokens, spendable: ListCost, has_audio: bool) -> Option<u64> {
         let prices = self.price.of(given.total_input());
         let rest = spendable.0.checked_sub(prices.exact(given)?)?;
-        let count = rest.checked_div(u128::from(prices.output));
+        let each = if has_audio { prices.output.max(prices.audio_output()) } else { prices.output };
+        let count = rest.checked_div(u128::from(each));
         Some(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(u64::MAX))
     }
 }

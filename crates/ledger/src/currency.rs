@@ -56,7 +56,7 @@ impl Rate {
 
     /// An amount in dollars as one in `currency`, to the nearest nano-unit, half a one up; the end of the range where
     /// it cannot be written.
-    pub(crate) fn of_usd(self, usd: Money, currency: Currency) -> Money {
+    pub fn of_usd(self, usd: Money, currency: Currency) -> Money {
         match currency {
             Currency::Usd => usd,
             Currency::Cny => saturate(nearest(i128::from(usd.nano()) * i128::from(self.0), i128::from(MILLION))),

@@ -15,7 +15,7 @@ mod standing;
 use crate::hold::Holds;
 use crate::tree::Tree;
 use crate::{
-    AccountId, AccountKind, BadTerms, Held, HoldId, KeyId, Limits, NodeId, NodeName, Sequence, Terms, Timestamp,
+    AccountId, AccountKind, BadTerms, Held, HoldId, KeyId, Limits, NodeId, NodeName, Sequence, Span, Terms, Timestamp,
 };
 
 pub use authorise::{Ask, Extension, NotExtended};
@@ -136,6 +136,20 @@ impl Ledger {
         }
         let terms = Terms { currency: node.currency, limits, is_closed, ..Terms::new(AccountKind::Inherits) };
         self.tree.change(key, &terms, now)
+    }
+
+    /// Tells a spend limit that has begun empty what was spent in its present period, in nano-units: what an account or
+    /// key has spent is known to whoever keeps its entries. One that has counted anything stays as it is.
+    ///
+    /// # Panics
+    ///
+    /// When `node` is of another ledger.
+    pub fn fill_window(&mut self, node: NodeId, span: Span, spent: i128, now: Timestamp) {
+        let windows = &mut self.tree.at_mut(node).windows;
+        if let Some(window) = windows.iter_mut().find(|window| window.limit.span == span && window.present().is_none())
+        {
+            window.resume(now, spent);
+        }
     }
 
     /// The account of that name.

@@ -67,9 +67,15 @@ impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.is_negative() { "-" } else { "" };
         let nano = self.0.unsigned_abs();
-        let places = format!("{:09}", nano % NANO_PER_DOLLAR.unsigned_abs());
-        let places = places.trim_end_matches('0');
-        write!(f, "{sign}{}.{places:0<2}", nano / NANO_PER_DOLLAR.unsigned_abs())
+        let (whole, mut rest) = (nano / NANO_PER_DOLLAR.unsigned_abs(), nano % NANO_PER_DOLLAR.unsigned_abs());
+        let mut places = [b'0'; PLACES];
+        for place in places.iter_mut().rev() {
+            *place += u8::try_from(rest % 10).expect("a digit");
+            rest /= 10;
+        }
+        let needed = places.iter().rposition(|&place| place != b'0').map_or(0, |last| last + 1).max(2);
+        let places = str::from_utf8(&places[..needed]).expect("digits are ASCII");
+        write!(f, "{sign}{whole}.{places}")
     }
 }
 

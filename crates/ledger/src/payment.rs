@@ -118,7 +118,10 @@ impl Payment {
             Case::Superseded => policy.superseded,
             Case::Crashed => policy.crashed,
         };
-        let caller = caller_part(share, &upstream, &observed.delivered);
+        // Of what nobody counted, its caller is charged no more than is known to have come; the rest of a guess is the
+        // house's.
+        let counted = if observed.usage.is_some() { upstream } else { observed.delivered };
+        let caller = caller_part(share, &counted, &observed.delivered);
         let is_estimated = observed.usage.is_none() && upstream != Tokens::default();
         Self { caller, upstream, is_estimated }
     }

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod chunk;
+mod cost;
 mod envelope;
 pub mod error;
 mod finish;
@@ -9,6 +10,7 @@ pub mod models;
 mod request;
 pub mod stream;
 
+pub use cost::with_cost;
 pub use finish::Finish;
 pub use request::{BadRequest, Needs, OutputField, OutputMax, Request, Rewrite};
 

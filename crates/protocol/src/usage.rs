@@ -12,8 +12,8 @@ pub use bedrock::bedrock;
 pub(crate) use bedrock::read as read_bedrock;
 pub use gemini::gemini;
 pub(crate) use gemini::read as read_gemini;
-pub use openai::openai;
 pub(crate) use openai::read;
+pub use openai::{CostPlace, openai};
 pub(crate) use responses::read as read_responses;
 pub use responses::responses;
 

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
 };
 use http::StatusCode;
-use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, Terms, Timestamp};
+use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, NodeName, Rate, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Fault, amount,
+    Fault,
+    acts::{self, Told},
+    amount,
     books::{Books, Standing, now_us, open},
     desk::{Answer, Desk, blocking, now, read},
     limits::{self, LimitsChange},
+    operator::Operator,
 };
-use crate::store::AccountRow;
+use crate::store::{AccountRow, Scope};
 
 /// What `POST /admin/accounts` takes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -46,6 +49,8 @@ pub struct NewAccount {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountChange {
+    /// What people will call it.
+    pub name: Option<String>,
     /// `prepaid`, `postpaid` or `inherits`.
     pub kind: Option<String>,
     /// How far below zero a prepaid balance may go.
@@ -64,12 +69,19 @@ pub struct AccountChange {
 /// When the id is none, or taken; when the account above it is not there, or the terms cannot be.
 pub fn create(books: Books<'_>, wanted: &NewAccount, now: i64) -> Result<Value, Fault> {
     let id = account_id(&wanted.id)?;
-    let name = wanted.name.clone().unwrap_or_else(|| wanted.id.clone());
-    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        return Err(Fault::bad_request(format!(
-            "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
-        )));
+    acts::keep(books.store, books.by, "accounts.create", Some(&wanted.id), |store, told| {
+        make(Books { store, ..books }, id, wanted, now, told)
+    })
+}
+
+fn make(books: Books<'_>, id: AccountId, wanted: &NewAccount, now: i64, told: &mut Told) -> Result<Value, Fault> {
+    if wanted.parent.is_none() && *books.by.scope() != Scope::All {
+        return Err(Fault::limited(
+            "this token is limited to an account: name one as `parent` that is, or is below, it",
+        ));
     }
+    let name = wanted.name.clone().unwrap_or_else(|| wanted.id.clone());
+    check_name(&name)?;
     let parent = wanted.parent.as_deref().map(account_id).transpose()?;
     let above = parent.as_ref().map(|parent| one_row(books, parent)).transpose()?;
     let row = AccountRow {
@@ -88,6 +100,9 @@ pub fn create(books: Books<'_>, wanted: &NewAccount, now: i64) -> Result<Value, 
     if let Some(billing) = books.running {
         billing.open_account(&row)?;
     }
+    told.about(row.account.id.as_str(), Some(&row.account.id));
+    told.that("parent", row.parent.as_ref().map(AccountId::as_str));
+    told.that("terms", terms_shown(&row.terms));
     show(books, &row.account.id)
 }
 
@@ -96,22 +111,37 @@ pub fn create(books: Books<'_>, wanted: &NewAccount, now: i64) -> Result<Value, 
 /// # Errors
 /// When there is no such account, or the terms cannot be.
 pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Value, Fault> {
-    let before = one_row(books, &account_id(id)?)?;
+    let id = account_id(id)?;
+    acts::keep(books.store, books.by, "accounts.change", Some(id.as_str()), |store, told| {
+        let books = Books { store, ..books };
+        let before = one_row(books, &id)?;
+        told.about(id.as_str(), Some(&id));
+        let terms = changed(&before.terms, wanted)?;
+        let changed = put(books, &before, wanted, &terms)?;
+        told.changed(&terms_shown(&before.terms), &terms_shown(&terms));
+        let name = wanted.name.as_ref().unwrap_or(&before.account.name);
+        told.changed(&json!({ "name": before.account.name }), &json!({ "name": name }));
+        Ok(changed)
+    })
+}
+
+fn put(books: Books<'_>, before: &AccountRow, wanted: &AccountChange, terms: &Terms) -> Result<Value, Fault> {
     let id = &before.account.id;
-    let terms = changed(&before.terms, wanted)?;
+    wanted.name.as_deref().map_or(Ok(()), check_name)?;
     check_payer(terms.kind, before.parent.is_some())?;
     let mut tree = books.tree()?;
     let node = tree.account(id).ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
-    tree.change_account(node, &terms, Timestamp(now_us()))?;
-    if let Some(billing) = books.running {
-        billing.change_account(id, &terms)?;
-    }
-    if let Err(fault) = books.store.change_account(id, &terms) {
-        if let Some(billing) = books.running {
-            // What is not stored must not be in force.
-            billing.change_account(id, &before.terms)?;
-        }
-        return Err(fault.into());
+    tree.change_account(node, terms, Timestamp(now_us()))?;
+    let whose = NodeName::Account(id.clone());
+    let rate = books.rate.unwrap_or(Rate::ONE);
+    let windows = books
+        .running
+        .map(|billing| billing.windows(books.store, &whose, &terms.limits, rate).map(|windows| (billing, windows)));
+    let windows = windows.transpose()?;
+    // What is not stored must not be in force; and the tree above says that it can be.
+    books.store.change_account(id, terms, wanted.name.as_deref())?;
+    if let Some((billing, windows)) = windows {
+        billing.change_account(id, terms, &windows)?;
     }
     show(books, id)
 }
@@ -121,9 +151,9 @@ pub fn change(books: Books<'_>, id: &str, wanted: &AccountChange) -> Result<Valu
 /// # Errors
 /// When the store cannot be read.
 pub fn list(books: Books<'_>) -> Result<Value, Fault> {
-    let rows = books.store.accounts()?;
+    let rows = books.within().accounts()?;
     let standings = books.standings(&rows)?;
-    Ok(rows.iter().map(|row| describe(row, &standings[&row.account.id])).collect())
+    Ok(rows.iter().map(|row| describe(books.by, row, &standings[&row.account.id])).collect())
 }
 
 /// One account.
@@ -131,21 +161,25 @@ pub fn list(books: Books<'_>) -> Result<Value, Fault> {
 /// # Errors
 /// When there is no such account, or the store cannot be read.
 pub fn one(books: Books<'_>, id: &str) -> Result<Value, Fault> {
-    show(books, &account_id(id)?)
+    show(books, &one_row(books, &account_id(id)?)?.account.id)
 }
 
+/// One that whoever acts may see.
 fn show(books: Books<'_>, id: &AccountId) -> Result<Value, Fault> {
     // What is spent is added up along the tree.
     let rows = books.store.accounts()?;
     let standings = books.standings(&rows)?;
     let row = rows.iter().find(|row| &row.account.id == id);
     let row = row.ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
-    Ok(describe(row, &standings[id]))
+    Ok(describe(books.by, row, &standings[id]))
 }
 
 /// The account of that name, as the store has it.
 pub(super) fn one_row(books: Books<'_>, id: &AccountId) -> Result<AccountRow, Fault> {
-    books.store.account(id)?.ok_or_else(|| Fault::not_found(format!("no account `{id}`: `accounts list` shows them")))
+    books
+        .within()
+        .account(id)?
+        .ok_or_else(|| Fault::not_found(format!("no account `{id}`: `accounts list` shows them")))
 }
 
 pub(super) fn account_id(text: &str) -> Result<AccountId, Fault> {
@@ -160,6 +194,7 @@ fn first_terms(wanted: &NewAccount, above: Option<&AccountRow>) -> Result<Terms,
     };
     let kind = if above.is_some() { AccountKind::Inherits } else { AccountKind::Postpaid };
     let change = AccountChange {
+        name: None,
         kind: wanted.kind.clone(),
         credit_line: wanted.credit_line.clone(),
         multiplier: wanted.multiplier.clone(),
@@ -190,6 +225,15 @@ fn kind(label: &str) -> Result<AccountKind, Fault> {
     AccountKind::from_label(label).ok_or_else(unknown)
 }
 
+fn check_name(name: &str) -> Result<(), Fault> {
+    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        return Err(Fault::bad_request(format!(
+            "a name has at most {NAME_CHARS_MAX} characters, all of them printable"
+        )));
+    }
+    Ok(())
+}
+
 fn check_payer(kind: AccountKind, has_parent: bool) -> Result<(), Fault> {
     if kind == AccountKind::Inherits && !has_parent {
         return Err(Fault::bad_request("an account without one above it pays itself: make it `prepaid` or `postpaid`"));
@@ -197,14 +241,27 @@ fn check_payer(kind: AccountKind, has_parent: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-fn describe(row: &AccountRow, standing: &Standing) -> Value {
+/// What an act on an account tells of its terms.
+fn terms_shown(terms: &Terms) -> Value {
+    json!({
+        "kind": terms.kind.label(),
+        "credit_line": terms.credit_line.to_string(),
+        "multiplier": amount::factor(terms.multiplier),
+        "limits": limits::describe(&terms.limits),
+        "closed": terms.is_closed,
+    })
+}
+
+fn describe(by: &Operator, row: &AccountRow, standing: &Standing) -> Value {
     let AccountRow { account, parent, terms, .. } = row;
+    // Whoever is limited to an account does not see what is above it.
+    let parent = parent.as_ref().filter(|parent| by.scope().has(parent));
     let keeps_balance = terms.kind != AccountKind::Inherits;
     let mut shown = Map::new();
     for (name, value) in [
         ("id", json!(account.id.as_str())),
         ("name", json!(account.name)),
-        ("parent", json!(parent.as_ref().map(AccountId::as_str))),
+        ("parent", json!(parent.map(AccountId::as_str))),
         ("kind", json!(terms.kind.label())),
         ("currency", json!(terms.currency.label())),
         ("multiplier", json!(amount::factor(terms.multiplier))),
@@ -225,12 +282,13 @@ fn describe(row: &AccountRow, standing: &Standing) -> Value {
 
 pub(super) async fn post(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;
     let made = blocking(move || {
         let _turn = desk.turn();
-        create(desk.books(), &wanted, now())
+        create(desk.books(&by), &wanted, now())
     })
     .await?;
     Ok((StatusCode::CREATED, Json(made)))
@@ -238,24 +296,29 @@ pub(super) async fn post(
 
 pub(super) async fn patch(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let wanted = read(body)?;
     blocking(move || {
         let _turn = desk.turn();
-        change(desk.books(), &id, &wanted)
+        change(desk.books(&by), &id, &wanted)
     })
     .await
     .map(Json)
 }
 
-pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
-    blocking(move || list(desk.books())).await.map(Json)
+pub(super) async fn get(State(desk): State<Arc<Desk>>, Extension(by): Extension<Operator>) -> Answer {
+    blocking(move || list(desk.books(&by))).await.map(Json)
 }
 
-pub(super) async fn get_one(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {
-    blocking(move || one(desk.books(), &id)).await.map(Json)
+pub(super) async fn get_one(
+    State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
+    Path(id): Path<String>,
+) -> Answer {
+    blocking(move || one(desk.books(&by), &id)).await.map(Json)
 }
 
 const NAME_CHARS_MAX: usize = 200;

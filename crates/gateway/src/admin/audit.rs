@@ -1,7 +1,7 @@
 //! All balances again, from the entries alone, compared to those that are stored, and so the sums by the hour.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::ControlFlow,
     sync::Arc,
 };
@@ -13,18 +13,19 @@ use roundelay_ledger::{
 use serde_json::{Map, Value, json};
 
 use super::{Fault, amount, books};
-use crate::store::{AccountRow, SentRow, Store, StoredEntry, UsageFilter, UsageSum};
+use crate::store::{AccountRow, SentRow, Still, Store, StoredEntry, UsageSum};
 
 /// Counts every entry again, in order, up to the last one there is now.
 ///
 /// The answer says whether all is `consistent`, and else the first `difference`; what of each currency came in, was
 /// charged and was lost; and what is in doubt.
-/// It reads for as long as there are entries, and remembers which exchanges it has seen: some 100 bytes an entry.
+/// It reads for as long as there are entries, and remembers which exchanges it has seen: some 100 bytes an entry. `hear`
+/// is told how far it is, often.
 ///
 /// # Errors
-/// When the store cannot be read, or was never still for an instant.
-pub fn audit(store: &Store) -> Result<Value, Fault> {
-    let still = Still::of(store)?;
+/// When the store cannot be read.
+pub fn audit(store: &Store, hear: &mut dyn FnMut(Progress)) -> Result<Value, Fault> {
+    let still = store.still()?;
     let names = Names::of(store, &still.accounts)?;
     let mut audit = Audit::new();
     let mut sums = Sums::default();
@@ -34,6 +35,9 @@ pub fn audit(store: &Store) -> Result<Value, Fault> {
             return ControlFlow::Break(());
         }
         sums.add(stored);
+        if stored.sequence.0.is_multiple_of(HEARD_EVERY) {
+            hear(Progress { counted: stored.sequence.0, of: still.last.0 });
+        }
         match names.entry(stored).and_then(|entry| audit.entry(&entry).map_err(|found| names.tell(&found))) {
             Ok(()) => ControlFlow::Continue(()),
             Err(found) => {
@@ -54,28 +58,13 @@ pub fn audit(store: &Store) -> Result<Value, Fault> {
     }))
 }
 
-/// Stored balances and sums, and the last entry that is in them.
-struct Still {
-    accounts: Vec<AccountRow>,
-    /// All usage by the hour, with which spend limits begin after a restart.
-    used: UsageSum,
-    last: Sequence,
-}
-
-impl Still {
-    /// Balances and sums change in the transaction that adds entries: what lies between two looks at the same last entry is the
-    /// state after it.
-    fn of(store: &Store) -> Result<Self, Fault> {
-        for _ in 0..LOOKS_MAX {
-            let last = store.last_sequence()?;
-            let accounts = store.accounts()?;
-            let used = store.usage_hours(&UsageFilter::default(), &[])?.pop().unwrap_or_default();
-            if store.last_sequence()? == last {
-                return Ok(Self { accounts, used, last });
-            }
-        }
-        Err(Fault::busy("entries come too fast to look at balances between two of them: try again"))
-    }
+/// How far an audit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries that were counted.
+    pub counted: u64,
+    /// Entries that there are.
+    pub of: u64,
 }
 
 /// Accounts and keys as an audit names them.
@@ -187,36 +176,50 @@ fn difference(sequence: Sequence, account: &str, message: String) -> Value {
 
 /// How much of each kind there is of each currency, in nano-units.
 #[derive(Default)]
-struct Sums(BTreeMap<(Currency, EntryKind), i128>);
+struct Sums {
+    all: BTreeMap<(Currency, EntryKind), i128>,
+    by_key: BTreeMap<String, BTreeMap<(Currency, EntryKind), i128>>,
+}
 
 impl Sums {
     fn add(&mut self, stored: &StoredEntry) {
         let row = &stored.row;
         // Charges and losses are told as what was paid; the others as what accounts got.
-        let sign = if matches!(row.kind, EntryKind::Charge | EntryKind::Loss) { -1 } else { 1 };
-        *self.0.entry((row.currency, row.kind)).or_default() += sign * i128::from(row.change.nano());
+        let is_paid = matches!(row.kind, EntryKind::Charge | EntryKind::Loss);
+        let nano = if is_paid { -i128::from(row.change.nano()) } else { row.change.nano().into() };
+        let name = (row.currency, row.kind);
+        *self.all.entry(name).or_default() += nano;
+        if is_paid {
+            let key = row.key.as_ref().map_or("", KeyId::as_str);
+            let sums = match self.by_key.get_mut(key) {
+                Some(sums) => sums,
+                None => self.by_key.entry(key.to_owned()).or_default(),
+            };
+            *sums.entry(name).or_default() += nano;
+        }
     }
 
-    /// Whether usage by the hour has the same charges and losses.
+    /// The first key of which usage by the hour, with which spend limits begin after a restart, has other charges or
+    /// losses.
     fn compare(&self, still: &Still) -> Option<Value> {
-        let used = &still.used;
-        let kept = [
-            ("charged in usd", used.in_usd, Currency::Usd, EntryKind::Charge),
-            ("charged in cny", used.in_cny, Currency::Cny, EntryKind::Charge),
-            ("lost in usd", used.lost_usd, Currency::Usd, EntryKind::Loss),
-        ];
-        kept.into_iter().find_map(|(what, kept, currency, kind)| {
-            let counted = self.of(currency, kind);
-            let message = format!("usage by the hour has {kept} {what}, and the entries {counted}");
-            (kept != counted).then(|| difference(still.last, "-", message))
+        let used: BTreeMap<&str, &UsageSum> =
+            still.used.iter().map(|sum| (sum.key.as_deref().unwrap_or_default(), sum)).collect();
+        let keys: BTreeSet<&str> = self.by_key.keys().map(String::as_str).chain(used.keys().copied()).collect();
+        let none = (BTreeMap::new(), UsageSum::default());
+        keys.into_iter().find_map(|key| {
+            let counted = self.by_key.get(key).unwrap_or(&none.0);
+            let used = used.get(key).copied().unwrap_or(&none.1);
+            let kept = [
+                ("charged in usd", used.in_usd, Currency::Usd, EntryKind::Charge),
+                ("charged in cny", used.in_cny, Currency::Cny, EntryKind::Charge),
+                ("lost in usd", used.lost_usd, Currency::Usd, EntryKind::Loss),
+            ];
+            kept.into_iter().find_map(|(what, kept, currency, kind)| {
+                let counted = of(counted, currency, kind);
+                let message = format!("usage by the hour has {kept} {what} for key `{key}`, and the entries {counted}");
+                (kept != counted).then(|| difference(still.last, "-", message))
+            })
         })
-    }
-
-    /// A sum; beyond what one amount can be, the end of its range.
-    fn of(&self, currency: Currency, kind: EntryKind) -> Money {
-        let nano = self.0.get(&(currency, kind)).copied().unwrap_or(0);
-        let end = if nano < 0 { i64::MIN } else { i64::MAX };
-        Money::from_nano(i64::try_from(nano).unwrap_or(end))
     }
 
     fn describe(&self) -> Value {
@@ -230,12 +233,19 @@ impl Sums {
                 ("reversals", EntryKind::Reversal),
                 ("adjustments", EntryKind::Adjustment),
             ] {
-                amount::show(&mut sums, name, Some(self.of(currency, kind)));
+                amount::show(&mut sums, name, Some(of(&self.all, currency, kind)));
             }
             shown.insert(currency.label().to_owned(), Value::Object(sums));
         }
         Value::Object(shown)
     }
+}
+
+/// A sum; beyond what one amount can be, the end of its range.
+fn of(sums: &BTreeMap<(Currency, EntryKind), i128>, currency: Currency, kind: EntryKind) -> Money {
+    let nano = sums.get(&(currency, kind)).copied().unwrap_or(0);
+    let end = if nano < 0 { i64::MIN } else { i64::MAX };
+    Money::from_nano(i64::try_from(nano).unwrap_or(end))
 }
 
 fn describe_in_doubt(sent: &SentRow) -> Value {
@@ -253,4 +263,4 @@ fn describe_in_doubt(sent: &SentRow) -> Value {
     Value::Object(shown)
 }
 
-const LOOKS_MAX: u32 = 100;
+const HEARD_EVERY: u64 = 1_000;

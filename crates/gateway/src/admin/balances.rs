@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use serde_json::{Value, json};
 
-use super::desk::{Answer, Desk};
+use super::{
+    acts,
+    desk::{Answer, Desk, blocking},
+    operator::Operator,
+};
 use crate::{
     exchange::{LastPoll, Polled, PolledKey, Snapshot},
     telemetry::BalanceView,
@@ -17,8 +21,10 @@ pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
 }
 
 /// Asks every key now, and answers with what they told; the deadline of every route is this one's as well.
-pub(super) async fn post_poll(state: State<Arc<Desk>>) -> Answer {
+pub(super) async fn post_poll(state: State<Arc<Desk>>, Extension(by): Extension<Operator>) -> Answer {
     state.gateway.balances.poll_now().await;
+    let store = state.store.clone();
+    blocking(move || acts::keep_beside(&store, &by, "balances.poll", || Ok(()))).await?;
     get(state).await
 }
 

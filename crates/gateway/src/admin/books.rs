@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use roundelay_ledger::{AccountId, Currency, Ledger, Money, Rate, Settings, Timestamp};
 
-use super::Fault;
+use super::{Fault, operator::Operator};
 use crate::{
     billing::Billing,
     common::clock::unix_time,
-    store::{AccountRow, EntryRow, Store, StoredEntry},
+    store::{AccountRow, EntryRow, Store, StoredEntry, Within},
 };
 
 /// The books that an operator's act changes.
@@ -20,6 +20,8 @@ pub struct Books<'a> {
     pub running: Option<&'a Billing>,
     /// Yuan for a dollar, as configured; `None` where no configuration could be read.
     pub rate: Option<Rate>,
+    /// Who acts.
+    pub by: &'a Operator,
 }
 
 /// What an account has, as far as it is known.
@@ -36,6 +38,11 @@ pub(super) struct Standing {
 }
 
 impl Books<'_> {
+    /// The store, as far as whoever acts may see.
+    pub(super) fn within(&self) -> Within<'_> {
+        self.store.within(self.by.scope())
+    }
+
     /// Makes an operator's entry, once however often it is asked for under its idempotency key; says whether it is new.
     pub(super) fn post(&self, row: EntryRow) -> Result<(StoredEntry, bool), Fault> {
         match self.running {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Query, State, rejection::QueryRejection},
     response::{IntoResponse as _, Response},
 };
@@ -15,10 +15,11 @@ use serde_json::{Map, Value, json};
 use super::{
     Fault, accounts, amount,
     desk::{Desk, blocking},
+    operator::Operator,
 };
 use crate::{
     common::csv,
-    store::{EntryFilter, Store, StoredEntry},
+    store::{EntryFilter, Scope, StoredEntry, Within},
 };
 
 /// Which entries are asked for: `?account=&key=&kind=&since_ms=&until_ms=&before=&limit=&format=`.
@@ -47,7 +48,7 @@ pub struct EntryQuery {
 ///
 /// # Errors
 /// When a field cannot be, or the store cannot be read.
-pub fn page(store: &Store, query: &EntryQuery) -> Result<Vec<Value>, Fault> {
+pub fn page(store: Within<'_>, query: &EntryQuery) -> Result<Vec<Value>, Fault> {
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Fault::bad_request(format!("`limit` is 1 to {PAGE_MAX}")));
@@ -61,10 +62,12 @@ pub fn page(store: &Store, query: &EntryQuery) -> Result<Vec<Value>, Fault> {
     let filter = EntryFilter {
         account,
         key: query.key.as_deref().map(KeyId::new),
+        exchange: None,
         kind: query.kind.as_deref().map(kind).transpose()?,
         since_us: query.since_ms.map(micros),
         until_us: query.until_ms.map(micros),
         before: query.before.map(Sequence),
+        scope: Scope::All,
     };
     Ok(store.entries(&filter, limit)?.iter().map(describe).collect())
 }
@@ -127,6 +130,7 @@ pub fn csv_headings() -> String {
 
 pub(super) async fn get(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     query: Result<Query<EntryQuery>, QueryRejection>,
 ) -> Result<Response, Fault> {
     let Query(query) = query.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
@@ -140,7 +144,7 @@ pub(super) async fn get(
     };
     let entries = blocking(move || {
         desk.gateway.recorder.flush();
-        page(&desk.store, &query)
+        page(desk.store.within(by.scope()), &query)
     })
     .await?;
     Ok(match format {

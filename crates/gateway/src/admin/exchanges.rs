@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, Query, State, rejection::QueryRejection},
 };
 use roundelay_ledger::{ExchangeId, KeyId};
@@ -13,14 +13,15 @@ use serde_json::Value;
 use super::{
     Fault, accounts,
     desk::{Answer, Desk, blocking},
+    operator::Operator,
 };
-use crate::store::{ExchangeFilter, Record, Store};
+use crate::store::{ExchangeFilter, Record, Scope, Within};
 
 /// The record of the exchange named `id`.
 ///
 /// # Errors
 /// When that names no exchange, or none that is recorded.
-pub fn one(store: &Store, id: &str) -> Result<Value, Fault> {
+pub fn one(store: Within<'_>, id: &str) -> Result<Value, Fault> {
     let name = name(id)?;
     let record = store.exchange(name)?;
     record.as_ref().map(as_json).ok_or_else(|| Fault::not_found(format!("no exchange `{name}` is recorded here")))
@@ -30,7 +31,7 @@ pub fn one(store: &Store, id: &str) -> Result<Value, Fault> {
 ///
 /// # Errors
 /// When a field of the query cannot be, or the store cannot be read.
-pub fn recent(store: &Store, query: &ExchangeQuery) -> Result<Value, Fault> {
+pub fn recent(store: Within<'_>, query: &ExchangeQuery) -> Result<Value, Fault> {
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(Fault::bad_request(format!("`limit` is 1 to {LIMIT_MAX}")));
@@ -42,6 +43,7 @@ pub fn recent(store: &Store, query: &ExchangeQuery) -> Result<Value, Fault> {
         outcome: query.outcome.clone(),
         since_ms: query.since_ms,
         before: query.before.as_deref().map(name).transpose()?,
+        scope: Scope::All,
     };
     Ok(store.recent_exchanges(&filter, limit)?.iter().map(as_json).collect())
 }
@@ -76,21 +78,26 @@ pub struct ExchangeQuery {
 
 pub(super) async fn get_recent(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     query: Result<Query<ExchangeQuery>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();
-        recent(&desk.store, &query)
+        recent(desk.store.within(by.scope()), &query)
     })
     .await
     .map(Json)
 }
 
-pub(super) async fn get_one(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn get_one(
+    State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
+    Path(id): Path<String>,
+) -> Answer {
     blocking(move || {
         desk.gateway.recorder.flush();
-        one(&desk.store, &id)
+        one(desk.store.within(by.scope()), &id)
     })
     .await
     .map(Json)

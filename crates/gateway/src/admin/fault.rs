@@ -10,7 +10,12 @@ use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use roundelay_ledger::{BadTerms, Money, PostRefused};
 use serde_json::json;
 
-use crate::{auth::KeyFault, billing::PostFault, store::StoreFault};
+use super::operator::{Operator, Permission};
+use crate::{
+    auth::KeyFault,
+    billing::PostFault,
+    store::{ActOutcome, StoreFault},
+};
 
 /// Why the operator's request was not done. Its text is for people and says what to do where that is known.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +37,45 @@ impl Fault {
         Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
     }
 
+    /// Whether the store could not do it, whatever was asked.
+    pub fn is_of_the_store(&self) -> bool {
+        self.code == "store_failed"
+    }
+
+    /// What is there stands in the way.
+    pub(super) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code, message: message.into() }
+    }
+
     pub(super) fn unauthorized() -> Self {
-        let message = "this needs the admin token: send it as `Authorization: Bearer rladmin-…`";
+        let message = "this needs an operator's token: send it as `Authorization: Bearer rladmin-…`";
         Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message: message.to_owned() }
+    }
+
+    /// The operator may not do this at all, whatever it would be done to.
+    pub(super) fn forbidden(operator: &Operator, permission: Permission) -> Self {
+        let role = operator.role.label();
+        let least = permission.role().filter(|least| operator.role < *least);
+        let message = match least {
+            Some(least) => format!("this needs the role `{}`, and this token has `{role}`", least.label()),
+            None => "this is about the gateway as a whole, and this token is limited to an account".to_owned(),
+        };
+        Self { status: StatusCode::FORBIDDEN, code: "forbidden", message }
+    }
+
+    /// As [`Self::forbidden`], for what only those may who are not limited to an account.
+    pub(super) fn limited(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, code: "forbidden", message: message.into() }
+    }
+
+    /// The word for programs.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// How an act ended that ended with this.
+    pub(super) fn outcome(&self) -> ActOutcome {
+        if self.status.is_client_error() { ActOutcome::Refused } else { ActOutcome::Failed }
     }
 
     pub(super) fn misdirected(bound: SocketAddr) -> Self {
@@ -57,10 +98,6 @@ impl Fault {
 
     pub(super) fn refused_configuration(message: String) -> Self {
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "configuration_refused", message }
-    }
-
-    pub(super) fn busy(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "busy", message: message.into() }
     }
 
     /// A prepaid account has not so much to take away.
@@ -97,6 +134,7 @@ impl From<PostFault> for Fault {
         match fault {
             PostFault::Store(fault) => fault.into(),
             PostFault::Refused(PostRefused::Short { left }) => Self::short(left),
+            PostFault::Refused(PostRefused::TooLarge) => StoreFault::TooLarge.into(),
             PostFault::Refused(refused) => Self::bad_request(refused.to_string()),
         }
     }
@@ -109,6 +147,7 @@ impl From<StoreFault> for Fault {
             StoreFault::Missing { .. } => (StatusCode::NOT_FOUND, "not_found"),
             StoreFault::KeyReused => (StatusCode::CONFLICT, "idempotency_reused"),
             StoreFault::Short { left } => return Self::short(*left),
+            StoreFault::TooLarge => (StatusCode::BAD_REQUEST, "too_large"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
         };
         Self { status, code, message: fault.to_string() }

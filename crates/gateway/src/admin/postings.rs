@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
 };
@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Fault, accounts, amount,
+    Fault, accounts, acts, amount,
     books::{Books, now_us},
     desk::{Desk, blocking, read},
     entries,
+    operator::Operator,
 };
 use crate::store::{AccountRow, EntryRow};
 
@@ -50,6 +51,14 @@ impl Act {
         }
     }
 
+    /// The name of its route.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Credit => "accounts.credit",
+            Self::Adjust => "accounts.adjust",
+        }
+    }
+
     const fn kind(self) -> EntryKind {
         match self {
             Self::Credit => EntryKind::TopUp,
@@ -65,14 +74,23 @@ impl Act {
 /// When there is no such account or it keeps no balance, the amount or a text cannot be, more would be taken than is
 /// there, or the idempotency key was used for something else.
 pub fn post(books: Books<'_>, act: Act, id: &str, wanted: &NewPosting) -> Result<(Value, bool), Fault> {
-    let account = accounts::one_row(books, &accounts::account_id(id)?)?;
-    check_keeps_balance(&account)?;
-    let row = entry(books.rate, act, &account, wanted)?;
-    let (entry, is_new) = books.post(row)?;
-    Ok((json!({ "entry": entries::describe(&entry), "is_new": is_new }), is_new))
+    let id = accounts::account_id(id)?;
+    acts::keep(books.store, books.by, act.name(), Some(id.as_str()), |store, told| {
+        let books = Books { store, ..books };
+        let account = accounts::one_row(books, &id)?;
+        told.about(id.as_str(), Some(&id));
+        check_keeps_balance(&account)?;
+        let row = entry(books.rate, act, &account, wanted)?;
+        let (entry, is_new) = books.post(row)?;
+        told.that("entry", entry.sequence.0);
+        told.that("change", entry.row.change.to_string());
+        told.that("currency", entry.row.currency.label());
+        told.that("is_new", is_new);
+        Ok((json!({ "entry": entries::describe(&entry), "is_new": is_new }), is_new))
+    })
 }
 
-fn check_keeps_balance(row: &AccountRow) -> Result<(), Fault> {
+pub(super) fn check_keeps_balance(row: &AccountRow) -> Result<(), Fault> {
     if row.terms.kind != AccountKind::Inherits {
         return Ok(());
     }
@@ -108,12 +126,12 @@ fn entry(rate: Option<Rate>, act: Act, account: &AccountRow, wanted: &NewPosting
         overrun: None,
         is_estimated: false,
         reason: Some(text("reason", &wanted.reason, REASON_CHARS_MAX)?),
-        idempotency: Some(text("idempotency", &wanted.idempotency, IDEMPOTENCY_CHARS_MAX)?),
+        idempotency: Some(own_name(&wanted.idempotency)?),
     })
 }
 
 /// The rate that an amount in that currency is counted with.
-fn usable(rate: Option<Rate>, currency: Currency) -> Result<Rate, Fault> {
+pub(super) fn usable(rate: Option<Rate>, currency: Currency) -> Result<Rate, Fault> {
     match (rate, currency) {
         (Some(rate), _) => Ok(rate),
         (None, Currency::Usd) => Ok(Rate::ONE),
@@ -123,7 +141,7 @@ fn usable(rate: Option<Rate>, currency: Currency) -> Result<Rate, Fault> {
     }
 }
 
-fn text(name: &str, text: &str, chars_max: usize) -> Result<String, Fault> {
+pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, Fault> {
     let count = text.chars().count();
     if !(1..=chars_max).contains(&count) || text.chars().any(char::is_control) {
         return Err(Fault::bad_request(format!("`{name}` has 1 to {chars_max} characters, all of them printable")));
@@ -131,24 +149,37 @@ fn text(name: &str, text: &str, chars_max: usize) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
+/// A name that somebody gave an act; those that the gateway gives are not to be had.
+fn own_name(name: &str) -> Result<String, Fault> {
+    if [OF_CODES, OF_REVERSALS].iter().any(|prefix| name.starts_with(prefix)) {
+        return Err(Fault::bad_request(format!(
+            "an idempotency key does not begin with `{OF_CODES}` or `{OF_REVERSALS}`: those name what codes and reversals did"
+        )));
+    }
+    text("idempotency", name, IDEMPOTENCY_CHARS_MAX)
+}
+
 pub(super) async fn post_credit(
     desk: State<Arc<Desk>>,
+    by: Extension<Operator>,
     id: Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
-    answer(desk, Act::Credit, id, body).await
+    answer(desk, by, Act::Credit, id, body).await
 }
 
 pub(super) async fn post_adjust(
     desk: State<Arc<Desk>>,
+    by: Extension<Operator>,
     id: Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
-    answer(desk, Act::Adjust, id, body).await
+    answer(desk, by, Act::Adjust, id, body).await
 }
 
 async fn answer(
     State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
     act: Act,
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
@@ -157,12 +188,16 @@ async fn answer(
     let (made, is_new) = blocking(move || {
         // One after the other, so that nobody is refused for what another takes and gives back at once.
         let _turn = desk.turn();
-        post(desk.books(), act, &id, &wanted)
+        post(desk.books(&by), act, &id, &wanted)
     })
     .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(made)))
 }
 
+/// How the idempotency keys of redeemed codes begin.
+pub(super) const OF_CODES: &str = "code:";
+/// How those of reversals do.
+pub(super) const OF_REVERSALS: &str = "reverse:";
 const REASON_CHARS_MAX: usize = 500;
 const IDEMPOTENCY_CHARS_MAX: usize = 200;

@@ -38,8 +38,14 @@ pub(super) async fn reasons(desk: &Arc<Desk>) -> Vec<String> {
         reasons.push("the gateway is stopping and takes no new requests".to_owned());
     }
     let store = desk.store.clone();
-    if let Err(fault) = blocking(move || Ok(store.counts()?)).await {
-        reasons.push(format!("the store cannot be read: {fault}"));
+    let checked = blocking(move || {
+        store.counts()?;
+        Ok(store.check_file().err())
+    });
+    match checked.await {
+        Ok(None) => {}
+        Ok(Some(fault)) => reasons.push(fault.to_string()),
+        Err(fault) => reasons.push(format!("the store cannot be read: {fault}")),
     }
     let faults = desk.gateway.recorder.faults();
     let mut watch = desk.journal.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,81 +1,79 @@
-//! The table of the operator's routes.
+//! The router, made from the table of routes, each behind its own gate.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{DefaultBodyLimit, Request, State},
+    handler::Handler as _,
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
-    routing::{delete, get, post},
+    routing::MethodRouter,
 };
 use http::{HeaderName, HeaderValue, header};
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
-    Fault, accounts, balances,
+    Fault, acts,
     desk::{Answer, Desk, blocking},
-    entries, exchanges, gate, health, host, keys, metrics, page, postings, preview, readiness, token, usage,
+    gate::{self, Gate, Way},
+    host,
+    operator::{Operator, Permission},
+    route::Route,
+    table::ROUTES,
 };
 
 /// Every route, for whoever may open the socket for commands.
 pub(super) fn all(desk: &Arc<Desk>) -> Router {
-    table().layer(from_fn(bounded)).with_state(Arc::clone(desk))
+    table(desk, Way::Socket).layer(from_fn(bounded)).with_state(Arc::clone(desk))
 }
 
-/// Every route, for whoever can reach the operator's address: most of them need the admin token.
+/// Every route, for whoever can reach the operator's address.
 pub(super) fn behind_the_gate(desk: &Arc<Desk>, bound: SocketAddr) -> Router {
-    let gate = from_fn_with_state(Arc::clone(desk), gate::admit);
-    table()
-        .layer(gate)
+    table(desk, Way::Network)
         .layer(from_fn_with_state(bound, host::know))
         .layer(from_fn(bounded))
         .with_state(Arc::clone(desk))
 }
 
-fn table() -> Router<Arc<Desk>> {
-    Router::new()
-        .route("/", get(page::get))
-        .route("/healthz", get(alive))
-        .route("/livez", get(alive))
-        .route("/readyz", get(readiness::get))
-        .route("/metrics", get(metrics::get))
-        .route("/admin/server", get(server))
-        .route("/admin/deployments", get(health::get))
-        .route("/admin/exchanges", get(exchanges::get_recent))
-        .route("/admin/exchanges/{id}", get(exchanges::get_one))
-        .route("/admin/keys", get(keys::get).post(keys::post))
-        .route("/admin/keys/{id}", delete(keys::post_revoke).patch(keys::patch))
-        .route("/admin/keys/{id}/revoke", post(keys::post_revoke))
-        .route("/admin/accounts", get(accounts::get).post(accounts::post))
-        .route("/admin/accounts/{id}", get(accounts::get_one).patch(accounts::patch))
-        .route("/admin/accounts/{id}/credit", post(postings::post_credit))
-        .route("/admin/accounts/{id}/adjust", post(postings::post_adjust))
-        .route("/admin/entries", get(entries::get))
-        .route("/admin/balances", get(balances::get))
-        .route("/admin/balances/poll", post(balances::post_poll))
-        .route("/admin/usage", get(usage::get))
-        .route("/admin/route", post(preview::post))
-        .route("/admin/reload", post(reload))
-        .route("/admin/token", post(token::post))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
+fn table(desk: &Arc<Desk>, way: Way) -> Router<Arc<Desk>> {
+    let mut paths: BTreeMap<&str, MethodRouter<Arc<Desk>>> = BTreeMap::new();
+    for route in ROUTES {
+        let handler = (route.handler)(route.method.filter());
+        let gated = handler.route_layer(from_fn_with_state(gate_of(desk, way, route), gate::admit));
+        let others = paths.remove(route.path).unwrap_or_default();
+        paths.insert(route.path, others.merge(gated));
+    }
+    let router = paths.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    let any_token = Gate { desk: Arc::clone(desk), way, permission: Permission::Token, name: "unknown", is_act: false };
+    router
+        .fallback(nothing_here.layer(from_fn_with_state(any_token.clone(), gate::admit)))
+        .method_not_allowed_fallback(wrong_method.layer(from_fn_with_state(any_token, gate::admit)))
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
+fn gate_of(desk: &Arc<Desk>, way: Way, route: &'static Route) -> Gate {
+    let (permission, name, is_act) = (route.permission, route.name, route.is_act());
+    Gate { desk: Arc::clone(desk), way, permission, name, is_act }
+}
+
 /// Where callers connect, for whoever is to be told.
-async fn server(State(desk): State<Arc<Desk>>) -> Json<serde_json::Value> {
+pub(super) async fn server(State(desk): State<Arc<Desk>>) -> Json<serde_json::Value> {
     let callers = desk.gateway.server.listen.to_string();
     Json(json!({ "callers": callers, "version": env!("CARGO_PKG_VERSION") }))
 }
 
-async fn alive() -> &'static str {
+pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-async fn reload(State(desk): State<Arc<Desk>>) -> Answer {
-    blocking(move || desk.reload.reload().map_err(Fault::refused_configuration)).await?;
+pub(super) async fn reload(State(desk): State<Arc<Desk>>, Extension(by): Extension<Operator>) -> Answer {
+    let reload = move || {
+        let reload = || desk.reload.reload().map_err(Fault::refused_configuration);
+        acts::keep_beside(&desk.store, &by, "reload", reload)
+    };
+    blocking(reload).await?;
     Ok(Json(json!({ "reloaded": true })))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Query, State, rejection::QueryRejection},
 };
 use roundelay_ledger::{KeyId, Money};
@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 use super::{
     Fault, accounts, amount,
     desk::{Answer, Desk, blocking},
+    operator::Operator,
 };
-use crate::store::{Store, UsageBy, UsageFilter, UsageSum};
+use crate::store::{Scope, UsageBy, UsageFilter, UsageSum, Within};
 
 /// What `GET /admin/usage` is asked: `?by=&since_ms=&until_ms=&account=&key=&model=&deployment=`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ pub struct UsageQuery {
 ///
 /// # Errors
 /// When a field cannot be, there are more than 100,000 rows, or the store cannot be read.
-pub fn add_up(store: &Store, query: &UsageQuery) -> Result<Value, Fault> {
+pub fn add_up(store: Within<'_>, query: &UsageQuery) -> Result<Value, Fault> {
     let by = query.by.as_deref().map(dimensions).transpose()?.unwrap_or_default();
     let filter = UsageFilter {
         since_ms: query.since_ms,
@@ -50,6 +51,7 @@ pub fn add_up(store: &Store, query: &UsageQuery) -> Result<Value, Fault> {
         key: query.key.as_deref().map(KeyId::new),
         model: query.model.clone(),
         deployment: query.deployment.clone(),
+        scope: Scope::All,
     };
     let kinds: Vec<UsageBy> = by.iter().map(|(_, by)| *by).collect();
     let sums = store.usage_hours(&filter, &kinds)?;
@@ -147,11 +149,15 @@ fn plus(total: UsageSum, sum: &UsageSum) -> UsageSum {
     }
 }
 
-pub(super) async fn get(State(desk): State<Arc<Desk>>, query: Result<Query<UsageQuery>, QueryRejection>) -> Answer {
+pub(super) async fn get(
+    State(desk): State<Arc<Desk>>,
+    Extension(by): Extension<Operator>,
+    query: Result<Query<UsageQuery>, QueryRejection>,
+) -> Answer {
     let Query(query) = query.map_err(|rejection| Fault::bad_request(rejection.body_text()))?;
     blocking(move || {
         desk.gateway.recorder.flush();
-        add_up(&desk.store, &query)
+        add_up(desk.store.within(by.scope()), &query)
     })
     .await
     .map(Json)

@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::spawn_blocking, time::sleep};
 use super::count_workers;
 use crate::{
     admin::Reload,
-    config::{self, Complaints, Config, LogFormat, Source, Stamp},
+    config::{self, Complaints, Config, Durability, LogFormat, Source, Stamp},
     exchange::{Gateway, Snapshot, SnapshotFault},
     telemetry::{LevelSwitch, Redactor, events},
 };
@@ -40,6 +40,7 @@ pub(super) struct Reloading {
     stamp: Option<Stamp>,
     format: LogFormat,
     routing: Settings,
+    durability: Durability,
     redactor: Redactor,
 }
 
@@ -50,6 +51,7 @@ impl Reloading {
             stamp: config.stamp,
             format: config.log.format,
             routing: config.routing.clone(),
+            durability: config.kept.durability,
             redactor: redactor.clone(),
         }
     }
@@ -142,6 +144,7 @@ impl Reloader {
         let sections = [
             ("`[server]`", config.server != self.gateway.server),
             ("`[routing]`", config.routing != self.started.routing),
+            ("`durability` of `[store]`", config.kept.durability != self.started.durability),
             ("`format` of `[log]`", config.log.format != self.started.format),
         ];
         for (section, _) in sections.into_iter().filter(|(_, has_changed)| *has_changed) {

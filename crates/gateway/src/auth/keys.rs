@@ -1,12 +1,14 @@
 //! The table of API keys: asked at every request, changed at once when a key is made or revoked.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal, Limits};
 
-use super::Pepper;
 use super::token::{BASE32, BASE62, SECRET_LEN, random};
+use super::{Codes, Pepper, ReceiptKey};
+use crate::common::network::Network;
 use crate::common::secret::Secret;
 use crate::config::OnDisconnect;
 use crate::store::{KeyChange, KeyRow, Store, StoreFault};
@@ -19,6 +21,8 @@ use crate::store::{KeyChange, KeyRow, Store, StoreFault};
 pub struct Keys {
     store: Store,
     pepper: Pepper,
+    codes: Codes,
+    receipt_key: ReceiptKey,
     table: RwLock<HashMap<Box<str>, Entry>>,
 }
 
@@ -26,7 +30,18 @@ impl Keys {
     /// Reads every key from the store.
     pub fn load(store: Store, pepper: Pepper) -> Result<Self, StoreFault> {
         let table = store.keys()?.into_iter().map(entry).collect();
-        Ok(Self { store, pepper, table: RwLock::new(table) })
+        let (codes, receipt_key) = (Codes::new(pepper.clone()), ReceiptKey::of(&pepper));
+        Ok(Self { store, pepper, codes, receipt_key, table: RwLock::new(table) })
+    }
+
+    /// Codes that are worth money.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// What receipts are signed with.
+    pub fn receipt_key(&self) -> &ReceiptKey {
+        &self.receipt_key
     }
 
     /// Where they are kept.
@@ -51,6 +66,11 @@ impl Keys {
     ///
     /// Errors with [`StoreFault::Missing`] when the account is not there.
     pub fn create(&self, wish: KeyWish, now: i64) -> Result<(ApiKey, Secret), KeyFault> {
+        self.create_by(&self.store, wish, now)
+    }
+
+    /// As [`Self::create`], by a handle on the store that does an operator's act.
+    pub fn create_by(&self, store: &Store, wish: KeyWish, now: i64) -> Result<(ApiKey, Secret), KeyFault> {
         loop {
             let id = random(BASE32, ID_LEN)?;
             let secret = format!("{PREFIX}{id}-{}", random(BASE62, SECRET_LEN)?);
@@ -67,9 +87,10 @@ impl Keys {
                 key: key.clone(),
                 limits: wish.limits.clone(),
                 on_disconnect: wish.on_disconnect,
+                networks: wish.networks.clone(),
                 hash: *self.pepper.hash(&secret).as_bytes(),
             };
-            match self.store.create_key(&row) {
+            match store.create_key(&row) {
                 Ok(()) => {
                     self.put(row);
                     return Ok((key, Secret::new(secret)));
@@ -82,9 +103,9 @@ impl Keys {
 
     /// Gives a key other conditions; requests that present it from now on have them.
     ///
-    /// Errors with [`StoreFault::Missing`] when there is no such key.
-    pub fn change(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
-        let row = self.store.change_key(id, change)?;
+    /// `store` is a handle on the store, for an operator's act. Errors with [`StoreFault::Missing`] when there is no such key.
+    pub fn change(&self, store: &Store, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
+        let row = store.change_key(id, change)?;
         self.put(row.clone());
         Ok(row)
     }
@@ -93,7 +114,12 @@ impl Keys {
     ///
     /// Errors with [`StoreFault::Missing`] when there is no such key.
     pub fn revoke(&self, id: &KeyId, now: i64) -> Result<ApiKey, StoreFault> {
-        let key = self.store.revoke_key(id, now)?;
+        self.revoke_by(&self.store, id, now)
+    }
+
+    /// As [`Self::revoke`], by a handle on the store that does an operator's act.
+    pub fn revoke_by(&self, store: &Store, id: &KeyId, now: i64) -> Result<ApiKey, StoreFault> {
+        let key = store.revoke_key(id, now)?;
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = table.get_mut(id.as_str()) {
             entry.known = key.clone();
@@ -135,6 +161,8 @@ pub struct KeyWish {
     pub limits: Limits,
     /// What becomes of an answer whose caller has left; `None` = as the configuration says.
     pub on_disconnect: Option<OnDisconnect>,
+    /// Where it may be used from; `None` is anywhere.
+    pub networks: Option<Vec<Network>>,
 }
 
 /// Who asks. Shared, so that a request costs one counter.
@@ -152,9 +180,16 @@ pub struct Caller {
     pub limits: Limits,
     /// What becomes of an answer whose caller has left; `None` = as the configuration says.
     pub on_disconnect: Option<OnDisconnect>,
+    /// Where the key may be used from; `None` is anywhere.
+    pub networks: Option<Arc<[Network]>>,
 }
 
 impl Caller {
+    /// Whether the key may be used from there.
+    pub fn may_ask_from(&self, address: IpAddr) -> bool {
+        self.networks.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(address)))
+    }
+
     /// Whether the caller may ask for the model or pool `name`.
     pub fn may_ask_for(&self, name: &str) -> bool {
         self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|one| one == name))
@@ -209,7 +244,7 @@ struct Entry {
 }
 
 fn entry(row: KeyRow) -> (Box<str>, Entry) {
-    let KeyRow { key: known, limits, on_disconnect, hash } = row;
+    let KeyRow { key: known, limits, on_disconnect, networks, hash } = row;
     let caller = Arc::new(Caller {
         key: known.id.clone(),
         account: known.account.clone(),
@@ -217,6 +252,7 @@ fn entry(row: KeyRow) -> (Box<str>, Entry) {
         allowed: known.allowed.as_deref().map(Arc::from),
         limits,
         on_disconnect,
+        networks: networks.map(Arc::from),
     });
     (known.id.as_str().into(), Entry { hash: blake3::Hash::from_bytes(hash), known, caller })
 }

@@ -34,6 +34,11 @@ impl Pepper {
         blake3::keyed_hash(&self.0, credential.as_bytes())
     }
 
+    /// A key of its own for what the context names.
+    pub(super) fn derive(&self, context: &str) -> [u8; LEN] {
+        blake3::derive_key(context, &self.0)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         // `Hash` is used for its hexadecimal form only.
         blake3::Hash::from_hex(text.trim_ascii()).ok().map(|bytes| Self(*bytes.as_bytes()))

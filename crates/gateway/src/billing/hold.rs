@@ -34,6 +34,8 @@ pub struct Need<'a> {
     pub unpriced: Unpriced,
     /// A bound of its input, in tokens.
     pub input: u64,
+    /// Whether audio is asked for or sent, which has prices of its own.
+    pub has_audio: bool,
     /// The most output for one choice that the caller has asked for.
     pub asked: Option<u64>,
     /// The most that may come for one choice, as far as the caller or the catalogue says.
@@ -56,6 +58,7 @@ pub struct Hold<'a> {
     quote: Option<&'a Quote>,
     unpriced: ListCost,
     input: u64,
+    has_audio: bool,
     /// Tokens of output that are paid for.
     output: AtomicU64,
     /// The most output that the provider was told to give; our own count from bytes may be above it.
@@ -86,7 +89,7 @@ impl Billing {
         };
         let (output, ceiling) = need.output(spendable);
         let cost = match need.quote {
-            Some(quote) => match quote.cost(&need.tokens(output)) {
+            Some(quote) => match quote.cost(&need.tokens(quote, output)) {
                 Ok(cost) => cost,
                 Err(_) => return refused(&ledger, Refused { node: payer.node, shortage: Shortage::TooLarge }),
             },
@@ -109,6 +112,7 @@ impl Billing {
                 quote: need.quote,
                 unpriced,
                 input: need.input,
+                has_audio: need.has_audio,
                 output: AtomicU64::new(output),
                 told: ceiling.or(need.asked).map_or(u64::MAX, |most| most.saturating_mul(need.choices.into())),
                 is_bounded: spendable.is_some() && need.quote.is_some(),
@@ -126,7 +130,8 @@ impl Billing {
         let left = payer.spendable?;
         let choices = u64::from(need.choices.max(1));
         let least = need.output_max.unwrap_or(OUTPUT_LEAST).min(OUTPUT_LEAST).saturating_mul(choices);
-        let needed = need.quote?.cost(&need.tokens(least)).ok()?;
+        let quote = need.quote?;
+        let needed = quote.cost(&need.tokens(quote, least)).ok()?;
         let ledger = self.ledger();
         let whose = ledger.payer(payer.node)?;
         let shortage = Shortage::Balance { needed: needed.usd(), left: left.usd(), currency: Currency::Usd };
@@ -140,31 +145,36 @@ impl Need<'_> {
         let choices = u64::from(self.choices.max(1));
         let asked = self.output_max.unwrap_or(OUTPUT_UNKNOWN).saturating_mul(choices);
         let first = if self.is_streamed { asked.min(OUTPUT_FIRST.saturating_mul(choices)) } else { asked };
-        let affordable = self
-            .quote
-            .zip(spendable)
-            .map(|(quote, spendable)| quote.output_affordable(&self.tokens(0), spendable).unwrap_or(0));
+        let affordable = self.quote.zip(spendable).map(|(quote, spendable)| {
+            quote.output_affordable(&self.tokens(quote, 0), spendable, self.has_audio).unwrap_or(0)
+        });
         let Some(affordable) = affordable else { return (first, None) };
         // An answer of a few words is of use to few; less than that is refused, as what is short then.
         let least = asked.min(OUTPUT_LEAST.saturating_mul(choices));
         let is_unbounded = self.output_max.is_none() && !self.is_streamed;
         let reachable = affordable.max(least);
-        let ceiling = (reachable < asked || is_unbounded).then_some(reachable.min(asked) / choices);
+        // A ceiling that the caller has named is named to the provider by the member that it knows as well.
+        let is_told = reachable < asked || is_unbounded || self.asked.is_some();
+        let ceiling = is_told.then_some(reachable.min(asked) / choices);
         (first.min(reachable), ceiling)
     }
 
-    fn tokens(&self, output: u64) -> Tokens {
-        Tokens { input: self.input, output, ..Tokens::default() }
+    /// A bound: whatever class the provider counts them in, they cost no more.
+    fn tokens(&self, quote: &Quote, output: u64) -> Tokens {
+        quote.dearest(self.input, output, self.has_audio)
     }
 }
 
 impl Hold<'_> {
     /// Notes that the attempt is about to be sent, and says what the journal has to keep; `None` where there is nothing
-    /// that anybody could bill.
-    pub fn sent(&self, deployment: &str) -> Option<SentRow> {
+    /// that anybody could bill. `observed` is what is known of it before it is sent: what its caller will owe should
+    /// this process end first.
+    pub fn sent(&self, deployment: &str, policy: &Policy, observed: &Observed) -> Option<SentRow> {
+        let owed = Payment::of(Case::Crashed, policy, observed);
         let mut ledger = self.billing.ledger();
         let held = ledger.dispatched(self.id).ok()?;
-        let delivered = self.quote.and_then(|quote| quote.cost(&self.input_tokens()).ok()).unwrap_or_default();
+        let bill = self.quote.and_then(|quote| owed.bill(quote).ok());
+        let delivered = bill.map(|bill| bill.caller).unwrap_or_default();
         let _ = ledger.progress(self.id, delivered);
         self.quote?;
         let roundelay_ledger::NodeName::Key(key) = ledger.name(held.node).clone() else { return None };
@@ -192,19 +202,26 @@ impl Hold<'_> {
         if !self.is_bounded {
             return true;
         }
-        let output = output.min(self.told);
+        let output = self.believed(output);
         let paid = self.output.load(Ordering::Relaxed);
         // Three quarters, so that the next chunk finds its money there.
-        if output.saturating_mul(4) < paid.saturating_mul(3) || paid >= self.told {
+        if output.saturating_mul(4) < paid.saturating_mul(3) || (paid >= self.told && output <= paid) {
             return true;
         }
         self.extend(paid, output) || output <= paid
     }
 
+    /// A provider that was told where to stop has given no more than that, as long as our own count, which is a bound, is
+    /// not far above: then it does not keep to what it was told.
+    fn believed(&self, output: u64) -> u64 {
+        let is_credible = output <= self.told.saturating_mul(2).saturating_add(OUTPUT_SLACK);
+        if is_credible { output.min(self.told) } else { output }
+    }
+
     fn extend(&self, paid: u64, output: u64) -> bool {
         let Some(quote) = self.quote else { return true };
         let more = paid.clamp(OUTPUT_FIRST, OUTPUT_STEP_MAX).max(output.saturating_sub(paid));
-        let cost = |output| quote.cost(&Tokens { output, ..self.input_tokens() }).ok();
+        let cost = |output| quote.cost(&quote.dearest(self.input, output, self.has_audio)).ok();
         let (mut ledger, now) = (self.billing.ledger(), now());
         // A smaller step may fit where a large one does not.
         for more in [more, OUTPUT_STEP_MIN.max(output.saturating_sub(paid))] {
@@ -225,13 +242,14 @@ impl Hold<'_> {
             return Vec::new();
         }
         let mut ledger = self.billing.ledger();
-        let bill = self.bill(case, policy, observed);
+        let Some(held) = ledger.held(self.id).map(|held| held.cost) else { return Vec::new() };
+        let bill = self.bill(case, policy, observed, held);
         let is_owed = bill.caller > ListCost::ZERO || bill.upstream > ListCost::ZERO;
         if !is_owed && case != Case::Complete {
             let _ = ledger.release(self.id, now());
             return Vec::new();
         }
-        let bill = self.within_means(&mut ledger, bill);
+        let bill = self.within_means(&mut ledger, bill, held);
         let Ok(settlement) = ledger.settle(self.id, &bill, now()) else { return Vec::new() };
         let is_priced = self.quote.is_some() || self.unpriced > ListCost::ZERO;
         if is_priced { rows::of_settlement(&ledger, &settlement) } else { Vec::new() }
@@ -239,28 +257,25 @@ impl Hold<'_> {
 
     /// Whoever can run out of money is never charged more than there is: what a provider bills beyond what was held, and
     /// beyond what can be added to it now, the house pays.
-    fn within_means(&self, ledger: &mut Ledger, bill: Bill) -> Bill {
-        let Some(held) = ledger.held(self.id).filter(|_| self.is_bounded).map(|held| held.cost) else { return bill };
-        let missing = Extension { cost: bill.caller.less(held), ..Extension::default() };
-        if missing.cost == ListCost::ZERO || ledger.extend(self.id, &missing, now()).is_ok() {
+    fn within_means(&self, ledger: &mut Ledger, bill: Bill, held: ListCost) -> Bill {
+        let missing = bill.caller.less(held);
+        if !self.is_bounded || missing == ListCost::ZERO {
             return bill;
         }
-        Bill { caller: held, ..bill }
+        let added = ledger.extend_as_far(self.id, missing, now()).unwrap_or_default();
+        Bill { caller: held.plus(added), ..bill }
     }
 
-    fn bill(&self, case: Case, policy: &Policy, observed: &Observed) -> Bill {
+    fn bill(&self, case: Case, policy: &Policy, observed: &Observed, held: ListCost) -> Bill {
         let payment = Payment::of(case, policy, observed);
         let tokens = payment.upstream.total_input().saturating_add(payment.upstream.total_output());
-        match self.quote {
-            // A charge beyond all money that can be written is charged as far as it was held.
-            Some(quote) => payment.bill(quote).unwrap_or(Bill::full(ListCost::MAX, tokens)),
-            None if case == Case::Complete => Bill::full(self.unpriced, tokens),
-            None => Bill { tokens, ..Bill::default() },
-        }
-    }
-
-    fn input_tokens(&self) -> Tokens {
-        Tokens { input: self.input, ..Tokens::default() }
+        let Some(quote) = self.quote else {
+            let was_served = case == Case::Complete || observed.delivered.total_output() > 0;
+            return if was_served { Bill::full(self.unpriced, tokens) } else { Bill { tokens, ..Bill::default() } };
+        };
+        // A count that comes to more than any money that can be written is none: what was seen here stands in for it.
+        let uncounted = || Payment::of(case, policy, &Observed { usage: None, ..*observed }).bill(quote);
+        payment.bill(quote).or_else(|_| uncounted()).unwrap_or_else(|_| Bill::full(held, tokens))
     }
 }
 
@@ -279,6 +294,8 @@ const OUTPUT_FIRST: u64 = 512;
 /// What is added on the way: as much as is paid for already, between these.
 const OUTPUT_STEP_MIN: u64 = 16;
 const OUTPUT_STEP_MAX: u64 = 4_096;
+/// By how much our own bound of a short answer may be above what the provider will say.
+const OUTPUT_SLACK: u64 = 256;
 /// Where the money reaches for less output than this, and more was asked for, a request is refused.
 const OUTPUT_LEAST: u64 = 256;
 /// What an answer that is not streamed is taken to bring at most where neither the caller nor the catalogue says.

@@ -87,7 +87,8 @@ fn doubt(ledger: &mut Ledger, sent: &SentRow, now: Timestamp) {
         delivered: sent.delivered,
         stage: Stage::InDoubt,
         is_refused_more: false,
-        expires_at: now,
+        // It is in doubt since then, however often a gateway was started.
+        expires_at: Timestamp(sent.at_us),
     };
     // One that is there already is the same one.
     let _ = ledger.reinstate(&held, now);
@@ -100,7 +101,7 @@ struct Spent<'a> {
     now: Timestamp,
     /// Yuan for a dollar.
     rate: Rate,
-    since: HashMap<i64, HashMap<NodeId, Vec<(Currency, i128, i128)>>>,
+    since: HashMap<i64, HashMap<NodeId, Vec<KeySpent>>>,
 }
 
 impl<'a> Spent<'a> {
@@ -119,23 +120,26 @@ impl<'a> Spent<'a> {
     /// What a node and those below it have spent since an instant, in nano-units of its currency.
     fn by(&mut self, node: NodeId, currency: Currency, since: i64) -> Result<i128, StoreFault> {
         if !self.since.contains_key(&since) {
-            let mut spent: HashMap<NodeId, Vec<(Currency, i128, i128)>> = HashMap::new();
-            for KeySpent { key, currency, amount, usd } in self.store.spent_by_key(since)? {
-                let key = self.ledger.key(&key);
+            let mut spent: HashMap<NodeId, Vec<KeySpent>> = HashMap::new();
+            for part in self.store.spent_by_key(since)? {
+                let key = self.ledger.key(&part.key);
                 for up in std::iter::successors(key, |&up| self.ledger.parent(up)) {
-                    spent.entry(up).or_default().push((currency, amount.nano().into(), usd.nano().into()));
+                    spent.entry(up).or_default().push(part.clone());
                 }
             }
             self.since.insert(since, spent);
         }
         let parts = self.since[&since].get(&node).map(Vec::as_slice).unwrap_or_default();
-        let rate = i128::from(self.rate.millionths());
-        let spent = parts.iter().map(|&(of, amount, usd)| match currency {
-            _ if of == currency => amount,
-            Currency::Usd => usd,
-            // Where the payer keeps dollars and the limit yuan, the rate of each charge is not known any more.
-            Currency::Cny => usd * rate / 1_000_000,
-        });
-        Ok(spent.sum())
+        Ok(parts.iter().map(|part| nano_in(currency, part, self.rate)).sum())
+    }
+}
+
+/// What was charged, in nano-units of a currency.
+pub(super) fn nano_in(currency: Currency, spent: &KeySpent, rate: Rate) -> i128 {
+    match currency {
+        _ if spent.currency == currency => spent.amount.nano().into(),
+        Currency::Usd => spent.usd.nano().into(),
+        // Where the payer keeps dollars and the limit yuan, the rate of each charge is not known any more.
+        Currency::Cny => i128::from(spent.usd.nano()) * i128::from(rate.millionths()) / 1_000_000,
     }
 }

@@ -4,13 +4,17 @@ mod create;
 mod entries;
 mod list;
 mod post;
+mod reverse;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
 use super::{Common, Failure};
-use crate::{admin::Books, store::Store};
+use crate::{
+    admin::{Books, operator::Operator},
+    store::Store,
+};
 
 /// Make and change accounts, put money on them, and read what became of it.
 #[derive(Debug, Args)]
@@ -26,6 +30,7 @@ enum Act {
     List(list::List),
     Credit(post::Credit),
     Adjust(post::Adjust),
+    Reverse(reverse::Reverse),
     Entries(entries::Entries),
 }
 
@@ -37,6 +42,7 @@ impl AccountsCommand {
             Act::List(list::List {}) => list::List::run(common),
             Act::Credit(credit) => credit.run(common),
             Act::Adjust(adjust) => adjust.run(common),
+            Act::Reverse(reverse) => reverse.run(common),
             Act::Entries(entries) => entries.run(common),
         }
     }
@@ -46,7 +52,7 @@ impl AccountsCommand {
 fn alone<'a>(store: &'a Store, common: &Common) -> Books<'a> {
     // Only yuan need the rate, and then its absence is complained about.
     let rate = common.load().ok().map(|config| config.rate());
-    Books { store, running: None, rate }
+    Books { store, running: None, rate, by: Operator::command() }
 }
 
 /// A name that is put into a path. What is no name is refused before it travels on.

@@ -1,6 +1,10 @@
 //! `roundelay audit`.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use serde_json::Value;
@@ -11,11 +15,15 @@ use super::{
     say,
     table::{cell, print, seconds},
 };
-use crate::{admin::audit::audit, store::Store};
+use crate::{
+    admin::audit::{Progress, audit},
+    store::Store,
+};
 
 /// Count all balances again from their entries, and compare them to those that are stored.
 ///
-/// Reads the store itself, whether a gateway runs or not. The first difference is told, with exit code 1.
+/// Reads the store itself, whether a gateway runs or not, and says on standard error how far it is where that takes
+/// longer than some seconds. The first difference is told, with exit code 1.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   roundelay audit
@@ -26,10 +34,16 @@ impl AuditCommand {
     pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
         let store = match Reach::find_existing(&common.data)? {
             // It may take minutes, for which no route waits.
-            Reach::Running(_) => Store::open(&common.data)?,
-            Reach::Alone(store) => store,
+            Reach::Running(_) => Store::open_existing(&common.data)?,
+            Reach::Alone(store) => store.into_reader(),
         };
-        let found = audit(&store)?;
+        let mut told = Instant::now();
+        let found = audit(&store, &mut |progress| {
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                tell(progress);
+            }
+        })?;
         if common.json {
             say(&found);
         } else {
@@ -37,6 +51,12 @@ impl AuditCommand {
         }
         Ok(if found["consistent"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// On standard error: on a terminal one line that changes, else a line a time.
+fn tell(Progress { counted, of }: Progress) {
+    let end = if io::stderr().is_terminal() { '\r' } else { '\n' };
+    let _ = write!(io::stderr(), "{counted} of {of} entries{end}");
 }
 
 fn show(found: &Value) {
@@ -73,3 +93,5 @@ fn in_doubt_row(sent: &Value) -> [String; 6] {
         cell(&sent["held_usd"]),
     ]
 }
+
+const TELL_EVERY: Duration = Duration::from_secs(2);

@@ -16,7 +16,7 @@ use super::{
     say,
     table::cell,
 };
-use crate::{admin::exchanges::one, exchange::explain_stop};
+use crate::{admin::exchanges::one, exchange::explain_stop, store::Scope};
 
 /// Tell the story of one exchange: what was asked, considered and tried, and who answered.
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ impl Explain {
         let id: ExchangeId = self.id.parse()?;
         let record = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => gateway.ask("GET", &format!("/admin/exchanges/{id}"), None)?,
-            Reach::Alone(store) => one(&store, &id.to_string())?,
+            Reach::Alone(store) => one(store.within(&Scope::All), &id.to_string())?,
         };
         if common.json {
             say(&record);

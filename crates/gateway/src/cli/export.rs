@@ -15,6 +15,7 @@ use super::{Common, Failure, count::one_or_more, reach::Reach};
 use crate::{
     admin::exchanges::{ExchangeQuery, recent},
     common::clock::unix_time,
+    store::Scope,
 };
 
 /// Print the records of exchanges, newest first, one JSON object a line: never a prompt, an answer or a key.
@@ -78,7 +79,10 @@ fn page(common: &Common, limit: u64, before: Option<&str>) -> Result<Vec<Value>,
         }
         Reach::Alone(store) => {
             let before = before.map(str::to_owned);
-            recent(&store, &ExchangeQuery { limit: Some(usize::try_from(limit)?), before, ..ExchangeQuery::default() })?
+            recent(
+                store.within(&Scope::All),
+                &ExchangeQuery { limit: Some(usize::try_from(limit)?), before, ..ExchangeQuery::default() },
+            )?
         }
     };
     match answer {

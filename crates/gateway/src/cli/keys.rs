@@ -16,9 +16,10 @@ use super::{
 use crate::{
     admin::{
         keys::{self as acts, KeyTerms, NewKey},
-        token,
+        operator::Operator,
+        operators,
     },
-    auth::{Pepper, admin::AdminGate},
+    auth::{Operators, Pepper},
     config::Server,
 };
 
@@ -43,6 +44,7 @@ enum Act {
 #[command(after_help = "Examples:
   roundelay keys create --name laptop              may ask for every model, never expires
   roundelay keys create --name ci --allow assistant --expires 30d
+  roundelay keys create --name office --network 192.0.2.0/24 --network 2001:db8::/32
   roundelay keys create --name intern --spend day:5@Asia/Shanghai --rpm 20
   roundelay keys create --account team-a --json    prints id, key, account and more")]
 struct Create {
@@ -64,6 +66,10 @@ struct Create {
     /// bill. Without it, what the configuration says.
     #[arg(long, value_name = "cancel|drain")]
     on_disconnect: Option<String>,
+    /// A network it may be used from, like `10.0.0.0/8` or `2001:db8::/32`; may be given more than once. Without it,
+    /// anywhere.
+    #[arg(long = "network", value_name = "CIDR")]
+    networks: Vec<String>,
 }
 
 /// Change an API key from the next request on. What is left out stays as it is.
@@ -88,6 +94,12 @@ struct Change {
     /// What becomes of an answer whose caller has gone: `cancel`, `drain`, or `default` for what the configuration says.
     #[arg(long, value_name = "cancel|drain|default")]
     on_disconnect: Option<String>,
+    /// A network it may be used from; all that are given replace those before.
+    #[arg(long = "network", value_name = "CIDR")]
+    networks: Vec<String>,
+    /// Let it be used from anywhere.
+    #[arg(long, conflicts_with = "networks")]
+    any_network: bool,
 }
 
 /// List every API key, revoked ones too. The keys themselves are kept nowhere.
@@ -136,10 +148,11 @@ impl Create {
             expires_at,
             limits: self.limits.change()?,
             on_disconnect: self.on_disconnect,
+            networks: some_if_any(self.networks),
         };
         let made = match Reach::find(&common.data)? {
             Reach::Running(gateway) => gateway.ask("POST", "/admin/keys", Some(&json!(wanted)))?,
-            Reach::Alone(store) => acts::create(&keys(store, &common.data)?, wanted, now())?,
+            Reach::Alone(store) => acts::create(&keys(&store, &common.data)?, Operator::command(), wanted, now())?,
         };
         if common.json {
             say(&made);
@@ -163,10 +176,13 @@ impl Change {
             expires_at,
             limits: self.limits.change()?,
             on_disconnect: self.on_disconnect.map(|word| (word != "default").then_some(word)),
+            networks: (self.any_network || !self.networks.is_empty()).then_some(self.networks).map(some_if_any),
         };
         let changed = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => gateway.ask("PATCH", &format!("/admin/keys/{id}"), Some(&json!(wanted)))?,
-            Reach::Alone(store) => acts::change(&keys(store, &common.data)?, None, id, wanted, now())?,
+            Reach::Alone(store) => {
+                acts::change(&keys(&store, &common.data)?, None, Operator::command(), id, wanted, now())?
+            }
         };
         if common.json {
             say(&changed);
@@ -192,6 +208,7 @@ fn show(made: &Value, listen: Option<SocketAddr>) {
         ("allowed", cell(&made["allowed"])),
         ("expires", seconds(&made["expires_at"])),
         ("limits ", in_words(&made["limits"])),
+        ("from   ", cell(&made["networks"])),
     ] {
         if !value.is_empty() {
             say(&format_args!("{label}  {value}"));
@@ -231,7 +248,7 @@ fn base_url(listen: SocketAddr) -> String {
 fn list(common: &Common) -> Result<ExitCode, Failure> {
     let listed = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("GET", "/admin/keys", None)?,
-        Reach::Alone(store) => acts::list(&keys(store, &common.data)?, now())?,
+        Reach::Alone(store) => acts::list(&keys(&store, &common.data)?, Operator::command(), now())?,
     };
     if common.json {
         say(&listed);
@@ -247,9 +264,9 @@ fn list(common: &Common) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-const HEADINGS: [&str; 8] = ["ID", "STATE", "ACCOUNT", "NAME", "ALLOWED", "LIMITS", "MADE", "ENDS"];
+const HEADINGS: [&str; 9] = ["ID", "STATE", "ACCOUNT", "NAME", "ALLOWED", "LIMITS", "FROM", "MADE", "ENDS"];
 
-fn row(key: &Value) -> [String; 8] {
+fn row(key: &Value) -> [String; 9] {
     let allowed = if key["allowed"].is_null() { "all".to_owned() } else { cell(&key["allowed"]) };
     let ends = if key["revoked_at"].is_null() { &key["expires_at"] } else { &key["revoked_at"] };
     let text = |field: &str| cell(&key[field]);
@@ -260,6 +277,7 @@ fn row(key: &Value) -> [String; 8] {
         text("name"),
         allowed,
         in_words(&key["limits"]),
+        if key["networks"].is_null() { "anywhere".to_owned() } else { text("networks") },
         seconds(&key["created_at"]),
         seconds(ends),
     ]
@@ -279,7 +297,7 @@ fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
     let id = checked(id)?;
     let revoked = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("POST", &format!("/admin/keys/{id}/revoke"), None)?,
-        Reach::Alone(store) => acts::revoke(&keys(store, &common.data)?, id, now())?,
+        Reach::Alone(store) => acts::revoke(&keys(&store, &common.data)?, Operator::command(), id, now())?,
     };
     if common.json {
         say(&revoked);
@@ -292,11 +310,11 @@ fn revoke(id: &str, common: &Common) -> Result<ExitCode, Failure> {
 fn renew_admin_token(common: &Common) -> Result<ExitCode, Failure> {
     let made = match Reach::find_existing(&common.data)? {
         Reach::Running(gateway) => gateway.ask("POST", "/admin/token", None)?,
-        Reach::Alone(store) => match AdminGate::open(&store, Pepper::open(&common.data)?)? {
-            // No gateway has started here yet: this is the first token.
-            (_, Some(first)) => token::describe(&first),
-            (gate, None) => token::renew(&gate, &store)?,
-        },
+        Reach::Alone(store) => {
+            // Where no gateway has started yet there is a first owner now, and this is its second token.
+            let (known, _) = Operators::open(&store, Pepper::open(&common.data)?, now())?;
+            operators::renew(&known, &store, Operator::command())?
+        }
     };
     if common.json {
         say(&made);

@@ -1,6 +1,7 @@
 //! How a command gets at what the gateway knows: through a running gateway, or by opening the store itself.
 
 use std::{
+    ops::Deref,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -11,7 +12,7 @@ use crate::{
     auth::{Keys, Pepper},
     common::clock::unix_time,
     journal::{self, JournalFault},
-    store::Store,
+    store::{Store, StoreFault},
 };
 
 /// Where a command's request goes.
@@ -20,48 +21,73 @@ pub(super) enum Reach {
     /// To the gateway that runs on the data folder.
     Running(Running),
     /// To the store, since none runs.
-    Alone(Store),
+    Alone(Alone),
+}
+
+/// The store of a folder on which no gateway runs, and none starts while this is kept: what it would read at its start
+/// is not changed behind its back.
+#[derive(Debug)]
+pub(super) struct Alone {
+    store: Store,
+    _kept: journal::Alone,
+}
+
+impl Alone {
+    /// The store for a command that only reads, and may do so for long: a gateway may start meanwhile.
+    pub(super) fn into_reader(self) -> Store {
+        self.store
+    }
+}
+
+impl Deref for Alone {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
 }
 
 impl Reach {
     /// Finds a running gateway, else opens the store and brings it up to date with what an ended gateway left.
     ///
-    /// A gateway that is just starting or stopping is waited for, five seconds at most.
+    /// A gateway that is just starting or stopping, and a command that writes, is waited for, five seconds at most.
     pub(super) fn find(data: &Path) -> Result<Self, Failure> {
+        Self::find_with(data, Store::open)
+    }
+
+    /// As [`Self::find`], for a command that needs what is there: a store that is not there is not made.
+    pub(super) fn find_existing(data: &Path) -> Result<Self, Failure> {
+        Self::find_with(data, Store::open_existing)
+    }
+
+    fn find_with(data: &Path, open: impl Fn(&Path) -> Result<Store, StoreFault>) -> Result<Self, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(running) = Running::connect(data)? {
                 return Ok(Self::Running(running));
             }
-            let store = Store::open(data)?;
+            let store = open(data)?;
             match journal::catch_up(data, &store) {
-                Ok(_) => return Ok(Self::Alone(store)),
+                Ok((kept, _)) => return Ok(Self::Alone(Alone { store, _kept: kept })),
                 Err(JournalFault::InUse { .. }) if Instant::now() < deadline => {
                     thread::park_timeout(LOOK_AGAIN);
                 }
                 Err(JournalFault::InUse { .. }) => {
                     let folder = data.display();
-                    return Err(
-                        format!("a gateway has {folder} open and does not answer: is it stopping? try again").into()
-                    );
+                    return Err(format!(
+                        "another program has {folder} open: a gateway that is stopping, or a command; try again"
+                    )
+                    .into());
                 }
                 Err(other) => return Err(other.into()),
             }
         }
     }
-
-    /// As [`Self::find`], for a command that only reads: a folder that is not there is not made.
-    pub(super) fn find_existing(data: &Path) -> Result<Self, Failure> {
-        if data.is_dir() {
-            return Self::find(data);
-        }
-        Err(format!("there is no data folder {}: name the gateway's with `--data DIR`", data.display()).into())
-    }
 }
 
 /// The table of keys of a store that no gateway has open.
-pub(super) fn keys(store: Store, data: &Path) -> Result<Keys, Failure> {
-    Ok(Keys::load(store, Pepper::open(data)?)?)
+pub(super) fn keys(store: &Alone, data: &Path) -> Result<Keys, Failure> {
+    Ok(Keys::load(store.store.clone(), Pepper::open(data)?)?)
 }
 
 /// Seconds since 1970-01-01 UTC.

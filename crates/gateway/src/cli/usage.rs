@@ -15,6 +15,7 @@ use super::{
 use crate::{
     admin::usage::{DIMENSIONS, UsageQuery, add_up},
     common::csv,
+    store::Scope,
 };
 
 /// Add up exchanges, tokens, costs and charges, by whole hours (UTC).
@@ -49,7 +50,7 @@ impl Usage {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
         let usage = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => gateway.ask("GET", &self.path()?, None)?,
-            Reach::Alone(store) => add_up(&store, &self.query())?,
+            Reach::Alone(store) => add_up(store.within(&Scope::All), &self.query())?,
         };
         match (common.json, self.csv) {
             (true, _) => say(&usage),

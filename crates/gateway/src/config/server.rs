@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::reader::{At, Section};
+use super::reader::{At, Section, Text};
+use crate::common::network::Network;
 
 /// Listeners and the limits of the callers' side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where operators, their browsers and their monitoring connect.
     pub admin: SocketAddr,
+    /// Proxies whose word on where a caller asks from is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Runtimes that serve callers; 0 means one a core.
     pub workers: usize,
     /// Callers' connections open at once, over all workers.
@@ -45,6 +48,7 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8600)),
             admin: SocketAddr::from(([127, 0, 0, 1], 8601)),
+            trusted_proxies: Vec::new(),
             workers: 0,
             connections_max: 10_000,
             body_max: 10 << 20,
@@ -68,6 +72,7 @@ pub(super) fn read(section: Section<'_>) -> Server {
     let server = Server {
         listen: address(&section, "listen").unwrap_or(default.listen),
         admin: address(&section, "admin").unwrap_or(default.admin),
+        trusted_proxies: networks(&section, "trusted_proxies"),
         workers: section.count("workers", 0..1025).map_or(default.workers, |count| count as usize),
         connections_max: count("connections_max", 1_000_001).unwrap_or(default.connections_max),
         body_max: section.size("body_max", 1024..(1 << 30) + 1).unwrap_or(default.body_max),
@@ -99,6 +104,20 @@ fn address(section: &Section<'_>, key: &'static str) -> Option<SocketAddr> {
         section.reading().complain(&place, message, Some(instead));
     }
     address
+}
+
+fn networks(section: &Section<'_>, key: &'static str) -> Vec<Network> {
+    let texts = section.texts(key).unwrap_or_default();
+    let read = |At { value, place }: At<Text>| match value.text.parse() {
+        Ok(network) => Some(network),
+        Err(_) => {
+            let message = format!("`{}` is not a network", value.shown());
+            let instead = "write `\"10.0.0.0/8\"`, `\"192.0.2.7\"` or `\"2001:db8::/32\"`".to_owned();
+            section.reading().complain(&place, message, Some(instead));
+            None
+        }
+    };
+    texts.into_iter().filter_map(read).collect()
 }
 
 fn check_listeners(section: &Section<'_>, server: &Server) {

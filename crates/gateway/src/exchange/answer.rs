@@ -22,6 +22,8 @@ const EXCHANGE: HeaderName = HeaderName::from_static("x-roundelay-exchange");
 const DEPLOYMENT: HeaderName = HeaderName::from_static("x-roundelay-deployment");
 /// How many attempts the exchange took.
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-roundelay-attempts");
+/// What all attempts cost together, in dollars; where it is known before the body ends.
+const COST: HeaderName = HeaderName::from_static("x-roundelay-cost");
 /// The name under which official SDKs show an answer's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -30,6 +32,12 @@ pub fn name_exchange(headers: &mut HeaderMap, id: ExchangeId) {
     let text = HeaderValue::try_from(id.to_string()).expect("an exchange's id is ASCII");
     headers.insert(REQUEST_ID, text.clone());
     headers.insert(EXCHANGE, text);
+}
+
+/// Says what an exchange cost, an amount as [`roundelay_ledger::Money`] is written.
+pub(super) fn name_cost(headers: &mut HeaderMap, cost: &str) {
+    let text = HeaderValue::try_from(cost).expect("an amount is ASCII");
+    headers.insert(COST, text);
 }
 
 /// The head of a good answer.

@@ -3,10 +3,10 @@
 use std::{borrow::Cow, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use roundelay_ledger::ExchangeId;
+use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     failure::{Headers, Seen},
-    openai::{Rewrite, answer::Answer as Scanned},
+    openai::{Rewrite, answer::Answer as Scanned, with_cost},
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -56,12 +56,27 @@ impl Whole {
     /// Tokens of output, by the provider's count or our own.
     pub(super) fn output_tokens(&self) -> u64 {
         let counted = self.scanned.usage.map(|usage| usage.completion());
-        counted.unwrap_or((self.scanned.content_bytes as u64).div_ceil(BYTES_PER_TOKEN))
+        counted.unwrap_or_else(|| (self.scanned.content_bytes as u64).div_ceil(BYTES_PER_TOKEN))
     }
 
-    pub(super) fn into_answer(self, id: ExchangeId, deployment: &Deployment, attempts: u32) -> Answer {
+    /// The answer with what all of it cost, in its usage and in its head.
+    pub(super) fn into_answer(
+        self,
+        id: ExchangeId,
+        deployment: &Deployment,
+        attempts: u32,
+        cost: Option<Money>,
+    ) -> Answer {
         let served = Some((&deployment.name_header, attempts));
-        answer::head(id, &self.content_type, served, AnswerBody::Whole(self.body))
+        let Some(cost) = cost else {
+            return answer::head(id, &self.content_type, served, AnswerBody::Whole(self.body));
+        };
+        let cost = cost.to_string();
+        let priced = self.scanned.cost_place.map(|place| with_cost(&self.body, place, &cost));
+        let body = priced.map_or(self.body, Bytes::from);
+        let mut answer = answer::head(id, &self.content_type, served, AnswerBody::Whole(body));
+        answer::name_cost(answer.headers_mut(), &cost);
+        answer
     }
 }
 
@@ -82,7 +97,12 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     );
     let head = request_head(inbound, deployment);
     let timers = timers(call, deployment);
-    let (head, mut answer) = match worker.upstream.dispatch(&deployment.endpoint, &head, &body, timers).await {
+    let dispatched = async {
+        let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
+        flight.is_being_sent();
+        connection.send(&head, &body, timers).await
+    };
+    let (head, mut answer) = match dispatched.await {
         Ok(answered) => answered,
         Err(fault) => return Attempted::Failed(failed_dispatch(deployment, &fault)),
     };

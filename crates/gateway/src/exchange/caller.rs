@@ -129,6 +129,15 @@ impl CallerSide {
         !matches!(self.shown, Shown::Nothing(_))
     }
 
+    /// Whether nobody is there any more.
+    pub(super) fn has_left(&self) -> bool {
+        match &self.shown {
+            Shown::Nothing(reply) => reply.is_closed(),
+            Shown::Stream(pipe) => pipe.is_closed(),
+            Shown::Everything => false,
+        }
+    }
+
     /// Shows how the exchange ended.
     pub(super) fn conclude(self, ending: Ending) {
         match (self.shown, ending) {

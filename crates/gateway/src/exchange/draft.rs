@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     common::clock::unix_time,
-    journal::SegmentNumber,
+    journal::{Recorded, SegmentNumber},
     store::{self, AttemptRecord, EntryRow, Record},
     telemetry::{AttemptEnded, ExchangeEnded, Tokens, events},
 };
@@ -94,6 +94,11 @@ impl Draft {
             self.record.cost = Some(Money::from_nano(sum));
         }
         self.record.entries.extend(entries);
+    }
+
+    /// What its attempts have cost so far, in dollars; `None` where no price is known.
+    pub(super) fn cost(&self) -> Option<Money> {
+        self.record.cost
     }
 
     /// When it began, by the wall clock: what is charged goes by this instant.
@@ -172,7 +177,7 @@ impl Draft {
 
     pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
         self.served_by(deployment);
-        self.learn_usage(incoming.usage, incoming.output_tokens() * 4);
+        self.learn_usage(incoming.usage(), incoming.output_tokens() * 4);
     }
 
     fn served_by(&mut self, deployment: &Deployment) {
@@ -199,8 +204,8 @@ impl Draft {
         self.record.decision = decision::to_json(&call.snapshot, &call.demand, deadline, &decision);
     }
 
-    /// Writes the record, before the caller can know that the exchange has ended.
-    pub(super) fn record(mut self, gateway: &Gateway, ending: &Ending, has_begun: bool) {
+    /// Writes the record, which has to be safe before the caller can know that the exchange has ended.
+    pub(super) fn record(mut self, gateway: &Gateway, ending: &Ending, has_begun: bool) -> Recorded {
         let duration = self.received.elapsed();
         let (outcome, status) = match ending {
             Ending::Whole(answer) => ("answered", answer.status().as_u16()),
@@ -244,7 +249,7 @@ impl Draft {
             },
             client_retry: self.is_client_retry,
         });
-        gateway.recorder.record(self.record, self.sent);
+        gateway.recorder.record(self.record, self.sent)
     }
 }
 

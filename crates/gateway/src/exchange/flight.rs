@@ -13,7 +13,16 @@ use roundelay_protocol::{openai::OutputMax, usage::Usage};
 use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
 use tokio::time::Instant;
 
-use super::{call::Call, draft::Draft, gateway::Gateway, outcome::Failed, refusal::Refusal, snapshot::Deployment};
+use super::{
+    call::{Call, Inbound},
+    caller::Interruption,
+    draft::Draft,
+    drains::Drain,
+    gateway::Gateway,
+    outcome::Failed,
+    refusal::Refusal,
+    snapshot::Deployment,
+};
 use crate::{
     billing::{Hold, Need, Shortfall, Unpriced},
     common::clock::unix_time,
@@ -33,6 +42,7 @@ pub(super) struct Flight<'a> {
     hold: Hold<'a>,
     call: &'a Call,
     heard: OnceLock<Heard>,
+    is_sent: AtomicBool,
     has_landed: AtomicBool,
 }
 
@@ -56,9 +66,9 @@ impl<'a> Flight<'a> {
         draft: &mut Draft,
     ) -> Result<Self, Shortfall> {
         let deployment = call.snapshot.deployment(attempt.deployment);
-        let hold =
-            gateway.billing.hold(&call.payer, &need(call, attempt.deployment, attempt.number, deployment, draft))?;
-        if let Some(sent) = hold.sent(&deployment.name) {
+        let need = need(call, attempt.deployment, attempt.number, deployment, draft);
+        let hold = gateway.billing.hold(&call.payer, &need)?;
+        if let Some(sent) = hold.sent(&deployment.name, &deployment.who_pays, &observed(call, deployment, None, 0)) {
             draft.sent(gateway.recorder.sent(&sent));
         }
         let flight = Self {
@@ -69,6 +79,7 @@ impl<'a> Flight<'a> {
             hold,
             call,
             heard: OnceLock::new(),
+            is_sent: AtomicBool::new(false),
             has_landed: AtomicBool::new(false),
         };
         draft.attempt_begins(&flight);
@@ -85,6 +96,11 @@ impl<'a> Flight<'a> {
 
     pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// Notes that a byte of the request may reach the provider from now on, and cost money.
+    pub(super) fn is_being_sent(&self) {
+        self.is_sent.store(true, Ordering::Relaxed);
     }
 
     /// Notes that the head of the answer is here.
@@ -113,9 +129,15 @@ impl<'a> Flight<'a> {
         Some(OutputMax { tokens, field: self.deployment.output_field })
     }
 
-    /// What becomes of an answer whose caller has left, unless the key says otherwise.
-    pub(super) fn on_disconnect(&self) -> OnDisconnect {
-        self.call.snapshot.config.money.on_disconnect
+    /// Room for reading its answer to the end though its caller has left: of a provider that works on whether or not
+    /// anybody reads, and for keys that want it. `None` where it is not worth it, nothing was sent, or too many are read
+    /// so.
+    pub(super) fn drain(&self, inbound: &Inbound) -> Option<Drain<'a>> {
+        let by_default = self.call.snapshot.config.money.on_disconnect;
+        let wants = inbound.caller.on_disconnect.unwrap_or(by_default) == OnDisconnect::Drain;
+        let is_worth =
+            self.is_priced() && self.is_sent.load(Ordering::Relaxed) && (wants || !self.deployment.stops_on_cancel);
+        if is_worth { self.gateway.drains.admit(&inbound.caller.key) } else { None }
     }
 
     /// Whether its end is worth knowing for the bill.
@@ -138,28 +160,38 @@ impl<'a> Flight<'a> {
     }
 
     /// Ends an attempt that is given up from this side before any of its answer was shown.
-    pub(super) fn give_up(&self, plan: &mut Plan, draft: &mut Draft, name: &'static str) {
-        let case = if name == "lost" { Case::Superseded } else { self.cancelled() };
+    pub(super) fn give_up(&self, plan: &mut Plan, draft: &mut Draft, why: Interruption) {
+        self.land(plan, draft, "abandoned", &Outcome::Abandoned, (self.interrupted(why), self.seen(None, 0)));
+    }
+
+    /// Ends an attempt beside which another one answers, or was there first: its caller pays for one.
+    pub(super) fn lose(&self, plan: &mut Plan, draft: &mut Draft, name: &'static str) {
+        let case = if self.cancelled() == Case::Unbilled { Case::Unbilled } else { Case::Superseded };
         self.land(plan, draft, name, &Outcome::Abandoned, (case, self.seen(None, 0)));
     }
 
     /// The case of an attempt that is given up from this side.
     pub(super) fn cancelled(&self) -> Case {
-        if self.deployment.stops_on_cancel { Case::Cancelled } else { Case::CancelledRunning }
+        if !self.is_sent.load(Ordering::Relaxed) {
+            Case::Unbilled
+        } else if self.deployment.stops_on_cancel {
+            Case::Cancelled
+        } else {
+            Case::CancelledRunning
+        }
+    }
+
+    /// The case of an attempt that is not carried on.
+    pub(super) fn interrupted(&self, why: Interruption) -> Case {
+        match (why, self.cancelled()) {
+            (Interruption::Stopping, Case::Cancelled | Case::CancelledRunning) => Case::Crashed,
+            (_, case) => case,
+        }
     }
 
     /// What is known of its tokens: what the provider counted, and how many tokens of output were shown.
     pub(super) fn seen(&self, usage: Option<Usage>, shown: u64) -> Observed {
-        let input = self.call.demand.input_tokens;
-        let output_max = self.call.output_max(self.deployment).unwrap_or(shown);
-        let worst = output_max.saturating_mul(self.call.request.generated.into()).max(shown);
-        let tokens = |input, output| Tokens { input, output, ..Tokens::default() };
-        Observed {
-            usage: usage.map(priced),
-            // The bound of the input is two bytes a token; prose and code have four.
-            delivered: tokens(input.div_ceil(2), shown),
-            worst: tokens(input, worst),
-        }
+        observed(self.call, self.deployment, usage, shown)
     }
 
     /// Ends an attempt: the record and the metrics say `name`, the plan learns where to go next, and what is owed for it
@@ -190,9 +222,12 @@ impl Drop for Flight<'_> {
 /// Why nobody can be asked for want of money: what is short for the first of those that were too dear, with whose it is.
 pub(super) fn short(gateway: &Gateway, call: &Call, draft: &Draft, stop: Stop, decision: &Decision) -> Refusal {
     let is_too_dear = |candidate: &&Candidate| candidate.exclusion == Some(Exclusion::Unaffordable);
-    let shortfall = decision.candidates.iter().find(is_too_dear).and_then(|candidate| {
+    let has_price = |candidate: &&Candidate| call.terms.quote(candidate.deployment).is_some();
+    let too_dear = || decision.candidates.iter().filter(is_too_dear);
+    let shortfall = too_dear().find(has_price).or_else(|| too_dear().next()).and_then(|candidate| {
         let deployment = call.snapshot.deployment(candidate.deployment);
-        let need = need(call, candidate.deployment, 1, deployment, draft);
+        // As a second attempt: to ask what is short takes none of the requests a minute.
+        let need = need(call, candidate.deployment, 2, deployment, draft);
         // Where another request has just given back what was short, it is dropped at once.
         let held = gateway.billing.hold(&call.payer, &need);
         held.err().or_else(|| gateway.billing.was_short(&call.payer, &need))
@@ -217,12 +252,26 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
             UnknownPrice::Hold(amount) => Unpriced::Costs(ListCost::from_usd(amount).unwrap_or(ListCost::MAX)),
         },
         input: call.demand.input_tokens,
+        has_audio: call.demand.needs.audio,
         asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
         choices: call.request.generated,
         is_streamed: call.request.stream,
         rate: config.rate(),
         expires_at: Timestamp(expires_at),
+    }
+}
+
+fn observed(call: &Call, deployment: &Deployment, usage: Option<Usage>, shown: u64) -> Observed {
+    let input = call.demand.input_tokens;
+    let output_max = call.output_max(deployment).unwrap_or(shown);
+    let worst = output_max.saturating_mul(call.request.generated.into()).max(shown);
+    let tokens = |input, output| Tokens { input, output, ..Tokens::default() };
+    Observed {
+        usage: usage.map(priced),
+        // The bound of the input is two bytes a token; prose and code have four.
+        delivered: tokens(input.div_ceil(2), shown),
+        worst: tokens(input, worst),
     }
 }
 

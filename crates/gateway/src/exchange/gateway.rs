@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use roundelay_routing::Router;
 use tokio::sync::watch;
 
-use super::{balances::Balances, snapshot::Snapshot};
+use super::{balances::Balances, drains::Drains, snapshot::Snapshot};
 use crate::{
     auth::Keys,
     billing::Billing,
@@ -39,7 +39,7 @@ pub struct Gateway {
     /// Callers' connections.
     pub connections: Tasks,
     /// Answers that are read to their end for nobody but the bill.
-    pub drains: Tasks,
+    pub drains: Drains,
     /// Turns true when exchanges must end at once.
     pub ending: watch::Sender<bool>,
     /// What time it is.
@@ -66,7 +66,7 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             keys,
             billing,
-            drains: Tasks::default(),
+            drains: Drains::default(),
             recorder,
             ids,
             balances: Balances::default(),

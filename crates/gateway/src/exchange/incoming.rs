@@ -1,16 +1,18 @@
 //! A streamed answer as it comes in: which of its bytes may be shown, and whether it is whole.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use roundelay_ledger::Money;
 use roundelay_protocol::{
     openai::{
         Finish,
         chunk::Chunk,
         stream::{Terminal, cut_short, is_done, is_hidden},
+        with_cost,
     },
     sse,
-    usage::Usage,
+    usage::{CostPlace, Usage},
 };
 use roundelay_routing::Tokens;
 use tokio::time::timeout;
@@ -73,18 +75,33 @@ pub(super) struct Incoming {
     shown_bytes: u64,
     /// The data of the last chunk, which tells what an end made here looks like.
     last_chunk: Bytes,
-    pub(super) usage: Option<Usage>,
+    /// Choices whose end was not among what was shown, one bit an index.
+    unended: u128,
+    counted: Option<Counted>,
+    /// Where in `out` the last data with a count is, and where in it the cost goes.
+    usage_data: Option<(Range<usize>, CostPlace)>,
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
     pub(super) skipped: u32,
 }
 
+/// What the provider has counted.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    usage: Usage,
+    /// The content that had come by then.
+    content_bytes: u64,
+    content_events: u64,
+}
+
 impl Incoming {
     pub(super) fn new(body: upstream::Body, choices: u32, caller_asked_usage: bool) -> Self {
+        let terminal = Terminal::new(choices);
         Self {
             body,
             events: sse::Reader::new(sse::Limits::default()),
-            terminal: Terminal::new(choices),
+            unended: terminal.unfinished(),
+            terminal,
             caller_asked_usage,
             out: BytesMut::new(),
             has_content: false,
@@ -93,7 +110,8 @@ impl Incoming {
             content_events: 0,
             shown_bytes: 0,
             last_chunk: Bytes::new(),
-            usage: None,
+            counted: None,
+            usage_data: None,
             finish: None,
             skipped: 0,
         }
@@ -127,8 +145,17 @@ impl Incoming {
         let may_show = self.has_content && !self.is_whole() && !self.out.is_empty();
         may_show.then(|| {
             self.shown_bytes = self.content_bytes;
+            self.unended = self.terminal.unfinished();
+            self.usage_data = None;
             self.out.split().freeze()
         })
+    }
+
+    /// What [`Self::tail`] gave, with what all of the answer cost in the usage that it holds.
+    pub(super) fn priced(&self, tail: Bytes, cost: Option<Money>) -> Bytes {
+        let Some((cost, (data, place))) = cost.zip(self.usage_data.clone()) else { return tail };
+        let priced = with_cost(&tail[data.clone()], place, &cost.to_string());
+        [&tail[..data.start], &priced, &tail[data.end..]].concat().into()
     }
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
@@ -145,40 +172,53 @@ impl Incoming {
     /// An end in the place of all that was not shown, because there is no money for it: each choice stops at its length.
     pub(super) fn cut_short(&mut self) -> Bytes {
         self.out.clear();
-        let end = cut_short(&self.last_chunk, self.terminal.unfinished(), "budget");
+        let end = cut_short(&self.last_chunk, self.unended | self.terminal.unfinished(), "budget");
         self.out.extend_from_slice(&end);
         self.out.extend_from_slice(DONE);
         self.out.split().freeze()
     }
 
-    /// The most tokens that the output so far may be, the provider's own count where there is one.
+    /// What the provider has counted of all that came; `None` while content has come since.
+    ///
+    /// Some begin with a count of nothing, and some count on with every chunk.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let counted = self.counted.filter(|counted| counted.content_events == self.content_events)?;
+        Some(counted.usage)
+    }
+
+    /// The most tokens that the output so far may be: the provider's own count, and what has come since.
     pub(super) fn output_bound(&self) -> u64 {
-        let bound = self.content_bytes.div_ceil(BYTES_PER_TOKEN_MIN).max(self.content_events);
-        self.usage.map_or(bound, |usage| usage.completion())
+        let (tokens, bytes, events) = self
+            .counted
+            .map_or((0, 0, 0), |counted| (counted.usage.completion(), counted.content_bytes, counted.content_events));
+        let uncounted = (self.content_bytes - bytes).div_ceil(BYTES_PER_TOKEN_MIN).max(self.content_events - events);
+        tokens.saturating_add(uncounted)
     }
 
     /// Tokens of output that were shown, from their bytes.
     pub(super) fn shown_tokens(&self) -> u64 {
-        match self.usage {
+        match self.usage() {
             Some(usage) if self.shown_bytes == self.content_bytes => usage.completion(),
             _ => self.shown_bytes.div_ceil(BYTES_PER_TOKEN),
         }
     }
 
-    /// Lets go of what nobody will be shown; it counts as shown, for it is paid.
-    pub(super) fn forget_unshown(&mut self) {
+    /// Lets go of what nobody will be shown. Where it `is_paid`, it counts as shown.
+    pub(super) fn forget_unshown(&mut self, is_paid: bool) {
         self.out.clear();
-        self.shown_bytes = self.content_bytes;
+        if is_paid {
+            self.shown_bytes = self.content_bytes;
+        }
     }
 
     /// Tokens of output, as counted by the upstream or, where it did not, from the bytes of content.
     pub(super) fn output_tokens(&self) -> u64 {
-        self.usage.map_or_else(|| self.content_bytes.div_ceil(BYTES_PER_TOKEN), |usage| usage.completion())
+        self.usage().map_or_else(|| self.content_bytes.div_ceil(BYTES_PER_TOKEN), |usage| usage.completion())
     }
 
     /// What the answer took, as routing learns from it.
     pub(super) fn tokens(&self) -> Tokens {
-        outcome::tokens(self.usage, self.output_tokens())
+        outcome::tokens(self.usage(), self.output_tokens())
     }
 
     /// Reads the answer's framing to its end, so that its connection can serve again.
@@ -228,12 +268,23 @@ impl Incoming {
         }
         self.terminal.observe(&chunk);
         self.finish = self.finish.or(chunk.finish);
-        self.usage = chunk.usage.or(self.usage);
         self.has_content |= chunk.has_content() || self.is_whole();
         self.content_bytes += chunk.content_bytes as u64;
         self.content_events += u64::from(chunk.has_content());
+        if let Some(usage) = chunk.usage {
+            let (content_bytes, content_events) = (self.content_bytes, self.content_events);
+            self.counted = Some(Counted { usage, content_bytes, content_events });
+        }
         self.last_chunk = data.clone();
         if !is_hidden(&chunk, self.caller_asked_usage) {
+            // Data over several lines is not of one piece in the event, and is left as it is.
+            if let Some(place) = chunk.cost_place
+                && let Some(at) = event.raw.iter().position(|&byte| byte == b'{')
+                && event.raw[at..].starts_with(data)
+            {
+                let at = self.out.len() + at;
+                self.usage_data = Some((at..at + data.len(), place));
+            }
             self.out.extend_from_slice(&event.raw);
         }
         if !self.has_content && self.out.len() > HELD_BACK_MAX {
@@ -371,7 +422,37 @@ mod tests {
             assert_eq!(incoming.output_tokens(), 7);
         }
         let incoming = check((&[TEXT, STOP, MARK], false, false), (&[], &[TEXT, STOP, MARK], End::Whole)).await;
-        assert_eq!((incoming.usage, incoming.output_tokens()), (None, 1), "two letters are a token");
+        assert_eq!((incoming.usage(), incoming.output_tokens()), (None, 1), "two letters are a token");
+    }
+
+    #[tokio::test]
+    async fn a_count_that_content_has_followed_is_not_the_last() {
+        let early = r#"{"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}"#;
+        let running =
+            r#"{"choices":[{"index":0,"delta":{"content":"Hi"}}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#;
+        for (sent, counted, bound) in [
+            (&[early, TEXT, TEXT, STOP, MARK][..], None, 2),
+            (&[early, TEXT, STOP, USAGE, MARK], Some(7), 7),
+            (&[running, running, STOP, MARK], Some(5), 5),
+            (&[running, TEXT, STOP, MARK], None, 6),
+        ] {
+            let (mut incoming, _server) = incoming(&stream(sent), false, true).await;
+            while !matches!(incoming.read().await, Ok(Progress::Ended) | Err(_)) {}
+            assert_eq!(incoming.usage().map(|usage| usage.completion()), counted, "{sent:?}");
+            assert_eq!(incoming.output_bound(), bound, "{sent:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_short_ends_every_choice_whose_end_was_not_shown() {
+        let of = |index: u32, what: &str| format!(r#"{{"id":"a","choices":[{{"index":{index},{what}}}]}}"#);
+        let (text, stop) = (r#""delta":{"content":"Hi"}"#, r#""delta":{},"finish_reason":"stop""#);
+        let sent = [of(0, text), of(1, text), of(0, stop)];
+        let (mut incoming, _server) = incoming(&stream(&sent.each_ref().map(String::as_str)), false, false).await;
+        while incoming.read().await.is_ok() {}
+        // The first choice's own end came in the same piece as what there is no money for.
+        let end = String::from_utf8(incoming.cut_short().to_vec()).unwrap();
+        assert_eq!(end.matches("\"finish_reason\":\"length\"").count(), 2, "{end}");
     }
 
     #[tokio::test]

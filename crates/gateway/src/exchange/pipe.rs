@@ -105,6 +105,11 @@ impl PipeWriter {
 }
 
 impl PipeWriter {
+    /// Whether the caller has left.
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.0).reader_left
+    }
+
     /// Ends the stream; what was written is still read.
     pub(super) fn end(self) {
         lock(&self.0).is_ended = true;

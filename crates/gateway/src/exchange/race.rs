@@ -1,14 +1,16 @@
 //! One attempt up to its first content or its whole answer; where that is slow and the pool allows it, two.
 
-use std::pin::pin;
+use std::{pin::pin, sync::OnceLock};
 
 use roundelay_routing::{Attempt, Plan};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     attempt::{self, Attempted},
     call::{Call, Inbound},
+    caller::Interruption,
     draft::Draft,
+    drains::DRAIN_WAIT,
     flight::Flight,
     gateway::Worker,
 };
@@ -21,7 +23,7 @@ pub(super) struct Race<'a> {
     call: &'a Call,
     first: Flight<'a>,
     /// Boxed, because it is rare, and a race is kept for each exchange.
-    hedge: Option<Box<Flight<'a>>>,
+    hedge: OnceLock<Box<Flight<'a>>>,
 }
 
 impl<'a> Race<'a> {
@@ -33,14 +35,14 @@ impl<'a> Race<'a> {
         attempt: Attempt,
         draft: &mut Draft,
     ) -> Result<Self, Shortfall> {
-        Ok(Self { worker, call, first: Flight::begin(&worker.gateway, call, attempt, draft)?, hedge: None })
+        Ok(Self { worker, call, first: Flight::begin(&worker.gateway, call, attempt, draft)?, hedge: OnceLock::new() })
     }
 
     /// Runs until there is an answer, or no hope for one. What failed or lost has landed then; the one that answers is
     /// [`Self::winner`].
     ///
     /// Dropped, it closes the connections of all that still run, and [`Self::abandon`] lands them.
-    pub(super) async fn run(&mut self, inbound: &Inbound, plan: &mut Plan, draft: &mut Draft) -> Attempted {
+    pub(super) async fn run(&self, inbound: &Inbound, plan: &mut Plan, draft: &mut Draft) -> Attempted {
         if let Some(at) = self.hedge_at(plan) {
             // Boxed, so that who does not race does not take the room of two attempts.
             return Box::pin(self.run_two(at, inbound, plan, draft)).await;
@@ -63,7 +65,7 @@ impl<'a> Race<'a> {
     /// The first alone until `at`; from then on, if the plan allows a second, both until one answers or both have failed.
     ///
     /// Dropped at any of its awaits it leaves nothing undone: a second attempt begins, and an attempt lands, in one go.
-    async fn run_two(&mut self, at: Instant, inbound: &Inbound, plan: &mut Plan, draft: &mut Draft) -> Attempted {
+    async fn run_two(&self, at: Instant, inbound: &Inbound, plan: &mut Plan, draft: &mut Draft) -> Attempted {
         let Self { worker, call, first, hedge } = self;
         let gateway = &worker.gateway;
         let mut leading = pin!(attempt::make(worker, inbound, call, first));
@@ -88,17 +90,17 @@ impl<'a> Race<'a> {
             note(first, &attempted, plan, draft);
             return attempted;
         };
-        let hedge = &**hedge.insert(Box::new(second));
+        let hedge = &**hedge.get_or_init(|| Box::new(second));
         let mut following = pin!(attempt::make(worker, inbound, call, hedge));
         let (ended, attempted, other, rest) = tokio::select! {
             biased;
-            attempted = &mut leading => (&*first, attempted, hedge, following),
-            attempted = &mut following => (hedge, attempted, &*first, leading),
+            attempted = &mut leading => (first, attempted, hedge, following),
+            attempted = &mut following => (hedge, attempted, first, leading),
         };
         note(ended, &attempted, plan, draft);
         let Attempted::Failed(failed) = attempted else {
             // Its connection closes on the way out, before any of the answer is shown.
-            other.give_up(plan, draft, "lost");
+            other.lose(plan, draft, "lost");
             return attempted;
         };
         let attempted = rest.await;
@@ -109,20 +111,42 @@ impl<'a> Race<'a> {
         }
     }
 
+    /// Where the caller has left: waits all the same, if the exact bill is worth it; see [`Flight::drain`].
+    ///
+    /// Cancel-safe if `run` is.
+    pub(super) async fn read_out(
+        &self,
+        run: impl Future<Output = Attempted>,
+        inbound: &Inbound,
+    ) -> Result<Attempted, Interruption> {
+        let Some(_drain) = self.first.drain(inbound) else { return Err(Interruption::CallerLeft) };
+        let mut ending = self.worker.gateway.ending.subscribe();
+        tokio::select! {
+            attempted = timeout(DRAIN_WAIT, run) => attempted.map_err(|_| Interruption::CallerLeft),
+            _ = ending.wait_for(|ending| *ending) => Err(Interruption::Stopping),
+        }
+    }
+
     /// The one that answers.
     pub(super) fn winner(self) -> Flight<'a> {
-        match self.hedge {
+        match self.hedge.into_inner() {
             Some(hedge) if !hedge.has_landed() => *hedge,
             _ => self.first,
         }
     }
 
     /// Lands all that still run, for nobody waits for them.
-    pub(super) fn abandon(self, plan: &mut Plan, draft: &mut Draft) {
-        for flight in [Some(&self.first), self.hedge.as_deref()].into_iter().flatten() {
-            if !flight.has_landed() {
-                flight.give_up(plan, draft, "abandoned");
+    pub(super) fn abandon(self, plan: &mut Plan, draft: &mut Draft, why: Interruption) {
+        if let Some(hedge) = self.hedge.into_inner().filter(|hedge| !hedge.has_landed()) {
+            if self.first.has_landed() {
+                hedge.give_up(plan, draft, why);
+            } else {
+                // Its caller asked once, and pays once.
+                hedge.lose(plan, draft, "abandoned");
             }
+        }
+        if !self.first.has_landed() {
+            self.first.give_up(plan, draft, why);
         }
     }
 }

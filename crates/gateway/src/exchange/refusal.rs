@@ -2,9 +2,10 @@
 
 mod failed;
 mod short;
+mod unpaid;
 mod unserved;
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use roundelay_ledger::ExchangeId;
@@ -14,7 +15,7 @@ use roundelay_protocol::{
 };
 use roundelay_routing::{Decision, Stop, StopReason};
 
-pub use self::{failed::FailedExchange, unserved::Unserved};
+pub use self::{failed::FailedExchange, unpaid::NotPaid, unserved::Unserved};
 use super::outcome::Failed;
 use crate::{
     auth::AuthRefusal,
@@ -59,12 +60,16 @@ pub enum Refusal {
     UnknownModel(String),
     /// The key may not ask for it.
     ModelNotAllowed(String),
+    /// The key may not be used from there.
+    AddressNotAllowed(IpAddr),
     /// An attempt failed, and nothing else could answer.
     Failed(Box<FailedExchange>),
     /// The answer broke off after content was shown.
     Broke(Box<Failure>),
     /// Its payer has not the money, or not the right.
     Short(Box<Shortfall>),
+    /// A code brought no money.
+    NotPaid(NotPaid),
     /// No attempt could be made.
     Unserved(Unserved),
     /// What was recorded cannot be read now.
@@ -132,12 +137,13 @@ impl Refusal {
     /// The label of a request that was refused before it became an exchange.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Unauthorized(_) => "unauthorized",
+            Self::Unauthorized(_) | Self::AddressNotAllowed(_) => "unauthorized",
             Self::NotFound(_) => "not_found",
             Self::Method(_) => "method",
             Self::BodyTooLarge(_) | Self::BodySlow | Self::BodyCut | Self::Encoded => "body",
             Self::HeadTooLarge | Self::AddressTooLong | Self::NotHttp | Self::HeadSlow => "head",
             Self::UnknownModel(_) | Self::ModelNotAllowed(_) => "model",
+            Self::NotPaid(_) => "code",
             Self::BadRequest(_) | Self::Failed(_) | Self::Broke(_) | Self::Short(_) | Self::Unserved(_) => "exchange",
             Self::NoRecords | Self::Stopping | Self::Internal => "gateway",
         }
@@ -153,7 +159,7 @@ impl Refusal {
                 404,
                 "not_found_error",
                 format!(
-                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/models`, `/v1/balance` and `/v1/usage`"
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/receipts/…` and `/v1/redeem`"
                 ),
             ),
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
@@ -209,6 +215,18 @@ impl Refusal {
                 param: Some("model"),
                 ..Wire::new(403, "permission_error", format!("this API key may not ask for `{asked}`"))
             },
+            Self::AddressNotAllowed(address) => Wire {
+                code: Some("address_not_allowed"),
+                ..Wire::new(
+                    403,
+                    "permission_error",
+                    format!(
+                        "this API key may not be used from {address}: ask from one of its networks, or have an operator \
+                         allow this one (`roundelay keys change ID --network {address}`); behind a proxy, its address \
+                         belongs into `server.trusted_proxies`"
+                    ),
+                )
+            },
             Self::Failed(failed) => failed.wire(),
             Self::Broke(failure) => Wire {
                 code: Some(failure.code.as_deref().unwrap_or("stream_interrupted")),
@@ -219,6 +237,7 @@ impl Refusal {
                 )
             },
             Self::Short(shortfall) => short::wire(shortfall),
+            Self::NotPaid(refused) => refused.wire(),
             Self::Unserved(unserved) => unserved.wire(),
             Self::NoRecords => Wire {
                 code: Some("records_unavailable"),
@@ -488,6 +507,10 @@ mod tests {
             (Refusal::NotHttp, (400, bad, None, false)),
             (Refusal::HeadSlow, (408, bad, None, false)),
             (Refusal::unknown_model("x"), (404, "not_found_error", Some("model_not_found"), false)),
+            (
+                Refusal::AddressNotAllowed([192, 0, 2, 7].into()),
+                (403, "permission_error", Some("address_not_allowed"), false),
+            ),
             (Refusal::model_not_allowed("x"), (403, "permission_error", Some("model_not_allowed"), false)),
             (
                 Refusal::Broke(Box::new(Failure::new(Class::MidStreamError, "cut"))),

@@ -9,10 +9,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     call::Inbound,
     caller::{CallerSide, Interruption},
+    drains::DRAIN_WAIT,
     flight::Flight,
     incoming::{Incoming, Progress, StreamFault},
 };
-use crate::config::OnDisconnect;
 
 /// How long usage and `[DONE]` may follow the last choice's end: providers send them with it.
 const GRACE: Duration = Duration::from_secs(2);
@@ -67,7 +67,7 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
         }
         let until = if incoming.is_whole() {
             let since = *whole_since.get_or_insert_with(Instant::now);
-            since + if incoming.usage.is_some() { GRACE_WITH_USAGE } else { GRACE }
+            since + if incoming.usage().is_some() { GRACE_WITH_USAGE } else { GRACE }
         } else {
             let silent = deployment.timeouts.transport_idle.map_or(end, |most| Instant::now() + most);
             end.min(last_content + deployment.timeouts.idle).min(silent)
@@ -107,37 +107,34 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
     }
 }
 
-/// Where a caller has left and the bill depends on it, reads the rest of an answer for its usage: of a provider that works
-/// on whether or not anybody reads, and for keys that want it.
+/// Where a caller has left and the bill depends on it, reads on: for as long as an answer's last words may take, so that
+/// one whose end was already on its way is paid like any other; and to its end for its exact bill, of a provider that
+/// works on whether or not anybody reads, and for keys that want it.
 ///
-/// At most [`DRAINS_MAX`] are read so at a time, each for [`DRAIN_WAIT`]; dropped, the answer's connection is closed.
+/// Dropped, the answer's connection is closed.
 pub(super) async fn read_out(
     relayed: Relayed,
     incoming: &mut Incoming,
     inbound: &Inbound,
     flight: &Flight<'_>,
 ) -> Relayed {
-    let gateway = flight.gateway;
-    let wants = inbound.caller.on_disconnect.unwrap_or(flight.on_disconnect()) == OnDisconnect::Drain;
     let is_left = matches!(relayed, Relayed::Interrupted(Interruption::CallerLeft)) && !incoming.is_over();
-    let is_worth = flight.is_priced() && (wants || !flight.deployment.stops_on_cancel);
-    if !is_left || !is_worth || gateway.drains.running() >= DRAINS_MAX {
+    if !is_left || !flight.is_priced() {
         return relayed;
     }
-    let _counted = gateway.drains.count();
-    let mut ending = gateway.ending.subscribe();
+    let drain = flight.drain(inbound);
+    let mut ending = flight.gateway.ending.subscribe();
     let rest = async {
         while let Ok(Progress::None | Progress::Content) = incoming.read().await {
-            incoming.forget_unshown();
+            incoming.forget_unshown(drain.is_some());
+            if !flight.covers(incoming.output_bound()) {
+                return;
+            }
         }
     };
     tokio::select! {
-        _ = timeout(DRAIN_WAIT, rest) => {}
+        _ = timeout(if drain.is_some() { DRAIN_WAIT } else { GRACE }, rest) => {}
         _ = ending.wait_for(|ending| *ending) => {}
     }
     relayed
 }
-
-/// Of answers that are read for their bill alone.
-const DRAINS_MAX: usize = 64;
-const DRAIN_WAIT: Duration = Duration::from_secs(120);

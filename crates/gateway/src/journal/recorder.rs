@@ -1,5 +1,6 @@
 //! The one place that records an exchange, and the thread that carries records to the store.
 
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,10 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use roundelay_ledger::ExchangeId;
+
+use super::force::{Forcer, Recorded};
 use super::queue::{Queue, Queued};
 use super::segment::{BATCH, replay};
-use super::writer::{Journal, SegmentNumber};
-use crate::store::{Record, SentRow, Store};
+use super::writer::{Journal, JournalFault, SegmentNumber};
+use crate::store::{Record, SentRow, Store, StoreFault};
 use crate::telemetry::events;
 
 /// Records exchanges: into the journal at once, into the store a moment later.
@@ -22,6 +26,7 @@ use crate::telemetry::events;
 pub struct Recorder {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    forcing: Option<JoinHandle<()>>,
 }
 
 impl Recorder {
@@ -33,12 +38,29 @@ impl Recorder {
 
     /// As [`Self::start`], with room for `bound` records.
     pub fn start_bounded(store: Store, journal: Journal, bound: usize) -> io::Result<Self> {
-        let shared = Arc::new(Shared { store, journal, queue: Queue::new(bound), tally: Tally::default() });
+        Self::begin(Shared { store, journal, forcer: None, queue: Queue::new(bound), tally: Tally::default() })
+    }
+
+    /// As [`Self::start`], for records that have to survive a power loss too: [`Recorded::safe`] waits for the disk, and
+    /// the store forces what it takes to the disk before the journal lets go of it.
+    pub fn start_strict(store: Store, journal: Journal) -> Result<Self, StrictFault> {
+        store.force_commits()?;
+        journal.expect_force();
+        let (forcer, queue) = (Some(Arc::new(Forcer::new())), Queue::new(WAITING_MAX));
+        Ok(Self::begin(Shared { store, journal, forcer, queue, tally: Tally::default() })?)
+    }
+
+    fn begin(shared: Shared) -> io::Result<Self> {
+        let shared = Arc::new(shared);
         let mut to_replay = shared.journal.leftovers().to_vec();
         shared.replay(&mut to_replay);
-        let writer = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("records".to_owned()).spawn(move || writer.run(to_replay))?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let spawn = |name: &str, run: Box<dyn FnOnce(&Shared) + Send>| {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared))
+        };
+        let thread = spawn("records", Box::new(|shared| shared.run(to_replay)))?;
+        let forcing = shared.forcer.is_some().then(|| spawn("journal", Box::new(Shared::force))).transpose()?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), forcing })
     }
 
     /// How many records wait for the store.
@@ -46,11 +68,12 @@ impl Recorder {
         self.shared.queue.len() as u64
     }
 
-    /// Records a finished exchange. When this returns, the record survives the end of the process.
+    /// Records a finished exchange. When this returns, the record survives the end of the process; once it was waited
+    /// for ([`Recorded::safe`]), also what else was asked for.
     ///
     /// Costs one `write` of some hundred bytes, and wakes nobody. To be called before the answer's terminal goes out.
     /// `sent` is what [`Self::sent`] said of its attempts.
-    pub fn record(&self, record: Record, sent: Vec<SegmentNumber>) {
+    pub fn record(&self, record: Record, sent: Vec<SegmentNumber>) -> Recorded {
         let record = bounded(record);
         let shared = &*self.shared;
         let mut segments = sent;
@@ -58,9 +81,11 @@ impl Recorder {
             Ok(number) => segments.push(number),
             Err(_) => count(&shared.tally.journal),
         }
+        let recorded = shared.forcer.as_ref().map(|forcer| forcer.want(shared.journal.position()));
         if !shared.queue.push(record, segments) {
             count(&shared.tally.dropped);
         }
+        recorded.unwrap_or(Recorded::SAFE)
     }
 
     /// Notes that an attempt is about to be sent, so that the end of this process does not hide that somebody may bill
@@ -82,12 +107,23 @@ impl Recorder {
         self.shared.queue.flush(PATIENCE)
     }
 
+    /// The oldest exchange that the journal holds: the store may forget what is older. Reads segments of earlier runs, if
+    /// there are any. `None` when the journal is empty.
+    pub fn oldest_exchange(&self) -> Result<Option<ExchangeId>, JournalFault> {
+        self.shared.journal.oldest_exchange()
+    }
+
+    /// How often the journal was forced to the disk since the start; 0 where that is not asked for.
+    pub fn forced(&self) -> u64 {
+        self.shared.forcer.as_ref().map_or(0, |forcer| forcer.times())
+    }
+
     /// What went wrong since the start.
     pub fn faults(&self) -> Faults {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let Tally { journal, store, dropped, refused, torn_bytes } = &self.shared.tally;
         Faults {
-            journal: read(journal),
+            journal: read(journal) + self.shared.forcer.as_ref().map_or(0, |forcer| forcer.faults()),
             store: read(store),
             dropped: read(dropped),
             refused: read(refused),
@@ -112,6 +148,11 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         self.shared.queue.close();
+        if let (Some(forcer), Some(forcing)) = (&self.shared.forcer, self.forcing.take()) {
+            forcer.close();
+            // It holds the folder's lock, and has one force of the disk left at most.
+            drop(forcing.join());
+        }
     }
 }
 
@@ -121,7 +162,7 @@ impl Drop for Recorder {
 /// ends before the store has what the journal refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Faults {
-    /// Records the journal did not take.
+    /// Records the journal did not take, and times that the disk refused what it was forced to take.
     pub journal: u64,
     /// Batches or segments the store did not take, counting each time they were tried.
     pub store: u64,
@@ -133,10 +174,23 @@ pub struct Faults {
     pub torn_bytes: u64,
 }
 
+/// Why nothing can be kept as safely as it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum StrictFault {
+    /// The store does not force what it takes.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// A thread cannot be started.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
 #[derive(Debug)]
 struct Shared {
     store: Store,
     journal: Journal,
+    /// Where records have to survive a power loss.
+    forcer: Option<Arc<Forcer>>,
     queue: Queue,
     tally: Tally,
 }
@@ -151,6 +205,13 @@ struct Tally {
 }
 
 impl Shared {
+    /// The thread that forces the journal to the disk.
+    fn force(&self) {
+        if let Some(forcer) = &self.forcer {
+            forcer.run(&self.journal, File::sync_data);
+        }
+    }
+
     /// The thread: replay, then a batch whenever some wait, until the queue closes.
     fn run(&self, mut to_replay: Vec<PathBuf>) {
         let mut batch = Vec::new();
@@ -206,16 +267,16 @@ impl Shared {
         batch.shrink_to(KEPT_ROOM);
     }
 
-    /// Sees that the store's file is there. Where it was removed, readiness says so for a while, and what was in it is
-    /// written again.
+    /// Sees that the store's file is there. Where it was removed, what was in it is written again; where it was
+    /// replaced, nothing is stored until it is back. Readiness says either.
     fn restore_store(&self) {
-        if !self.store.is_removed() {
+        if self.store.check_file().is_ok() {
             return;
         }
         count(&self.tally.store);
         match self.store.restore_if_removed() {
             Ok(_) => events::store_restored(),
-            Err(fault) => events::store_fault("restore the store, whose file was removed", &fault),
+            Err(fault) => events::store_fault("restore the store, whose file was removed or replaced", &fault),
         }
     }
 

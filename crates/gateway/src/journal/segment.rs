@@ -28,14 +28,29 @@ pub struct Replayed {
     pub torn_bytes: u64,
 }
 
-/// Brings the store up to date with what a gateway that was ended left in the folder `dir`; for commands that read
-/// exchanges while no gateway runs. Errors with [`JournalFault::InUse`] when one runs.
-pub fn catch_up(dir: &Path, store: &Store) -> Result<Replayed, JournalFault> {
-    let folder = dir.join(FOLDER);
-    if !folder.is_dir() {
-        return Ok(Replayed::default());
+/// The right to a data folder: while one is kept, no gateway starts there, nor does another program get one.
+#[derive(Debug)]
+pub struct Alone {
+    _lock: File,
+}
+
+impl Alone {
+    /// Takes it, making the journal's folder where it is missing: whoever starts a gateway in this moment finds it
+    /// taken. Errors with [`JournalFault::InUse`] when a gateway runs, or another has it.
+    pub fn take(dir: &Path) -> Result<Self, JournalFault> {
+        let folder = dir.join(FOLDER);
+        fs::create_dir_all(&folder).map_err(|source| JournalFault::Folder { path: folder.clone(), source })?;
+        Ok(Self { _lock: lock(&folder)? })
     }
-    let _locked_until_the_end = lock(&folder)?;
+}
+
+/// Brings the store up to date with what a gateway that was ended left in the folder `dir`.
+///
+/// For commands while no gateway runs; they keep what it gives back until they have written. Errors with
+/// [`JournalFault::InUse`] when a gateway runs.
+pub fn catch_up(dir: &Path, store: &Store) -> Result<(Alone, Replayed), JournalFault> {
+    let alone = Alone::take(dir)?;
+    let folder = dir.join(FOLDER);
     let mut total = Replayed::default();
     for (_, path) in list(&folder).map_err(|source| JournalFault::Folder { path: folder.clone(), source })? {
         let one = replay(&path, store)?;
@@ -45,7 +60,7 @@ pub fn catch_up(dir: &Path, store: &Store) -> Result<Replayed, JournalFault> {
         total.in_doubt += one.in_doubt;
         total.torn_bytes += one.torn_bytes;
     }
-    Ok(total)
+    Ok((alone, total))
 }
 
 /// Reads a segment into the store and deletes it. A torn tail is cut off first; damage before it is passed over.
@@ -95,11 +110,20 @@ pub(super) fn replay(path: &Path, store: &Store) -> Result<Replayed, JournalFaul
 
 /// The largest name of an exchange in a segment.
 pub(super) fn newest_exchange(path: &Path) -> Result<Option<ExchangeId>, JournalFault> {
+    Ok(exchanges(path)?.into_iter().max())
+}
+
+/// The smallest.
+pub(super) fn oldest_exchange(path: &Path) -> Result<Option<ExchangeId>, JournalFault> {
+    Ok(exchanges(path)?.into_iter().min())
+}
+
+fn exchanges(path: &Path) -> Result<Vec<ExchangeId>, JournalFault> {
     let bytes = match File::open(path).and_then(|file| read_bounded(&file)) {
-        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(|source| JournalFault::Segment { path: path.to_owned(), source })?,
     };
-    Ok(frames(&bytes).filter_map(|found| found.held).map(|held| held.exchange()).max())
+    Ok(frames(&bytes).filter_map(|found| found.held).map(|held| held.exchange()).collect())
 }
 
 struct Contents {

@@ -1,9 +1,10 @@
 //! The journal's writing end.
 
+use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use roundelay_ledger::ExchangeId;
 
@@ -33,7 +34,7 @@ impl Journal {
         let lock = lock(&folder)?;
         let left = segment::list(&folder).map_err(fault)?;
         let next = segment::next_number(&folder).map_err(fault)?;
-        let segments = Segments { next, current: None, sealed: Vec::new() };
+        let segments = Segments { next, ..Segments::default() };
         let leftovers = left.into_iter().map(|(_, path)| path).collect();
         Ok(Self { folder, leftovers, segments: Mutex::new(segments), _lock: lock })
     }
@@ -46,7 +47,7 @@ impl Journal {
     pub(super) fn append(&self, record: &Record) -> io::Result<SegmentNumber> {
         let mut frame = Vec::with_capacity(1024);
         write_frame(record, &mut frame);
-        self.segments().append(&frame, &self.folder)
+        self.segments().append(record.id, &frame, &self.folder)
     }
 
     /// As [`Self::append`], for an attempt that is about to be sent. Its segment stays until the exchange's record is
@@ -54,7 +55,48 @@ impl Journal {
     pub(super) fn append_sent(&self, sent: &SentRow) -> io::Result<SegmentNumber> {
         let mut frame = Vec::with_capacity(192);
         write_sent(sent, &mut frame);
-        self.segments().append(&frame, &self.folder)
+        self.segments().append(sent.exchange, &frame, &self.folder)
+    }
+
+    /// From now on [`Self::take_unforced`] is asked.
+    pub(super) fn expect_force(&self) {
+        self.segments().is_forced = true;
+    }
+
+    /// The files that have something which was not forced to the disk yet, and how many frames were appended in all;
+    /// from now on these count as forced, but for the file that is still appended to.
+    pub(super) fn take_unforced(&self) -> Unforced {
+        let mut segments = self.segments();
+        let mut files = std::mem::take(&mut segments.unforced);
+        files.extend(segments.current.as_ref().map(|current| Arc::clone(&current.file)));
+        let has_new_file = std::mem::take(&mut segments.has_new_file);
+        Unforced { files, folder: has_new_file.then(|| self.folder.clone()), position: segments.written }
+    }
+
+    /// How many frames were appended.
+    pub(super) fn position(&self) -> Position {
+        self.segments().written
+    }
+
+    /// The oldest exchange that is in a segment here, those of earlier runs included: nothing from there on may be
+    /// forgotten by the store. `None` when there is no segment.
+    pub(super) fn oldest_exchange(&self) -> Result<Option<ExchangeId>, JournalFault> {
+        let fault = |source| JournalFault::Folder { path: self.folder.clone(), source };
+        let known: HashMap<PathBuf, Option<ExchangeId>> = {
+            let segments = self.segments();
+            let known = segments.current.iter().chain(&segments.sealed);
+            known.map(|segment| (segment.path.clone(), segment.oldest)).collect()
+        };
+        let mut oldest: Option<ExchangeId> = None;
+        // What was given up for replay, or could not be deleted, is not among the known.
+        for (_, path) in segment::list(&self.folder).map_err(fault)? {
+            let found = match known.get(&path) {
+                Some(found) => *found,
+                None => segment::oldest_exchange(&path)?,
+            };
+            oldest = oldest.into_iter().chain(found).min();
+        }
+        Ok(oldest)
     }
 
     /// Hears which segments the records that the store has now came from, and deletes segments that are complete.
@@ -100,6 +142,18 @@ impl Journal {
 /// Which segment a record is in.
 pub type SegmentNumber = u64;
 
+/// How many frames were appended when something was: what has that position is before it.
+pub(super) type Position = u64;
+
+/// What was not forced to the disk when it was asked for.
+#[derive(Debug)]
+pub(super) struct Unforced {
+    pub(super) files: Vec<Arc<File>>,
+    /// The folder, where a file was made in it.
+    pub(super) folder: Option<PathBuf>,
+    pub(super) position: Position,
+}
+
 /// Why there is no journal.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalFault {
@@ -141,25 +195,32 @@ pub(super) fn lock(folder: &Path) -> Result<File, JournalFault> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Segments {
     next: SegmentNumber,
     current: Option<Segment>,
     sealed: Vec<Segment>,
+    written: Position,
+    /// Whether somebody asks what is not forced to the disk.
+    is_forced: bool,
+    /// Files that were ended since somebody asked: one for each 16 MiB.
+    unforced: Vec<Arc<File>>,
+    has_new_file: bool,
 }
 
 #[derive(Debug)]
 struct Segment {
     number: SegmentNumber,
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
+    oldest: Option<ExchangeId>,
     len: u64,
     appended: u64,
     committed: u64,
 }
 
 impl Segments {
-    fn append(&mut self, frame: &[u8], folder: &Path) -> io::Result<SegmentNumber> {
+    fn append(&mut self, exchange: ExchangeId, frame: &[u8], folder: &Path) -> io::Result<SegmentNumber> {
         if self.current.as_ref().is_some_and(|current| current.len + frame.len() as u64 > LEN_MAX) {
             self.seal();
         }
@@ -169,12 +230,16 @@ impl Segments {
                 let (file, path) = segment::create(folder, self.next)?;
                 self.next += 1;
                 let number = self.next - 1;
-                none.insert(Segment { number, path, file, len: 0, appended: 0, committed: 0 })
+                self.has_new_file = true;
+                let file = Arc::new(file);
+                none.insert(Segment { number, path, file, oldest: None, len: 0, appended: 0, committed: 0 })
             }
         };
         let number = current.number;
-        match current.file.write_all(frame) {
+        match (&*current.file).write_all(frame) {
             Ok(()) => {
+                self.written += 1;
+                current.oldest = current.oldest.into_iter().chain([exchange]).min();
                 current.len += frame.len() as u64;
                 current.appended += 1;
                 Ok(number)
@@ -190,7 +255,11 @@ impl Segments {
     }
 
     fn seal(&mut self) {
-        self.sealed.extend(self.current.take());
+        let Some(current) = self.current.take() else { return };
+        if self.is_forced {
+            self.unforced.push(Arc::clone(&current.file));
+        }
+        self.sealed.push(current);
     }
 
     fn commit(&mut self, number: SegmentNumber) {

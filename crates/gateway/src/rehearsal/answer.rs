@@ -24,10 +24,11 @@ pub(super) struct ToolCall<'a> {
 }
 
 /// Tokens of a whole exchange, all choices together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     pub(super) prompt: u64,
     pub(super) cached: u64,
+    pub(super) written: u64,
     pub(super) completion: u64,
     pub(super) reasoning: u64,
 }
@@ -39,7 +40,8 @@ pub(super) fn compose<'a>(asked: &'a Asked, scenario: &Scenario) -> Vec<Answer<'
 
 fn compose_choice<'a>(asked: &'a Asked, scenario: &Scenario, index: u32) -> Answer<'a> {
     let mut chance = Chance(asked.seed ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let mut room = asked.max_tokens.map_or(usize::MAX, |max| usize::try_from(max.max(1)).unwrap_or(usize::MAX));
+    let heard = asked.max_tokens.filter(|_| !scenario.shape.is_deaf);
+    let mut room = heard.map_or(usize::MAX, |max| usize::try_from(max.max(1)).unwrap_or(usize::MAX));
     let mut reasoning: Vec<_> = (0..scenario.shape.reasoning_words).map(|_| Cow::Borrowed(chance.word())).collect();
     let mut is_cut = reasoning.len() > room;
     reasoning.truncate(room);
@@ -89,9 +91,11 @@ impl Usage {
     pub(super) fn of(asked: &Asked, scenario: &Scenario, answers: &[Answer<'_>]) -> Self {
         let reasoning: usize = answers.iter().map(|answer| answer.reasoning.len()).sum();
         let visible: usize = answers.iter().map(|answer| answer.content.len() + call_words(&answer.tool_calls)).sum();
+        let cached = u64::from(scenario.shape.cached_tokens).min(asked.prompt_tokens);
         Self {
             prompt: asked.prompt_tokens,
-            cached: u64::from(scenario.shape.cached_tokens).min(asked.prompt_tokens),
+            cached,
+            written: u64::from(scenario.shape.written_tokens).min(asked.prompt_tokens - cached),
             completion: (reasoning + visible) as u64,
             reasoning: reasoning as u64,
         }

@@ -48,8 +48,8 @@ struct Chunks<'a> {
     suffix: &'a str,
 }
 
-/// Tells an answer as a stream.
-pub(super) fn stream(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>) -> Events {
+/// Tells an answer as a stream; usage comes with its end, or `is_early` before everything else.
+pub(super) fn stream(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>, is_early: bool) -> Events {
     let object = match asked.dialect {
         Dialect::OpenAiChat => "chat.completion.chunk",
         Dialect::OpenAiCompletions => "text_completion",
@@ -62,13 +62,16 @@ pub(super) fn stream(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>
     // Every chunk before the last says `"usage":null` when usage was asked for.
     let suffix = if usage.is_some() { "],\"usage\":null}\n\n" } else { "]}\n\n" };
     let mut chunks = Chunks { events: Events::default(), dialect: asked.dialect, prefix, suffix };
+    if let Some(usage) = usage.filter(|_| is_early) {
+        chunks.usage(usage);
+    }
     chunks.openings(answers);
     chunks.words(answers);
     chunks.tool_calls(answers);
     for (index, answer) in answers.iter().enumerate() {
         chunks.finish(index, answer.finish);
     }
-    if let Some(usage) = usage {
+    if let Some(usage) = usage.filter(|_| !is_early) {
         chunks.usage(usage);
     }
     let mut events = chunks.events;
@@ -226,7 +229,7 @@ fn usage_json(usage: Usage) -> Value {
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
         "total_tokens": usage.prompt + usage.completion,
-        "prompt_tokens_details": {"cached_tokens": usage.cached},
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": usage.written},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     })
 }

@@ -9,7 +9,7 @@ use super::answer::{self, Answer, Usage};
 use super::asked::Asked;
 use super::http::{Framing, Head};
 use super::openai::{self, Events, Kind};
-use super::scenario::{Break, Fault, Scenario};
+use super::scenario::{Break, Counting, Fault, Scenario};
 use super::wire::{Gone, Wire};
 
 /// What becomes of the connection.
@@ -40,9 +40,15 @@ impl<'a> Stage<'a> {
         }
         self.wire.writes_singly = scenario.shape.writes_bytes_singly;
         let answers = answer::compose(asked, scenario);
-        let usage = (!scenario.shape.hides_usage).then(|| Usage::of(asked, scenario, &answers));
+        let counting = scenario.shape.counting;
+        let usage = match counting {
+            Counting::Hidden => None,
+            Counting::Honest => Some(Usage::of(asked, scenario, &answers)),
+            Counting::Zero | Counting::Early => Some(Usage::default()),
+        };
         if asked.is_streamed {
-            let events = openai::stream(asked, &answers, usage.filter(|_| asked.wants_usage));
+            let usage = usage.filter(|_| asked.wants_usage);
+            let events = openai::stream(asked, &answers, usage, counting == Counting::Early);
             self.stream(scenario, &events).await
         } else {
             let body = openai::whole(asked, &answers, usage);

@@ -87,12 +87,30 @@ pub struct Shape {
     pub tool_calls: u32,
     /// Prompt tokens reported as read from a cache (never more than there are).
     pub cached_tokens: u32,
-    /// Usage is left out even when it was asked for.
-    pub hides_usage: bool,
+    /// Prompt tokens reported as written to a cache (never more than there are, beside those read from it).
+    pub written_tokens: u32,
+    /// What usage says.
+    pub counting: Counting,
+    /// The limit on output is not kept to.
+    pub is_deaf: bool,
     /// `finish_reason` is `content_filter`.
     pub is_filtered: bool,
     /// Every byte goes out in a write of its own.
     pub writes_bytes_singly: bool,
+}
+
+/// What an answer says of its tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Counting {
+    /// What there were, where it is asked for.
+    #[default]
+    Honest,
+    /// Nothing, even when it was asked for.
+    Hidden,
+    /// That there were none.
+    Zero,
+    /// That there were none, in a stream's first event, and nothing later.
+    Early,
 }
 
 /// Waiting, in three places.

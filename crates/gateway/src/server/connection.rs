@@ -4,6 +4,7 @@
 use std::{
     convert::Infallible,
     io::{self, IoSlice},
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -30,14 +31,14 @@ use crate::exchange::{AnswerBody, BrokenOff, Refusal, Worker};
 /// How often a connection is looked at; what is late is found at most that much later.
 const GLANCE: Duration = Duration::from_secs(1);
 /// Serves a connection to its end. Dropped, it closes it.
-pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
     let settings = &worker.gateway.server;
     let watched = Arc::new(Watched::new());
     let socket = Socket { socket, watched: Arc::clone(&watched), instead: None };
     let service = service_fn(|request| {
         let (worker, busy) = (Arc::clone(&worker), Busy::new(&watched));
         async move {
-            let (answer, unread) = routes::answer(&worker, request).await;
+            let (answer, unread) = routes::answer(&worker, peer, request).await;
             if let Some(body) = unread {
                 let busy = Busy::new(&busy.0);
                 worker.tasks.spawn(async move {

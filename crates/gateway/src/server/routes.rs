@@ -1,6 +1,6 @@
 //! Which request goes where: the callers' paths, under every base path that SDKs put before them.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
@@ -10,7 +10,7 @@ use roundelay_protocol::openai::Operation;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{intake, models, refusal, standing, usage};
+use super::{intake, models, peer, receipt, redeem, refusal, standing, usage};
 use crate::{
     auth::{Caller, presented},
     common::clock::unix_time,
@@ -27,15 +27,21 @@ enum Route {
     Usage,
     Key,
     Credits,
+    Receipt(String),
+    Redeem,
 }
 
 /// Answers one request, one way or the other.
 ///
 /// A refused request gives its body back: a caller who is still sending reads no answer, so what is on its way is to be
 /// taken first.
-pub(super) async fn answer(worker: &Arc<Worker>, request: Request<Incoming>) -> (Answer, Option<Incoming>) {
+pub(super) async fn answer(
+    worker: &Arc<Worker>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> (Answer, Option<Incoming>) {
     let (head, mut body) = request.into_parts();
-    match serve(worker, head, &mut body).await {
+    match serve(worker, peer, head, &mut body).await {
         Ok(answer) => (answer, None),
         Err(refusal) => {
             worker.gateway.metrics.refused(refusal.label());
@@ -44,7 +50,7 @@ pub(super) async fn answer(worker: &Arc<Worker>, request: Request<Incoming>) -> 
     }
 }
 
-async fn serve(worker: &Arc<Worker>, head: Parts, body: &mut Incoming) -> Result<Answer, Refusal> {
+async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incoming) -> Result<Answer, Refusal> {
     let received = Instant::now();
     let path = head.uri.path();
     let route = route(path).ok_or_else(|| not_found(path))?;
@@ -53,7 +59,7 @@ async fn serve(worker: &Arc<Worker>, head: Parts, body: &mut Incoming) -> Result
     if head_bytes > worker.gateway.server.header_bytes_max {
         return Err(Refusal::HeadTooLarge);
     }
-    let caller = authenticate(worker, &head.headers)?;
+    let caller = authenticate(worker, peer, &head.headers)?;
     match (route, &head.method) {
         (Route::Exchange(operation), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
@@ -69,9 +75,22 @@ async fn serve(worker: &Arc<Worker>, head: Parts, body: &mut Incoming) -> Result
         (Route::Usage, &Method::GET) => usage::usage(worker, &caller, &head.uri).await.map(page),
         (Route::Key, &Method::GET) => standing::key(worker, &caller).map(page),
         (Route::Credits, &Method::GET) => standing::credits(worker, &caller).map(page),
-        (Route::Models | Route::Model(_) | Route::Balance | Route::Usage | Route::Key | Route::Credits, _) => {
-            Err(Refusal::Method("GET"))
+        (Route::Receipt(id), &Method::GET) => receipt::receipt(worker, &caller, id).await.map(page),
+        (Route::Redeem, &Method::POST) => {
+            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            redeem::redeem(worker, &caller, body).await.map(page)
         }
+        (Route::Redeem, _) => Err(Refusal::Method("POST")),
+        (
+            Route::Models
+            | Route::Model(_)
+            | Route::Balance
+            | Route::Usage
+            | Route::Key
+            | Route::Credits
+            | Route::Receipt(_),
+            _,
+        ) => Err(Refusal::Method("GET")),
     }
 }
 
@@ -93,6 +112,10 @@ fn route(path: &str) -> Option<Route> {
         // The second is OpenRouter's older name for the first.
         "/key" | "/auth/key" => Some(Route::Key),
         "/credits" => Some(Route::Credits),
+        "/redeem" => Some(Route::Redeem),
+        other if other.starts_with("/receipts/") => {
+            Some(Route::Receipt(percent_decoded(&other["/receipts/".len()..])?))
+        }
         other => {
             let name = other.strip_prefix("/models/")?;
             Some(Route::Model(percent_decoded(name)?))
@@ -121,10 +144,17 @@ fn not_found(path: &str) -> Refusal {
     Refusal::NotFound(path.chars().filter(|c| !c.is_control()).take(200).collect())
 }
 
-fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
+fn authenticate(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
     let presented = presented(headers).map_err(Refusal::Unauthorized)?;
     let now = unix_time().as_secs().cast_signed();
-    worker.gateway.keys.authenticate(presented, now).map_err(Refusal::Unauthorized)
+    let caller = worker.gateway.keys.authenticate(presented, now).map_err(Refusal::Unauthorized)?;
+    if caller.networks.is_some() {
+        let seen = peer::addresses(peer, headers, &worker.gateway.server.trusted_proxies);
+        if let Some(&address) = seen.iter().find(|&&address| !caller.may_ask_from(address)) {
+            return Err(Refusal::AddressNotAllowed(address));
+        }
+    }
+    Ok(caller)
 }
 
 fn page(page: Value) -> Answer {
@@ -168,6 +198,8 @@ mod tests {
         check(&["/api/v1/key", "/v1/key", "/key/", "/api/v1/auth/key"], Some(Route::Key));
         check(&["/api/v1/credits", "/v1/credits"], Some(Route::Credits));
         check(&["/v1/usage", "/api/usage"], Some(Route::Usage));
+        check(&["/v1/redeem", "/redeem/"], Some(Route::Redeem));
+        check(&["/v1/receipts/x_1", "/api/receipts/x_1"], Some(Route::Receipt("x_1".to_owned())));
         check(
             &["/v1/models/openai%2Fgpt-4o", "/api/v1/models/openai/gpt-4o"],
             Some(Route::Model("openai/gpt-4o".to_owned())),

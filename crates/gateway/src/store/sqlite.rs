@@ -1,23 +1,29 @@
 //! The store in one SQLite file, `DATA/roundelay.db`, in write-ahead mode.
 
 mod accounts;
+mod acts;
 mod books;
+mod codes;
 mod days;
 mod doubt;
 mod entries;
 mod exchanges;
+mod forgotten;
 mod hours;
 mod keys;
 mod limits;
 mod meta;
 mod migrations;
+mod operators;
 mod posting;
 mod removed;
 mod rollup;
 mod search;
+mod still;
 mod usage;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,9 +32,11 @@ use roundelay_ledger::Money;
 use rusqlite::{Connection, ErrorCode};
 
 pub use accounts::AccountRow;
+pub use codes::{CodeRefusal, CodeRow, RedeemFault, Redeemed};
 pub use entries::EntryFilter;
 pub use exchanges::{Counts, ExchangeFilter, Inserted};
 pub use keys::{KeyChange, KeyRow};
+pub use still::Still;
 pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 
 /// A handle on the store; clones share it.
@@ -37,11 +45,17 @@ pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 #[derive(Debug, Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    /// The act of an operator that is done by this handle.
+    act: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Connections {
     path: PathBuf,
+    /// The file that is open; none only while it is opened.
+    file: Mutex<Option<removed::FileId>>,
+    /// Whether what is committed has to survive a power loss.
+    is_forced: AtomicBool,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
 }
@@ -59,16 +73,54 @@ impl Store {
         private_file(&path).map_err(|source| StoreFault::Folder { path: path.clone(), source })?;
         migrations::apply(&mut writer)?;
         let reader = open()?;
-        let connections = Connections { path, writer: Mutex::new(writer), reader: Mutex::new(reader) };
-        Ok(Self { connections: Arc::new(connections) })
+        let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
+        let connections =
+            Connections { path, file: Mutex::default(), is_forced: AtomicBool::new(false), writer, reader };
+        connections.remember_file()?;
+        Ok(Self { connections: Arc::new(connections), act: None })
     }
 
-    fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.connections.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    /// As [`Self::open`], for whoever only reads or changes what is there: nothing is made.
+    ///
+    /// Errors with [`StoreFault::Absent`] when there is no store in `dir`.
+    pub fn open_existing(dir: &Path) -> Result<Self, StoreFault> {
+        let path = dir.join(FILE);
+        if path.is_file() { Self::open(dir) } else { Err(StoreFault::Absent { path }) }
+    }
+
+    /// From now on what was committed survives a power loss, and not only the end of the process: each transaction is
+    /// forced to the disk.
+    pub fn force_commits(&self) -> Result<(), StoreFault> {
+        let writer = self.writer()?;
+        self.connections.is_forced.store(true, Ordering::Relaxed);
+        Ok(self.connections.set_force(&writer)?)
+    }
+
+    /// What writes. Errors when the open file has lost its name: what is written to it would go with the process.
+    fn writer(&self) -> Result<MutexGuard<'_, Connection>, StoreFault> {
+        let writer = self.connections.locked_writer();
+        self.connections.check_file()?;
+        Ok(writer)
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
         self.connections.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connections {
+    /// Tells a connection that writes whether what it commits is forced to the disk.
+    fn set_force(&self, writer: &Connection) -> Result<(), rusqlite::Error> {
+        let mode = if self.is_forced.load(Ordering::Relaxed) { "FULL" } else { "NORMAL" };
+        writer.pragma_update(None, "synchronous", mode)
+    }
+
+    fn locked_writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn locked_file(&self) -> MutexGuard<'_, Option<removed::FileId>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,6 +142,27 @@ pub enum StoreFault {
         path: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
+    },
+    /// There is none, and none is made.
+    #[error("there is no store {}: name the gateway's data folder with `--data DIR`", path.display())]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its file was removed while it was open.
+    #[error("the store {} was removed while it was open, and has to be written again first", path.display())]
+    Removed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another file took the place of the one that is open.
+    #[error(
+        "another file has taken the place of the store {} while it was open: move it away, or start the gateway again to use it",
+        path.display()
+    )]
+    Replaced {
+        /// The file.
+        path: PathBuf,
     },
     /// A newer version has written it.
     #[error("the store has tables of version {found}, and this program knows version {known}: use a newer program")]
@@ -124,6 +197,9 @@ pub enum StoreFault {
         /// What may be taken.
         left: Money,
     },
+    /// The balance after it, or its worth in dollars, could not be written.
+    #[error("an amount that is too large: no balance is beyond {max}", max = Money::MAX)]
+    TooLarge,
     /// A row holds what this program never writes.
     #[error("the store holds a {what} that cannot be read")]
     Corrupt {

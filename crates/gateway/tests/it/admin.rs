@@ -3,12 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 mod accounts;
+mod acts;
+mod codes;
 mod commands;
 mod gate;
 mod keys;
 mod money;
+mod networks;
+mod openapi;
 mod readiness;
+mod receipts;
 mod records;
+mod reversals;
+mod roles;
 mod socket;
 
 use crate::support::Upstream;

@@ -4,6 +4,7 @@ use roundelay::config::{self, Complaints, Config};
 
 mod complaints;
 mod hours;
+mod kept;
 mod names;
 mod preferences;
 mod prices;

@@ -4,6 +4,8 @@
 
 mod amounts;
 mod killed;
+mod leaving;
+mod limits;
 mod short;
 mod store_fails;
 
@@ -17,8 +19,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Request, TestGateway, Upstream};
 
-/// A provider whose models have prices: a million tokens cost 1 USD of input, 0.10 from the cache, and 2 of output, so
-/// that a token costs 1,000, 100 and 2,000 nano-USD.
+/// A provider whose models have prices: a million tokens cost 1 USD of input, 0.10 from the cache, 1.25 into it, and 2 of
+/// output, so that a token costs 1,000, 100, 1,250 and 2,000 nano-USD. It works on when its caller leaves.
 fn config(bank: &Upstream) -> String {
     format!(
         "
@@ -32,7 +34,14 @@ timeouts = {{ headers = '2s', first_content = '2s', idle = '500ms' }}
         [
             "words-20",
             "words-20-cached-4",
+            "words-20-cache-written-4",
             "words-20-reasoning-10",
+            "words-20-stall-after-20-300ms",
+            "words-40-slow-words-5ms",
+            "words-20-slow-headers-300ms",
+            "zero-usage",
+            "early-usage",
+            "words-2000-deaf",
             "words-20-no-usage",
             "503",
             "empty-200",
@@ -43,10 +52,13 @@ timeouts = {{ headers = '2s', first_content = '2s', idle = '500ms' }}
         ]
         .map(|scenario| format!(
             "[models.'{scenario}']\ndeployments = ['bank/rehearsal-{scenario}']\nattempts = 1\n\
-                 price = {{ input = 1.0, cache_read = 0.1, output = 2.0 }}\n"
+                 price = {{ input = 1.0, cache_read = 0.1, cache_write = 1.25, output = 2.0 }}\n"
         ))
         .concat()
-            + "[models.unpriced]\ndeployments = ['bank/rehearsal-words-5']\n",
+            + "[models.unpriced]\ndeployments = ['bank/rehearsal-words-5']\n"
+            // Twice the price where the input is above five tokens.
+            + "[models.tiered]\ndeployments = ['bank/rehearsal-words-20']\n\
+               price = { input = 1.0, output = 2.0, tiers = [{ above_input = 5, input = 2.0, output = 4.0 }] }\n",
     )
 }
 
@@ -54,15 +66,19 @@ timeouts = {{ headers = '2s', first_content = '2s', idle = '500ms' }}
 struct Team {
     gateway: TestGateway,
     key: String,
-    _bank: Upstream,
+    bank: Upstream,
 }
 
 impl Team {
     fn with(balance: Money) -> Self {
+        Self::configured(balance, |config| config)
+    }
+
+    fn configured(balance: Money, adapt: impl FnOnce(String) -> String) -> Self {
         let bank = Upstream::start();
         let folder = tempfile::tempdir().unwrap();
         open_account(&folder.path().join("data"), balance);
-        let gateway = TestGateway::start_in(folder, &config(&bank));
+        let gateway = TestGateway::start_in(folder, &adapt(config(&bank)));
         let wish = KeyWish {
             account: AccountId::new("team").unwrap(),
             name: "team".into(),
@@ -70,9 +86,10 @@ impl Team {
             expires_at: None,
             limits: Limits::default(),
             on_disconnect: None,
+            networks: None,
         };
         let key = gateway.gateway.keys.create(wish, 0).unwrap().1.expose().to_owned();
-        Self { gateway, key, _bank: bank }
+        Self { gateway, key, bank }
     }
 
     fn ask(&self, body: &Value) -> Request {

@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+mod acts;
+mod admission;
 mod damage;
+mod forgotten;
 mod journal;
 mod keys;
 mod money;
+mod removed;
 mod scale;
+mod scope;
 mod tables;
 mod terms;
 mod upgrade;

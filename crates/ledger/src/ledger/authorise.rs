@@ -117,6 +117,22 @@ impl Ledger {
         Ok(())
     }
 
+    /// Sets as much of `more` aside for an attempt as there is money for, and says how much that was.
+    ///
+    /// # Errors
+    ///
+    /// When the hold has ended.
+    pub fn extend_as_far(&mut self, hold: HoldId, more: ListCost, now: Timestamp) -> Result<ListCost, Ended> {
+        let held = self.holds.find(hold).ok_or(Ended)?;
+        let affordable = self.affordable(held.node, held.conversion, now);
+        let cost = affordable.map_or(more, |affordable| affordable.min(more));
+        match self.extend(hold, &Extension { cost, ..Extension::default() }, now) {
+            Ok(()) => Ok(cost),
+            Err(NotExtended::Refused(_)) => Ok(ListCost::ZERO),
+            Err(NotExtended::Ended(ended)) => Err(ended),
+        }
+    }
+
     /// Notes that an attempt is about to be sent, and says what a journal has to keep so that a crash does not forget
     /// it; see [`crate::Recovery`].
     ///
@@ -144,10 +160,13 @@ impl Ledger {
     /// The largest cost at list price that [`Ledger::authorise`] would set aside now; `None` when money does not
     /// limit it. Nothing for what is closed.
     pub fn spendable(&self, node: NodeId, rate: Rate, now: Timestamp) -> Option<ListCost> {
+        self.affordable(node, self.conversion(node, rate), now)
+    }
+
+    fn affordable(&self, node: NodeId, conversion: Conversion, now: Timestamp) -> Option<ListCost> {
         let (Some(payer), Ok(())) = (self.tree.payer(node), self.check_open(node)) else {
             return Some(ListCost::ZERO);
         };
-        let conversion = self.conversion(node, rate);
         let affords = |left: i128, currency| ListCost::within(saturate(left.max(0)), conversion, currency);
         let payer = self.tree.at(payer);
         let of_balance = payer.headroom().and_then(|left| affords(left, payer.currency));

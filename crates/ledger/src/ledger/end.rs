@@ -87,7 +87,8 @@ impl Ledger {
     }
 
     /// Takes up a hold that was open when the gateway crashed, as [`crate::Recovery`] tells it: its money is held
-    /// again, whether or not it is there, until it is settled or was in doubt for long enough.
+    /// again, whether or not it is there, until it is settled or was in doubt for long enough, counted from now or, where
+    /// that was earlier, from when it was overdue.
     ///
     /// # Errors
     ///
@@ -96,7 +97,7 @@ impl Ledger {
         if self.recent.is_known((lost.exchange, lost.attempt)) {
             return Err(Shortage::Duplicate);
         }
-        let expires_at = now.plus(self.settings.in_doubt_micros);
+        let expires_at = now.min(lost.expires_at).plus(self.settings.in_doubt_micros);
         let hold = self.open(Held { stage: Stage::InDoubt, expires_at, ..*lost });
         self.tree.at_mut(lost.payer).excuse();
         Ok(hold)

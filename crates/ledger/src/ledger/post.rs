@@ -78,6 +78,19 @@ impl Ledger {
         self.act(EntryKind::Reversal, parties, &posting, Some(charge), now)
     }
 
+    /// Whether a balance could be changed so now; nothing is. A charge is given back to an account that keeps no balance
+    /// any more, too.
+    ///
+    /// # Errors
+    ///
+    /// When the account keeps no balance, it would take too much, or the balance could not be written.
+    pub fn check_change(&self, account: NodeId, change: Money, is_reversal: bool) -> Result<(), PostRefused> {
+        match self.tree.nodes.get(account.index()).map(|node| &node.name) {
+            Some(NodeName::Account(_)) => self.check_act(account, i128::from(change.nano()), is_reversal),
+            Some(NodeName::Key(_)) | None => Err(PostRefused::NoBalance),
+        }
+    }
+
     fn act(
         &mut self,
         kind: EntryKind,

@@ -1,6 +1,9 @@
 //! Golden amounts, worked out by hand: usage at a frozen price, times a multiplier, in a currency, rounded once.
 
-use proptest::prelude::*;
+use proptest::{
+    array::{uniform2, uniform5, uniform6},
+    prelude::*,
+};
 use roundelay_calendar::{UnixTime, Window, Zone};
 use roundelay_ledger::{
     ChargeTooLarge, Conversion, Currency, Effect, Factor, Factors, ListCost, Money, Price, PriceList, Quote, Rate,
@@ -108,17 +111,17 @@ fn an_answer_may_have_as_many_tokens_as_are_affordable() {
     let input = Tokens { input: 1_000, ..Tokens::default() };
     let spendable = |micro_usd: i64| ListCost::from_usd(nano(micro_usd * 1_000)).expect("small");
     // The input costs 3000 millionths of a dollar, each token of output 15.
-    assert_eq!(quote.output_affordable(&input, spendable(2_999)), None);
-    assert_eq!(quote.output_affordable(&input, spendable(3_000)), Some(0));
-    assert_eq!(quote.output_affordable(&input, spendable(3_014)), Some(0));
-    assert_eq!(quote.output_affordable(&input, spendable(3_015)), Some(1));
-    assert_eq!(quote.output_affordable(&input, spendable(6_000)), Some(200));
+    assert_eq!(quote.output_affordable(&input, spendable(2_999), false), None);
+    assert_eq!(quote.output_affordable(&input, spendable(3_000), false), Some(0));
+    assert_eq!(quote.output_affordable(&input, spendable(3_014), false), Some(0));
+    assert_eq!(quote.output_affordable(&input, spendable(3_015), false), Some(1));
+    assert_eq!(quote.output_affordable(&input, spendable(6_000), false), Some(200));
     // Above the tier 200,001 × 6 = 1,200,006 for the input, and 22.5 a token.
     let long = Tokens { input: 200_001, ..Tokens::default() };
-    assert_eq!(quote.output_affordable(&long, spendable(1_200_050)), Some(1));
+    assert_eq!(quote.output_affordable(&long, spendable(1_200_050), false), Some(1));
     let free = Price::flat(TokenPrices { output: 0, ..*sonnet().base() });
     let free = PriceList::constant(free).at(at(0).unix());
-    assert_eq!(free.output_affordable(&input, spendable(3_000)), Some(u64::MAX));
+    assert_eq!(free.output_affordable(&input, spendable(3_000), false), Some(u64::MAX));
 }
 
 proptest! {
@@ -138,13 +141,43 @@ proptest! {
         }
     }
 
+    /// No way of counting so much input and output costs more than the bound.
+    #[test]
+    fn the_dearest_classes_bound_every_count(
+        prices in uniform6(0u64..1_000), parts in uniform5(0u64..1_000), output in uniform2(0u64..1_000), has_audio: bool,
+    ) {
+        let [input, out, cache_read, cache_write, audio_input, audio_output] = prices;
+        let written = |price| (price > 100).then_some(price);
+        let quote = quote(Price::flat(TokenPrices {
+            input,
+            output: out,
+            cache_read: written(cache_read),
+            cache_write: written(cache_write),
+            audio_input: written(audio_input),
+            audio_output: written(audio_output),
+        }));
+        let heard = |count| if has_audio { count } else { 0 };
+        let counted = Tokens {
+            input: parts[0],
+            cache_read: parts[1],
+            cache_write: parts[2],
+            image: parts[3],
+            audio_input: heard(parts[4]),
+            output: output[0],
+            audio_output: heard(output[1]),
+        };
+        let bound = quote.dearest(counted.total_input(), counted.total_output(), has_audio);
+        prop_assert_eq!((bound.total_input(), bound.total_output()), (counted.total_input(), counted.total_output()));
+        prop_assert!(quote.cost(&counted).expect("small") <= quote.cost(&bound).expect("small"));
+    }
+
     /// One token more than is affordable is not.
     #[test]
     fn affordable_is_exact(spendable in 0u128..1_000_000_000_000_000, input in 0u64..300_000) {
         let (quote, spendable) = (quote(sonnet()), ListCost::from_parts(spendable).expect("in range"));
         let tokens = |output| Tokens { input, output, ..Tokens::default() };
         let cost = |output| quote.cost(&tokens(output)).expect("small");
-        match quote.output_affordable(&tokens(0), spendable) {
+        match quote.output_affordable(&tokens(0), spendable, false) {
             None => prop_assert!(cost(0) > spendable),
             Some(count) => prop_assert!(cost(count) <= spendable && cost(count + 1) > spendable),
         }

@@ -78,6 +78,16 @@ fn what_the_provider_tells_is_charged_and_else_what_was_delivered() {
 }
 
 #[test]
+fn starting_again_does_not_lengthen_a_doubt() {
+    let (mut ledger, in_doubt) = crashed();
+    let lost = Held { expires_at: at(2), ..in_doubt[0] };
+    // Restarted shortly before the day is over that began when it was overdue.
+    ledger.reinstate(&lost, at(24 * 3_600)).expect("it has no end");
+    assert_eq!(ledger.expire(at(24 * 3_600 + 1)), None);
+    assert!(matches!(ledger.expire(at(24 * 3_600 + 2)), Some(Expiry::Estimated(..))));
+}
+
+#[test]
 fn what_is_in_doubt_is_held_even_where_nothing_is_left() {
     let (mut ledger, in_doubt) = crashed();
     let (team, key) = (in_doubt[0].payer, in_doubt[0].node);

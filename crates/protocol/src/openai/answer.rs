@@ -1,7 +1,10 @@
 //! A whole answer, not streamed.
 
 use super::{Content, Finish, envelope::Envelope};
-use crate::{json::Malformed, usage::Usage};
+use crate::{
+    json::Malformed,
+    usage::{CostPlace, Usage},
+};
 
 /// What a whole answer says, without its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Answer {
     pub finished: u128,
     pub choices: u32,
     pub usage: Option<Usage>,
+    /// Where its cost goes, for [`super::with_cost`]; `None` where there is no usage object.
+    pub cost_place: Option<CostPlace>,
     /// A success status with an error inside; [`crate::failure::classify`] reads it.
     pub is_error: bool,
 }
@@ -34,6 +39,7 @@ impl Answer {
             finished: seen.finished,
             choices: seen.choices,
             usage: seen.usage,
+            cost_place: seen.cost_place,
             is_error: seen.is_error,
         })
     }

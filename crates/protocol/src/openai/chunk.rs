@@ -1,7 +1,10 @@
 //! One chunk of a streamed answer.
 
 use super::{Content, Finish, envelope::Envelope};
-use crate::{json::Malformed, usage::Usage};
+use crate::{
+    json::Malformed,
+    usage::{CostPlace, Usage},
+};
 
 /// What one streamed chunk says, without its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub struct Chunk {
     /// The choices that ended in this chunk, one bit an index.
     pub finished: u128,
     pub usage: Option<Usage>,
+    /// Where its cost goes, for [`super::with_cost`]; `None` where there is no usage object.
+    pub cost_place: Option<CostPlace>,
     /// No choices and a usage: the extra chunk of `stream_options.include_usage`.
     pub usage_only: bool,
     /// A role and nothing else: a lifecycle frame, not content.
@@ -40,6 +45,7 @@ impl Chunk {
             seen: seen.seen,
             finished: seen.finished,
             usage: seen.usage,
+            cost_place: seen.cost_place,
             usage_only: seen.choices == 0 && seen.usage.is_some() && !seen.is_error,
             role_only: seen.has_role && is_empty && seen.usage.is_none(),
             is_error: seen.is_error,

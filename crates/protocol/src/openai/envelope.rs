@@ -3,7 +3,7 @@
 use super::{Content, Finish};
 use crate::{
     json::{Kind, Malformed, Reader},
-    usage::{self, Usage},
+    usage::{self, CostPlace, Usage},
 };
 
 /// The facts of one chunk or answer.
@@ -18,6 +18,7 @@ pub(super) struct Envelope {
     pub(super) content_bytes: usize,
     pub(super) has_role: bool,
     pub(super) usage: Option<Usage>,
+    pub(super) cost_place: Option<CostPlace>,
     pub(super) is_error: bool,
 }
 
@@ -41,14 +42,17 @@ impl Envelope {
                 return reader.array(|reader| self.choice(reader));
             }
             "usage" => {
-                // Perplexity repeats a growing usage; the last one counts.
-                self.usage = usage::read(reader)?.or(self.usage);
+                if let Some((usage, place)) = usage::read(reader)? {
+                    // Perplexity repeats a growing usage; the last one counts.
+                    self.usage = usage.or(self.usage);
+                    self.cost_place = Some(place);
+                }
                 return Ok(());
             }
             "x_groq" if reader.kind()? == Kind::Object => {
                 return reader.object(|reader, key| {
                     match key {
-                        "usage" => outer.groq_usage = usage::read(reader)?,
+                        "usage" => outer.groq_usage = usage::read(reader)?.and_then(|(usage, _)| usage),
                         "error" => self.is_error |= is_truthy(reader)?,
                         _ => reader.pass()?,
                     }

@@ -7,7 +7,7 @@ use crate::{
         Why,
     },
     json::{Kind, Malformed, Object, Reader},
-    usage, wire,
+    wire,
 };
 
 /// Reads the body of an answer; an error inside a success is given as such.
@@ -28,7 +28,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, Dec
             "model" => answer.model = wire::text(reader)?,
             "created" => answer.created = wire::whole(reader)?.and_then(|at| i64::try_from(at).ok()),
             "choices" => wire::elements(reader, |reader| choice(reader, &mut answer, &mut problem))?,
-            "usage" => answer.usage = usage::read(reader)?,
+            "usage" => answer.usage = tokens::read(reader)?,
             "service_tier" => answer.service_tier = wire::text(reader)?,
             "error" => problem = error::read(reader)?.or_else(|| problem.take()),
             _ => wire::extra(&mut answer.extra, reader, name)?,

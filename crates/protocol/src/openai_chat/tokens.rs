@@ -1,6 +1,14 @@
-//! Writes usage, whose prompt and completion counts include what the details name again.
+//! Usage, whose prompt and completion counts include what the details name again.
 
-use crate::{json::Object, usage::Usage};
+use crate::{
+    json::{Malformed, Object, Reader},
+    usage::{self, Usage},
+};
+
+/// Reads the value of a `usage` member.
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Usage>, Malformed> {
+    Ok(usage::read(reader)?.and_then(|(usage, _)| usage))
+}
 
 pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
     let mut out = object.object("usage");

@@ -11,18 +11,35 @@ use crate::json::{Kind, Malformed, Reader};
 /// Reads a `usage` object; `None` when it is not one or counts nothing. Zero is a count, absence is not.
 pub fn openai(object: &[u8]) -> Option<Usage> {
     let mut reader = Reader::new(object).ok()?;
-    read(&mut reader).ok().flatten()
+    read(&mut reader).ok()??.0
 }
 
-/// Reads the value of a `usage` member.
-pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Option<Usage>, Malformed> {
+/// Where the cost of an answer stands in its usage, or would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostPlace {
+    /// There is one: where its value begins and ends.
+    Value { start: usize, end: usize },
+    /// There is none: it becomes the first member, or the only one.
+    First { at: usize, is_only: bool },
+}
+
+/// Reads the value of a `usage` member; `None` when it is no object.
+pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Option<(Option<Usage>, CostPlace)>, Malformed> {
     if reader.kind()? != Kind::Object {
         reader.skip()?;
         return Ok(None);
     }
     let mut counts = Counts::default();
+    let mut place = CostPlace::First { at: reader.offset() + 1, is_only: true };
     reader.object(|reader, key| {
+        if let CostPlace::First { is_only, .. } = &mut place {
+            *is_only = false;
+        }
         match key {
+            "cost" => {
+                let value = reader.skip()?;
+                place = CostPlace::Value { start: value.start, end: value.end };
+            }
             "prompt_tokens" => counts.prompt = count(reader)?,
             "completion_tokens" => counts.completion = count(reader)?,
             "total_tokens" => counts.total = count(reader)?,
@@ -34,7 +51,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Option<Usage>, Malformed> 
         }
         Ok::<_, Malformed>(())
     })?;
-    Ok(counts.disjoint())
+    Ok(Some((counts.disjoint(), place)))
 }
 
 /// The counts as the upstream wrote them.

@@ -85,8 +85,8 @@ class Gateway:
             timeout=30,
         )
 
-    def create_key(self, *options: str) -> Key:
-        created = self.cli("keys", "create", "--account", "default", "--name", "t", *options)
+    def create_key(self, *options: str, account: str = "default") -> Key:
+        created = self.cli("keys", "create", "--account", account, "--name", "t", *options)
         return Key(created["id"], created["key"])
 
     def explain(self, exchange: str) -> dict:

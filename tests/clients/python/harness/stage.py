@@ -41,6 +41,7 @@ context_window = 100000
 [models.beta-model]
 deployments = ["beta/rehearsal"]
 context_window = 100000
+price = {{ input = 1.0, output = 2.0 }}   # USD for a million tokens
 
 [models.beta-wide]
 deployments = ["beta/wide"]

@@ -49,6 +49,9 @@ pub(super) struct Create {
 pub(super) struct Change {
     /// Its name.
     name: String,
+    /// What people will call it.
+    #[arg(long)]
+    title: Option<String>,
     #[command(flatten)]
     terms: TermArgs,
     /// Refuse its requests, and those of all below it.
@@ -113,6 +116,7 @@ impl Create {
 impl Change {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         let wanted = AccountChange {
+            name: self.title,
             kind: self.terms.kind(),
             limits: self.terms.limits.change()?,
             credit_line: self.terms.credit_line,

@@ -18,6 +18,7 @@ use crate::{
         reach::Reach,
         table::{cell, print, seconds},
     },
+    store::Scope,
 };
 
 /// Show the entries of an account, newest first: what came in, what was charged, and what the balance was after each.
@@ -99,7 +100,7 @@ impl Entries {
             limit: Some(limit),
             ..EntryQuery::default()
         };
-        Ok(acts::page(&store, &query)?)
+        Ok(acts::page(store.within(&Scope::All), &query)?)
     }
 
     fn path(&self, name: &str, limit: usize, before: Option<u64>) -> String {

@@ -126,6 +126,7 @@ impl Stage {
             expires_at: None,
             limits: Limits::default(),
             on_disconnect: None,
+            networks: None,
         };
         let (_, key) = gateway.keys.create(wish, now)?;
         let (callers, admin) = (app.callers_address(), app.admin_address());

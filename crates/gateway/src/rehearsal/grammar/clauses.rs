@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Clause, Complaint, Value};
 use crate::rehearsal::catalogue;
-use crate::rehearsal::scenario::{Break, Fault, Scenario, WORDS_MAX};
+use crate::rehearsal::scenario::{Break, Counting, Fault, Scenario, WORDS_MAX};
 
 /// Every clause there is.
 #[rustfmt::skip] // a table: a row a clause
@@ -58,7 +58,11 @@ pub static CLAUSES: &[Clause] = &[
     clause("reasoning-N", "reasoning-10", |s, v| { s.shape.reasoning_words = within(v[0].count(), 1, WORDS_MAX, "1 to 100000")?; Ok(()) }),
     clause("tool-calls-N", "tool-calls-2", |s, v| { s.shape.tool_calls = within(v[0].count(), 1, 16, "1 to 16")?; Ok(()) }),
     clause("cached-N", "cached-100", |s, v| { s.shape.cached_tokens = v[0].count(); Ok(()) }),
-    clause("no-usage", "no-usage", |s, _| { s.shape.hides_usage = true; Ok(()) }),
+    clause("cache-written-N", "cache-written-100", |s, v| { s.shape.written_tokens = v[0].count(); Ok(()) }),
+    clause("no-usage", "no-usage", |s, _| { s.shape.counting = Counting::Hidden; Ok(()) }),
+    clause("zero-usage", "zero-usage", |s, _| { s.shape.counting = Counting::Zero; Ok(()) }),
+    clause("early-usage", "early-usage", |s, _| { s.shape.counting = Counting::Early; Ok(()) }),
+    clause("deaf", "deaf", |s, _| { s.shape.is_deaf = true; Ok(()) }),
     clause("content-filter", "content-filter", |s, _| { s.shape.is_filtered = true; Ok(()) }),
     clause("one-byte-writes", "one-byte-writes", |s, _| { s.shape.writes_bytes_singly = true; Ok(()) }),
     // How often.

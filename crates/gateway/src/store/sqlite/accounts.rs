@@ -27,7 +27,9 @@ impl Store {
     /// id, with `Missing` when its parent is not there.
     pub fn create_account(&self, row: &AccountRow) -> Result<(), StoreFault> {
         let AccountRow { account, parent, terms, .. } = row;
-        let added = self.writer().execute(
+        let writer = self.writer()?;
+        let transaction = writer.unchecked_transaction()?;
+        let added = transaction.execute(
             "INSERT INTO accounts
                  (id, name, kind, created_at, parent, currency, credit_line_nano, multiplier, limits, closed)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
@@ -46,7 +48,10 @@ impl Store {
         );
         match (added, parent) {
             (Ok(0), _) => Err(StoreFault::Exists { what: "account", name: account.id.to_string() }),
-            (Ok(_), _) => Ok(()),
+            (Ok(_), _) => {
+                self.tell_done(&transaction)?;
+                Ok(transaction.commit()?)
+            }
             // The foreign key is the only constraint a well-formed row can break.
             (Err(rusqlite::Error::SqliteFailure(fault, _)), Some(parent))
                 if fault.code == ErrorCode::ConstraintViolation =>
@@ -57,12 +62,14 @@ impl Store {
         }
     }
 
-    /// Gives an account other terms and says what is known of it now. Its currency stays what it was. Errors with
-    /// `Missing` when there is no such account.
-    pub fn change_account(&self, id: &AccountId, terms: &Terms) -> Result<AccountRow, StoreFault> {
-        let writer = self.writer();
-        writer.execute(
-            "UPDATE accounts SET kind = ?2, credit_line_nano = ?3, multiplier = ?4, limits = ?5, closed = ?6
+    /// Gives an account other terms, and another name if there is one, and says what is known of it now. Its currency
+    /// stays what it was. Errors with `Missing` when there is no such account.
+    pub fn change_account(&self, id: &AccountId, terms: &Terms, name: Option<&str>) -> Result<AccountRow, StoreFault> {
+        let writer = self.writer()?;
+        let transaction = writer.unchecked_transaction()?;
+        transaction.execute(
+            "UPDATE accounts SET kind = ?2, credit_line_nano = ?3, multiplier = ?4, limits = ?5, closed = ?6,
+                 name = coalesce(?7, name)
              WHERE id = ?1",
             (
                 id.as_str(),
@@ -71,25 +78,33 @@ impl Store {
                 whole(terms.multiplier.millionths()),
                 limits::text(&terms.limits),
                 terms.is_closed,
+                name,
             ),
         )?;
-        account_in(&writer, id)?.ok_or_else(|| StoreFault::Missing { what: "account", name: id.to_string() })
+        let missing = || StoreFault::Missing { what: "account", name: id.to_string() };
+        let row = account_in(&transaction, id)?.ok_or_else(missing)?;
+        self.tell_done(&transaction)?;
+        transaction.commit()?;
+        Ok(row)
     }
 
     /// Every account, those above before those below, and otherwise by id.
     pub fn accounts(&self) -> Result<Vec<AccountRow>, StoreFault> {
-        let reader = self.reader();
-        let mut statement =
-            reader.prepare_cached(&format!("{TREE} {SELECT} JOIN tree USING (id) ORDER BY depth, id"))?;
-        let rows = statement.query_map([], Columns::read)?;
-        let mut limits = LimitsReader::default();
-        rows.map(|row| row?.account_row(&mut limits)).collect()
+        accounts_in(&self.reader())
     }
 
     /// The account of that id.
     pub fn account(&self, id: &AccountId) -> Result<Option<AccountRow>, StoreFault> {
         account_in(&self.reader(), id)
     }
+}
+
+pub(super) fn accounts_in(connection: &Connection) -> Result<Vec<AccountRow>, StoreFault> {
+    let mut statement =
+        connection.prepare_cached(&format!("{TREE} {SELECT} JOIN tree USING (id) ORDER BY depth, id"))?;
+    let rows = statement.query_map([], Columns::read)?;
+    let mut limits = LimitsReader::default();
+    rows.map(|row| row?.account_row(&mut limits)).collect()
 }
 
 pub(super) fn account_in(connection: &Connection, id: &AccountId) -> Result<Option<AccountRow>, StoreFault> {

@@ -1,75 +1,67 @@
 //! How entries are written: numbered, with the balance after each, within the transaction of whoever brings them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
 use roundelay_ledger::{AccountId, EntryKind, Money, OverrunCause, Sequence};
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::{StoreFault, hours::Hours, whole};
 use crate::store::EntryRow;
 
 /// The books, open for one transaction. [`Books::close`] them before it is committed.
-pub(super) struct Books<'c> {
+pub(super) struct Books<'c, 'a> {
     connection: &'c Connection,
-    insert: CachedStatement<'c>,
+    /// Several are written by one statement: to begin one costs as much as a row.
+    pending: Vec<Numbered<'a>>,
     last: i64,
     balances: HashMap<AccountId, i64>,
     hours: Hours,
 }
 
-impl<'c> Books<'c> {
+/// An entry with its place in the books.
+struct Numbered<'a> {
+    row: &'a EntryRow,
+    sequence: i64,
+    balance: i64,
+    idempotency: Option<&'a str>,
+}
+
+impl<'c, 'a> Books<'c, 'a> {
     pub(super) fn open(connection: &'c Connection) -> Result<Self, StoreFault> {
         Ok(Self {
-            insert: connection.prepare_cached(INSERT)?,
             last: last_sequence(connection)?,
+            pending: Vec::with_capacity(AT_ONCE),
             balances: HashMap::new(),
             hours: Hours::default(),
             connection,
         })
     }
 
-    /// Writes an entry of an attempt. Its idempotency key is left out: an attempt is kept unique by its exchange.
-    pub(super) fn enter_attempt(&mut self, row: &EntryRow) -> Result<(), StoreFault> {
-        self.write(row, None).map(drop)
+    /// Enters what an attempt owes. Its idempotency key is left out: an attempt is kept unique by its exchange.
+    pub(super) fn enter_attempt(&mut self, row: &'a EntryRow) -> Result<(), StoreFault> {
+        self.enter(row, None).map(drop)
     }
 
-    /// Writes an operator's entry.
-    pub(super) fn enter_act(&mut self, row: &EntryRow) -> Result<(Sequence, Money), StoreFault> {
-        self.write(row, row.idempotency.as_deref())
+    /// Enters an operator's act.
+    pub(super) fn enter_act(&mut self, row: &'a EntryRow) -> Result<(Sequence, Money), StoreFault> {
+        self.enter(row, row.idempotency.as_deref())
     }
 
-    /// Tells in which hours the entries lie.
-    pub(super) fn close(self) -> Result<(), StoreFault> {
+    /// Writes what is left to be written, and in which hours the entries lie.
+    pub(super) fn close(mut self) -> Result<(), StoreFault> {
+        for numbered in std::mem::take(&mut self.pending) {
+            self.write(&[numbered])?;
+        }
         self.hours.write(self.connection, "entry_hours")
     }
 
-    fn write(&mut self, row: &EntryRow, idempotency: Option<&str>) -> Result<(Sequence, Money), StoreFault> {
+    fn enter(&mut self, row: &'a EntryRow, idempotency: Option<&'a str>) -> Result<(Sequence, Money), StoreFault> {
         let balance = match &row.account {
             Some(account) => self.balance_after(account, row.change)?,
             None => 0,
         };
-        self.insert.execute(rusqlite::params![
-            self.last + 1,
-            row.at_us,
-            row.kind.label(),
-            row.account.as_ref().map(AccountId::as_str),
-            row.change.nano(),
-            row.currency.label(),
-            row.usd.nano(),
-            whole(row.rate.millionths()),
-            whole(row.multiplier.millionths()),
-            row.exchange.map(|exchange| whole(exchange.as_u64())),
-            row.attempt,
-            row.key.as_ref().map(|key| key.as_str()),
-            row.price.map(|price| price.as_u64().cast_signed()),
-            row.held.nano(),
-            row.overrun.map(OverrunCause::label),
-            row.is_estimated,
-            row.reason,
-            idempotency,
-            balance,
-        ])?;
         self.last += 1;
+        self.pending.push(Numbered { row, sequence: self.last, balance, idempotency });
         self.hours.add(row.at_us.div_euclid(HOUR_US), self.last);
         if let Some(account) = &row.account {
             match self.balances.get_mut(account) {
@@ -77,7 +69,46 @@ impl<'c> Books<'c> {
                 None => drop(self.balances.insert(account.clone(), balance)),
             }
         }
+        if self.pending.len() == AT_ONCE {
+            let full = std::mem::take(&mut self.pending);
+            self.write(&full)?;
+        }
         Ok((Sequence(self.last.unsigned_abs()), Money::from_nano(balance)))
+    }
+
+    fn write(&self, rows: &[Numbered<'_>]) -> Result<(), StoreFault> {
+        let sql = if rows.len() == AT_ONCE { INSERT_MANY.as_str() } else { INSERT };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut parameter = 0;
+        for Numbered { row, sequence, balance, idempotency } in rows {
+            let values: [&dyn ToSql; COLUMNS] = [
+                sequence,
+                &row.at_us,
+                &row.kind.label(),
+                &row.account.as_ref().map(AccountId::as_str),
+                &row.change.nano(),
+                &row.currency.label(),
+                &row.usd.nano(),
+                &whole(row.rate.millionths()),
+                &whole(row.multiplier.millionths()),
+                &row.exchange.map(|exchange| whole(exchange.as_u64())),
+                &row.attempt,
+                &row.key.as_ref().map(|key| key.as_str()),
+                &row.price.map(|price| price.as_u64().cast_signed()),
+                &row.held.nano(),
+                &row.overrun.map(OverrunCause::label),
+                &row.is_estimated,
+                &row.reason,
+                idempotency,
+                balance,
+            ];
+            for value in values {
+                parameter += 1;
+                statement.raw_bind_parameter(parameter, value)?;
+            }
+        }
+        statement.raw_execute()?;
+        Ok(())
     }
 
     /// Stops at the end of what can be written, as the ledger shows it.
@@ -113,5 +144,10 @@ pub(super) fn is_reversed(connection: &Connection, row: &EntryRow) -> Result<boo
 }
 
 const HOUR_US: i64 = 3_600_000_000;
-const INSERT: &str = "INSERT INTO entries VALUES
-    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+const COLUMNS: usize = 19;
+const AT_ONCE: usize = 8;
+const INSERT: &str = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static INSERT_MANY: LazyLock<String> = LazyLock::new(|| {
+    let row = &INSERT[INSERT.find('(').expect("it is written above")..];
+    INSERT.to_owned() + &format!(", {row}").repeat(AT_ONCE - 1)
+});

@@ -17,7 +17,7 @@ impl Store {
     /// Keeps those of whose exchange there is no record, and says how many were new. One that is there already, or was
     /// resolved, stays as it is.
     pub fn keep_in_doubt(&self, sent: &[SentRow]) -> Result<u64, StoreFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut kept = 0;
         {
@@ -52,7 +52,7 @@ impl Store {
     /// Enters what attempts in doubt came to, and says how many entries it took. All entries of an attempt come in one
     /// call; those of an attempt that is not in doubt, or no longer, are not taken.
     pub fn insert_late(&self, rows: &[EntryRow]) -> Result<u64, StoreFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut attempts: BTreeMap<(ExchangeId, u32), Vec<&EntryRow>> = BTreeMap::new();
         for row in rows {
@@ -90,7 +90,7 @@ impl Store {
 
     /// Takes an attempt off the list for which nothing is owed, and says whether it was there.
     pub fn drop_in_doubt(&self, exchange: ExchangeId, attempt: u32) -> Result<bool, StoreFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let was_there = resolve(&transaction, exchange, attempt, false)?.is_some();
         transaction.commit()?;

@@ -13,7 +13,7 @@ use super::{
     rollup::{Rollup, hour_of_ms},
     search, whole,
 };
-use crate::store::{AttemptRecord, Label, Record, Usage};
+use crate::store::{AttemptRecord, Label, Record, Scope, Usage};
 use crate::telemetry::events;
 
 /// How much there is.
@@ -51,6 +51,8 @@ pub struct ExchangeFilter {
     pub since_ms: Option<i64>,
     /// Those before this one.
     pub before: Option<ExchangeId>,
+    /// Those of accounts in it.
+    pub scope: Scope,
 }
 
 impl Store {
@@ -62,7 +64,7 @@ impl Store {
     /// Entries of attempts that were in doubt and are entered already are left out, and nothing of a recorded exchange
     /// stays in doubt.
     pub fn insert_exchanges<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> Result<Inserted, StoreFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut inserted = Inserted::default();
         {
@@ -98,40 +100,26 @@ impl Store {
     /// The latest records that are meant, newest first: at most `limit`, and at most 1,000. The next page is what is
     /// before the last of these.
     pub fn recent_exchanges(&self, filter: &ExchangeFilter, limit: usize) -> Result<Vec<Record>, StoreFault> {
-        let reader = self.reader();
+        let mut reader = self.reader();
+        // No hours are forgotten between a look at them and one at their records.
+        let reader = reader.transaction()?;
         let limit = limit.min(PAGE_MAX);
         let mut found = Vec::new();
         let before = filter.before.map_or(i64::MAX, |before| whole(before.as_u64()));
         let since = filter.since_ms.map_or(i64::MIN, hour_of_ms);
-        search::walk(&reader, filter, (since, before), |first, last| {
-            let mut statement = reader.prepare_cached(PAGE)?;
+        let names = search::Names::of(filter);
+        let sql = page(filter, &names);
+        search::walk(&reader, &names, (since, before), |first, last| {
+            let mut statement = reader.prepare_cached(&sql)?;
             let rest = whole((limit - found.len()) as u64);
-            let names = search::names(filter);
-            let values = (names.0, names.1, names.2, names.3, first, last, filter.since_ms, rest);
+            let search::Names { account, key, model, outcome, scope } = &names;
+            let values = (account, key, model, outcome, first, last, filter.since_ms, rest, scope);
             for row in statement.query_map(values, Columns::read)? {
                 found.push(row?.record()?);
             }
             Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
         Ok(found)
-    }
-
-    /// Forgets those of the oldest `limit` records that began before `before_ms` (milliseconds since 1970-01-01 UTC),
-    /// and says how many these were. What they cost and what was used stays: entries and usage are never forgotten.
-    ///
-    /// A record that is forgotten is one that may be added again, so nothing is to be forgotten that a journal may
-    /// still hold.
-    pub fn forget_exchanges(&self, before_ms: i64, limit: usize) -> Result<u64, StoreFault> {
-        let mut writer = self.writer();
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let forgotten = transaction.execute(
-            "DELETE FROM exchanges
-             WHERE id IN (SELECT id FROM exchanges ORDER BY id LIMIT ?2) AND started_at_ms < ?1",
-            (before_ms, whole(limit as u64)),
-        )? as u64;
-        count(&transaction, -whole(forgotten))?;
-        transaction.commit()?;
-        Ok(forgotten)
     }
 
     /// How much there is, without reading the exchanges.
@@ -156,11 +144,32 @@ impl Store {
     }
 }
 
+/// A page between two ids (`?5` and `?6`), from whichever index has least to read. The names of what is asked for are
+/// `?1` to `?4`, `?7` and `?8` a beginning and a limit, and `?9` the scope.
+fn page(filter: &ExchangeFilter, names: &search::Names<'_>) -> String {
+    let ExchangeFilter { account, key, model, outcome, .. } = filter;
+    let is_rare = key.is_none() && account.is_none() && outcome.as_deref().is_some_and(|outcome| outcome != "answered");
+    let mut sql = format!("{SELECT} WHERE id BETWEEN ?5 AND ?6 AND (?7 IS NULL OR started_at_ms >= ?7)");
+    for (condition, is_asked) in [
+        (if key.is_some() { " AND +account = ?1" } else { " AND account = ?1" }, account.is_some()),
+        (" AND api_key = ?2", key.is_some()),
+        (" AND model = ?3", model.is_some()),
+        (if is_rare { " AND outcome = ?4" } else { " AND +outcome = ?4" }, outcome.is_some()),
+        (" AND outcome <> 'answered'", is_rare), // the condition of an index
+    ] {
+        if is_asked {
+            sql.push_str(condition);
+        }
+    }
+    sql.push_str(&format!(" AND {} ORDER BY id DESC LIMIT ?8", names.scope_condition(9)));
+    sql
+}
+
 /// What follows a record in its transaction.
 struct Batch<'c, 'a> {
     connection: &'c Connection,
     statement: CachedStatement<'c>,
-    books: Books<'c>,
+    books: Books<'c, 'a>,
     doubts: Doubts<'c>,
     rollup: Rollup<'a>,
     hours: Hours,
@@ -198,7 +207,7 @@ impl<'c, 'a> Batch<'c, 'a> {
     }
 }
 
-fn count(connection: &Connection, more: i64) -> Result<(), StoreFault> {
+pub(super) fn count(connection: &Connection, more: i64) -> Result<(), StoreFault> {
     let mut statement = connection.prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'exchanges'")?;
     statement.execute([more])?;
     Ok(())
@@ -283,11 +292,48 @@ impl Columns {
 
 const PAGE_MAX: usize = 1_000;
 const SELECT: &str = "SELECT * FROM exchanges";
-const PAGE: &str = "
-    SELECT * FROM exchanges
-    WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR api_key = ?2) AND (?3 IS NULL OR model = ?3)
-      AND (?4 IS NULL OR outcome = ?4) AND id BETWEEN ?5 AND ?6 AND (?7 IS NULL OR started_at_ms >= ?7)
-    ORDER BY id DESC LIMIT ?8";
 const INSERT: &str = "INSERT INTO exchanges VALUES
     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
     ON CONFLICT DO NOTHING";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `SQLite` says it reads.
+    fn plan(filter: &ExchangeFilter) -> String {
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = Store::open(dir.path()).expect("a store");
+        let reader = store.reader();
+        let mut statement = reader
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", page(filter, &search::Names::of(filter))))
+            .expect("a page");
+        let mut rows = statement.raw_query();
+        let mut steps = String::new();
+        while let Some(step) = rows.next().expect("a plan") {
+            steps.push_str(&step.get::<_, String>(3).expect("a step"));
+        }
+        steps
+    }
+
+    #[test]
+    fn a_page_is_read_from_an_index_and_never_sorted() {
+        let all = ExchangeFilter::default;
+        let (key, account) = (Some(KeyId::new("k1")), AccountId::new("a1").ok());
+        let (cut, answered) = (Some("cut".to_owned()), Some("answered".to_owned()));
+        for (filter, index) in [
+            (all(), "USING INTEGER PRIMARY KEY"),
+            (ExchangeFilter { model: Some("m".to_owned()), ..all() }, "USING INTEGER PRIMARY KEY"),
+            (ExchangeFilter { outcome: answered, ..all() }, "USING INTEGER PRIMARY KEY"),
+            (ExchangeFilter { outcome: cut.clone(), ..all() }, "USING INDEX exchanges_ended"),
+            (ExchangeFilter { account: account.clone(), ..all() }, "USING INDEX exchanges_account"),
+            (ExchangeFilter { account: account.clone(), outcome: cut.clone(), ..all() }, "exchanges_account"),
+            (ExchangeFilter { key: key.clone(), ..all() }, "USING INDEX exchanges_key"),
+            (ExchangeFilter { key, account, outcome: cut, ..all() }, "USING INDEX exchanges_key"),
+        ] {
+            let plan = plan(&filter);
+            assert!(plan.contains(index) && plan.contains("rowid>?"), "{filter:?}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+        }
+    }
+}

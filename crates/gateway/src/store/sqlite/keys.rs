@@ -7,7 +7,7 @@ use super::{
     Store, StoreFault,
     limits::{self, LimitsReader},
 };
-use crate::config::OnDisconnect;
+use crate::{common::network::Network, config::OnDisconnect};
 
 /// A key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct KeyRow {
     pub limits: Limits,
     /// What becomes of an answer whose caller has gone; `None` is what the gateway does otherwise.
     pub on_disconnect: Option<OnDisconnect>,
+    /// Where it may be used from; `None` is anywhere.
+    pub networks: Option<Vec<Network>>,
     /// The keyed hash of the whole key.
     pub hash: [u8; 32],
 }
@@ -33,16 +35,21 @@ pub struct KeyChange {
     pub limits: Limits,
     /// What becomes of an answer whose caller has gone.
     pub on_disconnect: Option<OnDisconnect>,
+    /// Where it may be used from; `None` is anywhere.
+    pub networks: Option<Vec<Network>>,
 }
 
 impl Store {
     /// Adds a key. Errors with `Exists` when its id is taken, with `Missing` when its account is not there.
     pub fn create_key(&self, row: &KeyRow) -> Result<(), StoreFault> {
         let key = &row.key;
-        let added = self.writer().execute(
+        let writer = self.writer()?;
+        let transaction = writer.unchecked_transaction()?;
+        let added = transaction.execute(
             "INSERT INTO api_keys
-                 (id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+                 (id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect,
+                  networks)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
             (
                 key.id.as_str(),
                 key.account.as_str(),
@@ -54,11 +61,15 @@ impl Store {
                 key.revoked_at,
                 limits::text(&row.limits),
                 row.on_disconnect.map(OnDisconnect::label),
+                networks_text(row.networks.as_deref()),
             ),
         );
         match added {
             Ok(0) => Err(StoreFault::Exists { what: "key", name: key.id.to_string() }),
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.tell_done(&transaction)?;
+                Ok(transaction.commit()?)
+            }
             // The foreign key is the only constraint a well-formed row can break.
             Err(rusqlite::Error::SqliteFailure(fault, _)) if fault.code == ErrorCode::ConstraintViolation => {
                 Err(StoreFault::Missing { what: "account", name: key.account.to_string() })
@@ -76,30 +87,45 @@ impl Store {
         rows.map(|row| row?.key_row(&mut limits)).collect()
     }
 
+    /// The key of that id. Errors with `Missing` when there is none.
+    pub fn key(&self, id: &KeyId) -> Result<KeyRow, StoreFault> {
+        key_in(&self.reader(), id)
+    }
+
     /// Changes a key and says what is known of it now; a revoked key stays revoked. Errors with `Missing` when there
     /// is no such key.
     pub fn change_key(&self, id: &KeyId, change: &KeyChange) -> Result<KeyRow, StoreFault> {
-        let writer = self.writer();
-        writer.execute(
-            "UPDATE api_keys SET allowed = ?2, expires_at = ?3, limits = ?4, on_disconnect = ?5 WHERE id = ?1",
+        let writer = self.writer()?;
+        let transaction = writer.unchecked_transaction()?;
+        transaction.execute(
+            "UPDATE api_keys SET allowed = ?2, expires_at = ?3, limits = ?4, on_disconnect = ?5, networks = ?6
+             WHERE id = ?1",
             (
                 id.as_str(),
                 list_text(change.allowed.as_deref()),
                 change.expires_at,
                 limits::text(&change.limits),
                 change.on_disconnect.map(OnDisconnect::label),
+                networks_text(change.networks.as_deref()),
             ),
         )?;
-        key_in(&writer, id)
+        let row = key_in(&transaction, id)?;
+        self.tell_done(&transaction)?;
+        transaction.commit()?;
+        Ok(row)
     }
 
     /// Revokes a key at `now` (unix seconds) and says what is known of it now. A key that was revoked before keeps
     /// its first time. Errors with `Missing` when there is no such key.
     pub fn revoke_key(&self, id: &KeyId, now: i64) -> Result<ApiKey, StoreFault> {
-        let writer = self.writer();
-        writer
+        let writer = self.writer()?;
+        let transaction = writer.unchecked_transaction()?;
+        transaction
             .execute("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1", (id.as_str(), now))?;
-        Ok(key_in(&writer, id)?.key)
+        let key = key_in(&transaction, id)?.key;
+        self.tell_done(&transaction)?;
+        transaction.commit()?;
+        Ok(key)
     }
 }
 
@@ -113,6 +139,15 @@ fn list_text(list: Option<&[String]>) -> Option<String> {
     list.map(|list| serde_json::json!(list).to_string())
 }
 
+fn networks_text(networks: Option<&[Network]>) -> Option<String> {
+    networks.map(|networks| networks.iter().map(Network::to_string).collect::<serde_json::Value>().to_string())
+}
+
+fn read_networks(text: &str) -> Option<Vec<Network>> {
+    let networks: Vec<String> = serde_json::from_str(text).ok()?;
+    networks.iter().map(|network| network.parse().ok()).collect()
+}
+
 struct Columns {
     id: String,
     account: String,
@@ -124,6 +159,7 @@ struct Columns {
     revoked_at: Option<i64>,
     limits: Option<String>,
     on_disconnect: Option<String>,
+    networks: Option<String>,
 }
 
 impl Columns {
@@ -139,6 +175,7 @@ impl Columns {
             revoked_at: row.get(7)?,
             limits: row.get(8)?,
             on_disconnect: row.get(9)?,
+            networks: row.get(10)?,
         })
     }
 
@@ -156,9 +193,12 @@ impl Columns {
         };
         let word = |text: String| OnDisconnect::from_label(&text).ok_or(StoreFault::Corrupt { what: "word of a key" });
         let on_disconnect = self.on_disconnect.map(word).transpose()?;
-        Ok(KeyRow { key, limits: limits.read(self.limits.as_deref())?, on_disconnect, hash: self.hash })
+        // One that cannot be read must not let in the whole world.
+        let networks = |text: String| read_networks(&text).ok_or(StoreFault::Corrupt { what: "network of a key" });
+        let networks = self.networks.map(networks).transpose()?;
+        Ok(KeyRow { key, limits: limits.read(self.limits.as_deref())?, on_disconnect, networks, hash: self.hash })
     }
 }
 
 const SELECT: &str = "
-    SELECT id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect FROM api_keys";
+    SELECT id, account, name, hash, allowed, created_at, expires_at, revoked_at, limits, on_disconnect, networks FROM api_keys";

@@ -15,13 +15,13 @@ impl Store {
     /// Keeps `value` under `name` unless something is kept there, and says whether it did.
     pub fn keep_first_value(&self, name: &str, value: &[u8]) -> Result<bool, StoreFault> {
         let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        Ok(self.writer().execute(sql, (name, value))? == 1)
+        Ok(self.writer()?.execute(sql, (name, value))? == 1)
     }
 
     /// Keeps `value` under `name` instead of what was there.
     pub fn replace_value(&self, name: &str, value: &[u8]) -> Result<(), StoreFault> {
         let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
-        self.writer().execute(sql, (name, value))?;
+        self.writer()?.execute(sql, (name, value))?;
         Ok(())
     }
 }

@@ -33,4 +33,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") },
     Step { number: 2, name: "money", sql: include_str!("migrations/0002_money.sql") },
+    Step { number: 3, name: "kept", sql: include_str!("migrations/0003_kept.sql") },
+    Step { number: 4, name: "operators", sql: include_str!("migrations/0004_operators.sql") },
+    Step { number: 5, name: "codes", sql: include_str!("migrations/0005_codes.sql") },
 ];

@@ -16,10 +16,10 @@ impl Store {
     /// entered once; the entry made before is given back, with `false`.
     ///
     /// Errors with `KeyReused` when the key stands for another act, with `Missing` when the account is not there, with
-    /// `Short` when it would take from a prepaid account more than its balance and its credit line, and with `Exists`
-    /// when that charge was reversed before.
+    /// `Short` when it would take from a prepaid account more than its balance and its credit line, with `TooLarge` when
+    /// an amount could not be written, and with `Exists` when that charge was reversed before.
     pub fn post(&self, row: &EntryRow) -> Result<(StoredEntry, bool), StoreFault> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(made) = made_before(&transaction, row)? {
             return Ok((made, false));
@@ -28,6 +28,7 @@ impl Store {
         let mut books = Books::open(&transaction)?;
         let (sequence, balance) = books.enter_act(row)?;
         books.close()?;
+        self.tell_done(&transaction)?;
         transaction.commit()?;
         Ok((StoredEntry { sequence, balance, row: row.clone() }, true))
     }
@@ -40,7 +41,7 @@ impl Store {
     }
 }
 
-fn made_before(connection: &Connection, row: &EntryRow) -> Result<Option<StoredEntry>, StoreFault> {
+pub(super) fn made_before(connection: &Connection, row: &EntryRow) -> Result<Option<StoredEntry>, StoreFault> {
     let Some(idempotency) = &row.idempotency else { return Ok(None) };
     let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE idempotency = ?1"))?;
     match statement.query_row([idempotency], Columns::read).optional()?.map(Columns::stored).transpose()? {
@@ -49,14 +50,21 @@ fn made_before(connection: &Connection, row: &EntryRow) -> Result<Option<StoredE
     }
 }
 
-fn check(connection: &Connection, row: &EntryRow) -> Result<(), StoreFault> {
+pub(super) fn check(connection: &Connection, row: &EntryRow) -> Result<(), StoreFault> {
     if is_reversed(connection, row)? {
         let name = row.exchange.map(|exchange| exchange.to_string()).unwrap_or_default();
         return Err(StoreFault::Exists { what: "reversal of exchange", name });
     }
+    // The ends of what can be written stand for all that is beyond.
+    if [row.usd, row.change].iter().any(|amount| matches!(amount.nano(), i64::MIN | i64::MAX)) {
+        return Err(StoreFault::TooLarge);
+    }
     let Some(id) = &row.account else { return Ok(()) };
     let account = account_in(connection, id)?;
     let account = account.ok_or_else(|| StoreFault::Missing { what: "account", name: id.to_string() })?;
+    if account.balance.checked_add(row.change).is_none() {
+        return Err(StoreFault::TooLarge);
+    }
     match left(&account) {
         Some(left) if row.change.is_negative() && left + i128::from(row.change.nano()) < 0 => {
             let left = i64::try_from(left.max(0)).unwrap_or(i64::MAX);

@@ -3,14 +3,14 @@
 use std::{cmp::Ordering, collections::HashMap};
 
 use roundelay_ledger::{AccountId, Currency, KeyId, Money};
-use rusqlite::{Row, ToSql};
+use rusqlite::{Connection, Row, ToSql};
 
 use super::{
     Store, StoreFault,
     days::{self, Ranges},
     rollup::{hour_of_ms, hour_of_us},
 };
-use crate::store::Usage;
+use crate::store::{Scope, Usage};
 
 /// The sum of exchanges that are alike in what was asked for; other than that, their names are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -93,6 +93,8 @@ pub struct UsageFilter {
     pub model: Option<String>,
     /// That of this deployment.
     pub deployment: Option<String>,
+    /// That of accounts in it.
+    pub scope: Scope,
 }
 
 /// What was charged for a key.
@@ -110,94 +112,90 @@ pub struct KeySpent {
 
 impl Store {
     /// Adds up what was used, by hours and without reading a record: a sum for each combination there is of what is
-    /// named in `by`, in the order of these.
+    /// named in `by`, in the order of these. Where hours are forgotten, a day stands for its hours, and counts whole.
     pub fn usage_hours(&self, filter: &UsageFilter, by: &[UsageBy]) -> Result<Vec<UsageSum>, StoreFault> {
-        let reader = self.reader();
-        let (from, to) = filter.hours();
-        let end = if by.contains(&UsageBy::Hour) { i64::MIN } else { days::end(&reader)? };
-        let ranges = Ranges::split(from, to, end);
-        let mut sql = format!("SELECT {COUNTS}");
-        by.iter().for_each(|by| sql.extend([", ", by.column()]));
-        sql.push_str(SOURCE);
-        sql.push_str(" WHERE true");
-        let mut values = bounds(&ranges).to_vec();
-        let account = filter.account.as_ref().map(AccountId::as_str);
-        let key = filter.key.as_ref().map(KeyId::as_str);
-        for (condition, value) in [
-            (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
-            (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
-            (" AND model = ?", filter.model.as_ref().map(|model| model as &dyn ToSql)),
-            (" AND deployment = ?", filter.deployment.as_ref().map(|deployment| deployment as &dyn ToSql)),
-        ] {
-            if let Some(value) = value {
-                values.push(value);
-                sql.push_str(condition);
-                sql.push_str(&values.len().to_string());
-            }
-        }
-        let mut statement = reader.prepare_cached(&sql)?;
-        let mut rows = statement.query(&*values)?;
-        let mut sums = Sums::new(by);
-        while let Some(row) = rows.next()? {
-            sums.add(row)?;
-        }
-        Ok(sums.in_order())
+        let mut reader = self.reader();
+        let view = reader.transaction()?;
+        usage_in(&view, filter, by)
     }
 
-    /// What was charged for each key since `since_us` (microseconds since 1970-01-01 UTC), a sum for each currency. The
-    /// hour that this lies in counts whole.
+    /// What was charged for each key since `since_us` (microseconds since 1970-01-01 UTC), a sum for each currency, in
+    /// the order of the keys. The hour that this lies in counts whole, and its day where hours are forgotten.
     pub fn spent_by_key(&self, since_us: i64) -> Result<Vec<KeySpent>, StoreFault> {
-        let reader = self.reader();
-        let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, days::end(&reader)?);
-        let mut statement = reader.prepare_cached(&format!(
-            "SELECT api_key, sum(usd_nano), sum(cny_nano), sum(cny_as_usd_nano) {SOURCE}
-             GROUP BY api_key ORDER BY api_key"
-        ))?;
-        let rows = statement.query_map(bounds(&ranges), |row| {
-            let amount = |column| row.get(column).map(Money::from_nano);
-            Ok((KeyId::new(row.get::<_, String>(0)?), amount(1)?, amount(2)?, amount(3)?))
-        })?;
-        let mut spent = Vec::new();
-        for row in rows {
-            let (key, in_usd, in_cny, cny_as_usd) = row?;
-            for (currency, amount, usd) in [(Currency::Usd, in_usd, in_usd), (Currency::Cny, in_cny, cny_as_usd)] {
-                if (amount, usd) != (Money::ZERO, Money::ZERO) {
-                    spent.push(KeySpent { key: key.clone(), currency, amount, usd });
+        let mut reader = self.reader();
+        let reader = reader.transaction()?;
+        let kept = (days::begin(&reader)?, days::end(&reader)?);
+        let ranges = Ranges::split(hour_of_us(since_us), i64::MAX, kept);
+        // `sum` fails where 2⁶³ is passed, and sorts all rows to bring together what is alike.
+        let mut sums: HashMap<String, [i64; 3]> = HashMap::new();
+        for (table, range) in ranges.tables() {
+            let sql = format!("SELECT api_key, usd_nano, cny_nano, cny_as_usd_nano FROM {table}");
+            let mut statement = reader.prepare_cached(&sql)?;
+            let mut rows = statement.query(range)?;
+            while let Some(row) = rows.next()? {
+                let key = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+                let sum = match sums.get_mut(key) {
+                    Some(sum) => sum,
+                    None => sums.entry(key.to_owned()).or_default(),
+                };
+                for (column, sum) in (1..).zip(sum) {
+                    *sum = sum.saturating_add(row.get(column)?);
                 }
             }
         }
+        let mut spent = Vec::new();
+        for (key, [in_usd, in_cny, cny_as_usd]) in sums {
+            for (currency, amount, usd) in [(Currency::Usd, in_usd, in_usd), (Currency::Cny, in_cny, cny_as_usd)] {
+                if (amount, usd) != (0, 0) {
+                    let (amount, usd) = (Money::from_nano(amount), Money::from_nano(usd));
+                    spent.push(KeySpent { key: KeyId::new(key.clone()), currency, amount, usd });
+                }
+            }
+        }
+        spent.sort_unstable_by(|one, other| (&one.key, one.currency).cmp(&(&other.key, other.currency)));
         Ok(spent)
     }
+}
 
-    /// Adds up those of the latest `last` exchanges that began at `since_ms` (milliseconds since 1970-01-01 UTC) or later: a sum for each outcome, model, key and account there is among them. More
-    /// than 2⁴⁰ tokens, or nano-USD, of one exchange count as so many.
-    pub fn usage(&self, last: u64, since_ms: i64) -> Result<Vec<UsageSum>, StoreFault> {
-        let reader = self.reader();
-        let mut statement = reader.prepare_cached(SUMS)?;
-        let rows = statement.query_map([i64::try_from(last).unwrap_or(i64::MAX), since_ms], |row| {
-            let count = |column: &str| row.get::<_, i64>(column).map(i64::unsigned_abs);
-            Ok(UsageSum {
-                outcome: row.get("outcome")?,
-                model: row.get("model")?,
-                key: row.get("api_key")?,
-                account: row.get("account")?,
-                exchanges: count("exchanges")?,
-                since_ms: row.get("since_ms")?,
-                usage: Usage {
-                    input: count("input")?,
-                    cache_read: count("cache_read")?,
-                    cache_write: count("cache_write")?,
-                    output: count("output")?,
-                    reasoning: count("reasoning")?,
-                    estimated: row.get("estimated")?,
-                },
-                cost_nano: row.get("cost")?,
-                unpriced: count("unpriced")?,
-                ..UsageSum::default()
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+/// As [`Store::usage_hours`], within a transaction, so that no hours are added up or forgotten meanwhile.
+pub(super) fn usage_in(
+    connection: &Connection,
+    filter: &UsageFilter,
+    by: &[UsageBy],
+) -> Result<Vec<UsageSum>, StoreFault> {
+    let (from, to) = filter.hours();
+    let begin = days::begin(connection)?;
+    let end = if by.contains(&UsageBy::Hour) { begin } else { days::end(connection)? };
+    let account = filter.account.as_ref().map(AccountId::as_str);
+    let scope = filter.scope.list();
+    let key = filter.key.as_ref().map(KeyId::as_str);
+    let mut conditions = String::new();
+    let mut named: Vec<&dyn ToSql> = Vec::new();
+    for (condition, value) in [
+        (" AND account = ?", account.as_ref().map(|account| account as &dyn ToSql)),
+        (SCOPE, scope.as_ref().map(|scope| scope as &dyn ToSql)),
+        (" AND api_key = ?", key.as_ref().map(|key| key as &dyn ToSql)),
+        (" AND model = ?", filter.model.as_ref().map(|model| model as &dyn ToSql)),
+        (" AND deployment = ?", filter.deployment.as_ref().map(|deployment| deployment as &dyn ToSql)),
+    ] {
+        if let Some(value) = value {
+            named.push(value);
+            conditions.push_str(&condition.replace('?', &format!("?{}", RANGE_VALUES + named.len())));
+        }
     }
+    let mut columns = COUNTS.to_owned();
+    by.iter().for_each(|by| columns.extend([", ", by.column()]));
+    let mut sums = Sums::new(by);
+    for (table, (from, to)) in Ranges::split(from, to, (begin, end)).tables() {
+        let mut statement = connection.prepare_cached(&format!("SELECT {columns} FROM {table}{conditions}"))?;
+        let mut values: Vec<&dyn ToSql> = vec![&from, &to];
+        values.extend(&named);
+        let mut rows = statement.query(&*values)?;
+        while let Some(row) = rows.next()? {
+            sums.add(row)?;
+        }
+    }
+    Ok(sums.in_order())
 }
 
 impl UsageFilter {
@@ -206,12 +204,6 @@ impl UsageFilter {
         let end = |until: i64| hour_of_ms(until.saturating_sub(1)).saturating_add(1);
         (self.since_ms.map_or(i64::MIN, hour_of_ms), self.until_ms.map_or(i64::MAX, end))
     }
-}
-
-/// The values of `SOURCE`.
-fn bounds(ranges: &Ranges) -> [&dyn ToSql; 6] {
-    let Ranges { before, days, after } = ranges;
-    [&before.0, &before.1, &days.0, &days.1, &after.0, &after.1]
 }
 
 /// Sums by name. `SQLite` would sort all rows to bring together what is alike, and fail where 2⁶³ is passed.
@@ -298,30 +290,12 @@ fn add(amount: &mut Money, nano: i64) {
     *amount = Money::from_nano(amount.nano().saturating_add(nano));
 }
 
-/// All that was used in three ranges of hours, of which the second is read by the day.
-const SOURCE: &str = "
-    FROM (SELECT * FROM usage_hours WHERE hour >= ?1 AND hour < ?2
-          UNION ALL SELECT * FROM usage_days WHERE hour >= ?3 AND hour < ?4
-          UNION ALL SELECT * FROM usage_hours WHERE hour >= ?5 AND hour < ?6)";
+/// The values of a range: the first hour and the one behind the last.
+const RANGE_VALUES: usize = 2;
+const SCOPE: &str = " AND account IN (SELECT value FROM json_each(?))";
 const HOUR_MS: i64 = 3_600_000;
 /// The column behind those of `COUNTS`.
 const FIRST_NAME: usize = 14;
 const COUNTS: &str = "
     hour, exchanges, unpriced, estimated, input, cache_read, cache_write, output, reasoning,
     cost_nano, usd_nano, cny_nano, cny_as_usd_nano, lost_nano";
-
-/// An upstream may claim any number of tokens, and `sum` fails where 2⁶³ is passed: 2⁴⁰ is far more than any exchange
-/// has, and eight million of these still fit.
-const SUMS: &str = "
-    SELECT outcome, model, api_key, account, count(*) AS exchanges, min(started_at_ms) AS since_ms,
-           sum(min(input, 1 << 40)) AS input,
-           sum(min(cache_read, 1 << 40)) AS cache_read,
-           sum(min(cache_write, 1 << 40)) AS cache_write,
-           sum(min(output, 1 << 40)) AS output,
-           sum(min(reasoning, 1 << 40)) AS reasoning,
-           max(estimated) AS estimated,
-           coalesce(sum(min(cost_nano, 1 << 40)), 0) AS cost,
-           sum(cost_nano IS NULL AND model IS NOT NULL) AS unpriced
-    FROM (SELECT * FROM exchanges ORDER BY id DESC LIMIT ?1)
-    WHERE started_at_ms >= ?2
-    GROUP BY outcome, model, api_key, account";

@@ -44,7 +44,10 @@ fn keys_made_before_the_start_and_while_it_runs_work() {
     let data = folder.path().join("data");
     let before = json_of(&data, &["keys", "create", "--name", "early"]);
     let fields: Vec<&String> = before.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["id", "key", "account", "name", "allowed", "expires_at", "limits", "on_disconnect"]);
+    assert_eq!(
+        fields,
+        ["id", "key", "account", "name", "allowed", "expires_at", "limits", "on_disconnect", "networks"]
+    );
 
     let gateway = TestGateway::start_in(folder, &config(&upstream));
     let during = json_of(&data, &["keys", "create", "--allow", "first", "--expires", "2100-01-01"]);
@@ -73,6 +76,20 @@ fn a_made_key_comes_with_what_to_paste() {
     assert!(shown.contains(&format!("export OPENAI_API_KEY={key}\n")), "{shown}");
     let listed = text_of(&data, &["keys", "list"]);
     assert!(listed.contains("laptop") && !listed.contains(key), "{listed}");
+}
+
+#[test]
+fn a_command_that_needs_what_is_there_makes_no_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, missing) = (folder.path().join("data"), folder.path().join("missing"));
+    std::fs::create_dir(&data).unwrap();
+    for command in [&["audit"][..], &["usage"], &["keys", "list"], &["keys", "revoke", "k1"], &["accounts", "list"]] {
+        for data in [&data, &missing] {
+            let complaint = complaint_of(data, command);
+            assert!(complaint.contains("there is no store") && complaint.contains("--data DIR"), "{complaint}");
+        }
+        assert!(!missing.exists() && !data.join("roundelay.db").exists(), "{command:?}");
+    }
 }
 
 #[test]

@@ -78,6 +78,21 @@ fn what_is_not_there_cannot_be_taken() {
 }
 
 #[test]
+fn a_balance_that_cannot_be_written_is_refused_and_nothing_is_stored() {
+    let upstream = Upstream::start();
+    let gateway = with_team(&upstream);
+    assert_eq!(post(&gateway, "credit", "9000000000", "a").status, 201);
+    for (act, amount) in [("credit", "300000000"), ("adjust", "300000000"), ("credit", "9223372036.854775807")] {
+        let refused = post(&gateway, act, amount, "b");
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (400, &json!("too_large")), "{}", refused.body);
+        assert!(refused.body.contains("too large"), "{}", refused.body);
+    }
+    assert_eq!(post(&gateway, "credit", "200000000", "b").status, 201, "what was refused has used no name");
+    assert_eq!(account(&gateway, "team-a")["balance"], "9200000000.00");
+    assert_eq!(gateway.operator("GET", "/admin/entries", None).json().as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn many_who_take_at_once_take_no_more_than_there_is() {
     let upstream = Upstream::start();
     let gateway = with_team(&upstream);
@@ -218,7 +233,7 @@ fn what_exchanges_cost_is_charged_and_audited() {
     let team = json!({ "id": "team-a", "kind": "prepaid" });
     assert_eq!(gateway.operator("POST", "/admin/accounts", Some(&team)).status, 201);
     let key = gateway.operator("POST", "/admin/keys", Some(&json!({ "account": "team-a" }))).json();
-    let key = key["key"].as_str().unwrap();
+    let (id, key) = (key["id"].as_str().unwrap(), key["key"].as_str().unwrap());
     assert_eq!(gateway.chat_with_key("first", key).status, 402, "there is no money");
     assert_eq!(post(&gateway, "credit", "1", "a").status, 201);
     assert_eq!(gateway.chat_with_key("first", key).status, 200, "at once");
@@ -238,6 +253,13 @@ fn what_exchanges_cost_is_charged_and_audited() {
     let team = alone.as_array().unwrap().iter().find(|account| account["id"] == "team-a").unwrap();
     assert_eq!(team["spent_nano"], json!(charged), "added up from its keys");
     assert_eq!(json_of(&data, &["audit"])["currencies"]["usd"]["charges_nano"], json!(charged));
+    // The sum of all is right, and each of two keys is not.
+    tamper(&data, "UPDATE usage_hours SET api_key = 'another' WHERE usd_nano > 0");
+    let output = run(&data, &["audit"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(1) && told.contains("for key `"), "{told}");
+    tamper(&data, &format!("UPDATE usage_hours SET api_key = '{id}' WHERE usd_nano > 0"));
+    assert_eq!(json_of(&data, &["audit"])["consistent"], true);
     tamper(&data, "UPDATE usage_hours SET usd_nano = usd_nano + 1000000000 WHERE usd_nano > 0");
     let output = run(&data, &["audit"]);
     let told = String::from_utf8(output.stdout).unwrap();

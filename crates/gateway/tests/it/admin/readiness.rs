@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use roundelay::admin::{Admin, Reload};
-use roundelay::auth::{Keys, Pepper, admin::AdminGate};
+use roundelay::auth::{Keys, Operators, Pepper};
 use roundelay::billing::Billing;
 use roundelay::config;
 use roundelay::exchange::{Gateway, Snapshot};
@@ -119,13 +119,13 @@ fn a_draining_gateway_says_so_until_it_has_ended() {
     let pepper = Pepper::open(folder.path()).unwrap();
     let keys = Keys::load(store.clone(), pepper.clone()).unwrap();
     let billing = Billing::load(&store, roundelay_ledger::Rate::ONE).unwrap();
-    let (gate, _) = AdminGate::open(&store, pepper).unwrap();
+    let (operators, _) = Operators::open(&store, pepper, 0).unwrap();
     let recorder = Recorder::start(store.clone(), Journal::open(folder.path()).unwrap()).unwrap();
     let mut router = Router::new(config.routing.clone(), 1);
     let server = config.server.clone();
     let snapshot = Snapshot::adopt(config, &mut router).unwrap();
     let gateway = Arc::new(Gateway::new(server, snapshot, router, (keys, billing), recorder, ExchangeIds::new(None)));
-    let admin = Admin::bind(gateway, store, gate, Arc::new(Unchanged), folder.path()).unwrap();
+    let admin = Admin::bind(gateway, store, operators, Arc::new(Unchanged), folder.path()).unwrap();
 
     let address = admin.address();
     let (drain, draining) = watch::channel(false);

@@ -19,6 +19,7 @@ fn key_for(gateway: &TestGateway, names: &[&str]) -> (KeyId, String) {
         expires_at: None,
         limits: Default::default(),
         on_disconnect: None,
+        networks: None,
     };
     let (key, secret) = gateway.gateway.keys.create(wish, 0).unwrap();
     (key.id, secret.expose().to_owned())

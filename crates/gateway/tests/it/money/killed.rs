@@ -20,6 +20,7 @@ use crate::support::{Request, Upstream};
 
 /// `ROUNDELAY_KILLS=200` makes it the long form.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a person chooses how often")]
 fn what_a_caller_saw_finished_is_in_the_books_after_every_kill() {
     let kills = std::env::var("ROUNDELAY_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
     let bank = Upstream::start();

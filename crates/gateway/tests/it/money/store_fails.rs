@@ -50,6 +50,25 @@ fn a_store_that_was_removed_is_written_again_with_all_that_was_in_it() {
 }
 
 #[test]
+fn a_store_that_was_replaced_takes_nothing_until_it_is_back_and_nothing_is_lost() {
+    let team = Team::with(Money::from_nano(1_000_000_000));
+    answered(&team, 2);
+    assert!(team.gateway.gateway.recorder.flush());
+    let file = team.gateway.data().join("roundelay.db");
+    for beside in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(file.with_extension(format!("db{beside}")));
+    }
+    std::fs::write(&file, "something else").unwrap();
+    answered(&team, 4);
+    let said = reasons(&team);
+    assert!(said.contains("another file has taken the place of the store"), "{said}");
+    std::fs::remove_file(&file).unwrap();
+    assert!(team.gateway.gateway.recorder.flush());
+    assert!(!reasons(&team).contains("another file"), "{}", reasons(&team));
+    assert_eq!(sum(&team.books(), EntryKind::Charge), 6 * ANSWER);
+}
+
+#[test]
 fn a_disk_that_takes_no_more_stops_nobody_and_heals() {
     let team = Team::with(Money::from_nano(1_000_000_000));
     answered(&team, 2);
@@ -63,4 +82,18 @@ fn a_disk_that_takes_no_more_stops_nobody_and_heals() {
     other.execute_batch("ALTER TABLE away RENAME TO entries").unwrap();
     assert!(team.gateway.gateway.recorder.flush());
     assert_eq!(sum(&team.books(), EntryKind::Charge), 6 * ANSWER);
+}
+
+#[test]
+fn where_durability_is_strict_the_disk_has_an_answer_before_its_end_is_shown() {
+    let team = Team::configured(Money::from_nano(1_000_000_000), |config| config + "[store]\ndurability = 'strict'\n");
+    let forced = || team.gateway.gateway.recorder.forced();
+    for count in 1..=4 {
+        answered(&team, 1);
+        assert!(forced() >= count, "{} of {count} answers", forced());
+    }
+    assert_eq!(sum(&team.books(), EntryKind::Charge), 4 * ANSWER);
+    let fast = Team::with(Money::from_nano(1_000_000_000));
+    answered(&fast, 2);
+    assert_eq!(fast.gateway.gateway.recorder.forced(), 0);
 }

@@ -55,6 +55,7 @@ fallback = ['dear']
             expires_at: None,
             limits: Limits { requests_per_minute: Some(60), spend, ..Limits::default() },
             on_disconnect: None,
+            networks: None,
         };
         let key = gateway.gateway.keys.create(wish, 0).unwrap().1.expose().to_owned();
         Self { gateway, key, _bank: bank }

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use roundelay::auth::admin::AdminGate;
-use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, Pepper};
+use roundelay::auth::{AuthRefusal, KeyFault, KeyWish, Keys, OperatorWish, Operators, Pepper};
 use roundelay::journal::{Journal, Recorder};
-use roundelay::store::{Store, StoreFault};
+use roundelay::store::{Role, Store, StoreFault};
 use roundelay_ledger::{AccountId, KeyId, Limits};
 use tempfile::tempdir;
 
@@ -25,6 +24,7 @@ fn wish() -> KeyWish {
         expires_at: None,
         limits: Limits::default(),
         on_disconnect: None,
+        networks: None,
     }
 }
 
@@ -153,29 +153,59 @@ fn a_damaged_pepper_is_never_replaced() {
 fn programs_that_start_at_once_agree_on_the_pepper_and_show_one_admin_token() {
     let dir = tempdir().unwrap();
     let gates: Vec<_> = std::thread::scope(|scope| {
-        let start = || AdminGate::open(&Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap()).unwrap();
+        let start =
+            || Operators::open(&Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap(), NOW).unwrap();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let shown: Vec<_> = gates.iter().filter_map(|(_, token)| token.as_ref()).collect();
     assert_eq!(shown.len(), 1);
-    assert!(gates.iter().all(|(gate, _)| gate.admits(shown[0].expose())));
-    assert!(gates.iter().all(|(gate, _)| !gate.admits("rladmin-") && !gate.admits("")));
+    assert!(gates.iter().all(|(gate, _)| gate.authenticate(shown[0].expose(), NOW).is_some()));
+    assert!(
+        gates
+            .iter()
+            .all(|(gate, _)| ["rladmin-", "rladmin--", ""].iter().all(|no| gate.authenticate(no, NOW).is_none()))
+    );
+}
+
+#[test]
+fn an_operators_token_works_until_it_expires_or_is_revoked() {
+    let dir = tempdir().unwrap();
+    let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
+    let (operators, _) = Operators::open(&store, pepper.clone(), NOW).unwrap();
+    let wish = |expires_at| OperatorWish { name: "ci".to_owned(), role: Role::Viewer, account: None, expires_at };
+    let (ends, ending) = operators.create(&store, wish(Some(NOW + 5)), NOW).unwrap();
+    let (stays, staying) = operators.create(&store, wish(None), NOW).unwrap();
+    let who = |operators: &Operators, token: &str, now| operators.authenticate(token, now).map(|row| row.id.clone());
+    assert_eq!(who(&operators, ending.expose(), NOW + 4), Some(ends.id.clone()));
+    assert_eq!(who(&operators, ending.expose(), NOW + 5), None);
+    let (_, secret) = staying.expose().rsplit_once('-').unwrap();
+    assert_eq!(who(&operators, &format!("rladmin-{}-{secret}", ends.id), NOW), None, "another's secret");
+    operators.revoke(&store, &stays.id, NOW + 7).unwrap();
+    assert!(operators.renew(&store, &stays.id).is_err(), "a new token would bring it back");
+    let reopened = Operators::load(&store, pepper).unwrap();
+    for operators in [&operators, &reopened] {
+        assert_eq!(who(operators, staying.expose(), NOW + 8), None);
+        assert_eq!(who(operators, ending.expose(), NOW + 4), Some(ends.id.clone()));
+    }
+    assert_eq!(operators.revoke(&store, &stays.id, NOW + 9).unwrap().revoked_at, Some(NOW + 7), "the first time stays");
+    let nowhere = OperatorWish { account: AccountId::new("nobody").ok(), ..wish(None) };
+    assert!(operators.create(&store, nowhere, NOW).unwrap_err().to_string().contains("no account `nobody`"));
 }
 
 #[test]
 fn a_new_admin_token_ends_the_old_one() {
     let dir = tempdir().unwrap();
     let (store, pepper) = (Store::open(dir.path()).unwrap(), Pepper::open(dir.path()).unwrap());
-    let (open, first) = AdminGate::open(&store, pepper.clone()).unwrap();
-    let second = open.renew(&store).unwrap();
-    assert!(open.admits(second.expose()), "at once");
+    let (open, first) = Operators::open(&store, pepper.clone(), NOW).unwrap();
+    let second = open.renew_first(&store).unwrap();
+    assert!(open.authenticate(second.expose(), NOW).is_some(), "at once");
     let first = first.unwrap();
-    assert!(!open.admits(first.expose()), "at once");
-    let (gate, none) = AdminGate::open(&store, pepper).unwrap();
+    assert!(open.authenticate(first.expose(), NOW).is_none(), "at once");
+    let (gate, none) = Operators::open(&store, pepper, NOW).unwrap();
     assert!(none.is_none());
-    assert!(gate.admits(second.expose()));
-    assert!(!gate.admits(first.expose()));
+    assert!(gate.authenticate(second.expose(), NOW).is_some());
+    assert!(gate.authenticate(first.expose(), NOW).is_none());
 }
 
 #[test]
@@ -184,10 +214,10 @@ fn no_secret_is_in_any_file() {
     let keys = open(dir.path());
     let (key, secret) = keys.create(wish(), NOW).unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let (_, token) = AdminGate::open(&store, Pepper::open(dir.path()).unwrap()).unwrap();
+    let (_, token) = Operators::open(&store, Pepper::open(dir.path()).unwrap(), NOW).unwrap();
     let caller = keys.authenticate(secret.expose(), NOW).unwrap();
     let recorder = Recorder::start(store, Journal::open(dir.path()).unwrap()).unwrap();
-    recorder.record(roundelay::store::Record { key: caller.key.clone(), ..record(1) }, Vec::new());
+    let _ = recorder.record(roundelay::store::Record { key: caller.key.clone(), ..record(1) }, Vec::new());
     assert!(recorder.flush());
 
     let bytes = all_bytes(dir.path());

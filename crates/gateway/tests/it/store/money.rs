@@ -51,7 +51,7 @@ pub(super) fn loss(nano: i64, exchange: u64, attempt: u32) -> EntryRow {
     EntryRow { kind: EntryKind::Loss, account: None, change: Money::from_nano(nano), ..charge }
 }
 
-fn top_up(account: &str, nano: i64, idempotency: &str) -> EntryRow {
+pub(super) fn top_up(account: &str, nano: i64, idempotency: &str) -> EntryRow {
     EntryRow {
         kind: EntryKind::TopUp,
         change: Money::from_nano(nano),
@@ -223,7 +223,7 @@ fn no_act_takes_what_a_prepaid_account_has_not() {
     assert!(matches!(take("acme", 101, "b"), Err(StoreFault::Short { left }) if left == Money::from_nano(100)));
     let id = AccountId::new("acme").unwrap();
     let terms = Terms { credit_line: Money::from_nano(50), ..Terms::new(AccountKind::Prepaid) };
-    store.change_account(&id, &terms).unwrap();
+    store.change_account(&id, &terms, None).unwrap();
     assert_eq!(take("acme", 150, "b").unwrap(), Money::from_nano(-50));
     assert!(matches!(take("acme", 1, "c"), Err(StoreFault::Short { left: Money::ZERO })));
     assert_eq!(take("default", 1, "d").unwrap(), Money::from_nano(-1));

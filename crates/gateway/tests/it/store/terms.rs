@@ -33,7 +33,8 @@ fn key(id: &str) -> KeyRow {
         expires_at: Some(99),
         revoked_at: None,
     };
-    KeyRow { key, limits: limits(), on_disconnect: Some(OnDisconnect::Drain), hash: [7; 32] }
+    let networks = ["10.0.0.0/8", "2001:db8::/32"].map(|network| network.parse().unwrap()).to_vec();
+    KeyRow { key, limits: limits(), on_disconnect: Some(OnDisconnect::Drain), networks: Some(networks), hash: [7; 32] }
 }
 
 #[test]
@@ -53,11 +54,11 @@ fn an_account_has_the_terms_it_was_last_given() {
     assert_eq!(Store::open(dir.path()).unwrap().account(&made.account.id).unwrap(), Some(made.clone()));
 
     let other = Terms { is_closed: true, currency: Currency::Usd, ..Terms::new(AccountKind::Postpaid) };
-    let changed = store.change_account(&made.account.id, &other).unwrap();
+    let changed = store.change_account(&made.account.id, &other, None).unwrap();
     assert_eq!(changed.terms, Terms { currency: Currency::Cny, ..other }, "a currency never changes");
     assert_eq!(changed.account.kind, AccountKind::Postpaid);
     assert_eq!(store.account(&made.account.id).unwrap(), Some(changed));
-    let nobody = store.change_account(&AccountId::new("nobody").unwrap(), &terms);
+    let nobody = store.change_account(&AccountId::new("nobody").unwrap(), &terms, None);
     assert!(matches!(nobody, Err(StoreFault::Missing { what: "account", .. })));
 }
 
@@ -84,10 +85,14 @@ fn a_key_is_changed_whole() {
         expires_at: None,
         limits: Limits::default(),
         on_disconnect: None,
+        networks: None,
     };
     let changed = store.change_key(&KeyId::new("k1"), &change).unwrap();
     let known = ApiKey { allowed: change.allowed.clone(), expires_at: None, ..key("k1").key };
-    assert_eq!(changed, KeyRow { key: known, limits: Limits::default(), on_disconnect: None, hash: [7; 32] });
+    assert_eq!(
+        changed,
+        KeyRow { key: known, limits: Limits::default(), on_disconnect: None, networks: None, hash: [7; 32] }
+    );
     assert_eq!(store.keys().unwrap(), [changed, key("k2")]);
     let missing = store.change_key(&KeyId::new("k3"), &change);
     assert!(matches!(missing, Err(StoreFault::Missing { what: "key", .. })));

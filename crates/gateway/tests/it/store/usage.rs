@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use roundelay::store::{EntryRow, ExchangeFilter, KeySpent, Record, Store, UsageBy, UsageFilter, UsageSum};
+use roundelay::store::{EntryRow, ExchangeFilter, KeySpent, Record, Store, Usage, UsageBy, UsageFilter, UsageSum};
 use roundelay_ledger::{AccountId, Currency, EntryKind, ExchangeId, KeyId, Money, Rate};
 use tempfile::tempdir;
 
@@ -170,7 +170,7 @@ proptest! {
         check(&store, &records, from, hours);
         check(&store, &records, -1_000, 5_000);
         // Forgetting records forgets no usage.
-        prop_assert_eq!(store.forget_exchanges(i64::MAX, usize::MAX).unwrap(), records.len() as u64);
+        prop_assert_eq!(store.forget_exchanges(i64::MAX, ExchangeId::from_u64(u64::MAX), usize::MAX).unwrap(), records.len() as u64);
         prop_assert_eq!(store.counts().unwrap().exchanges, 0);
         check(&store, &records, from, hours);
     }
@@ -228,17 +228,89 @@ proptest! {
     }
 }
 
+/// A day in hours, and the hour from `START_MS` at which one begins.
+const DAY: i64 = 24;
+const MIDNIGHT: i64 = 16;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn days_stay_where_their_hours_are_forgotten(
+        records in records(),
+        batch in 1..40usize,
+        until in 0..150i64,
+        limit in 1..30usize,
+    ) {
+        let dir = tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let share = records.len() / 2;
+        for share in records[..share].chunks(batch) {
+            store.insert_exchanges(share).unwrap();
+        }
+        while store.forget_hours(START_MS + until * HOUR_MS, limit).unwrap() > 0 {}
+        // What comes late is counted once all the same.
+        store.insert_exchanges(&records[share..]).unwrap();
+        for day in -1..6 {
+            let from = MIDNIGHT + day * DAY;
+            let (from_ms, to_ms) = (START_MS + from * HOUR_MS, START_MS + (from + 2 * DAY) * HOUR_MS);
+            let range = UsageFilter { since_ms: Some(from_ms), until_ms: Some(to_ms), ..UsageFilter::default() };
+            for by in &DIMENSIONS[1..] {
+                let sums = store.usage_hours(&range, &[*by]).unwrap();
+                let told: BTreeMap<_, _> = sums.iter().map(|sum| told(*by, sum)).collect();
+                prop_assert_eq!(told, by_hand(&records, *by, from_ms, to_ms), "{:?} from {}", by, from);
+            }
+            let hours = store.usage_hours(&range, &[UsageBy::Hour]).unwrap();
+            let counted: u64 = hours.iter().map(|hour| hour.exchanges).sum();
+            let meant = |record: &&Record| (from_ms..to_ms).contains(&record.started_at_ms);
+            prop_assert_eq!(counted, records.iter().filter(meant).count() as u64);
+            prop_assert!(hours.iter().all(|hour| (from_ms..to_ms).contains(&hour.hour_ms.unwrap())));
+        }
+        check_pages(&store, &records, &ExchangeFilter { key: Some(KeyId::new("k2")), ..ExchangeFilter::default() });
+        let since_ms = Some(START_MS + until / 2 * HOUR_MS + 17);
+        check_pages(&store, &records, &ExchangeFilter { account: AccountId::new("a1").ok(), since_ms, ..ExchangeFilter::default() });
+    }
+}
+
+/// A provider may claim anything, and so may its price: what is beyond a sum ends it, and is no error.
 #[test]
-fn only_the_oldest_records_are_forgotten() {
+fn no_claim_is_too_large_to_be_added_up() {
     let dir = tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let records: Vec<Record> =
-        (1..=6u64).map(|id| Record { started_at_ms: START_MS + id.cast_signed(), ..record(id) }).collect();
-    store.insert_exchanges(&records).unwrap();
-    assert_eq!(store.forget_exchanges(START_MS + 4, 2).unwrap(), 2);
-    assert_eq!(store.forget_exchanges(START_MS + 4, 2).unwrap(), 1);
-    assert_eq!(store.forget_exchanges(START_MS + 4, 2).unwrap(), 0);
-    assert_eq!(store.counts().unwrap().exchanges, 3);
-    assert_eq!(store.exchange(ExchangeId::from_u64(3)).unwrap(), None);
-    assert_eq!(store.exchange(ExchangeId::from_u64(4)).unwrap().as_ref(), Some(&records[3]));
+    let end = i64::MAX - 1;
+    let claim = |id: u64| {
+        let started_at_ms = START_MS + id.cast_signed() % 3 * HOUR_MS;
+        let usage = Usage { input: u64::MAX, output: u64::MAX, ..Usage::default() };
+        let mut entries = vec![charge("default", end, id, 1), loss(end, id, 1)];
+        for entry in &mut entries {
+            entry.at_us = started_at_ms * 1_000;
+        }
+        Record { started_at_ms, usage, cost: Some(Money::MAX), entries, ..record(id) }
+    };
+    store.insert_exchanges(&(1..=9).map(claim).collect::<Vec<_>>()).unwrap();
+    // The day is over, and is added up.
+    store.insert_exchanges(&[Record { started_at_ms: START_MS + 2 * DAY * HOUR_MS, ..record(10) }]).unwrap();
+    for by in DIMENSIONS {
+        let sums = store.usage_hours(&UsageFilter::default(), &[by]).unwrap();
+        assert_eq!(sums.iter().map(|sum| sum.exchanges).sum::<u64>(), 10, "{by:?}");
+    }
+    let all = &store.usage_hours(&UsageFilter::default(), &[]).unwrap()[0];
+    assert_eq!((all.usage.input, all.usage.output), (9 * (1 << 40) + 10, 9 * (1 << 40) + 40));
+    assert_eq!((all.in_usd.nano(), all.lost_usd.nano()), (1 << 62, 1 << 62));
+    for since in [i64::MIN, START_MS * 1_000] {
+        let spent = store.spent_by_key(since).unwrap();
+        assert_eq!((spent.len(), spent[0].amount > Money::from_nano(1 << 61)), (1, true), "{spent:?}");
+    }
+}
+
+#[test]
+fn what_keys_spent_ends_where_money_ends() {
+    let dir = tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    for id in 1..=3u64 {
+        let started_at_ms = START_MS + id.cast_signed() * HOUR_MS;
+        let entries = vec![EntryRow { at_us: started_at_ms * 1_000, ..charge("default", i64::MAX - 1, id, 1) }];
+        store.insert_exchanges(&[Record { started_at_ms, entries, ..record(id) }]).unwrap();
+    }
+    assert_eq!(store.spent_by_key(i64::MIN).unwrap()[0].amount, Money::MAX);
 }

@@ -54,6 +54,7 @@ impl TestGateway {
             expires_at: None,
             limits: Limits::default(),
             on_disconnect: None,
+            networks: None,
         };
         let (_, key) = gateway.keys.create(wish, 0).expect("the store takes a key");
         let (callers, admin) = (app.callers_address(), app.admin_address());

@@ -52,7 +52,8 @@ pub(super) struct OutputLimit {
 impl OutputLimit {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let (is_null, start) = (reader.kind()? == Kind::Null, reader.offset());
-        let tokens = reader.raw()?.parse().ok();
+        // Some servers take 0 for no limit at all.
+        let tokens = reader.raw()?.parse().ok().filter(|&tokens| tokens > 0);
         Ok(Self { value: start..reader.position(), is_null, tokens })
     }
 }
@@ -65,14 +66,21 @@ impl OutputLimits {
     }
 
     /// What to put where, so that no limit is above `most`: at most two splices, in no order.
+    ///
+    /// An upstream that knows only `max_tokens` is told by it even where the caller wrote the other. One that knows
+    /// `max_completion_tokens` takes either, and OpenAI's refuses both at once.
     pub(super) fn splices(&self, most: &OutputMax) -> Vec<(Range<usize>, String)> {
         let tokens = self.asked().map_or(most.tokens, |asked| asked.min(most.tokens));
-        let written: Vec<_> = [&self.max_tokens, &self.max_completion_tokens].into_iter().flatten().collect();
-        if written.iter().all(|limit| limit.is_null) {
-            return vec![self.new_limit(most.field, tokens)];
-        }
-        let is_above = |limit: &&&OutputLimit| !limit.is_null && limit.tokens.is_none_or(|asked| asked > most.tokens);
-        written.iter().filter(is_above).map(|limit| (limit.value.clone(), tokens.to_string())).collect()
+        let written = [&self.max_tokens, &self.max_completion_tokens].into_iter().flatten();
+        let written: Vec<_> = written.filter(|limit| !limit.is_null).collect();
+        let is_above = |limit: &&&OutputLimit| limit.tokens.is_none_or(|asked| asked > most.tokens);
+        let lowered = written.iter().filter(is_above).map(|limit| (limit.value.clone(), tokens.to_string()));
+        let is_known = match most.field {
+            OutputField::MaxTokens => self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null),
+            OutputField::MaxCompletionTokens => !written.is_empty(),
+        };
+        let added = (!is_known).then(|| self.new_limit(most.field, tokens));
+        lowered.chain(added).collect()
     }
 
     /// A member may not be there twice, so a null is written over.

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     chat::{Event, PartKind, Problem, ProblemKind, Signature, Start, StreamFault, Text},
     json::{Kind, Malformed, Reader},
-    openai_chat::{answer, error, reasoning::Detail, stop},
+    openai_chat::{answer, error, reasoning::Detail, stop, tokens},
     usage, wire,
 };
 
@@ -335,10 +335,10 @@ impl<'a> Chunk<'a> {
                 "model" => chunk.model = wire::text(reader)?,
                 "created" => chunk.created = wire::whole(reader)?.and_then(|at| i64::try_from(at).ok()),
                 "object" => is_error = wire::text(reader)?.is_some_and(|object| object.is("error")),
-                "usage" => chunk.usage = usage::read(reader)?.or(chunk.usage),
+                "usage" => chunk.usage = tokens::read(reader)?.or(chunk.usage),
                 "x_groq" => wire::members(reader, |reader, name| {
                     match name {
-                        "usage" => chunk.usage = chunk.usage.or(usage::read(reader)?),
+                        "usage" => chunk.usage = chunk.usage.or(tokens::read(reader)?),
                         _ => reader.pass()?,
                     }
                     Ok::<_, Malformed>(())

@@ -21,7 +21,7 @@ CREATE TABLE api_keys (
     revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- One row an exchange, in the order of its rowid and without a second index: an insert appends to one page.
+-- One row an exchange, in the order of its rowid: an insert appends to one page.
 CREATE TABLE exchanges (
     id               INTEGER PRIMARY KEY,
     started_at_ms    INTEGER NOT NULL,
