@@ -1,6 +1,6 @@
 //! A whole answer.
 
-use super::{Body, Dialect, Event, Extra, Part, PartKind, Start, Stop, Text};
+use super::{Body, Dialect, Event, Extra, Issuer, Part, PartKind, Start, Stop, Text};
 use crate::usage::Usage;
 
 /// What a model said.
@@ -37,6 +37,21 @@ impl<'a> Answer<'a> {
             usage: None,
             service_tier: None,
             extra: Extra::default(),
+        }
+    }
+
+    /// Marks every signature with the deployment the answer came from.
+    pub fn stamp(&mut self, issuer: Issuer) {
+        for part in self.choices.iter_mut().flat_map(|choice| &mut choice.parts) {
+            let signature = match &mut part.body {
+                Body::Text { signature, .. } | Body::Thinking { signature, .. } => signature.as_mut(),
+                Body::ToolCall(call) => call.signature.as_mut(),
+                Body::SealedThinking { data } => Some(data),
+                _ => None,
+            };
+            if let Some(signature) = signature {
+                signature.issuer.get_or_insert(issuer);
+            }
         }
     }
 

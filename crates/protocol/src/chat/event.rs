@@ -1,6 +1,6 @@
 //! A streamed answer, event by event.
 
-use super::{Annotation, Body, Dialect, Json, Problem, Signature, Stop, Text, ToolCallKind};
+use super::{Annotation, Body, Dialect, Issuer, Json, Problem, Signature, Stop, Text, ToolCallKind};
 use crate::usage::Usage;
 
 /// One step of a streamed answer.
@@ -107,6 +107,19 @@ impl Event<'_> {
             }
             _ => false,
         }
+    }
+
+    /// The same event, its signature marked with the deployment it came from.
+    #[must_use]
+    pub fn stamped(mut self, issuer: Issuer) -> Self {
+        match &mut self {
+            Self::Signature { signature, .. }
+            | Self::PartStart { kind: PartKind::SealedThinking { data: signature }, .. } => {
+                signature.issuer.get_or_insert(issuer);
+            }
+            _ => {}
+        }
+        self
     }
 
     pub fn into_owned(self) -> Event<'static> {

@@ -1,6 +1,6 @@
 //! A request for an answer.
 
-use super::{Dialect, Extra, Json, Keep, Part, Text, Turn};
+use super::{Dialect, Extra, Issuer, Json, Keep, Part, Signature, Text, Turn};
 
 /// What a caller asks of a model.
 ///
@@ -215,6 +215,18 @@ impl<'a> Request<'a> {
             previous: None,
             store: None,
             extra: Extra::default(),
+        }
+    }
+
+    /// Whether a signature in this request may go to a deployment that speaks `to`.
+    ///
+    /// One with its issuer goes back to that one only. One without came from a caller who had it from a server of its
+    /// own dialect, so it goes to those that sign alike: Claude's signatures hold at Anthropic and at Bedrock.
+    pub fn may_replay(&self, signature: &Signature<'_>, to: Dialect, issuer: Option<Issuer>) -> bool {
+        let is_claude = |dialect| matches!(dialect, Dialect::Anthropic | Dialect::Bedrock);
+        match signature.issuer {
+            Some(_) => signature.issuer == issuer,
+            None => self.dialect == to || is_claude(self.dialect) && is_claude(to),
         }
     }
 

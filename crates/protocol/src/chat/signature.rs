@@ -65,11 +65,6 @@ impl<'a> Signature<'a> {
         text.into_owned()
     }
 
-    /// Whether `issuer` may read it: its own, or one whose maker is not known.
-    pub fn is_readable_by(&self, issuer: Option<Issuer>) -> bool {
-        self.issuer.is_none() || self.issuer == issuer
-    }
-
     pub fn into_owned(self) -> Signature<'static> {
         Signature { text: self.text.into_owned(), issuer: self.issuer }
     }

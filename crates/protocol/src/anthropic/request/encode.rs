@@ -275,7 +275,7 @@ impl Writer<'_> {
             && asked.role == Role::Assistant;
         let is_thought = |part: &Part<'_>| match &part.body {
             Body::Thinking { signature: Some(mark), .. } | Body::SealedThinking { data: mark } => {
-                mark.is_readable_by(self.target.issuer)
+                self.request.may_replay(mark, Dialect::Anthropic, self.target.issuer)
             }
             _ => false,
         };

@@ -97,7 +97,7 @@ impl<'w> Turns<'w> {
                 self.end(object, part, path);
             }
             Body::Thinking { text, signature } => match signature {
-                Some(mark) if mark.is_readable_by(self.target.issuer) => {
+                Some(mark) if self.request.may_replay(mark, Dialect::Anthropic, self.target.issuer) => {
                     let mut object = list.object();
                     object.word("type", "thinking");
                     object.text("thinking", text);
@@ -107,7 +107,7 @@ impl<'w> Turns<'w> {
                 Some(_) => self.losses.add(Why::Issuer, path(), "thoughts signed by another deployment"),
                 None => self.losses.add(Why::Issuer, path(), "thoughts without a signature"),
             },
-            Body::SealedThinking { data } if data.is_readable_by(self.target.issuer) => {
+            Body::SealedThinking { data } if self.request.may_replay(data, Dialect::Anthropic, self.target.issuer) => {
                 let mut object = list.object();
                 object.word("type", "redacted_thinking");
                 object.text("data", &data.text);

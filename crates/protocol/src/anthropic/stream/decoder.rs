@@ -19,6 +19,8 @@ pub struct Decoder {
     state: State,
     parts: u32,
     open: Vec<Block>,
+    /// The part last ended, which a signature may follow.
+    last: Option<u32>,
     counts: AnthropicCounts,
 }
 
@@ -38,6 +40,8 @@ struct Block {
     index: u64,
     part: u32,
     is_opaque: bool,
+    /// It holds nothing but the signature of the part before it.
+    is_mark: bool,
 }
 
 /// More blocks than any model makes.
@@ -121,8 +125,6 @@ impl Decoder {
         if self.parts == PARTS_MAX || self.open.len() == OPEN_MAX {
             return Err(StreamFault::TooMuch("more than 8192 blocks"));
         }
-        let part = self.parts;
-        self.parts += 1;
         let raw = message.block.unwrap_or("{}");
         let block = blocks::block(raw).map_err(|fault| match fault {
             crate::chat::DecodeFault::Malformed(fault) => StreamFault::Malformed(fault),
@@ -130,6 +132,15 @@ impl Decoder {
                 StreamFault::Malformed(Malformed { reason: "expected a content block", offset: 0 })
             }
         })?;
+        if let Body::SealedThinking { data } = &block.body
+            && let (Some(signature), Some(part)) = (Signature::read_after_part(&data.text), self.last)
+        {
+            sink(Event::Signature { part, signature });
+            self.open.push(Block { index: message.index, part, is_opaque: false, is_mark: true });
+            return Ok(());
+        }
+        let part = self.parts;
+        self.parts += 1;
         let mut is_opaque = false;
         let mut begin = |kind: PartKind<'_>| sink(Event::PartStart { part, choice: 0, kind });
         match block.body {
@@ -165,7 +176,7 @@ impl Decoder {
             }
             body => begin(PartKind::Whole(Box::new(body.into_owned()))),
         }
-        self.open.push(Block { index: message.index, part, is_opaque });
+        self.open.push(Block { index: message.index, part, is_opaque, is_mark: false });
         Ok(())
     }
 
@@ -188,7 +199,11 @@ impl Decoder {
         let Some(place) = self.open.iter().position(|block| block.index == message.index) else {
             return Err(StreamFault::Order("the end of a block that is not open"));
         };
-        sink(Event::PartEnd { part: self.open.remove(place).part });
+        let block = self.open.remove(place);
+        if !block.is_mark {
+            self.last = Some(block.part);
+            sink(Event::PartEnd { part: block.part });
+        }
         Ok(())
     }
 
@@ -233,7 +248,7 @@ impl Decoder {
     }
 
     fn close(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
-        for block in self.open.drain(..) {
+        for block in self.open.drain(..).filter(|block| !block.is_mark) {
             sink(Event::PartEnd { part: block.part });
         }
     }

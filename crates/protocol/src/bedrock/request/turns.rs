@@ -141,12 +141,14 @@ impl Turns<'_> {
                 self.result(&mut object, result, path);
                 self.end(object, part, path);
             }
-            Body::Thinking { text, signature: Some(mark) } if mark.is_readable_by(self.target.issuer) => {
+            Body::Thinking { text, signature: Some(mark) }
+                if self.request.may_replay(mark, Dialect::Bedrock, self.target.issuer) =>
+            {
                 let mut object = list.object();
                 blocks::write_reasoning(&mut object, Some(text), Some(&mark.text));
                 self.end(object, part, path);
             }
-            Body::SealedThinking { data } if data.is_readable_by(self.target.issuer) => {
+            Body::SealedThinking { data } if self.request.may_replay(data, Dialect::Bedrock, self.target.issuer) => {
                 let mut object = list.object();
                 blocks::write_reasoning(&mut object, None, Some(&data.text));
                 self.end(object, part, path);

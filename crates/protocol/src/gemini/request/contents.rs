@@ -197,8 +197,7 @@ impl Contents<'_> {
     }
 
     fn is_readable(&self, signature: &Signature<'_>) -> bool {
-        let is_ours = signature.issuer.is_some() || self.is_own();
-        is_ours && signature.is_readable_by(self.target.issuer)
+        self.request.may_replay(signature, Dialect::Gemini, self.target.issuer)
     }
 
     /// Writes a signature where it can be read; whether it was.

@@ -177,10 +177,12 @@ impl<'w> Writer<'w> {
                 }
             }
             Replay::Details => {
-                reasoning::write_details(message, &turn.parts, |signature| signature.is_readable_by(issuer));
+                reasoning::write_details(message, &turn.parts, |mark| {
+                    self.request.may_replay(mark, Dialect::OpenaiChat, issuer)
+                });
                 let is_foreign = |part: &Part<'_>| match &part.body {
                     Body::Thinking { signature: Some(mark), .. } | Body::SealedThinking { data: mark } => {
-                        !mark.is_readable_by(issuer)
+                        !self.request.may_replay(mark, Dialect::OpenaiChat, issuer)
                     }
                     _ => false,
                 };
@@ -220,7 +222,10 @@ impl<'w> Writer<'w> {
             }
             function.end();
             match &call.signature {
-                Some(mark) if self.quirks.google_signatures && mark.is_readable_by(self.target.issuer) => {
+                Some(mark)
+                    if self.quirks.google_signatures
+                        && self.request.may_replay(mark, Dialect::OpenaiChat, self.target.issuer) =>
+                {
                     super::super::answer::write_google_signature(&mut object, &mark.text);
                 }
                 Some(_) => {

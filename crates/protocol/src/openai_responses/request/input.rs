@@ -138,7 +138,9 @@ impl Input<'_> {
             }
             Body::ToolResult(result) => self.result(list, part, result, path),
             Body::Thinking { text, signature } => {
-                let sealed = signature.as_ref().filter(|mark| mark.is_readable_by(self.target.issuer));
+                let sealed = signature
+                    .as_ref()
+                    .filter(|mark| self.request.may_replay(mark, Dialect::OpenaiResponses, self.target.issuer));
                 match sealed {
                     Some(mark) if self.quirks.sealed_reasoning => {
                         let mut object = list.object();
@@ -155,7 +157,9 @@ impl Input<'_> {
                 }
             }
             Body::SealedThinking { data } => {
-                if data.is_readable_by(self.target.issuer) && self.quirks.sealed_reasoning {
+                if self.request.may_replay(data, Dialect::OpenaiResponses, self.target.issuer)
+                    && self.quirks.sealed_reasoning
+                {
                     let mut object = list.object();
                     item::write_reasoning(&mut object, None, Some(&data.text));
                     self.end(object, part, path);

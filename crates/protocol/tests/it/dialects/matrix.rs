@@ -473,3 +473,72 @@ fn errors_keep_their_kind() {
         assert!(translate::decode_error(dialect, b"<html>").is_none());
     }
 }
+
+#[test]
+fn a_signature_goes_back_to_its_issuer_and_to_nobody_else() {
+    let thought = |issuer| {
+        let mark = Signature { text: "s".into(), issuer };
+        Part::new(Body::Thinking { text: "Hm".into(), signature: Some(mark) })
+    };
+    let has_thought = |from: Dialect, to: Dialect, mark: Option<Issuer>, target: Option<Issuer>| {
+        let mut request = plain(from);
+        request.turns.push(turn(Role::Assistant, vec![thought(mark), Part::text("A".into())]));
+        request.turns.push(said(Role::User, "B"));
+        let mut losses = Losses::default();
+        let able = roundelay_protocol::chat::Target { issuer: target, ..super::able() };
+        let body = translate::encode_request(&request, &able, &translate::Manner::of(to), &mut losses);
+        let there = read(to, &body);
+        let kept =
+            there.turns[1].parts.iter().any(|part| matches!(part.body, Body::Thinking { signature: Some(_), .. }));
+        assert_eq!(kept, losses.is_empty(), "{} to {}: {losses:?}", from.name(), to.name());
+        kept
+    };
+    let (one, other) = (Some(Issuer(1)), Some(Issuer(2)));
+    // OpenAI's chat takes no thoughts back.
+    let replaying: Vec<_> = Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::OpenaiChat).collect();
+    for &to in &replaying {
+        for &from in &replaying {
+            assert!(has_thought(from, to, one, one), "{} to {}", from.name(), to.name());
+            if to != Dialect::Gemini || from != to {
+                assert!(!has_thought(from, to, one, other), "{} to {}", from.name(), to.name());
+                assert!(!has_thought(from, to, one, None), "{} to {}", from.name(), to.name());
+            }
+            let is_claude = |dialect| matches!(dialect, Dialect::Anthropic | Dialect::Bedrock);
+            let signs_alike = from == to || is_claude(from) && is_claude(to);
+            assert_eq!(has_thought(from, to, None, one), signs_alike, "{} to {}", from.name(), to.name());
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_stamped_with_where_it_came_from() {
+    let mut made = answer(Dialect::Gemini, Stop::ToolCalls);
+    let bare = |text: &'static str| Signature { text: text.into(), issuer: None };
+    if let Body::ToolCall(call) = &mut made.choices[0].parts[1].body {
+        call.signature = Some(bare("g"));
+    }
+    made.choices[0].parts.insert(0, Part::new(Body::SealedThinking { data: bare("x") }));
+    let mut events = Vec::new();
+    made.events(&mut |event| events.push(event.into_owned().stamped(Issuer(5))));
+    made.stamp(Issuer(5));
+    assert_eq!(fold(Dialect::Gemini, &events).unwrap().unwrap().choices, made.choices);
+    // Dialects that sign only thoughts carry the signature of a call behind it.
+    for caller in [Dialect::OpenaiChat, Dialect::OpenaiResponses, Dialect::Anthropic, Dialect::Gemini] {
+        let (body, _) = through(&made, caller);
+        let whole = translate::decode_answer(caller, &body).unwrap().unwrap();
+        let (streamed, _) = decode(caller, [&encode(caller, &events)[..]]);
+        let streamed = fold(caller, &streamed).unwrap().unwrap();
+        for parts in [&whole.choices[0].parts, &streamed.choices[0].parts] {
+            let found = parts.iter().find_map(|part| match &part.body {
+                Body::ToolCall(call) => call.signature.as_ref(),
+                _ => None,
+            });
+            assert_eq!(
+                found.map(|mark| (mark.text.decode().into_owned(), mark.issuer)),
+                Some(("g".to_owned(), Some(Issuer(5)))),
+                "{}",
+                caller.name()
+            );
+        }
+    }
+}
