@@ -15,7 +15,7 @@ use roundelay_protocol::{
     chat::{Dialect, Losses, Target},
     openai::{self, Operation, chunk::Chunk},
     sse,
-    translate::{self, Manner, StreamDecoder, StreamEncoder, Translation},
+    translate::{self, Manner, StreamEncoder, Translation},
 };
 
 fn main() {
@@ -70,8 +70,7 @@ fn pass(stream: &[Bytes]) {
 }
 
 fn turn(from: Dialect, stream: &[Bytes], to: Dialect) {
-    let mut translation =
-        Translation { decoder: StreamDecoder::new(from), encoder: StreamEncoder::new(to, "a-model", true) };
+    let mut translation = Translation::new(from, StreamEncoder::new(to, "a-model", true));
     let mut out = Vec::with_capacity(4096);
     for piece in stream {
         out.clear();
@@ -155,10 +154,7 @@ fn chat_stream() -> Vec<Bytes> {
 
 /// The same stream in another dialect, an event a piece.
 fn other_stream(dialect: Dialect) -> Vec<Bytes> {
-    let mut translation = Translation {
-        decoder: StreamDecoder::new(Dialect::OpenaiChat),
-        encoder: StreamEncoder::new(dialect, "a-model", true),
-    };
+    let mut translation = Translation::new(Dialect::OpenaiChat, StreamEncoder::new(dialect, "a-model", true));
     let mut stream = Vec::new();
     for piece in chat_stream() {
         let mut out = Vec::new();

@@ -28,6 +28,18 @@ impl<'a> Text<'a> {
         Self::plain(value.0.clone())
     }
 
+    /// What should be the inside of a JSON string; escaped once more when it is not.
+    pub(crate) fn of_written(text: String) -> Self {
+        let mut quoted = String::with_capacity(text.len() + 2);
+        quoted.push('"');
+        quoted.push_str(&text);
+        quoted.push('"');
+        match Reader::of(&quoted).pass() {
+            Ok(()) => Self(Cow::Owned(text)),
+            Err(_) => Self::plain(text),
+        }
+    }
+
     /// What it means. A lone surrogate becomes U+FFFD.
     pub fn decode(&self) -> Cow<'_, str> {
         json::Text::written(&self.0).decode()

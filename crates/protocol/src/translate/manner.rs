@@ -27,6 +27,15 @@ impl Manner {
         }
     }
 
+    /// Whether tools with free input are said as such; where not, [`crate::chat::FreeTools`] turns their calls back.
+    pub fn takes_free_input(&self) -> bool {
+        match self {
+            Self::OpenaiChat(quirks) => quirks.custom_tools,
+            Self::OpenaiResponses(quirks) => quirks.custom_tools,
+            Self::Anthropic(_) | Self::Gemini(_) | Self::Bedrock(_) => false,
+        }
+    }
+
     /// How the dialect's own vendor speaks it.
     pub fn of(dialect: Dialect) -> Self {
         match dialect {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     anthropic,
     bedrock::{self, frame},
-    chat::{Dialect, Event, Losses, Problem, StreamFault},
+    chat::{Dialect, Event, FreeTools, Issuer, Losses, Problem, StreamFault},
     gemini, openai_chat, openai_responses, sse,
 };
 
@@ -210,9 +210,18 @@ impl StreamEncoder {
 pub struct Translation {
     pub decoder: StreamDecoder,
     pub encoder: StreamEncoder,
+    /// Tools of the request that were said as functions.
+    pub tools: FreeTools,
+    /// The deployment that answers: its signatures are marked with it.
+    pub issuer: Option<Issuer>,
 }
 
 impl Translation {
+    /// `from` is the upstream's dialect, `encoder` the caller's.
+    pub fn new(from: Dialect, encoder: StreamEncoder) -> Self {
+        Self { decoder: StreamDecoder::new(from), encoder, tools: FreeTools::default(), issuer: None }
+    }
+
     /// Reads the upstream's next bytes and appends the caller's to `out`. `watch` sees every event first.
     ///
     /// # Errors
@@ -223,11 +232,11 @@ impl Translation {
         out: &mut Vec<u8>,
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), StreamFault> {
+        let Self { decoder, encoder, tools, issuer } = self;
         let mut written = Ok(());
-        let read = self.decoder.push(bytes, &mut |event| {
+        let read = decoder.push(bytes, &mut |event| {
             if written.is_ok() {
-                watch(&event);
-                written = self.encoder.event(&event, out);
+                written = write(event, *issuer, tools, encoder, out, watch);
             }
         });
         written.and(read)
@@ -238,13 +247,35 @@ impl Translation {
     /// # Errors
     /// [`StreamFault::Cut`] when the answer has no typed end; end the caller's stream with [`StreamEncoder::fail`].
     pub fn finish(&mut self, out: &mut Vec<u8>, watch: &mut dyn FnMut(&Event<'_>)) -> Result<(), StreamFault> {
+        let Self { decoder, encoder, tools, issuer } = self;
         let mut written = Ok(());
-        let read = self.decoder.finish(&mut |event| {
+        let read = decoder.finish(&mut |event| {
             if written.is_ok() {
-                watch(&event);
-                written = self.encoder.event(&event, out);
+                written = write(event, *issuer, tools, encoder, out, watch);
             }
         });
         written.and(read)
     }
+}
+
+fn write(
+    event: Event<'_>,
+    issuer: Option<Issuer>,
+    tools: &mut FreeTools,
+    encoder: &mut StreamEncoder,
+    out: &mut Vec<u8>,
+    watch: &mut dyn FnMut(&Event<'_>),
+) -> Result<(), StreamFault> {
+    let event = match issuer {
+        Some(issuer) => event.stamped(issuer),
+        None => event,
+    };
+    let mut written = Ok(());
+    tools.event(event, &mut |event| {
+        watch(&event);
+        if written.is_ok() {
+            written = encoder.event(&event, out);
+        }
+    })?;
+    written
 }

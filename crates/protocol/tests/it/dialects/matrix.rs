@@ -542,3 +542,67 @@ fn an_answer_is_stamped_with_where_it_came_from() {
         }
     }
 }
+
+#[test]
+fn a_tool_with_free_input_is_called_as_such_through_every_dialect() {
+    use roundelay_protocol::{
+        chat::FreeTools,
+        translate::{StreamEncoder, Translation},
+    };
+    const PATCH: &str = "*** Begin Patch\n+ say \"hi\" \\o/ é 🦀\n";
+    for (caller, upstream) in [Dialect::OpenaiResponses, Dialect::OpenaiChat]
+        .into_iter()
+        .flat_map(|caller| Dialect::ALL.map(|up| (caller, up)))
+    {
+        let manner = translate::Manner::of(upstream);
+        let mut request = plain(caller);
+        let body = ToolBody::Custom { name: "apply_patch".into(), description: None, format: None };
+        request.tools = vec![Tool { body, keep: None, extra: roundelay_protocol::chat::Extra::default() }];
+        // What the upstream answers: free input where it knows it, else the one argument.
+        let mut made = answer(upstream, Stop::ToolCalls);
+        let arguments = if manner.takes_free_input() {
+            Arguments::Text(Text::plain(PATCH))
+        } else {
+            Arguments::Value(Json::read(serde_json::json!({ "input": PATCH }).to_string()).unwrap())
+        };
+        let kind = if manner.takes_free_input() { ToolCallKind::Custom } else { ToolCallKind::Function };
+        made.choices[0].parts[1].body =
+            Body::ToolCall(ToolCall { id: "c".into(), name: "apply_patch".into(), arguments, kind, signature: None });
+        let called = |answer: &Answer<'_>| match &answer.choices[0].parts[1].body {
+            Body::ToolCall(call) => (call.kind, call.arguments.as_text().decode().into_owned()),
+            other => panic!("{other:?}"),
+        };
+        let (body, _) = through(&made, upstream);
+        let mut whole = translate::decode_answer(upstream, &body).unwrap().unwrap();
+        FreeTools::of(&request, manner.takes_free_input()).answer(&mut whole);
+        let (body, _) = through(&whole, caller);
+        let whole = translate::decode_answer(caller, &body).unwrap().unwrap();
+        assert_eq!(
+            called(&whole),
+            (ToolCallKind::Custom, PATCH.to_owned()),
+            "{} from {}",
+            caller.name(),
+            upstream.name()
+        );
+
+        let mut events = Vec::new();
+        made.events(&mut |event| events.push(event.into_owned()));
+        let mut translation = Translation::new(upstream, StreamEncoder::new(caller, "", true));
+        translation.tools = FreeTools::of(&request, manner.takes_free_input());
+        let mut out = Vec::new();
+        for piece in encode(upstream, &events).chunks(50) {
+            translation.push(piece.to_vec().into(), &mut out, &mut |_| {}).unwrap();
+        }
+        translation.finish(&mut out, &mut |_| {}).unwrap();
+        let (events, end) = decode(caller, [&out[..]]);
+        assert_eq!(end, Ok(()));
+        let streamed = fold(caller, &events).unwrap().unwrap();
+        assert_eq!(
+            called(&streamed),
+            (ToolCallKind::Custom, PATCH.to_owned()),
+            "{} from {} streamed",
+            caller.name(),
+            upstream.name()
+        );
+    }
+}
