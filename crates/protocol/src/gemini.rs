@@ -10,6 +10,7 @@ mod parts;
 mod quirks;
 mod request;
 mod schema;
+mod signature;
 mod stop;
 mod stream;
 mod tokens;

@@ -254,7 +254,7 @@ pub(super) fn write_part(list: &mut Array<'_>, part: &Part<'_>, dialect: Dialect
         Body::Opaque { .. } | Body::ToolResult(_) => None,
     };
     if let Some(signature) = signature {
-        object.text("thoughtSignature", &signature.marked());
+        object.text("thoughtSignature", &super::signature::write(signature));
     }
     if dialect == Dialect::Gemini {
         for (name, value) in part.extra.iter().filter(|(name, _)| *name != "mimeType") {

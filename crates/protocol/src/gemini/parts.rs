@@ -87,7 +87,7 @@ pub(super) fn read<'a>(raw: &'a str, ids: &mut Ids) -> Result<Part<'a>, Malforme
         }
         Ok::<_, Malformed>(())
     })?;
-    let signature = part.signature.filter(|text| !text.is(STAND_IN)).map(Signature::read);
+    let signature = part.signature.filter(|text| !text.is(STAND_IN)).map(super::signature::read);
     let mut extra = part.extra;
     let body = if let Some(call) = part.call {
         Body::ToolCall(function_call(call, signature, ids)?)

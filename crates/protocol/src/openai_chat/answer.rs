@@ -218,18 +218,22 @@ fn write_annotations(message: &mut Object<'_>, choice: &Choice<'_>) {
     }
     let mut list = message.array("annotations");
     for (shift, annotation) in found {
-        write_annotation(list.next(), annotation, shift);
+        write_annotation(list.next(), annotation, shift, None);
     }
     list.end();
 }
 
-/// Writes one of `annotations`; one that only another dialect knows becomes an empty object of that name.
-pub(super) fn write_annotation(out: &mut Vec<u8>, annotation: &Annotation<'_>, shift: u64) {
+/// Writes one of `annotations`; one that only another dialect knows becomes an object that says so. In a stream each
+/// has an index: the official clients put lists together by it.
+pub(super) fn write_annotation(out: &mut Vec<u8>, annotation: &Annotation<'_>, shift: u64, index: Option<u32>) {
+    let mut object = Object::new(out);
+    if let Some(index) = index {
+        object.number("index", index);
+    }
     match annotation {
-        Annotation::Opaque { dialect: Dialect::OpenaiChat, json } => json.write(out),
-        Annotation::Opaque { .. } => out.extend_from_slice(br#"{"type":"citation"}"#),
+        Annotation::Opaque { dialect: Dialect::OpenaiChat, json } => wire::copy_members(&mut object, json),
+        Annotation::Opaque { .. } => object.word("type", "citation"),
         Annotation::Url { url, title, start, end, .. } => {
-            let mut object = Object::new(out);
             object.word("type", "url_citation");
             let mut citation = object.object("url_citation");
             citation.text("url", url);
@@ -237,9 +241,9 @@ pub(super) fn write_annotation(out: &mut Vec<u8>, annotation: &Annotation<'_>, s
             citation.number("start_index", start.unwrap_or(0) + shift);
             citation.number("end_index", end.unwrap_or(0) + shift);
             citation.end();
-            object.end();
         }
     }
+    object.end();
 }
 
 fn write_calls(message: &mut Object<'_>, choice: &Choice<'_>) {

@@ -5,7 +5,7 @@ use super::{
         answer::{self, Candidate},
         error,
         parts::{self, Ids},
-        stop,
+        signature, stop,
     },
     arguments::PartialArguments,
 };
@@ -237,7 +237,7 @@ impl Decoder {
             let kind = PartKind::ToolCall { id, name: piece.name.share(), kind: ToolCallKind::Function };
             sink(Event::PartStart { part, choice, kind });
             if let Some(signature) = signature {
-                sink(Event::Signature { part, signature: Signature::read(signature) });
+                sink(Event::Signature { part, signature: signature::read(signature) });
             }
             self.choices[choice as usize].call = Some((part, PartialArguments::default()));
         }

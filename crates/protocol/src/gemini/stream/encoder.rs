@@ -1,6 +1,6 @@
 //! Writes events.
 
-use super::super::{answer, error, stop, tokens};
+use super::super::{answer, error, signature, stop, tokens};
 use crate::{
     chat::{
         Annotation, Arguments, Body, Dialect, Event, Losses, Part, PartKind, Problem, Start, Stop, StreamFault, Text,
@@ -114,7 +114,7 @@ impl Encoder {
                     if is_thought {
                         part.bool("thought", true);
                     }
-                    part.text("thoughtSignature", &signature.marked());
+                    part.text("thoughtSignature", &signature::write(signature));
                 });
             }
             Event::Annotation { annotation, .. } => match annotation {
@@ -156,7 +156,7 @@ impl Encoder {
             PartKind::Thinking => slot.is_thought = true,
             PartKind::SealedThinking { data } => self.part(choice, out, |part| {
                 part.bool("thought", true);
-                part.text("thoughtSignature", &data.marked());
+                part.text("thoughtSignature", &signature::write(data));
             }),
             PartKind::ToolCall { id, name, kind } => {
                 slot.call = Some(ToolCall {

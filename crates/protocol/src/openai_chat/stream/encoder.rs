@@ -18,6 +18,7 @@ pub struct Encoder {
     parts: Vec<Part>,
     /// Of each choice that was announced: how many calls it has made.
     choices: Vec<Option<u32>>,
+    annotations: u32,
     usage: Option<Usage>,
     stops: Vec<(u32, Stop<'static>)>,
     state: State,
@@ -57,6 +58,7 @@ impl Encoder {
             head: Vec::new(),
             parts: Vec::new(),
             choices: Vec::new(),
+            annotations: 0,
             usage: None,
             stops: Vec::new(),
             state: State::Open,
@@ -94,9 +96,11 @@ impl Encoder {
             Event::Signature { part, signature } => self.signature(*part, signature, out),
             Event::Annotation { part, annotation } => {
                 let Some(part) = self.part(*part) else { return };
+                let index = self.annotations;
+                self.annotations += 1;
                 self.delta(part.choice, out, |delta| {
                     let mut list = delta.array("annotations");
-                    answer::write_annotation(list.next(), annotation, 0);
+                    answer::write_annotation(list.next(), annotation, 0, Some(index));
                     list.end();
                 });
             }
@@ -220,7 +224,15 @@ impl Encoder {
                 details(delta, part.index, Some(&Text::default()), Some(signature));
             }),
             Kind::Function | Kind::Custom => self.delta(part.choice, out, |delta| {
-                call(delta, part.index, |call| answer::write_google_signature(call, &signature.marked()));
+                call(delta, part.index, |call| {
+                    // The official clients demand a function in every piece.
+                    let (word, input) =
+                        words(if part.kind == Kind::Custom { ToolCallKind::Custom } else { ToolCallKind::Function });
+                    let mut function = call.object(word);
+                    function.word(input, "");
+                    function.end();
+                    answer::write_google_signature(call, &signature.marked());
+                });
             }),
             Kind::Text | Kind::Unsaid => {
                 wire::lose_once(&mut self.losses, Why::NoPeer, "signature", "a text's signature");

@@ -176,3 +176,33 @@ fn bytes_that_are_no_stream_are_a_fault_and_no_panic() {
         }
     }
 }
+
+#[test]
+fn every_piece_of_a_list_has_what_the_official_clients_put_it_together_by() {
+    use roundelay_protocol::chat::{Annotation, Issuer, PartKind, Signature, ToolCallKind};
+    let page = || Annotation::Url { url: "https://a".into(), title: None, start: None, end: None, raw: None };
+    let tool = PartKind::ToolCall { id: "c".into(), name: "f".into(), kind: ToolCallKind::Function };
+    let signature = Signature { text: "s".into(), issuer: Some(Issuer(1)) };
+    let events = [
+        Event::PartStart { part: 0, choice: 0, kind: PartKind::Text },
+        Event::Annotation { part: 0, annotation: page() },
+        Event::Annotation { part: 0, annotation: page() },
+        Event::PartStart { part: 1, choice: 0, kind: tool },
+        Event::Signature { part: 1, signature: signature.clone() },
+        Event::PartStart { part: 2, choice: 0, kind: PartKind::Thinking },
+        Event::Signature { part: 2, signature },
+    ];
+    let out = String::from_utf8(encode(Dialect::OpenaiChat, &events)).unwrap();
+    let mut seen = 0;
+    for data in out.split("\n\n").filter_map(|event| event.strip_prefix("data: ")) {
+        let chunk: serde_json::Value = serde_json::from_str(data).unwrap();
+        for (name, list) in chunk["choices"][0]["delta"].as_object().unwrap() {
+            for item in list.as_array().into_iter().flatten() {
+                assert!(item["index"].is_u64(), "{name}: {item}");
+                assert!(name != "tool_calls" || item["function"].is_object(), "{item}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 5);
+}
