@@ -1,6 +1,6 @@
 //! A request for an answer.
 
-use super::{Dialect, Extra, Issuer, Json, Keep, Part, Signature, Text, Turn};
+use super::{Body, Dialect, Extra, Issuer, Json, Keep, Part, Signature, Text, ToolCallKind, ToolResult, Turn};
 
 /// What a caller asks of a model.
 ///
@@ -245,11 +245,21 @@ impl<'a> Request<'a> {
         512 + parts + tools.map(|size| PART_SIZE + size).sum::<usize>()
     }
 
+    /// What kind of call a result answers: not every dialect says it again.
+    pub fn kind_of(&self, result: &ToolResult<'_>) -> ToolCallKind {
+        let parts = self.turns.iter().flat_map(|turn| &turn.parts);
+        let call = parts.into_iter().find_map(|part| match &part.body {
+            Body::ToolCall(call) if call.id == result.id => Some(call.kind),
+            _ => None,
+        });
+        call.unwrap_or(result.kind)
+    }
+
     /// The name of the tool that a call with this id asked for.
     pub fn called(&self, id: &Text<'_>) -> Option<&Text<'a>> {
         let parts = self.turns.iter().flat_map(|turn| &turn.parts);
         parts.into_iter().find_map(|part| match &part.body {
-            super::Body::ToolCall(call) if call.id == *id => Some(&call.name),
+            Body::ToolCall(call) if call.id == *id => Some(&call.name),
             _ => None,
         })
     }

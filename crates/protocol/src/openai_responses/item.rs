@@ -181,7 +181,8 @@ pub(super) fn part<'a>(raw: &'a str) -> Result<Part<'a>, Malformed> {
             "type" => kind = wire::text(reader)?.unwrap_or_default(),
             "text" | "refusal" => text = wire::text(reader)?.unwrap_or_default(),
             "image_url" => image = wire::text(reader)?,
-            "detail" => detail = wire::text(reader)?,
+            // Said where it must be, as what it is without.
+            "detail" => detail = wire::text(reader)?.filter(|detail| !detail.is("auto")),
             "file_id" => handle = wire::text(reader)?,
             "file_data" => data = wire::text(reader)?,
             "file_url" => url = wire::text(reader)?,

@@ -176,7 +176,7 @@ impl Input<'_> {
         if result.is_error {
             self.losses.add(Why::NoPeer, format!("{path}.is_error"), "only its text says so");
         }
-        let is_custom = result.kind == ToolCallKind::Custom && self.quirks.custom_tools;
+        let is_custom = self.request.kind_of(result) == ToolCallKind::Custom && self.quirks.custom_tools;
         let mut object = list.object();
         object.word("type", if is_custom { "custom_tool_call_output" } else { "function_call_output" });
         object.text("call_id", &result.id);
@@ -200,7 +200,6 @@ impl Input<'_> {
         let capabilities = &self.target.capabilities;
         let is_taken = match &part.body {
             Body::Image { .. } => capabilities.vision,
-            Body::Audio { .. } => capabilities.audio,
             Body::File { .. } => capabilities.files,
             _ => true,
         };
@@ -244,7 +243,7 @@ impl Input<'_> {
                         source.write_url(object.key("image_url"));
                     }
                 }
-                object.text_if("detail", detail.as_ref());
+                object.text_or("detail", detail.as_ref(), "auto");
                 self.end(object, part, path);
             }
             Body::File { source, name } if self.can_reach(source) => {
@@ -262,17 +261,6 @@ impl Input<'_> {
                     Source::Handle(handle) | Source::Plain(handle) => object.text("file_id", handle),
                 }
                 object.text_if("filename", name.as_ref());
-                self.end(object, part, path);
-            }
-            Body::Audio { source: Source::Inline { media_type, data } } => {
-                let mut object = list.object();
-                object.word("type", "input_audio");
-                let mut audio = object.object("input_audio");
-                audio.text("data", data);
-                let media_type = media_type.decode();
-                let format = media_type.strip_prefix("audio/").unwrap_or(&media_type);
-                audio.text("format", &Text::plain(if format == "mpeg" { "mp3" } else { format }));
-                audio.end();
                 self.end(object, part, path);
             }
             Body::Opaque { dialect: Dialect::OpenaiResponses, json } => json.write(list.next()),

@@ -412,6 +412,10 @@ fn what_one_dialect_cannot_say_is_a_loss() {
     lost(Dialect::OpenaiResponses, Why::NoPeer, "stop", |request| request.stop = vec!["x".into()]);
     lost(Dialect::OpenaiResponses, Why::NoPeer, "seed", |request| request.sampling.seed = number("7"));
     lost(Dialect::Anthropic, Why::NoPeer, "previous", |request| request.previous = Some("resp_1".into()));
+    lost(Dialect::OpenaiResponses, Why::NoPeer, "turns.0.parts.1", |request| {
+        let source = Source::Inline { media_type: "audio/wav".into(), data: "UklGRg==".into() };
+        request.turns[0].parts.push(Part::new(Body::Audio { source }));
+    });
     lost(Dialect::Bedrock, Why::NoPeer, "seed", |request| request.sampling.seed = number("7"));
     lost(Dialect::Bedrock, Why::NoPeer, "tool_choice", |request| {
         request.tools = vec![weather()];

@@ -259,3 +259,35 @@ fn own(answer: &Answer<'_>) -> Answer<'static> {
     });
     Answer { choices: choices.collect(), usage: answer.usage, created: answer.created, ..Answer::new(answer.dialect) }
 }
+
+#[test]
+fn a_small_stream_cut_at_any_byte_is_whole_or_cut() {
+    for (name, dialect, events) in streams() {
+        let stream = events.concat();
+        let (all, whole) = decode(dialect, [&stream[..]]);
+        if stream.len() > SMALL || whole.is_err() {
+            continue;
+        }
+        let expected = fold(dialect, &all).unwrap();
+        let mut told = usize::MAX;
+        for cut in 0..stream.len() {
+            let (seen, end) = decode(dialect, [&stream[..cut]]);
+            if end.is_ok() {
+                // What is missing is the usage at most.
+                let (Some(Ok(found)), Ok(expected)) = (fold(dialect, &seen), &expected) else {
+                    panic!("{name} cut at {cut}");
+                };
+                assert_eq!(found.choices, expected.choices, "{name} cut at {cut}");
+                continue;
+            }
+            assert!(!seen.contains(&Event::End), "{name} cut at {cut}");
+            if std::mem::replace(&mut told, seen.len()) == seen.len() {
+                continue;
+            }
+            for caller in Dialect::ALL {
+                let out = encode(caller, &seen);
+                assert!(decode(caller, [&out[..]]).1.is_err(), "{name} as {} cut at {cut}", caller.name());
+            }
+        }
+    }
+}
