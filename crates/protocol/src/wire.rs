@@ -1,5 +1,7 @@
 //! What the readers and writers of all dialects need: lenient members, and frames of server-sent events.
 
+use std::fmt;
+
 use crate::{
     chat::{DecodeFault, Extra, Json, Loss, Losses, Text, Why},
     json::{Kind, Malformed, Object, Reader},
@@ -117,13 +119,57 @@ pub(crate) fn copy_members(object: &mut Object<'_>, value: &Json<'_>) {
 }
 
 /// Reports what is carried along and has no words in another dialect.
-pub(crate) fn lose_extra(losses: &mut Losses, path: &str, extra: &Extra<'_>) {
+pub(crate) fn lose_extra(losses: &mut Losses, path: impl fmt::Display, extra: &Extra<'_>) {
     // An item's id and state say nothing to another vendor.
     let is_said = |name: &str, value: &Json<'_>| !value.is_null() && !matches!(name, "id" | "status");
     for (name, value) in extra.iter().filter(|(name, value)| is_said(name, value)) {
+        let path = path.to_string();
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         let what = if value.as_str().len() <= 40 { format!("{value:?} has no peer") } else { "has no peer".to_owned() };
         losses.add(Why::NoPeer, path, what);
+    }
+}
+
+/// Where something stands in a request: put into words only when it is lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Path {
+    System,
+    SystemPart(usize),
+    Turn(usize),
+    TurnPart(usize, usize),
+}
+
+impl Path {
+    pub(crate) fn part(self, part: usize) -> Self {
+        match self {
+            Self::System | Self::SystemPart(_) => Self::SystemPart(part),
+            Self::Turn(turn) | Self::TurnPart(turn, _) => Self::TurnPart(turn, part),
+        }
+    }
+
+    /// The number of the turn; 0 in the system prompt.
+    pub(crate) fn turn(self) -> usize {
+        match self {
+            Self::System | Self::SystemPart(_) => 0,
+            Self::Turn(turn) | Self::TurnPart(turn, _) => turn,
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system"),
+            Self::SystemPart(part) => write!(f, "system.parts.{part}"),
+            Self::Turn(turn) => write!(f, "turns.{turn}"),
+            Self::TurnPart(turn, part) => write!(f, "turns.{turn}.parts.{part}"),
+        }
+    }
+}
+
+impl From<Path> for String {
+    fn from(path: Path) -> Self {
+        path.to_string()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A request for an answer.
 
-use super::{Body, Dialect, Extra, Issuer, Json, Keep, Part, Signature, Text, ToolCallKind, ToolResult, Turn};
+use super::{Body, Dialect, Extra, Issuer, Json, Keep, Part, Signature, Text, ToolCall, ToolResult, Turn};
 
 /// What a caller asks of a model.
 ///
@@ -245,25 +245,20 @@ impl<'a> Request<'a> {
         512 + parts + tools.map(|size| PART_SIZE + size).sum::<usize>()
     }
 
-    /// What kind of call a result answers: not every dialect says it again.
-    pub fn kind_of(&self, result: &ToolResult<'_>) -> ToolCallKind {
-        let parts = self.turns.iter().flat_map(|turn| &turn.parts);
-        let call = parts.into_iter().find_map(|part| match &part.body {
-            Body::ToolCall(call) if call.id == result.id => Some(call.kind),
-            _ => None,
-        });
-        call.unwrap_or(result.kind)
-    }
-
-    /// The name of the tool that a call with this id asked for.
-    pub fn called(&self, id: &Text<'_>) -> Option<&Text<'a>> {
-        let parts = self.turns.iter().flat_map(|turn| &turn.parts);
+    /// The call that a result in turn `turn` answers. It stands in the turn before; a few more are looked through, not
+    /// all, so that a conversation of results without calls takes no longer to write.
+    pub fn call_of(&self, result: &ToolResult<'_>, turn: usize) -> Option<&ToolCall<'a>> {
+        let before = &self.turns[..turn.min(self.turns.len())];
+        let parts = before.iter().rev().take(TURNS_BACK).flat_map(|turn| &turn.parts);
         parts.into_iter().find_map(|part| match &part.body {
-            Body::ToolCall(call) if call.id == *id => Some(&call.name),
+            Body::ToolCall(call) if call.id == result.id => Some(call),
             _ => None,
         })
     }
 }
+
+/// How far a result may stand behind its call, in turns.
+const TURNS_BACK: usize = 16;
 
 /// What stands around a part or a tool, in bytes.
 const PART_SIZE: usize = 128;

@@ -1,6 +1,6 @@
 //! Parts of a content, read; and what writers of requests and answers share.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     chat::{Arguments, Body, Dialect, Extra, Json, Part, Signature, Source, Text, ToolCall, ToolCallKind, ToolResult},
@@ -33,8 +33,8 @@ pub(super) fn camel(name: &str) -> Cow<'_, str> {
 /// Gives ids to calls and results that have none: those of one name match in their order.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
-    calls: Vec<String>,
-    results: Vec<String>,
+    calls: HashMap<String, u32>,
+    results: HashMap<String, u32>,
 }
 
 impl Ids {
@@ -47,12 +47,11 @@ impl Ids {
     }
 }
 
-fn next(seen: &mut Vec<String>, name: &Text<'_>) -> Text<'static> {
+fn next(seen: &mut HashMap<String, u32>, name: &Text<'_>) -> Text<'static> {
     let name = name.decode().into_owned();
-    let before = seen.iter().filter(|other| **other == name).count();
-    let id = Text::plain(format!("{OWN_ID}{name}-{before}"));
-    seen.push(name);
-    id
+    let id = format!("{OWN_ID}{name}-{}", seen.get(&name).unwrap_or(&0));
+    *seen.entry(name).or_default() += 1;
+    Text::plain(id)
 }
 
 /// One part, as its members say.

@@ -73,7 +73,7 @@ impl<'w> Turns<'w> {
         if self.is_own() {
             wire::write_extra(&mut message, &turn.extra);
         } else {
-            wire::lose_extra(self.losses, &format!("turns.{index}"), &turn.extra);
+            wire::lose_extra(self.losses, format_args!("turns.{index}"), &turn.extra);
         }
         message.end();
     }
@@ -214,7 +214,7 @@ impl<'w> Turns<'w> {
         if self.is_own() {
             wire::write_extra(&mut object, &part.extra);
         } else if !part.extra.is_empty() {
-            wire::lose_extra(self.losses, &path(), &part.extra);
+            wire::lose_extra(self.losses, path(), &part.extra);
         }
         object.end();
     }
@@ -259,7 +259,7 @@ pub(super) fn write_text_part(
     if is_own {
         wire::write_extra(&mut object, &part.extra);
     } else if !part.extra.is_empty() {
-        wire::lose_extra(losses, &path(), &part.extra);
+        wire::lose_extra(losses, path(), &part.extra);
     }
     object.end();
 }

@@ -126,7 +126,7 @@ impl Writer<'_> {
         if self.is_own() {
             wire::write_extra(&mut spec, &tool.extra);
         } else {
-            wire::lose_extra(self.losses, &format!("tools.{index}"), &tool.extra);
+            wire::lose_extra(self.losses, format_args!("tools.{index}"), &tool.extra);
         }
         spec.end();
         object.end();

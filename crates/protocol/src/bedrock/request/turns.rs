@@ -4,7 +4,7 @@ use super::super::blocks;
 use crate::{
     chat::{Body, Dialect, Keep, Losses, Part, Request, Role, Source, Target, Text, ToolResult, Why},
     json::{Array, Object},
-    wire,
+    wire::{self, Path},
 };
 
 pub(super) struct Turns<'w> {
@@ -19,7 +19,7 @@ impl Turns<'_> {
         if !self.request.system.is_empty() {
             let mut list = object.array("system");
             for (index, part) in self.request.system.iter().enumerate() {
-                self.part(&mut list, part, &format!("system.parts.{index}"));
+                self.part(&mut list, part, Path::SystemPart(index));
             }
             list.end();
         }
@@ -58,30 +58,30 @@ impl Turns<'_> {
 
     fn turn(&mut self, index: usize) -> (&'static str, Vec<u8>) {
         let turn = &self.request.turns[index];
-        let path = format!("turns.{index}");
+        let path = Path::Turn(index);
         let role = match turn.role {
             Role::Assistant => "assistant",
             Role::User => "user",
             Role::System => {
-                self.losses.add(Why::Changed, path.clone(), "a system turn said as the user");
+                self.losses.add(Why::Changed, path, "a system turn said as the user");
                 "user"
             }
         };
         if !self.is_own() {
-            wire::lose_extra(self.losses, &path, &turn.extra);
+            wire::lose_extra(self.losses, path, &turn.extra);
         }
         let mut blocks = Vec::new();
         let mut list = Array::new(&mut blocks);
         let is_result = |(_, part): &(usize, &Part<'_>)| matches!(part.body, Body::ToolResult(_));
         let all = || turn.parts.iter().enumerate();
         for (index, part) in all().filter(is_result).chain(all().filter(|part| !is_result(part))) {
-            self.part(&mut list, part, &format!("{path}.parts.{index}"));
+            self.part(&mut list, part, path.part(index));
         }
         list.end();
         (role, blocks)
     }
 
-    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: &str) {
+    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: Path) {
         let is_written = self.block(list, part, path);
         if !is_written {
             return;
@@ -98,7 +98,7 @@ impl Turns<'_> {
     }
 
     /// Writes a block; whether there was one.
-    fn block(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: &str) -> bool {
+    fn block(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: Path) -> bool {
         match &part.body {
             Body::Text { text, annotations, signature } => {
                 if text.is_empty() {
@@ -172,7 +172,7 @@ impl Turns<'_> {
         part: &Part<'_>,
         source: &Source<'_>,
         name: Option<&Text<'_>>,
-        path: &str,
+        path: Path,
     ) -> bool {
         let capabilities = &self.target.capabilities;
         let is_image = matches!(part.body, Body::Image { .. });
@@ -207,7 +207,7 @@ impl Turns<'_> {
         true
     }
 
-    fn result(&mut self, object: &mut Object<'_>, result: &ToolResult<'_>, path: &str) {
+    fn result(&mut self, object: &mut Object<'_>, result: &ToolResult<'_>, path: Path) {
         let mut out = object.object("toolResult");
         out.text("toolUseId", &result.id);
         let mut list = out.array("content");
@@ -221,7 +221,7 @@ impl Turns<'_> {
         out.end();
     }
 
-    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: &str) {
+    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: Path) {
         if self.is_own() {
             wire::write_extra(&mut object, &part.extra);
         } else {

@@ -7,7 +7,7 @@ use super::super::{
 use crate::{
     chat::{Body, Dialect, Losses, Part, Request, Role, Signature, Target, Text, ToolResult, Turn, Why},
     json::{Array, Object},
-    wire,
+    wire::{self, Path},
 };
 
 pub(super) struct Contents<'w> {
@@ -24,14 +24,14 @@ impl Contents<'_> {
             let mut system = object.object("systemInstruction");
             let mut list = system.array("parts");
             for (index, part) in self.request.system.iter().enumerate() {
-                self.part(&mut list, part, false, &format!("system.parts.{index}"));
+                self.part(&mut list, part, false, Path::SystemPart(index));
             }
             list.end();
             system.end();
         }
         let mut list = object.array("contents");
         for (index, turn) in self.request.turns.iter().enumerate() {
-            self.turn(&mut list, turn, &format!("turns.{index}"));
+            self.turn(&mut list, turn, Path::Turn(index));
         }
         list.end();
     }
@@ -40,7 +40,7 @@ impl Contents<'_> {
         self.request.dialect == Dialect::Gemini
     }
 
-    fn turn(&mut self, list: &mut Array<'_>, turn: &Turn<'_>, path: &str) {
+    fn turn(&mut self, list: &mut Array<'_>, turn: &Turn<'_>, path: Path) {
         let role = match turn.role {
             Role::Assistant => "model",
             Role::User => "user",
@@ -59,7 +59,7 @@ impl Contents<'_> {
         let mut needs_stand_in = self.quirks.stand_in;
         for (index, part) in all().filter(is_result).chain(all().filter(|part| !is_result(part))) {
             let is_call = matches!(part.body, Body::ToolCall(_));
-            self.part(&mut content, part, is_call && needs_stand_in, &format!("{path}.parts.{index}"));
+            self.part(&mut content, part, is_call && needs_stand_in, path.part(index));
             // Only the first of parallel calls is signed.
             needs_stand_in &= !is_call;
         }
@@ -76,7 +76,7 @@ impl Contents<'_> {
         object.end();
     }
 
-    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, may_stand_in: bool, path: &str) {
+    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, may_stand_in: bool, path: Path) {
         let capabilities = &self.target.capabilities;
         let is_taken = match &part.body {
             Body::Image { .. } => capabilities.vision,
@@ -160,13 +160,14 @@ impl Contents<'_> {
         }
     }
 
-    fn result(&mut self, object: &mut Object<'_>, result: &ToolResult<'_>, path: &str) {
+    fn result(&mut self, object: &mut Object<'_>, result: &ToolResult<'_>, path: Path) {
         let mut function = object.object("functionResponse");
         if self.quirks.call_ids && !result.id.written().starts_with(OWN_ID) && !result.id.is_empty() {
             function.text("id", &result.id);
         }
         // The dialect ties results to calls by the name.
-        match result.name.as_ref().or_else(|| self.request.called(&result.id)) {
+        let called = || self.request.call_of(result, path.turn()).map(|call| &call.name);
+        match result.name.as_ref().or_else(called) {
             Some(name) => function.text("name", name),
             None => {
                 self.losses.add(Why::Changed, format!("{path}.name"), "a result whose call is not there");
@@ -201,7 +202,7 @@ impl Contents<'_> {
     }
 
     /// Writes a signature where it can be read; whether it was.
-    fn signature(&mut self, object: &mut Object<'_>, signature: Option<&Signature<'_>>, path: &str) -> bool {
+    fn signature(&mut self, object: &mut Object<'_>, signature: Option<&Signature<'_>>, path: Path) -> bool {
         let Some(signature) = signature else { return false };
         if self.is_readable(signature) {
             object.text("thoughtSignature", &signature.text);
@@ -211,7 +212,7 @@ impl Contents<'_> {
         false
     }
 
-    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: &str) {
+    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: Path) {
         for (name, value) in part.extra.iter().filter(|(name, _)| self.is_own() && *name != "mimeType") {
             object.foreign(name, value.as_str());
         }

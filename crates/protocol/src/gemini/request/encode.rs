@@ -95,7 +95,7 @@ impl Writer<'_> {
         if self.is_own() {
             wire::write_extra(&mut object, &tool.extra);
         } else {
-            wire::lose_extra(self.losses, &format!("tools.{index}"), &tool.extra);
+            wire::lose_extra(self.losses, format_args!("tools.{index}"), &tool.extra);
         }
         object.end();
     }

@@ -71,7 +71,7 @@ impl<'w> Writer<'w> {
     fn turn(&mut self, list: &mut Array<'_>, turn: &'w Turn<'w>, index: usize) {
         let path = Path { turn: index };
         if request_is_foreign(self.request) {
-            wire::lose_extra(self.losses, &format!("turns.{index}"), &turn.extra);
+            wire::lose_extra(self.losses, format_args!("turns.{index}"), &turn.extra);
         }
         match turn.role {
             Role::System => self.message(list, self.quirks.system_role, &turn.parts, path.turn()),
@@ -357,7 +357,7 @@ impl<'w> Writer<'w> {
         if self.request.dialect == Dialect::OpenaiChat {
             wire::write_extra(&mut object, &part.extra);
         } else if !part.extra.is_empty() {
-            wire::lose_extra(self.losses, &path.to_string(), &part.extra);
+            wire::lose_extra(self.losses, path, &part.extra);
         }
         object.end();
     }
@@ -461,7 +461,7 @@ impl<'w> Writer<'w> {
         if self.request.dialect == Dialect::OpenaiChat {
             wire::write_extra(&mut object, &tool.extra);
         } else {
-            wire::lose_extra(self.losses, &format!("tools.{index}"), &tool.extra);
+            wire::lose_extra(self.losses, format_args!("tools.{index}"), &tool.extra);
         }
         object.end();
     }

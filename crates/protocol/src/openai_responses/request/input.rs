@@ -8,7 +8,7 @@ use crate::{
     },
     json::{Array, Object},
     openai_chat::wrapped_input,
-    wire,
+    wire::{self, Path},
 };
 
 pub(super) struct Input<'w> {
@@ -32,10 +32,10 @@ impl Input<'_> {
         let mut list = object.array("input");
         if !as_instructions && !system.is_empty() {
             let parts: Vec<_> = system.iter().enumerate().collect();
-            self.message(&mut list, self.quirks.system_role, &parts, None, "system");
+            self.message(&mut list, self.quirks.system_role, &parts, None, Path::System);
         }
         for (index, turn) in self.request.turns.iter().enumerate() {
-            self.turn(&mut list, turn, &format!("turns.{index}"));
+            self.turn(&mut list, turn, Path::Turn(index));
         }
         list.end();
     }
@@ -44,7 +44,7 @@ impl Input<'_> {
         self.request.dialect == Dialect::OpenaiResponses
     }
 
-    fn turn(&mut self, list: &mut Array<'_>, turn: &Turn<'_>, path: &str) {
+    fn turn(&mut self, list: &mut Array<'_>, turn: &Turn<'_>, path: Path) {
         let role = match turn.role {
             Role::System => self.quirks.system_role,
             Role::User => "user",
@@ -67,7 +67,7 @@ impl Input<'_> {
             if !said.is_empty() {
                 self.message(list, role, &std::mem::take(&mut said), extra.take(), path);
             }
-            self.item(list, part, &format!("{path}.parts.{index}"));
+            self.item(list, part, path.part(index));
         }
         self.message(list, role, &said, extra, path);
     }
@@ -78,7 +78,7 @@ impl Input<'_> {
         role: &str,
         parts: &[(usize, &Part<'_>)],
         turn: Option<&Turn<'_>>,
-        path: &str,
+        path: Path,
     ) {
         if parts.is_empty() {
             return;
@@ -95,7 +95,7 @@ impl Input<'_> {
             parts => {
                 let mut list = message.array("content");
                 for (index, part) in parts {
-                    self.part(&mut list, part, role == "assistant", &format!("{path}.parts.{index}"));
+                    self.part(&mut list, part, role == "assistant", path.part(*index));
                 }
                 list.end();
             }
@@ -110,7 +110,7 @@ impl Input<'_> {
         message.end();
     }
 
-    fn item(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: &str) {
+    fn item(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: Path) {
         match &part.body {
             Body::ToolCall(call) => {
                 if call.signature.is_some() {
@@ -172,11 +172,12 @@ impl Input<'_> {
         }
     }
 
-    fn result(&mut self, list: &mut Array<'_>, part: &Part<'_>, result: &ToolResult<'_>, path: &str) {
+    fn result(&mut self, list: &mut Array<'_>, part: &Part<'_>, result: &ToolResult<'_>, path: Path) {
         if result.is_error {
             self.losses.add(Why::NoPeer, format!("{path}.is_error"), "only its text says so");
         }
-        let is_custom = self.request.kind_of(result) == ToolCallKind::Custom && self.quirks.custom_tools;
+        let kind = self.request.call_of(result, path.turn()).map_or(result.kind, |call| call.kind);
+        let is_custom = kind == ToolCallKind::Custom && self.quirks.custom_tools;
         let mut object = list.object();
         object.word("type", if is_custom { "custom_tool_call_output" } else { "function_call_output" });
         object.text("call_id", &result.id);
@@ -196,7 +197,7 @@ impl Input<'_> {
         self.end(object, part, path);
     }
 
-    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, is_output: bool, path: &str) {
+    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, is_output: bool, path: Path) {
         let capabilities = &self.target.capabilities;
         let is_taken = match &part.body {
             Body::Image { .. } => capabilities.vision,
@@ -273,7 +274,7 @@ impl Input<'_> {
         !matches!(source, Source::Handle(_)) || self.request.dialect != Dialect::Anthropic
     }
 
-    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: &str) {
+    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: Path) {
         if let Some(keep) = part.keep {
             if self.target.capabilities.cache_marks && self.quirks.cache_breakpoints {
                 let mark = match keep {
