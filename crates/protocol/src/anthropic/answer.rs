@@ -82,7 +82,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
     }
     list.end();
     write_stop(&mut object, choice.stop.as_ref());
-    tokens::write(&mut object, &answer.usage.unwrap_or_default());
+    tokens::write(&mut object, &answer.usage.unwrap_or_default(), answer.cost.as_ref());
     if answer.dialect == Dialect::Anthropic {
         wire::write_extra(&mut object, &answer.extra);
     }

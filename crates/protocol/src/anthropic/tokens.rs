@@ -1,9 +1,9 @@
 //! Writes usage, whose input count leaves the cached tokens out.
 
-use crate::{json::Object, usage::Usage};
+use crate::{chat::Json, json::Object, usage::Usage};
 
 /// Audio and images are input here.
-pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
+pub(super) fn write(object: &mut Object<'_>, usage: &Usage, cost: Option<&Json<'_>>) {
     let mut out = object.object("usage");
     out.number("input_tokens", usage.input + usage.audio_input + usage.image);
     out.number("cache_creation_input_tokens", usage.cache_write);
@@ -14,5 +14,6 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
         details.number("thinking_tokens", usage.reasoning);
         details.end();
     }
+    out.json_if("cost", cost);
     out.end();
 }

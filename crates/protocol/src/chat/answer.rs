@@ -1,6 +1,6 @@
 //! A whole answer.
 
-use super::{Body, Dialect, Event, Extra, Issuer, Part, PartKind, Start, Stop, Text};
+use super::{Body, Dialect, Event, Extra, Issuer, Json, Part, PartKind, Start, Stop, Text};
 use crate::usage::Usage;
 
 /// What a model said.
@@ -13,6 +13,8 @@ pub struct Answer<'a> {
     pub created: Option<i64>,
     pub choices: Vec<Choice<'a>>,
     pub usage: Option<Usage>,
+    /// What the caller pays for it, in dollars; told beside the usage where the dialect has room.
+    pub cost: Option<Json<'a>>,
     pub service_tier: Option<Text<'a>>,
     pub extra: Extra<'a>,
 }
@@ -35,6 +37,7 @@ impl<'a> Answer<'a> {
             created: None,
             choices: Vec::new(),
             usage: None,
+            cost: None,
             service_tier: None,
             extra: Extra::default(),
         }

@@ -161,7 +161,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
     list.end();
     if let Some(usage) = &answer.usage {
         lose_cache_write(usage, losses);
-        tokens::write(&mut object, usage);
+        tokens::write(&mut object, usage, answer.cost.as_ref());
     }
     match (model, &answer.model) {
         ("", Some(own)) => object.text("modelVersion", own),

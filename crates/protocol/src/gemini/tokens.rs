@@ -1,8 +1,8 @@
 //! Writes usage: the prompt includes what was cached, the candidates leave the thoughts out.
 
-use crate::{json::Object, usage::Usage};
+use crate::{chat::Json, json::Object, usage::Usage};
 
-pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
+pub(super) fn write(object: &mut Object<'_>, usage: &Usage, cost: Option<&Json<'_>>) {
     let mut out = object.object("usageMetadata");
     out.number("promptTokenCount", usage.prompt());
     if usage.cache_read > 0 {
@@ -26,5 +26,6 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
         }
         list.end();
     }
+    out.json_if("cost", cost);
     out.end();
 }

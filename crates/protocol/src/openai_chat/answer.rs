@@ -148,7 +148,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
     }
     list.end();
     if let Some(usage) = &answer.usage {
-        tokens::write(&mut object, usage);
+        tokens::write(&mut object, usage, answer.cost.as_ref());
     }
     object.text_if("service_tier", answer.service_tier.as_ref());
     if answer.dialect == Dialect::OpenaiChat {

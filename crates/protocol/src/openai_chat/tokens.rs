@@ -1,6 +1,7 @@
 //! Usage, whose prompt and completion counts include what the details name again.
 
 use crate::{
+    chat::Json,
     json::{Malformed, Object, Reader},
     usage::{self, Usage},
 };
@@ -10,7 +11,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Usage>, Malformed> 
     Ok(usage::read(reader)?.and_then(|(usage, _)| usage))
 }
 
-pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
+pub(super) fn write(object: &mut Object<'_>, usage: &Usage, cost: Option<&Json<'_>>) {
     let mut out = object.object("usage");
     out.number("prompt_tokens", usage.prompt());
     out.number("completion_tokens", usage.completion());
@@ -29,5 +30,6 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
     details.number("reasoning_tokens", usage.reasoning);
     details.number("audio_tokens", usage.audio_output);
     details.end();
+    out.json_if("cost", cost);
     out.end();
 }

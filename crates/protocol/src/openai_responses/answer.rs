@@ -3,7 +3,8 @@
 use super::{error, item, tokens};
 use crate::{
     chat::{
-        Answer, Body, Choice, DecodeFault, Dialect, Losses, Part, Problem, Stop, Text, ToolCall, ToolCallKind, Why,
+        Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, Text, ToolCall, ToolCallKind,
+        Why,
     },
     json::{Array, Kind, Malformed, Object, Reader},
     usage, wire,
@@ -120,9 +121,10 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         ("", Some(own)) => own.share(),
         _ => Text::plain(model),
     };
+    let usage = answer.usage.as_ref().map(|usage| (usage, answer.cost.as_ref()));
     let mut object = Object::new(&mut out);
     let head = Head { id: answer.id.as_ref(), model: &model, created: answer.created };
-    write_response(&mut object, &head, choice.stop.as_ref(), &items, answer.usage.as_ref(), None);
+    write_response(&mut object, &head, choice.stop.as_ref(), &items, usage, None);
     object.text_if("service_tier", answer.service_tier.as_ref());
     if answer.dialect == Dialect::OpenaiResponses {
         for (name, value) in answer.extra.iter().filter(|(name, _)| !WRITTEN.contains(name)) {
@@ -159,7 +161,7 @@ pub(super) fn write_response(
     head: &Head<'_>,
     stop: Option<&Stop<'_>>,
     items: &[u8],
-    usage: Option<&usage::Usage>,
+    usage: Option<(&usage::Usage, Option<&Json<'_>>)>,
     problem: Option<&Problem<'_>>,
 ) {
     match head.id {
@@ -205,7 +207,7 @@ pub(super) fn write_response(
         object.raw(name, value);
     }
     match usage {
-        Some(usage) => tokens::write(object, usage),
+        Some((usage, cost)) => tokens::write(object, usage, cost),
         None => object.raw("usage", "null"),
     }
 }

@@ -1,8 +1,8 @@
 //! Writes usage, whose counts include what the details name again.
 
-use crate::{json::Object, usage::Usage};
+use crate::{chat::Json, json::Object, usage::Usage};
 
-pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
+pub(super) fn write(object: &mut Object<'_>, usage: &Usage, cost: Option<&Json<'_>>) {
     let mut out = object.object("usage");
     out.number("input_tokens", usage.prompt());
     let mut details = out.object("input_tokens_details");
@@ -20,5 +20,6 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
     details.number("reasoning_tokens", usage.reasoning);
     details.end();
     out.number("total_tokens", usage.prompt() + usage.completion());
+    out.json_if("cost", cost);
     out.end();
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     anthropic,
     bedrock::{self, frame},
-    chat::{Dialect, Event, FreeTools, Issuer, Losses, Problem, StreamFault},
+    chat::{Dialect, Event, FreeTools, Issuer, Json, Losses, Problem, StreamFault},
     gemini, openai_chat, openai_responses, sse,
 };
 
@@ -182,6 +182,17 @@ impl StreamEncoder {
         }
     }
 
+    /// What the caller pays, in dollars: told with the usage at the end. Bedrock has no room for it.
+    pub fn set_cost(&mut self, cost: Json<'static>) {
+        match self {
+            Self::OpenaiChat(encoder) => encoder.set_cost(cost),
+            Self::OpenaiResponses(encoder) => encoder.set_cost(cost),
+            Self::Anthropic(encoder) => encoder.set_cost(cost),
+            Self::Gemini(encoder) => encoder.set_cost(cost),
+            Self::Bedrock(_) => {}
+        }
+    }
+
     /// Whether the typed end was written.
     pub fn has_ended(&self) -> bool {
         match self {
@@ -206,6 +217,8 @@ impl StreamEncoder {
 }
 
 /// A stream of one dialect becoming a stream of another.
+///
+/// Its end is held back: when [`Self::is_whole`], the answer is paid for first, and then told by [`Self::end`].
 #[derive(Debug)]
 pub struct Translation {
     pub decoder: StreamDecoder,
@@ -214,12 +227,19 @@ pub struct Translation {
     pub tools: FreeTools,
     /// The deployment that answers: its signatures are marked with it.
     pub issuer: Option<Issuer>,
+    is_whole: bool,
 }
 
 impl Translation {
     /// `from` is the upstream's dialect, `encoder` the caller's.
     pub fn new(from: Dialect, encoder: StreamEncoder) -> Self {
-        Self { decoder: StreamDecoder::new(from), encoder, tools: FreeTools::default(), issuer: None }
+        let decoder = StreamDecoder::new(from);
+        Self { decoder, encoder, tools: FreeTools::default(), issuer: None, is_whole: false }
+    }
+
+    /// Whether the upstream's typed end has come.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Reads the upstream's next bytes and appends the caller's to `out`. `watch` sees every event first.
@@ -232,14 +252,10 @@ impl Translation {
         out: &mut Vec<u8>,
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer } = self;
-        let mut written = Ok(());
-        let read = decoder.push(bytes, &mut |event| {
-            if written.is_ok() {
-                written = write(event, *issuer, tools, encoder, out, watch);
-            }
-        });
-        written.and(read)
+        let Self { decoder, encoder, tools, issuer, is_whole } = self;
+        let mut writer = Writer { encoder, tools, issuer: *issuer, is_whole, out, watch, written: Ok(()) };
+        let read = decoder.push(bytes, &mut |event| writer.write(event));
+        writer.written.and(read)
     }
 
     /// Learns that the upstream sends no more.
@@ -247,35 +263,57 @@ impl Translation {
     /// # Errors
     /// [`StreamFault::Cut`] when the answer has no typed end; end the caller's stream with [`StreamEncoder::fail`].
     pub fn finish(&mut self, out: &mut Vec<u8>, watch: &mut dyn FnMut(&Event<'_>)) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer } = self;
-        let mut written = Ok(());
-        let read = decoder.finish(&mut |event| {
-            if written.is_ok() {
-                written = write(event, *issuer, tools, encoder, out, watch);
-            }
-        });
-        written.and(read)
+        let Self { decoder, encoder, tools, issuer, is_whole } = self;
+        let mut writer = Writer { encoder, tools, issuer: *issuer, is_whole, out, watch, written: Ok(()) };
+        let read = decoder.finish(&mut |event| writer.write(event));
+        writer.written.and(read)
+    }
+
+    /// Appends the end of a whole answer with what the caller pays, in dollars. Does nothing for one that is not whole.
+    ///
+    /// # Errors
+    /// As [`StreamEncoder::event`].
+    pub fn end(&mut self, cost: Option<Json<'static>>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        if !self.is_whole {
+            return Ok(());
+        }
+        if let Some(cost) = cost {
+            self.encoder.set_cost(cost);
+        }
+        self.encoder.event(&Event::End, out)
     }
 }
 
-fn write(
-    event: Event<'_>,
+/// The way of one event from the decoder to the caller.
+struct Writer<'w> {
+    encoder: &'w mut StreamEncoder,
+    tools: &'w mut FreeTools,
     issuer: Option<Issuer>,
-    tools: &mut FreeTools,
-    encoder: &mut StreamEncoder,
-    out: &mut Vec<u8>,
-    watch: &mut dyn FnMut(&Event<'_>),
-) -> Result<(), StreamFault> {
-    let event = match issuer {
-        Some(issuer) => event.stamped(issuer),
-        None => event,
-    };
-    let mut written = Ok(());
-    tools.event(event, &mut |event| {
-        watch(&event);
-        if written.is_ok() {
-            written = encoder.event(&event, out);
+    is_whole: &'w mut bool,
+    out: &'w mut Vec<u8>,
+    watch: &'w mut dyn FnMut(&Event<'_>),
+    written: Result<(), StreamFault>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, event: Event<'_>) {
+        if self.written.is_err() {
+            return;
         }
-    })?;
-    written
+        let event = match self.issuer {
+            Some(issuer) => event.stamped(issuer),
+            None => event,
+        };
+        let Self { encoder, tools, is_whole, out, watch, .. } = self;
+        let mut written = Ok(());
+        let turned = tools.event(event, &mut |event| {
+            watch(&event);
+            if event == Event::End {
+                **is_whole = true;
+            } else if written.is_ok() {
+                written = encoder.event(&event, out);
+            }
+        });
+        self.written = turned.and(written);
+    }
 }

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use super::super::{answer, error, tokens};
 use crate::{
-    chat::{Dialect, Event, Losses, PartKind, Problem, Signature, Start, Stop, StreamFault, Text, ToolCallKind, Why},
+    chat::{
+        Dialect, Event, Json, Losses, PartKind, Problem, Signature, Start, Stop, StreamFault, Text, ToolCallKind, Why,
+    },
     json::{Object, push_string},
     usage::Usage,
     wire,
@@ -27,6 +29,7 @@ pub struct Encoder {
     after: Option<Signature<'static>>,
     usage: Usage,
     stop: Option<Stop<'static>>,
+    cost: Option<Json<'static>>,
     losses: Losses,
 }
 
@@ -73,6 +76,7 @@ impl Encoder {
             after: None,
             usage: Usage::default(),
             stop: None,
+            cost: None,
             losses: Losses::default(),
         }
     }
@@ -80,6 +84,11 @@ impl Encoder {
     /// What could not be said so far.
     pub fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// What the caller pays, in dollars: told with the usage at the end.
+    pub fn set_cost(&mut self, cost: Json<'static>) {
+        self.cost = Some(cost);
     }
 
     /// Whether the typed end was written.
@@ -161,7 +170,7 @@ impl Encoder {
             message.raw("content", "[]");
             message.raw("stop_reason", "null");
             message.raw("stop_sequence", "null");
-            tokens::write(&mut message, &usage);
+            tokens::write(&mut message, &usage, None);
             message.end();
         });
     }
@@ -365,12 +374,12 @@ impl Encoder {
     fn end(&mut self, out: &mut Vec<u8>) {
         self.start(&Start::default(), out);
         self.state = State::Ended;
-        let (stop, usage) = (self.stop.take().unwrap_or(Stop::Finished), self.usage);
+        let (stop, usage, cost) = (self.stop.take().unwrap_or(Stop::Finished), self.usage, self.cost.take());
         write_event(out, "message_delta", |object| {
             let mut delta = object.object("delta");
             answer::write_stop(&mut delta, Some(&stop));
             delta.end();
-            tokens::write(object, &usage);
+            tokens::write(object, &usage, cost.as_ref());
         });
         write_event(out, "message_stop", |_| {});
     }

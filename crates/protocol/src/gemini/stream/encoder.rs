@@ -3,8 +3,8 @@
 use super::super::{answer, error, signature, stop, tokens};
 use crate::{
     chat::{
-        Annotation, Arguments, Body, Dialect, Event, Losses, Part, PartKind, Problem, Start, Stop, StreamFault, Text,
-        ToolCall, Why,
+        Annotation, Arguments, Body, Dialect, Event, Json, Losses, Part, PartKind, Problem, Start, Stop, StreamFault,
+        Text, ToolCall, Why,
     },
     json::{Array, Object},
     usage::Usage,
@@ -24,6 +24,7 @@ pub struct Encoder {
     annotations: Vec<Annotation<'static>>,
     usage: Option<Usage>,
     stops: Vec<(u32, Stop<'static>)>,
+    cost: Option<Json<'static>>,
     losses: Losses,
 }
 
@@ -57,6 +58,7 @@ impl Encoder {
             annotations: Vec::new(),
             usage: None,
             stops: Vec::new(),
+            cost: None,
             losses: Losses::default(),
         }
     }
@@ -64,6 +66,11 @@ impl Encoder {
     /// What could not be said so far.
     pub fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// What the caller pays, in dollars: told with the usage at the end.
+    pub fn set_cost(&mut self, cost: Json<'static>) {
+        self.cost = Some(cost);
     }
 
     /// Whether the typed end was written.
@@ -254,7 +261,7 @@ impl Encoder {
         candidate.end();
         list.end();
         if let Some((_, Some(usage))) = end {
-            tokens::write(&mut object, usage);
+            tokens::write(&mut object, usage, self.cost.as_ref());
         }
         match &self.start.model {
             Some(own) if self.model.is_empty() => object.text("modelVersion", own),

@@ -2,7 +2,7 @@
 
 use super::super::{answer, error, reasoning, stop, tokens};
 use crate::{
-    chat::{Event, Losses, PartKind, Problem, Signature, Start, Stop, Text, ToolCallKind, Why},
+    chat::{Event, Json, Losses, PartKind, Problem, Signature, Start, Stop, Text, ToolCallKind, Why},
     json::{Array, Object, push_string},
     usage::Usage,
     wire,
@@ -22,6 +22,7 @@ pub struct Encoder {
     usage: Option<Usage>,
     stops: Vec<(u32, Stop<'static>)>,
     state: State,
+    cost: Option<Json<'static>>,
     losses: Losses,
 }
 
@@ -62,6 +63,7 @@ impl Encoder {
             usage: None,
             stops: Vec::new(),
             state: State::Open,
+            cost: None,
             losses: Losses::default(),
         };
         encoder.set_head(&Start::default());
@@ -71,6 +73,11 @@ impl Encoder {
     /// What could not be said so far.
     pub fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// What the caller pays, in dollars: told with the usage at the end.
+    pub fn set_cost(&mut self, cost: Json<'static>) {
+        self.cost = Some(cost);
     }
 
     /// Whether the typed end was written.
@@ -140,7 +147,7 @@ impl Encoder {
         if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
             self.chunk(out, |object| {
                 object.raw("choices", "[]");
-                tokens::write(object, &usage);
+                tokens::write(object, &usage, self.cost.as_ref());
             });
         }
         out.extend_from_slice(b"data: [DONE]\n\n");

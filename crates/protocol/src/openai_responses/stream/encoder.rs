@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::answer::{self, Head};
 use crate::{
     chat::{
-        Arguments, Body, Dialect, Event, Losses, PartKind, Problem, Start, Stop, StreamFault, Text, ToolCall,
+        Arguments, Body, Dialect, Event, Json, Losses, PartKind, Problem, Start, Stop, StreamFault, Text, ToolCall,
         ToolCallKind, Why,
     },
     json::Object,
@@ -29,6 +29,7 @@ pub struct Encoder {
     collected: usize,
     usage: Option<Usage>,
     stop: Option<Stop<'static>>,
+    cost: Option<Json<'static>>,
     losses: Losses,
 }
 
@@ -65,6 +66,7 @@ impl Encoder {
             collected: 0,
             usage: None,
             stop: None,
+            cost: None,
             losses: Losses::default(),
         }
     }
@@ -72,6 +74,11 @@ impl Encoder {
     /// What could not be said so far.
     pub fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// What the caller pays, in dollars: told with the usage at the end.
+    pub fn set_cost(&mut self, cost: Json<'static>) {
+        self.cost = Some(cost);
     }
 
     /// Whether the typed end was written.
@@ -401,10 +408,11 @@ impl Encoder {
         };
         let id = self.start.id.clone();
         let head = Head { id: id.as_ref(), model: &model, created: self.start.created };
-        let usage = self.usage.filter(|_| stop.is_some());
+        let (usage, cost) = (self.usage.filter(|_| stop.is_some()), self.cost.clone());
+        let usage = usage.as_ref().map(|usage| (usage, cost.as_ref()));
         self.write(out, kind, |object| {
             let mut response = object.object("response");
-            answer::write_response(&mut response, &head, stop, &items, usage.as_ref(), problem);
+            answer::write_response(&mut response, &head, stop, &items, usage, problem);
             response.end();
         });
     }

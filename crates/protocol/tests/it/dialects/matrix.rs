@@ -598,6 +598,9 @@ fn a_tool_with_free_input_is_called_as_such_through_every_dialect() {
             translation.push(piece.to_vec().into(), &mut out, &mut |_| {}).unwrap();
         }
         translation.finish(&mut out, &mut |_| {}).unwrap();
+        assert!(translation.is_whole() && !translation.encoder.has_ended());
+        translation.end(Some(Json::read("0.00125").unwrap()), &mut out).unwrap();
+        assert!(String::from_utf8_lossy(&out).contains("\"cost\":0.00125"));
         let (events, end) = decode(caller, [&out[..]]);
         assert_eq!(end, Ok(()));
         let streamed = fold(caller, &events).unwrap().unwrap();
@@ -608,5 +611,16 @@ fn a_tool_with_free_input_is_called_as_such_through_every_dialect() {
             caller.name(),
             upstream.name()
         );
+    }
+}
+
+#[test]
+fn the_price_of_an_answer_stands_beside_its_usage() {
+    for dialect in Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Bedrock) {
+        let mut made = answer(dialect, Stop::Finished);
+        made.cost = Some(Json::read("0.00125").unwrap());
+        let body: serde_json::Value = serde_json::from_slice(&through(&made, dialect).0).unwrap();
+        let usage = if dialect == Dialect::Gemini { &body["usageMetadata"] } else { &body["usage"] };
+        assert_eq!(usage["cost"], 0.00125, "{}", dialect.name());
     }
 }
