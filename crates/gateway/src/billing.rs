@@ -24,7 +24,7 @@ use roundelay_ledger::{
 };
 
 pub use self::{
-    hold::{Hold, Need, Unpriced},
+    hold::{Advance, Hold, Need, Unpriced},
     load::LoadFault,
     post::PostFault,
     shortfall::Shortfall,

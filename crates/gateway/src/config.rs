@@ -22,7 +22,7 @@ pub use self::{
     kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
     models::{Model, ModelDeployment},
-    money::{MoneySettings, OnDisconnect, UnknownPrice},
+    money::{MoneySettings, OnDisconnect, Surcharges, UnknownPrice},
     names::Found,
     pools::{Handover, Pool, Shift},
     preferences::Preferences,

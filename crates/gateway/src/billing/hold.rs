@@ -21,6 +21,17 @@ pub enum Unpriced {
     Costs(ListCost),
 }
 
+/// How much output is set aside before any of it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advance {
+    /// All that may come: it is not seen coming, or goes on when there is no money for more.
+    All,
+    /// As much as a model may think unseen; what is seen is set aside on the way.
+    Thought,
+    /// The beginning of a stream; the rest is set aside on the way.
+    Beginning,
+}
+
 /// What an attempt is going to need.
 #[derive(Debug, Clone, Copy)]
 pub struct Need<'a> {
@@ -32,8 +43,10 @@ pub struct Need<'a> {
     pub quote: Option<&'a Quote>,
     /// What is done without a price.
     pub unpriced: Unpriced,
-    /// A bound of its input, in tokens.
+    /// A bound of its input, in tokens: for this there has to be money.
     pub input: u64,
+    /// About the most input that it has, by which limits of tokens a minute go until it is counted.
+    pub input_tokens: u64,
     /// Whether audio is asked for or sent, which has prices of its own.
     pub has_audio: bool,
     /// The most output for one choice that the caller has asked for.
@@ -42,8 +55,8 @@ pub struct Need<'a> {
     pub output_max: Option<u64>,
     /// How many choices are generated and billed; 1 or more.
     pub choices: u32,
-    /// Whether the answer comes by and by, so that more can be set aside on the way.
-    pub is_streamed: bool,
+    /// How much of the output is set aside before it comes.
+    pub advance: Advance,
     /// Yuan for a dollar, to be frozen.
     pub rate: Rate,
     /// When it is overdue, in microseconds since 1970-01-01 UTC.
@@ -100,7 +113,7 @@ impl Billing {
             attempt: need.attempt,
             is_first: need.attempt == 1,
             cost,
-            tokens: need.input.saturating_add(output),
+            tokens: need.input_tokens.saturating_add(output),
             price: need.quote.map(|quote| quote.id),
             rate: need.rate,
             expires_at: need.expires_at,
@@ -144,14 +157,18 @@ impl Need<'_> {
     fn output(&self, spendable: Option<ListCost>) -> (u64, Option<u64>) {
         let choices = u64::from(self.choices.max(1));
         let asked = self.output_max.unwrap_or(OUTPUT_UNKNOWN).saturating_mul(choices);
-        let first = if self.is_streamed { asked.min(OUTPUT_FIRST.saturating_mul(choices)) } else { asked };
+        let first = match self.advance {
+            Advance::All => asked,
+            Advance::Thought => asked.min(OUTPUT_THOUGHT.saturating_mul(choices)),
+            Advance::Beginning => asked.min(OUTPUT_FIRST.saturating_mul(choices)),
+        };
         let affordable = self.quote.zip(spendable).map(|(quote, spendable)| {
             quote.output_affordable(&self.tokens(quote, 0), spendable, self.has_audio).unwrap_or(0)
         });
         let Some(affordable) = affordable else { return (first, None) };
         // An answer of a few words is of use to few; less than that is refused, as what is short then.
         let least = asked.min(OUTPUT_LEAST.saturating_mul(choices));
-        let is_unbounded = self.output_max.is_none() && !self.is_streamed;
+        let is_unbounded = self.output_max.is_none() && self.advance == Advance::All;
         let reachable = affordable.max(least);
         // A ceiling that the caller has named is named to the provider by the member that it knows as well.
         let is_told = reachable < asked || is_unbounded || self.asked.is_some();
@@ -196,13 +213,13 @@ impl Hold<'_> {
         self.quote.is_some()
     }
 
-    /// Hears how many tokens of output have come at most, and sets more aside before they are used up. `false` when there
-    /// is no money for what has come: none of it may be shown that was not paid for.
-    pub fn covers(&self, output: u64) -> bool {
+    /// Hears how many tokens of output have come, at least and at most, and sets more aside before they are used up.
+    /// `false` when there is no money for what has come: none of it may be shown that was not paid for.
+    pub fn covers(&self, (least, most): (u64, u64)) -> bool {
         if !self.is_bounded {
             return true;
         }
-        let output = self.believed(output);
+        let output = self.believed(least, most);
         let paid = self.output.load(Ordering::Relaxed);
         // Three quarters, so that the next chunk finds its money there.
         if output.saturating_mul(4) < paid.saturating_mul(3) || (paid >= self.told && output <= paid) {
@@ -211,20 +228,23 @@ impl Hold<'_> {
         self.extend(paid, output) || output <= paid
     }
 
-    /// A provider that was told where to stop has given no more than that, as long as our own count, which is a bound, is
-    /// not far above: then it does not keep to what it was told.
-    fn believed(&self, output: u64) -> u64 {
-        let is_credible = output <= self.told.saturating_mul(2).saturating_add(OUTPUT_SLACK);
-        if is_credible { output.min(self.told) } else { output }
+    /// A provider that was told where to stop has given no more than that, though our own bound may be above: until it is
+    /// certain, or all but certain, that it does not keep to what it was told.
+    fn believed(&self, least: u64, most: u64) -> u64 {
+        let is_credible =
+            least <= self.told && most <= self.told.saturating_mul(MOST_TO_TOLD).saturating_add(OUTPUT_SLACK);
+        if is_credible { most.min(self.told) } else { most }
     }
 
     fn extend(&self, paid: u64, output: u64) -> bool {
         let Some(quote) = self.quote else { return true };
-        let more = paid.clamp(OUTPUT_FIRST, OUTPUT_STEP_MAX).max(output.saturating_sub(paid));
+        let missing = output.saturating_sub(paid);
+        let room = if paid < self.told { self.told - paid } else { u64::MAX };
+        let more = paid.clamp(OUTPUT_FIRST, OUTPUT_STEP_MAX).min(room).max(missing);
         let cost = |output| quote.cost(&quote.dearest(self.input, output, self.has_audio)).ok();
         let (mut ledger, now) = (self.billing.ledger(), now());
-        // A smaller step may fit where a large one does not.
-        for more in [more, OUTPUT_STEP_MIN.max(output.saturating_sub(paid))] {
+        // A smaller step may fit where a large one does not, and at last what has come to the token.
+        for more in [more, OUTPUT_STEP_MIN.min(room).max(missing), missing] {
             let Some((before, after)) = cost(paid).zip(cost(paid.saturating_add(more))) else { return false };
             let extension = Extension { cost: after.less(before), tokens: more, expires_at: None };
             if ledger.extend(self.id, &extension, now).is_ok() {
@@ -273,9 +293,14 @@ impl Hold<'_> {
             let was_served = case == Case::Complete || observed.delivered.total_output() > 0;
             return if was_served { Bill::full(self.unpriced, tokens) } else { Bill { tokens, ..Bill::default() } };
         };
-        // A count that comes to more than any money that can be written is none: what was seen here stands in for it.
-        let uncounted = || Payment::of(case, policy, &Observed { usage: None, ..*observed }).bill(quote);
-        payment.bill(quote).or_else(|_| uncounted()).unwrap_or_else(|_| Bill::full(held, tokens))
+        payment.bill(quote).unwrap_or_else(|_| {
+            // A count that comes to more than any money that can be written is none: what was seen here stands in for it,
+            // and nobody can say what the provider bills.
+            let seen = Observed { usage: None, worst: observed.delivered, ..*observed };
+            let seen = Payment::of(case, policy, &seen).bill(quote);
+            let caller = seen.map_or(held, |seen| seen.caller);
+            Bill { is_estimated: true, ..Bill::full(caller, tokens) }
+        })
     }
 }
 
@@ -291,10 +316,16 @@ impl Drop for Hold<'_> {
 /// Tokens of output that are set aside before a stream begins. Of 19,366 conversations in Azure's trace of 2023, 2.9 %
 /// had longer answers.
 const OUTPUT_FIRST: u64 = 512;
+/// The same of a model that thinks, part of which no stream shows. OpenAI ("Reasoning models", "Allocating space for
+/// reasoning") names some hundreds to tens of thousands of tokens.
+const OUTPUT_THOUGHT: u64 = 16_384;
 /// What is added on the way: as much as is paid for already, between these.
 const OUTPUT_STEP_MIN: u64 = 16;
 const OUTPUT_STEP_MAX: u64 = 4_096;
-/// By how much our own bound of a short answer may be above what the provider will say.
+/// How many times as much as there is our own bound, two bytes a token, may be: prose has four or five bytes a token, and
+/// tokens of indentation have sixteen.
+const MOST_TO_TOLD: u64 = 8;
+/// The same of an answer of a few words.
 const OUTPUT_SLACK: u64 = 256;
 /// Where the money reaches for less output than this, and more was asked for, a request is refused.
 const OUTPUT_LEAST: u64 = 256;

@@ -33,6 +33,8 @@ pub struct Model {
     pub max_output: Option<u64>,
     /// What it can do; everything when not known.
     pub capabilities: routing::Capabilities,
+    /// Whether it is known to think before it answers; part of that may never be seen.
+    pub is_reasoning: bool,
     /// Most attempts for one exchange that asks for this model itself.
     pub attempts: u32,
     /// Longest time to the first content of an exchange that asks for this model itself, over all attempts.
@@ -98,6 +100,7 @@ impl Model {
             context_window: known.and_then(|known| known.context_window),
             max_output: known.and_then(|known| known.max_output),
             capabilities,
+            is_reasoning,
             attempts: ATTEMPTS,
             deadline: DEADLINE,
             wait: None,
@@ -142,6 +145,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
             .or_else(|| known.and_then(|known| known.context_window)),
         max_output: section.count("max_output", 1..TOKENS_MAX).or_else(|| known.and_then(|known| known.max_output)),
         capabilities,
+        is_reasoning,
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: DEADLINE,
         wait: section.wait("wait"),

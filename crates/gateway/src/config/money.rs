@@ -11,6 +11,19 @@ pub struct MoneySettings {
     pub unknown_price: UnknownPrice,
     /// What becomes of an answer whose caller went away.
     pub on_disconnect: OnDisconnect,
+    /// What is done with requests for which a provider may charge more than its list says.
+    pub surcharges: Surcharges,
+}
+
+/// What is done, for who can run out of money, with requests for which a provider may charge more than its list says.
+/// Others are served in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Surcharges {
+    /// They are refused. The default: what is set aside would be too little, and the house would pay the rest.
+    #[default]
+    Refuse,
+    /// They are passed on, and charged at list price.
+    Pass,
 }
 
 /// What becomes of an answer whose caller went away, where its key does not say otherwise.
@@ -59,8 +72,10 @@ pub(super) fn read(section: Section<'_>) -> MoneySettings {
     let unknown_price = read_unknown_price(&section).unwrap_or_default();
     let choices = OnDisconnect::ALL.map(|one| (one.label(), one));
     let on_disconnect = section.choice("on_disconnect", &choices).unwrap_or_default();
+    let choices = [("refuse", Surcharges::Refuse), ("pass", Surcharges::Pass)];
+    let surcharges = section.choice("surcharges", &choices).unwrap_or_default();
     section.finish();
-    MoneySettings { unknown_price, on_disconnect }
+    MoneySettings { unknown_price, on_disconnect, surcharges }
 }
 
 fn read_unknown_price(section: &Section<'_>) -> Option<UnknownPrice> {

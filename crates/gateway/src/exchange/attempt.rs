@@ -5,6 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use bytes::{Bytes, BytesMut};
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
+    estimate::OutputTokens,
     failure::{Headers, Seen},
     openai::{Rewrite, answer::Answer as Scanned, with_cost},
 };
@@ -16,7 +17,7 @@ use super::{
     call::{Call, Inbound},
     flight::Flight,
     gateway::Worker,
-    incoming::{BYTES_PER_TOKEN, Incoming, Progress, StreamFault},
+    incoming::{Incoming, Progress, StreamFault},
     outcome::{self, Failed},
     snapshot::Deployment,
 };
@@ -54,9 +55,8 @@ impl Whole {
     }
 
     /// Tokens of output, by the provider's count or our own.
-    pub(super) fn output_tokens(&self) -> u64 {
-        let counted = self.scanned.usage.map(|usage| usage.completion());
-        counted.unwrap_or_else(|| (self.scanned.content_bytes as u64).div_ceil(BYTES_PER_TOKEN))
+    pub(super) fn output_tokens(&self) -> OutputTokens {
+        self.scanned.usage.map_or_else(|| self.scanned.output.tokens(), |usage| outcome::output(&usage))
     }
 
     /// The answer with what all of it cost, in its usage and in its head.

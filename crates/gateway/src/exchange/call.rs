@@ -11,10 +11,10 @@ use http::HeaderMap;
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
-    estimate::{Tokenizer, input_tokens},
-    openai::{Needs, Operation, Request},
+    estimate::{Tokenizer, input_bound, input_tokens},
+    openai::{BadRequest, Needs, Operation, Request},
 };
-use roundelay_routing::{Capabilities, Conversation, Demand, Target};
+use roundelay_routing::{Capabilities, Conversation, Demand, DeploymentId, Target};
 use tokio::time::Instant;
 
 use super::{
@@ -23,7 +23,11 @@ use super::{
     snapshot::{Deployment, Snapshot},
     terms::Terms,
 };
-use crate::{auth::Caller, billing::Payer, config::UnknownPrice};
+use crate::{
+    auth::Caller,
+    billing::Payer,
+    config::{Surcharges, UnknownPrice},
+};
 
 /// A request whose caller is known and whose body is here.
 #[derive(Debug)]
@@ -86,10 +90,14 @@ pub(super) struct Call {
     pub(super) demand: Demand,
     /// Who pays.
     pub(super) payer: Payer,
+    /// The most tokens that its input may be billed as, whatever it is sent to.
+    input_bound: u64,
     /// The prices it is ranked and charged at.
     pub(super) terms: Arc<Terms>,
     /// No attempt begins, and none waits for content, after this instant.
     pub(super) deadline: Instant,
+    /// Whether that is earlier than configured, because the caller's SDK waits no longer.
+    is_hurried: bool,
     /// Whether a second attempt may run beside a slow first one.
     pub(super) may_hedge: bool,
 }
@@ -110,11 +118,13 @@ impl Call {
                 (snapshot.catalog.models[model.0 as usize].deadline, Tokenizer::of_model(&request.model))
             }
         };
-        let deadline = inbound.received + within_patience(attempts_deadline, inbound.patience());
+        let patience = within_patience(attempts_deadline, inbound.patience());
+        let deadline = inbound.received + patience;
         let terms = snapshot.terms(admitted);
         let caller = &inbound.caller;
         let payer = gateway.billing.payer(&caller.key, &caller.account, &caller.limits, snapshot.config.rate());
         let payer = payer.ok_or(Refusal::Internal)?;
+        refuse_surcharge(&request, &payer, &snapshot)?;
         let demand = Demand {
             target,
             needs: capabilities(&request.needs, inbound.operation),
@@ -136,17 +146,62 @@ impl Call {
         let is_hedged = matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
         // Who comes back because we were slow is not helped by asking twice as much.
         let may_hedge = is_hedged && inbound.client_retries() == 0;
-        Ok(Self { snapshot, request, demand, payer, terms, deadline, may_hedge })
+        let is_hurried = patience < attempts_deadline;
+        let input_bound = input_bound(tokenizer, &request.size, request.messages);
+        Ok(Self { snapshot, request, demand, payer, input_bound, terms, deadline, is_hurried, may_hedge })
     }
-}
 
-impl Call {
+    /// Whether the time is over that the caller's SDK waits, and not that of the configuration.
+    pub(super) fn is_out_of_patience(&self) -> bool {
+        self.is_hurried && Instant::now() >= self.deadline
+    }
+
     /// The most output that one choice may have, as far as the caller or the catalogue says.
     pub(super) fn output_max(&self, deployment: &Deployment) -> Option<u64> {
         let most = deployment.output_max;
         let asked = self.request.max_output_tokens;
         asked.into_iter().chain(most).min()
     }
+}
+
+impl Call {
+    /// The most tokens that its input may be billed as by a deployment: no more than its model reads of each prompt, as far
+    /// as the catalogue says.
+    pub(super) fn input_bound(&self, id: DeploymentId) -> u64 {
+        let model = self.snapshot.catalog.deployments[id.0 as usize].model;
+        let window = self.snapshot.catalog.models[model.0 as usize].context_window;
+        let prompts = match self.request.operation {
+            Operation::Chat => 1,
+            Operation::Completions => self.request.messages.max(1),
+        };
+        let most = window.map_or(u64::MAX, |window| window.saturating_mul(prompts.into()));
+        self.input_bound.min(most).max(self.demand.input_tokens)
+    }
+
+    /// Tokens of input to charge where nobody counted them: the estimate goes by two bytes a token, and prose and code
+    /// have four; and of what is in the bound alone a tenth, as a named file is ten pages more often than a hundred.
+    pub(super) fn input_guess(&self) -> u64 {
+        let estimate = self.demand.input_tokens;
+        estimate.div_ceil(2).saturating_add(self.input_bound.saturating_sub(estimate) / 10)
+    }
+}
+
+/// Who can run out of money is not served what costs more than the price that is set aside for it.
+fn refuse_surcharge(request: &Request, payer: &Payer, snapshot: &Snapshot) -> Result<(), Refusal> {
+    let Some(member) = request.surcharge else { return Ok(()) };
+    if payer.spendable.is_none() || snapshot.config.money.surcharges == Surcharges::Pass {
+        return Ok(());
+    }
+    let message = format!(
+        "`{member}` can make the provider charge more than the listed price, and the money of this key is limited: leave \
+         it out, or have an operator set `surcharges = \"pass\"` in `[money]`{}",
+        match member {
+            "tools" => " (tools of type `function` and `custom` are fine)",
+            "service_tier" => " (`auto`, `default` and `flex` are fine)",
+            _ => "",
+        }
+    );
+    Err(Refusal::BadRequest(BadRequest { message, param: Some(member), code: "unsupported_parameter" }))
 }
 
 /// A gateway that gives up before its caller does can still say why, and settle.

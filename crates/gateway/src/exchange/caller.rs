@@ -116,11 +116,19 @@ impl CallerSide {
     /// Shows bytes of a stream, and waits while the caller has too many unread.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Interruption> {
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
-        pipe.write(bytes)?;
+        let has_room = pipe.write(bytes)?;
         self.next_sign = Some(Instant::now() + self.keep_alive);
-        match timeout(self.stall_max, pipe.room()).await {
-            Ok(room) => Ok(room?),
-            Err(_) => Err(Interruption::CallerLeft),
+        if has_room {
+            return Ok(());
+        }
+        let mut ending = self.ending.clone();
+        tokio::select! {
+            biased;
+            room = timeout(self.stall_max, pipe.room()) => match room {
+                Ok(room) => Ok(room?),
+                Err(_) => Err(Interruption::CallerLeft),
+            },
+            _ = ending.wait_for(|ending| *ending) => Err(Interruption::Stopping),
         }
     }
 

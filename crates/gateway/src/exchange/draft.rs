@@ -172,12 +172,12 @@ impl Draft {
 
     pub(super) fn learn_whole(&mut self, whole: &Whole, deployment: &Deployment) {
         self.served_by(deployment);
-        self.learn_usage(whole.scanned.usage, whole.scanned.content_bytes as u64);
+        self.learn_usage(whole.scanned.usage, whole.output_tokens().total());
     }
 
     pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
         self.served_by(deployment);
-        self.learn_usage(incoming.usage(), incoming.output_tokens() * 4);
+        self.learn_usage(incoming.usage(), incoming.output_tokens());
     }
 
     fn served_by(&mut self, deployment: &Deployment) {
@@ -185,7 +185,7 @@ impl Draft {
         self.record.model = Some(deployment.model.to_string());
     }
 
-    fn learn_usage(&mut self, usage: Option<Usage>, content_bytes: u64) {
+    fn learn_usage(&mut self, usage: Option<Usage>, output: u64) {
         self.record.usage = match usage {
             Some(usage) => store::Usage {
                 input: usage.input + usage.audio_input + usage.image,
@@ -195,7 +195,7 @@ impl Draft {
                 reasoning: usage.reasoning,
                 estimated: false,
             },
-            None => store::Usage { output: content_bytes.div_ceil(4), estimated: true, ..store::Usage::default() },
+            None => store::Usage { output, estimated: true, ..store::Usage::default() },
         };
     }
 

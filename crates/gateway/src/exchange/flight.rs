@@ -9,7 +9,7 @@ use std::{
 };
 
 use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
-use roundelay_protocol::{openai::OutputMax, usage::Usage};
+use roundelay_protocol::{estimate::OutputTokens, failure::Class, openai::OutputMax, usage::Usage};
 use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ use super::{
     snapshot::Deployment,
 };
 use crate::{
-    billing::{Hold, Need, Shortfall, Unpriced},
+    billing::{Advance, Hold, Need, Shortfall, Unpriced},
     common::clock::unix_time,
     config::{OnDisconnect, UnknownPrice},
 };
@@ -42,6 +42,8 @@ pub(super) struct Flight<'a> {
     hold: Hold<'a>,
     call: &'a Call,
     heard: OnceLock<Heard>,
+    /// Since the attempt began.
+    first_content: OnceLock<Duration>,
     is_sent: AtomicBool,
     has_landed: AtomicBool,
 }
@@ -68,7 +70,11 @@ impl<'a> Flight<'a> {
         let deployment = call.snapshot.deployment(attempt.deployment);
         let need = need(call, attempt.deployment, attempt.number, deployment, draft);
         let hold = gateway.billing.hold(&call.payer, &need)?;
-        if let Some(sent) = hold.sent(&deployment.name, &deployment.who_pays, &observed(call, deployment, None, 0)) {
+        if let Some(sent) = hold.sent(
+            &deployment.name,
+            &deployment.who_pays,
+            &observed(call, deployment, None, OutputTokens::default()),
+        ) {
             draft.sent(gateway.recorder.sent(&sent));
         }
         let flight = Self {
@@ -79,6 +85,7 @@ impl<'a> Flight<'a> {
             hold,
             call,
             heard: OnceLock::new(),
+            first_content: OnceLock::new(),
             is_sent: AtomicBool::new(false),
             has_landed: AtomicBool::new(false),
         };
@@ -119,7 +126,7 @@ impl<'a> Flight<'a> {
     /// Says that content is here: its beginning where it is streamed, else all of it.
     pub(super) fn commit(&self, draft: &mut Draft, is_streamed: bool) {
         draft.content_begins(self);
-        let first_content = is_streamed.then(|| self.elapsed());
+        let first_content = is_streamed.then(|| *self.first_content.get_or_init(|| self.elapsed()));
         self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
     }
 
@@ -145,29 +152,39 @@ impl<'a> Flight<'a> {
         self.hold.is_priced()
     }
 
-    /// Whether there is money for so many tokens of output.
-    pub(super) fn covers(&self, output: u64) -> bool {
+    /// Whether there is money for so many tokens of output, at least and at most.
+    pub(super) fn covers(&self, output: (u64, u64)) -> bool {
         self.hold.covers(output)
     }
 
     /// Ends an attempt that brought nothing.
     pub(super) fn fail(&self, plan: &mut Plan, draft: &mut Draft, failed: &Failed) {
+        if failed.failure.class == Class::FirstByteTimeout && self.call.is_out_of_patience() {
+            // Its caller has gone, or would have: that says nothing of the provider, and is no gift.
+            return self.give_up(plan, draft, Interruption::CallerLeft);
+        }
         let fault = failed.fault(self.deployment.is_open());
         // What may have been done before it failed may be billed; its caller got none of it.
         let case = if failed.may_be_billed() { Case::Blank } else { Case::Unbilled };
-        let bill = self.seen(None, 0);
+        let bill = self.seen(None, OutputTokens::default());
         self.land(plan, draft, failed.failure.class.name(), &Outcome::Failure(fault), (case, bill));
     }
 
     /// Ends an attempt that is given up from this side before any of its answer was shown.
     pub(super) fn give_up(&self, plan: &mut Plan, draft: &mut Draft, why: Interruption) {
-        self.land(plan, draft, "abandoned", &Outcome::Abandoned, (self.interrupted(why), self.seen(None, 0)));
+        self.land(
+            plan,
+            draft,
+            "abandoned",
+            &Outcome::Abandoned,
+            (self.interrupted(why), self.seen(None, OutputTokens::default())),
+        );
     }
 
     /// Ends an attempt beside which another one answers, or was there first: its caller pays for one.
     pub(super) fn lose(&self, plan: &mut Plan, draft: &mut Draft, name: &'static str) {
         let case = if self.cancelled() == Case::Unbilled { Case::Unbilled } else { Case::Superseded };
-        self.land(plan, draft, name, &Outcome::Abandoned, (case, self.seen(None, 0)));
+        self.land(plan, draft, name, &Outcome::Abandoned, (case, self.seen(None, OutputTokens::default())));
     }
 
     /// The case of an attempt that is given up from this side.
@@ -189,9 +206,19 @@ impl<'a> Flight<'a> {
         }
     }
 
-    /// What is known of its tokens: what the provider counted, and how many tokens of output were shown.
-    pub(super) fn seen(&self, usage: Option<Usage>, shown: u64) -> Observed {
+    /// What is known of its tokens: what the provider counted, and how many tokens of output were shown. Where nobody
+    /// counted, what a model has thought before is added, as far as can be told: at the pace at which it answered.
+    pub(super) fn seen(&self, usage: Option<Usage>, shown: OutputTokens) -> Observed {
+        let thought = if usage.is_none() && self.deployment.is_reasoning { self.thought(shown.total()) } else { 0 };
+        let shown = OutputTokens { text: shown.text.saturating_add(thought), ..shown };
         observed(self.call, self.deployment, usage, shown)
+    }
+
+    fn thought(&self, shown: u64) -> u64 {
+        let Some(silent) = self.first_content.get().copied() else { return 0 };
+        let spoken = self.elapsed().saturating_sub(silent).as_secs_f64();
+        let pace = (shown as f64 / spoken.max(1.0)).min(THOUGHT_PER_SECOND_MAX);
+        (silent.as_secs_f64() * pace) as u64
     }
 
     /// Ends an attempt: the record and the metrics say `name`, the plan learns where to go next, and what is owed for it
@@ -251,27 +278,33 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
             UnknownPrice::Free => Unpriced::Free,
             UnknownPrice::Hold(amount) => Unpriced::Costs(ListCost::from_usd(amount).unwrap_or(ListCost::MAX)),
         },
-        input: call.demand.input_tokens,
+        input: call.input_bound(id),
+        input_tokens: call.demand.input_tokens,
         has_audio: call.demand.needs.audio,
         asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
         choices: call.request.generated,
-        is_streamed: call.request.stream,
+        advance: match deployment {
+            _ if !call.request.stream => Advance::All,
+            // Stopped here, it goes on there.
+            Deployment { stops_on_cancel: false, .. } => Advance::All,
+            Deployment { is_reasoning: true, .. } => Advance::Thought,
+            _ => Advance::Beginning,
+        },
         rate: config.rate(),
         expires_at: Timestamp(expires_at),
     }
 }
 
-fn observed(call: &Call, deployment: &Deployment, usage: Option<Usage>, shown: u64) -> Observed {
-    let input = call.demand.input_tokens;
-    let output_max = call.output_max(deployment).unwrap_or(shown);
-    let worst = output_max.saturating_mul(call.request.generated.into()).max(shown);
+fn observed(call: &Call, deployment: &Deployment, usage: Option<Usage>, shown: OutputTokens) -> Observed {
+    let came = shown.total();
+    let output_max = call.output_max(deployment).unwrap_or(came);
+    let worst = output_max.saturating_mul(call.request.generated.into()).max(came);
     let tokens = |input, output| Tokens { input, output, ..Tokens::default() };
     Observed {
         usage: usage.map(priced),
-        // The bound of the input is two bytes a token; prose and code have four.
-        delivered: tokens(input.div_ceil(2), shown),
-        worst: tokens(input, worst),
+        delivered: Tokens { audio_output: shown.audio, ..tokens(call.input_guess(), shown.text) },
+        worst: tokens(call.demand.input_tokens, worst),
     }
 }
 
@@ -281,5 +314,7 @@ pub(super) fn priced(usage: Usage) -> Tokens {
     Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image }
 }
 
+/// Models that are faster are rare, and a guess is not to be at their callers' cost.
+const THOUGHT_PER_SECOND_MAX: f64 = 100.0;
 /// Every timer of an attempt has run out long before: what is still held then, nobody will end.
 const OVERDUE_AFTER: Duration = Duration::from_secs(300);

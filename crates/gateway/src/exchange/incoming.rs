@@ -5,6 +5,7 @@ use std::{ops::Range, time::Duration};
 use bytes::{Bytes, BytesMut};
 use roundelay_ledger::Money;
 use roundelay_protocol::{
+    estimate::{Output, OutputTokens},
     openai::{
         Finish,
         chunk::Chunk,
@@ -26,10 +27,6 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 const REST_MAX: Duration = Duration::from_millis(250);
 /// What may come before the first content, in bytes: a role and some lifecycle frames are a thousandth of it.
 const HELD_BACK_MAX: usize = 1 << 20;
-/// Bytes of content to a token, where the upstream did not count: the usual figure for English prose.
-pub(super) const BYTES_PER_TOKEN: u64 = 4;
-/// The same for dense text, numbers and other scripts: as few as there may be.
-const BYTES_PER_TOKEN_MIN: u64 = 2;
 
 /// Why a stream cannot be read on.
 #[derive(Debug)]
@@ -68,11 +65,11 @@ pub(super) struct Incoming {
     out: BytesMut,
     pub(super) has_content: bool,
     is_over: bool,
-    content_bytes: u64,
+    content: Output,
     /// Events with content; none has less than a token.
     content_events: u64,
     /// Of the content, what has been shown.
-    shown_bytes: u64,
+    shown: Output,
     /// The data of the last chunk, which tells what an end made here looks like.
     last_chunk: Bytes,
     /// Choices whose end was not among what was shown, one bit an index.
@@ -90,7 +87,7 @@ pub(super) struct Incoming {
 struct Counted {
     usage: Usage,
     /// The content that had come by then.
-    content_bytes: u64,
+    content: Output,
     content_events: u64,
 }
 
@@ -106,9 +103,9 @@ impl Incoming {
             out: BytesMut::new(),
             has_content: false,
             is_over: false,
-            content_bytes: 0,
+            content: Output::default(),
             content_events: 0,
-            shown_bytes: 0,
+            shown: Output::default(),
             last_chunk: Bytes::new(),
             counted: None,
             usage_data: None,
@@ -144,7 +141,7 @@ impl Incoming {
     pub(super) fn shown_now(&mut self) -> Option<Bytes> {
         let may_show = self.has_content && !self.is_whole() && !self.out.is_empty();
         may_show.then(|| {
-            self.shown_bytes = self.content_bytes;
+            self.shown = self.content;
             self.unended = self.terminal.unfinished();
             self.usage_data = None;
             self.out.split().freeze()
@@ -165,7 +162,7 @@ impl Incoming {
             self.out.extend_from_slice(b"\n\n");
         }
         self.out.extend_from_slice(DONE);
-        self.shown_bytes = self.content_bytes;
+        self.shown = self.content;
         self.out.split().freeze()
     }
 
@@ -186,20 +183,21 @@ impl Incoming {
         Some(counted.usage)
     }
 
-    /// The most tokens that the output so far may be: the provider's own count, and what has come since.
-    pub(super) fn output_bound(&self) -> u64 {
-        let (tokens, bytes, events) = self
-            .counted
-            .map_or((0, 0, 0), |counted| (counted.usage.completion(), counted.content_bytes, counted.content_events));
-        let uncounted = (self.content_bytes - bytes).div_ceil(BYTES_PER_TOKEN_MIN).max(self.content_events - events);
-        tokens.saturating_add(uncounted)
+    /// How many tokens the output so far has, at least and at most: by the provider's own count, and what has come since.
+    pub(super) fn output_bounds(&self) -> (u64, u64) {
+        let (tokens, content, events) = self.counted.map_or_else(Default::default, |counted| {
+            (counted.usage.completion(), counted.content, counted.content_events)
+        });
+        let least = self.content_events - events;
+        let most = self.content.since(content).bound().max(least);
+        (tokens.saturating_add(least), tokens.saturating_add(most))
     }
 
     /// Tokens of output that were shown, from their bytes.
-    pub(super) fn shown_tokens(&self) -> u64 {
+    pub(super) fn shown_tokens(&self) -> OutputTokens {
         match self.usage() {
-            Some(usage) if self.shown_bytes == self.content_bytes => usage.completion(),
-            _ => self.shown_bytes.div_ceil(BYTES_PER_TOKEN),
+            Some(usage) if self.shown == self.content => outcome::output(&usage),
+            _ => self.shown.tokens(),
         }
     }
 
@@ -207,13 +205,13 @@ impl Incoming {
     pub(super) fn forget_unshown(&mut self, is_paid: bool) {
         self.out.clear();
         if is_paid {
-            self.shown_bytes = self.content_bytes;
+            self.shown = self.content;
         }
     }
 
     /// Tokens of output, as counted by the upstream or, where it did not, from the bytes of content.
     pub(super) fn output_tokens(&self) -> u64 {
-        self.usage().map_or_else(|| self.content_bytes.div_ceil(BYTES_PER_TOKEN), |usage| usage.completion())
+        self.usage().map_or_else(|| self.content.tokens().total(), |usage| usage.completion())
     }
 
     /// What the answer took, as routing learns from it.
@@ -269,11 +267,11 @@ impl Incoming {
         self.terminal.observe(&chunk);
         self.finish = self.finish.or(chunk.finish);
         self.has_content |= chunk.has_content() || self.is_whole();
-        self.content_bytes += chunk.content_bytes as u64;
+        self.content = self.content.plus(chunk.output);
         self.content_events += u64::from(chunk.has_content());
         if let Some(usage) = chunk.usage {
-            let (content_bytes, content_events) = (self.content_bytes, self.content_events);
-            self.counted = Some(Counted { usage, content_bytes, content_events });
+            let (content, content_events) = (self.content, self.content_events);
+            self.counted = Some(Counted { usage, content, content_events });
         }
         self.last_chunk = data.clone();
         if !is_hidden(&chunk, self.caller_asked_usage) {
@@ -439,8 +437,31 @@ mod tests {
             let (mut incoming, _server) = incoming(&stream(sent), false, true).await;
             while !matches!(incoming.read().await, Ok(Progress::Ended) | Err(_)) {}
             assert_eq!(incoming.usage().map(|usage| usage.completion()), counted, "{sent:?}");
-            assert_eq!(incoming.output_bound(), bound, "{sent:?}");
+            assert_eq!(incoming.output_bounds().1, bound, "{sent:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn speech_and_tool_calls_are_counted_by_what_they_hold() {
+        let call = r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\""}}]}}]}"#;
+        let second = "A".repeat(64_000);
+        let speech = format!(
+            r#"{{"choices":[{{"index":0,"delta":{{"audio":{{"id":"a","data":"{second}","transcript":"hey you"}}}}}}]}}"#
+        );
+        let text = |text| OutputTokens { text, audio: 0 };
+        for (sent, shown, bounds) in
+            [(&[call][..], text(1), (1, 2)), (&[TEXT, &speech], OutputTokens { text: 3, audio: 20 }, (2, 5 + 40))]
+        {
+            let (mut incoming, _server) = incoming(&stream(sent), false, false).await;
+            while incoming.read().await.is_ok() {}
+            assert!(incoming.shown_now().is_some());
+            assert_eq!((incoming.shown_tokens(), incoming.output_bounds()), (shown, bounds), "{sent:?}");
+        }
+        let counted = r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":30,"completion_tokens_details":{"audio_tokens":22}}}"#;
+        let (mut incoming, _server) = incoming(&stream(&[&speech, STOP, counted, MARK]), false, true).await;
+        while !matches!(incoming.read().await, Ok(Progress::Ended) | Err(_)) {}
+        incoming.tail();
+        assert_eq!(incoming.shown_tokens(), OutputTokens { text: 8, audio: 22 }, "as the provider counted");
     }
 
     #[tokio::test]

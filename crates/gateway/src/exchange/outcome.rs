@@ -1,5 +1,6 @@
 //! What a failure of an attempt means to the router: the one bridge from the table of failures to routing.
 
+use roundelay_protocol::estimate::OutputTokens;
 use roundelay_protocol::failure::{Class, Failure};
 use roundelay_protocol::usage::Usage;
 use roundelay_routing::{Fault, FaultKind, Tokens};
@@ -10,6 +11,11 @@ pub(super) fn tokens(usage: Option<Usage>, output: u64) -> Tokens {
         Some(usage) => Tokens { input: usage.prompt(), cached: usage.cache_read, output: usage.completion() },
         None => Tokens { output, ..Tokens::default() },
     }
+}
+
+/// The output that a provider has counted.
+pub(super) fn output(usage: &Usage) -> OutputTokens {
+    OutputTokens { text: usage.output, audio: usage.audio_output }
 }
 
 /// An attempt that brought nothing.

@@ -57,15 +57,16 @@ impl std::error::Error for BrokenOff {}
 pub(super) struct PipeWriter(Arc<Mutex<State>>);
 
 impl PipeWriter {
-    /// Adds bytes to what the caller will read next.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), CallerLeft> {
+    /// Adds bytes to what the caller will read next, and says whether there is room for more.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<bool, CallerLeft> {
         let mut state = lock(&self.0);
         if state.reader_left {
             return Err(CallerLeft);
         }
         state.unread.extend_from_slice(bytes);
+        let has_room = state.unread.len() < UNREAD_MAX;
         wake(state, |state| state.reader.take());
-        Ok(())
+        Ok(has_room)
     }
 
     /// Waits until there is room for more.

@@ -2,6 +2,7 @@
 
 use std::{pin::pin, sync::OnceLock};
 
+use roundelay_ledger::Case;
 use roundelay_routing::{Attempt, Plan};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -119,7 +120,8 @@ impl<'a> Race<'a> {
         run: impl Future<Output = Attempted>,
         inbound: &Inbound,
     ) -> Result<Attempted, Interruption> {
-        let Some(_drain) = self.first.drain(inbound) else { return Err(Interruption::CallerLeft) };
+        let running = self.hedge.get().filter(|_| self.first.has_landed()).map_or(&self.first, |hedge| &**hedge);
+        let Some(_drain) = running.drain(inbound) else { return Err(Interruption::CallerLeft) };
         let mut ending = self.worker.gateway.ending.subscribe();
         tokio::select! {
             attempted = timeout(DRAIN_WAIT, run) => attempted.map_err(|_| Interruption::CallerLeft),
@@ -138,7 +140,7 @@ impl<'a> Race<'a> {
     /// Lands all that still run, for nobody waits for them.
     pub(super) fn abandon(self, plan: &mut Plan, draft: &mut Draft, why: Interruption) {
         if let Some(hedge) = self.hedge.into_inner().filter(|hedge| !hedge.has_landed()) {
-            if self.first.has_landed() {
+            if self.first.has_landed() || self.first.cancelled() == Case::Unbilled {
                 hedge.give_up(plan, draft, why);
             } else {
                 // Its caller asked once, and pays once.

@@ -54,7 +54,7 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
     let mut whole_since = None;
     loop {
         // Nothing is shown that there is no money for, the end with its last words included.
-        if !flight.covers(incoming.output_bound()) {
+        if !flight.covers(incoming.output_bounds()) {
             return Relayed::Spent(incoming.cut_short());
         }
         if let Some(bytes) = incoming.shown_now()
@@ -74,10 +74,12 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
         };
         let read = match caller.attend(timeout_at(until, incoming.read())).await {
             Ok(read) => read,
+            // Only trimmings are missing, and its caller is there.
+            Err(Interruption::Stopping) if incoming.is_whole() => return Relayed::Whole(incoming.tail()),
             Err(why) => return Relayed::Interrupted(why),
         };
         let fault = match read {
-            Ok(Ok(Progress::Ended)) if flight.covers(incoming.output_bound()) => {
+            Ok(Ok(Progress::Ended)) if flight.covers(incoming.output_bounds()) => {
                 return Relayed::Whole(incoming.tail());
             }
             Ok(Ok(Progress::Ended)) => return Relayed::Spent(incoming.cut_short()),
@@ -127,7 +129,7 @@ pub(super) async fn read_out(
     let rest = async {
         while let Ok(Progress::None | Progress::Content) = incoming.read().await {
             incoming.forget_unshown(drain.is_some());
-            if !flight.covers(incoming.output_bound()) {
+            if !flight.covers(incoming.output_bounds()) {
                 return;
             }
         }

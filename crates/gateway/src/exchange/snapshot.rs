@@ -82,6 +82,8 @@ pub struct Deployment {
     pub who_pays: Policy,
     /// Whether it stops working, and billing, when its answer is no longer read.
     pub stops_on_cancel: bool,
+    /// Whether its model thinks before it answers; part of that may never be seen.
+    pub is_reasoning: bool,
     /// The most output its model gives to one choice, in tokens; `None` where that is not known.
     pub output_max: Option<u64>,
     /// The name of the ceiling on a choice's output that it knows.
@@ -231,6 +233,7 @@ fn ready(
         timeouts: deployment.timeouts.clone(),
         who_pays: provider.who_pays,
         stops_on_cancel: provider.stops_on_cancel,
+        is_reasoning: config.models[deployment.model].is_reasoning,
         output_max: config.models[deployment.model].max_output,
         // OpenAI's reasoning models refuse the older name; other servers may not know the newer one.
         output_field: match provider.flavour {

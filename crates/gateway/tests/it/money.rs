@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 mod amounts;
+mod bounds;
 mod killed;
 mod leaving;
 mod limits;
@@ -42,6 +43,8 @@ timeouts = {{ headers = '2s', first_content = '2s', idle = '500ms' }}
             "zero-usage",
             "early-usage",
             "words-2000-deaf",
+            "words-2000-slow-words-1ms",
+            "silence",
             "words-20-no-usage",
             "503",
             "empty-200",
@@ -166,4 +169,14 @@ fn question(model: &str, stream: bool) -> Value {
     // Ten words, which the provider counts as ten tokens.
     let content = "one two three four five six seven eight nine ten";
     json!({ "model": model, "stream": stream, "messages": [{ "role": "user", "content": content }] })
+}
+
+/// The provider as it is configured.
+fn works_on(config: String) -> String {
+    config
+}
+
+/// The same, but it stops when its caller leaves.
+fn stops(config: String) -> String {
+    config.replace("flavour = 'openai'", "flavour = 'openai'\nstops_on_cancel = true")
 }

@@ -3,7 +3,7 @@
 use super::Ledger;
 use crate::{
     Bill, Conversion, Currency, Ended, Entry, EntryKind, Held, HoldId, Money, OverrunCause, Party, Shortage, Stage,
-    System, Timestamp,
+    System, Timestamp, limit::Bucket,
 };
 
 /// How a hold was settled.
@@ -72,6 +72,9 @@ impl Ledger {
             }
             Stage::Dispatched => {
                 self.count_running(held.node, false);
+                self.each_rate(&held, |tokens| {
+                    tokens.forget(held.tokens);
+                });
                 let held = self.holds.find_mut(hold).expect("it was found above");
                 held.stage = Stage::InDoubt;
                 let doubted = *held;
@@ -119,14 +122,14 @@ impl Ledger {
         if held.stage == Stage::InDoubt {
             return; // what is told so late is not of this minute
         }
+        self.each_rate(held, |tokens| tokens.settle(held.tokens, used, now));
+    }
+
+    fn each_rate(&mut self, held: &Held, mut end: impl FnMut(&mut Bucket)) {
         let path = self.tree.at(held.node).path;
         for &up in path.as_slice() {
-            let Some(tokens) = &mut self.tree.at_mut(up).tokens else {
-                continue;
-            };
-            match held.tokens.checked_sub(used) {
-                Some(unused) => tokens.give_back(unused, now),
-                None => tokens.take(used - held.tokens, now),
+            if let Some(tokens) = &mut self.tree.at_mut(up).tokens {
+                end(tokens);
             }
         }
     }

@@ -13,12 +13,14 @@ pub(crate) struct Bucket {
     per_minute: u32,
     /// What had not leaked at `at`, in units × microseconds.
     level: i64,
+    /// What was taken for what is still under way and not added to the level, which was full.
+    uncounted: i64,
     at: Timestamp,
 }
 
 impl Bucket {
     pub(crate) const fn new(per_minute: u32, at: Timestamp) -> Self {
-        Self { per_minute, level: 0, at }
+        Self { per_minute, level: 0, uncounted: 0, at }
     }
 
     pub(crate) const fn per_minute(self) -> u32 {
@@ -29,7 +31,7 @@ impl Bucket {
     pub(crate) fn change(&mut self, per_minute: u32, now: Timestamp) {
         self.leak(now);
         self.per_minute = per_minute;
-        self.level = self.level.min(self.capacity().saturating_mul(DEBT_MAX));
+        self.level = self.level.min(self.most());
     }
 
     /// Whether that many units may be used now.
@@ -46,19 +48,30 @@ impl Bucket {
         }
     }
 
-    /// Uses units, whether or not there are as many. What is owed beyond the capacity is bounded, so that one wrong
-    /// count delays the next request by a minute more and not by an hour.
+    /// Takes units for what begins, whether or not there are as many. What is owed beyond the capacity is bounded, so
+    /// that one wrong count delays the next request by a minute more and not by an hour.
     pub(crate) fn take(&mut self, units: u64, now: Timestamp) {
         self.leak(now);
-        let more = i64::from(u32::try_from(units).unwrap_or(u32::MAX)) * MINUTE;
-        self.level = self.level.saturating_add(more).min(self.capacity().saturating_mul(DEBT_MAX));
+        let wanted = self.level.saturating_add(in_parts(units));
+        self.level = wanted.min(self.most());
+        self.uncounted = self.uncounted.saturating_add(wanted - self.level);
     }
 
-    /// Gives back units that were taken and not used.
-    pub(crate) fn give_back(&mut self, units: u64, now: Timestamp) {
+    /// Ends what units were taken for: so many of them as were used stay. What was taken and had no room is not given
+    /// back, as it was never there.
+    pub(crate) fn settle(&mut self, taken: u64, used: u64, now: Timestamp) {
         self.leak(now);
-        let less = i64::from(u32::try_from(units).unwrap_or(u32::MAX)) * MINUTE;
-        self.level = (self.level - less).max(0);
+        let counted = self.forget(taken);
+        let level = i128::from(self.level) - i128::from(counted) + i128::from(in_parts(used));
+        self.level = i64::try_from(level.clamp(0, i128::from(self.most()))).expect("it is no more than the most");
+    }
+
+    /// Ends what units were taken for, and all of them stay used. Returns what of them was counted.
+    pub(crate) fn forget(&mut self, taken: u64) -> i64 {
+        let taken = in_parts(taken);
+        let uncounted = self.uncounted.min(taken);
+        self.uncounted -= uncounted;
+        taken - uncounted
     }
 
     /// How many units may be used now.
@@ -79,9 +92,18 @@ impl Bucket {
         self.at = now;
     }
 
+    fn most(&self) -> i64 {
+        self.capacity().saturating_mul(DEBT_MAX)
+    }
+
     fn capacity(&self) -> i64 {
         i64::from(self.per_minute) * MINUTE
     }
+}
+
+/// In units × microseconds.
+fn in_parts(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX).saturating_mul(MINUTE)
 }
 
 fn ceil_div(number: i64, by: i64) -> i64 {

@@ -115,6 +115,46 @@ fn a_stream_takes_tokens_on_its_way_and_is_never_refused_them() {
     assert_eq!(ledger.rates_left(key, at(0)).1, Some(600), "800 are given back");
 }
 
+/// A limit of 10,000 tokens a minute; a stream that holds so many and has used so many ten seconds later: how many may be
+/// used then.
+#[track_caller]
+fn check_over_held(held: u64, used: u64, left: u64) {
+    let (mut ledger, _, key) = limited(Limits { tokens_per_minute: Some(10_000), ..Limits::default() });
+    let hold = ledger.authorise(key, &Ask { tokens: 5_000, ..ask(1, 0) }, at(0)).expect("half a minute's worth");
+    let more = Extension { tokens: held - 5_000, ..Extension::default() };
+    ledger.extend(hold, &more, at(0)).expect("it was let in");
+    ledger.settle(hold, &roundelay_ledger::Bill { tokens: used, ..bill(0) }, at(10)).expect("it is open");
+    assert_eq!(ledger.rates_left(key, at(10)).1, Some(left), "{used} of {held}");
+    // Nothing of it stays behind: what another gives back is there.
+    let now = at(1_000);
+    let other = ledger.authorise(key, &Ask { tokens: 10_000, ..ask(2, 0) }, now).expect("all is there again");
+    ledger.release(other, now).expect("it is open");
+    assert_eq!(ledger.rates_left(key, now).1, Some(10_000));
+}
+
+#[test]
+fn what_was_over_held_is_not_given_back_twice() {
+    // In ten seconds 1,666 and two thirds leak.
+    check_over_held(18_000, 9_000, 2_666);
+    check_over_held(120_000, 60_000, 0);
+    check_over_held(120_000, 9_000, 2_666);
+    check_over_held(120_000, 0, 10_000);
+    check_over_held(120_000, 120_000, 0);
+}
+
+#[test]
+fn what_is_in_doubt_takes_nothing_from_what_others_give_back() {
+    let (mut ledger, _, key) = limited(Limits { tokens_per_minute: Some(600), ..Limits::default() });
+    let lost = Ask { tokens: 600, expires_at: at(0), ..ask(1, 0) };
+    let hold = ledger.authorise(key, &lost, at(0)).expect("a minute's worth");
+    ledger.extend(hold, &Extension { tokens: 6_000, ..Extension::default() }, at(0)).expect("it was let in");
+    ledger.dispatched(hold).expect("it is open");
+    ledger.expire(at(1)).expect("it is overdue");
+    let other = ledger.authorise(key, &Ask { tokens: 600, ..ask(2, 0) }, at(1_000)).expect("all has leaked");
+    ledger.release(other, at(1_000)).expect("it is open");
+    assert_eq!(ledger.rates_left(key, at(1_000)).1, Some(600));
+}
+
 /// Berlin in 2026: an hour ahead, two from 29 March 01:00 UTC to 25 October 01:00 UTC.
 fn berlin() -> Zone {
     let turns = vec![(UnixTime(1_774_746_000), 7_200), (UnixTime(1_792_890_000), 3_600)];

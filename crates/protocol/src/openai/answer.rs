@@ -2,6 +2,7 @@
 
 use super::{Content, Finish, envelope::Envelope};
 use crate::{
+    estimate::Output,
     json::Malformed,
     usage::{CostPlace, Usage},
 };
@@ -10,8 +11,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     pub content: Content,
-    /// Bytes of content as sent (JSON escapes counted as written, structured pieces with their braces).
-    pub content_bytes: usize,
+    /// How much of it there is.
+    pub output: Output,
     /// The first choice's reason to end that is not null.
     pub finish: Option<Finish>,
     /// The choices that ended, one bit an index.
@@ -34,7 +35,7 @@ impl Answer {
         let seen = Envelope::scan(body)?;
         Ok(Self {
             content: seen.content,
-            content_bytes: seen.content_bytes,
+            output: seen.output,
             finish: seen.finish,
             finished: seen.finished,
             choices: seen.choices,

@@ -2,6 +2,7 @@
 
 use super::{Content, Finish, envelope::Envelope};
 use crate::{
+    estimate::Output,
     json::Malformed,
     usage::{CostPlace, Usage},
 };
@@ -11,8 +12,8 @@ use crate::{
 pub struct Chunk {
     /// The most telling kind of content in any choice.
     pub content: Content,
-    /// Bytes of content as sent (JSON escapes counted as written, structured pieces with their braces).
-    pub content_bytes: usize,
+    /// How much of it there is.
+    pub output: Output,
     /// The first choice's reason to end that is not null.
     pub finish: Option<Finish>,
     /// The choices in this chunk, one bit an index.
@@ -40,7 +41,7 @@ impl Chunk {
         let is_empty = seen.content == Content::None && seen.finish.is_none() && !seen.is_error;
         Ok(Self {
             content: seen.content,
-            content_bytes: seen.content_bytes,
+            output: seen.output,
             finish: seen.finish,
             seen: seen.seen,
             finished: seen.finished,

@@ -2,6 +2,7 @@
 
 use super::{Content, Finish};
 use crate::{
+    estimate::Output,
     json::{Kind, Malformed, Reader},
     usage::{self, CostPlace, Usage},
 };
@@ -15,7 +16,7 @@ pub(super) struct Envelope {
     pub(super) finished: u128,
     pub(super) finish: Option<Finish>,
     pub(super) content: Content,
-    pub(super) content_bytes: usize,
+    pub(super) output: Output,
     pub(super) has_role: bool,
     pub(super) usage: Option<Usage>,
     pub(super) cost_place: Option<CostPlace>,
@@ -80,7 +81,9 @@ impl Envelope {
             match key {
                 "index" => index = reader.raw()?.parse().unwrap_or(position),
                 "delta" | "message" if reader.kind()? == Kind::Object => {
-                    reader.object(|reader, key| self.delta(reader, key))?;
+                    let mut reasoning = 0;
+                    reader.object(|reader, key| self.delta(reader, key, &mut reasoning))?;
+                    self.output.text_bytes += reasoning;
                 }
                 "text" => self.text(reader, Content::Text)?,
                 "finish_reason" if reader.kind()? == Kind::String => {
@@ -100,7 +103,8 @@ impl Envelope {
         Ok(())
     }
 
-    fn delta(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Malformed> {
+    /// `reasoning` is the length of the longest of the members that tell it: servers that write two say it twice.
+    fn delta(&mut self, reader: &mut Reader<'_>, key: &str, reasoning: &mut u64) -> Result<(), Malformed> {
         match key {
             "role" => {
                 self.has_role = true;
@@ -108,12 +112,17 @@ impl Envelope {
             }
             "content" if reader.kind()? == Kind::Array => reader.array(|reader| self.part(reader)),
             "content" => self.text(reader, Content::Text),
-            "reasoning_content" | "reasoning" | "thinking" => self.text(reader, Content::Reasoning),
-            "reasoning_details" => self.value(reader, Content::Reasoning),
+            "reasoning_content" | "reasoning" | "thinking" | "reasoning_details" => {
+                let before = self.output.text_bytes;
+                self.value(reader, Content::Reasoning)?;
+                *reasoning = (*reasoning).max(self.output.text_bytes - before);
+                self.output.text_bytes = before;
+                Ok(())
+            }
             "refusal" => self.text(reader, Content::Refusal),
             "tool_calls" | "function_call" => self.value(reader, Content::ToolCall),
             "audio" => self.value(reader, Content::Audio),
-            "images" => self.value(reader, Content::Image),
+            "images" => self.images(reader),
             _ => reader.pass(),
         }
     }
@@ -134,24 +143,85 @@ impl Envelope {
         if reader.kind()? != Kind::String {
             return reader.pass();
         }
-        self.add(content, reader.string()?.raw.len());
-        Ok(())
-    }
-
-    /// A structured piece: content when it holds anything.
-    fn value(&mut self, reader: &mut Reader<'_>, content: Content) -> Result<(), Malformed> {
-        let raw = reader.raw()?;
-        self.add(content, if is_empty(raw) { 0 } else { raw.len() });
-        Ok(())
-    }
-
-    fn add(&mut self, content: Content, bytes: usize) {
+        let bytes = reader.string()?.raw.len() as u64;
         if bytes > 0 {
             self.content = self.content.max(content);
-            self.content_bytes += bytes;
+            self.output.text_bytes += bytes;
         }
+        Ok(())
+    }
+
+    /// A structured piece: content when it holds anything, of which only what the model wrote is counted.
+    fn value(&mut self, reader: &mut Reader<'_>, content: Content) -> Result<(), Malformed> {
+        let is_filled = match reader.kind()? {
+            Kind::String => return self.text(reader, content),
+            Kind::Object | Kind::Array => self.written(reader, content, DEPTH_MAX)?,
+            Kind::Number | Kind::True | Kind::False | Kind::Null => !is_empty(reader.raw()?),
+        };
+        if is_filled {
+            self.content = self.content.max(content);
+        }
+        Ok(())
+    }
+
+    /// Counts what the model wrote, and leaves out what its server put around it: ids, types, signatures. `true` when
+    /// there is anything.
+    fn written(&mut self, reader: &mut Reader<'_>, content: Content, depth: u8) -> Result<bool, Malformed> {
+        let mut is_filled = false;
+        if depth == 0 {
+            let raw = reader.raw()?;
+            self.output.text_bytes += raw.len() as u64;
+            return Ok(!is_empty(raw));
+        }
+        if reader.kind()? == Kind::Array {
+            reader.array(|reader| {
+                is_filled = true;
+                match reader.kind()? {
+                    Kind::Object | Kind::Array => self.written(reader, content, depth - 1).map(drop),
+                    Kind::String => self.text(reader, content),
+                    Kind::Number | Kind::True | Kind::False | Kind::Null => reader.pass(),
+                }
+            })?;
+            return Ok(is_filled);
+        }
+        reader.object(|reader, key| {
+            is_filled = true;
+            match (key, reader.kind()?) {
+                ("data", Kind::String) if content == Content::Audio => {
+                    self.output.audio_bytes += reader.string()?.raw.len() as u64;
+                }
+                (
+                    "name" | "arguments" | "input" | "transcript" | "text" | "refusal" | "summary" | "thinking",
+                    Kind::String,
+                ) => self.output.text_bytes += reader.string()?.raw.len() as u64,
+                // Some servers write the arguments as they are, and not as a string.
+                ("arguments" | "input", Kind::Object | Kind::Array) => {
+                    self.output.text_bytes += reader.skip()?.len() as u64;
+                }
+                (_, Kind::Object | Kind::Array) => {
+                    self.written(reader, content, depth - 1)?;
+                }
+                _ => reader.pass()?,
+            }
+            Ok::<_, Malformed>(())
+        })?;
+        Ok(is_filled)
+    }
+
+    fn images(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        if reader.kind()? != Kind::Array {
+            return self.value(reader, Content::Image);
+        }
+        reader.array(|reader| {
+            self.content = self.content.max(Content::Image);
+            self.output.images += 1;
+            reader.pass()
+        })
     }
 }
+
+/// How deep what a model wrote stands in a piece: `tool_calls`, a call, its `function`, and one to spare.
+const DEPTH_MAX: u8 = 4;
 
 /// What stands beside the choices.
 #[derive(Default)]

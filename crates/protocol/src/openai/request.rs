@@ -3,11 +3,13 @@
 mod bad_request;
 mod fields;
 mod head;
+mod media;
 mod messages;
 mod output;
 mod prompt;
 mod rewrite;
 mod scan;
+mod surcharge;
 
 use std::ops::Range;
 
@@ -38,8 +40,10 @@ pub struct Request {
     pub messages: u32,
     /// No assistant or tool message yet.
     pub is_first_turn: bool,
-    /// What the prompt is made of, for [`crate::estimate::input_tokens`].
+    /// What the prompt is made of, for [`crate::estimate::input_tokens`] and [`crate::estimate::input_bound`].
     pub size: Size,
+    /// The first member by which the provider may charge more than the listed price, or for something else.
+    pub surcharge: Option<&'static str>,
     /// The caller's own `safety_identifier`, else `user`.
     pub user: Option<String>,
     /// `prompt_cache_key`: requests that share one want the same deployment.

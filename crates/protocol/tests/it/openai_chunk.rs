@@ -1,6 +1,9 @@
 //! What one chunk, and one whole answer, say.
 
-use roundelay_protocol::openai::{Content, Finish, answer::Answer, chunk::Chunk};
+use roundelay_protocol::{
+    estimate::Output,
+    openai::{Content, Finish, answer::Answer, chunk::Chunk},
+};
 
 #[track_caller]
 fn content(delta: &str, expected: Content) {
@@ -45,7 +48,44 @@ fn content_is_what_a_caller_would_see() {
     content(r#"{"content":[{"type":"text","text":""}]}"#, Content::None);
     content(r#"{"new_field":{"content":"a"}}"#, Content::None);
     let legacy = Chunk::scan(br#"{"object":"text_completion","choices":[{"text":"ab","index":0}]}"#).unwrap();
-    assert_eq!((legacy.content, legacy.content_bytes), (Content::Text, 2));
+    assert_eq!((legacy.content, legacy.output.text_bytes), (Content::Text, 2));
+}
+
+#[test]
+fn what_a_model_wrote_is_counted_and_what_stands_around_it_is_not() {
+    #[track_caller]
+    fn check(delta: &str, text_bytes: u64, audio_bytes: u64, images: u64) {
+        let chunk = format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
+        let output = Output { text_bytes, audio_bytes, images };
+        assert_eq!(Chunk::scan(chunk.as_bytes()).unwrap().output, output, "{delta}");
+        let answer = format!(r#"{{"choices":[{{"message":{delta}}}]}}"#);
+        assert_eq!(Answer::scan(answer.as_bytes()).unwrap().output, output, "{delta}");
+    }
+    check(r#"{"content":"Hi","refusal":"no"}"#, 4, 0, 0);
+    check(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\""}}]}"#, 3, 0, 0);
+    check(
+        r#"{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"now","arguments":""}}]}"#,
+        3,
+        0,
+        0,
+    );
+    check(r#"{"tool_calls":[{"id":"c","function":{"name":"f","arguments":{"a":1}}}]}"#, 1 + 7, 0, 0);
+    check(r#"{"tool_calls":[{"type":"custom","custom":{"name":"f","input":"abc"}}]}"#, 4, 0, 0);
+    check(r#"{"function_call":{"name":"f","arguments":"{}"}}"#, 3, 0, 0);
+    check(r#"{"audio":{"id":"a","data":"AAAA","transcript":"hey","expires_at":1}}"#, 3, 4, 0);
+    check(r#"{"images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},{}]}"#, 0, 0, 2);
+    let details = r#""reasoning_details":[{"type":"reasoning.text","text":"hmm","signature":"c2lnbmVk"}]"#;
+    check(&format!(r#"{{"reasoning":"hmm",{details}}}"#), 3, 0, 0);
+    check(&format!(r#"{{{details},"reasoning":"hmm, well"}}"#), 9, 0, 0);
+    check(r#"{"reasoning_content":"ab","reasoning":"ab","content":"c"}"#, 3, 0, 0);
+    check(
+        r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"}]}"#,
+        3,
+        0,
+        0,
+    );
+    // What nobody writes counts as it stands.
+    check(r#"{"tool_calls":[[[[[["deep"]]]]]]}"#, 10, 0, 0);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What a request says about itself, and which requests are refused.
 
 use proptest::prelude::*;
-use roundelay_protocol::openai::{Needs, Operation, Request};
+use roundelay_protocol::{
+    estimate::Size,
+    openai::{Needs, Operation, Request},
+};
 
 fn chat(body: &str) -> Request {
     Request::scan(Operation::Chat, body.as_bytes()).unwrap_or_else(|e| panic!("{body}: {e}"))
@@ -103,6 +106,9 @@ fn needs_are_what_a_deployment_must_be_able_to_do() {
     part(r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#, Needs { vision: true, ..none });
     part(r#"{"type":"input_audio","input_audio":{"data":"AA"}}"#, Needs { audio_input: true, ..none });
     part(r#"{"type":"file","file":{"file_data":"AA"}}"#, Needs { files: true, ..none });
+    part(r#"{"type":"document_url","document_url":"https://x"}"#, Needs { files: true, ..none });
+    part(r#"{"type":"audio_url","audio_url":{"url":"https://x"}}"#, Needs { audio_input: true, ..none });
+    part(r#"{"type":"image","source":{"type":"base64","data":"AA"}}"#, none);
     part(r#"{"type":"text","text":"image_url"}"#, none);
     part(r#""bare", 7"#, none);
     let prefill =
@@ -118,7 +124,92 @@ fn media_do_not_count_as_text() {
             {{"type":"input_audio","input_audio":{{"data":"{image}"}}}},{{"type":"file","file":{{"file_data":"{image}"}}}}]}}]}}"#
     ));
     assert_eq!((request.size.text_bytes, request.size.images), (0, 1));
-    assert!(request.size.audio_bytes > 100_000 && request.size.file_bytes > 100_000);
+    assert!(request.size.audio_bytes >= 100_000 && request.size.file_bytes >= 100_000);
+}
+
+#[test]
+fn what_is_only_named_is_counted() {
+    #[track_caller]
+    fn check(part: &str, expected: Size) {
+        let size = chat(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{part}]}}]}}"#)).size;
+        let bytes = |size: Size| Size { file_bytes: 0, audio_bytes: 0, video_bytes: 0, ..size };
+        assert_eq!(bytes(size), expected, "{part}");
+    }
+    let none = Size::default();
+    let (file, audio) = (Size { named_files: 1, ..none }, Size { named_audios: 1, ..none });
+    let video = Size { named_videos: 1, ..none };
+    check(r#"{"type":"file","file":{"file_id":"file-1"}}"#, file);
+    check(r#"{"type":"file","file":{"filename":"a.pdf","file_data":"https://x/a.pdf"}}"#, file);
+    check(r#"{"type":"file","file":{"file_data":" HTTPS:x/a.pdf"}}"#, file);
+    check(r#"{"type":"file","file":{"file_data":"\u0068ttps\u003a//x/a.pdf"}}"#, file);
+    check(r#"{"type":"file","file":{"file_data":"https:\/\/x\/a.pdf"}}"#, file);
+    check(r#"{"type":"file","file":{"more":{"url":"x"}}}"#, file);
+    check(r#"{"type":"input_file","file_id":"file-1"}"#, file);
+    check(r#"{"type":"file_url","file_url":{"url":"https://x"}}"#, file);
+    check(r#"{"type":"document_url","document_url":"https://x"}"#, file);
+    check(r#"{"type":"document","source":{"type":"url","url":"https://x"}}"#, file);
+    check(r#"{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,AAAA"}}"#, none);
+    check(r#"{"type":"file","file":{"file_data":"JVBERi0\/AAAA"}}"#, none);
+    check(r#"{"type":"input_audio","input_audio":{"data":"https://x/a.mp3","format":"mp3"}}"#, audio);
+    check(r#"{"type":"audio_url","audio_url":{"url":"https://x/a.mp3"}}"#, audio);
+    check(r#"{"type":"input_audio","input_audio":{"data":"AA","format":"wav"}}"#, none);
+    check(r#"{"type":"video_url","video_url":{"url":"https://x/a.mp4"}}"#, video);
+    check(r#"{"type":"video_url","video_url":{"url":"data:video/mp4;base64,AAAA"}}"#, none);
+    check(r#"{"type":"video","video":["https://x/1.jpg","https://x/2.jpg"]}"#, Size { frames: 2, ..none });
+    let alone = r#"{"model":"m","messages":[{"role":"user","content":{"type":"file","file":{"file_id":"f"}}}]}"#;
+    assert_eq!(chat(alone).size.named_files, 1);
+    let spoken = chat(
+        r#"{"model":"m","messages":[{"role":"assistant","audio":{"id":"audio_1"}},{"role":"assistant","audio":null}]}"#,
+    );
+    assert_eq!(spoken.size.named_answers, 1);
+}
+
+#[test]
+fn members_that_are_not_known_are_counted() {
+    #[track_caller]
+    fn check(members: &str, other_bytes: u64, other_wide_bytes: u64) {
+        let size = chat_with(members).size;
+        assert_eq!((size.other_bytes, size.other_wide_bytes), (other_bytes, other_wide_bytes), "{members}");
+        assert_eq!(size.text_bytes, 4, "{members}");
+    }
+    check(r#","temperature":0.7,"seed":123456,"store":true,"x":null"#, 0, 0);
+    check(r#","metadata":{"a":"b"},"logit_bias":{"50256":-100},"stop":["a","b"]"#, 0, 0);
+    check(r#","prediction":{"type":"content","content":"abc"}"#, 34, 0);
+    check(r#","documents":["é"],"prompt":"x""#, 6 + 3, 2);
+    check(r#","plugins":[{"id":"web"}]"#, 14, 0);
+    let suffix = "a".repeat(500_000);
+    let body = format!(r#"{{"model":"m","prompt":"a","suffix":"{suffix}"}}"#);
+    assert!(Request::scan(Operation::Completions, body.as_bytes()).unwrap().size.text_bytes > 500_000);
+}
+
+#[test]
+fn members_that_change_the_price_are_noted() {
+    #[track_caller]
+    fn check(members: &str, expected: Option<&str>) {
+        assert_eq!(chat_with(members).surcharge, expected, "{members}");
+    }
+    check(r#","service_tier":"priority""#, Some("service_tier"));
+    check(r#","service_tier":"pri\u006frity""#, Some("service_tier"));
+    check(r#","service_tier":7"#, Some("service_tier"));
+    for tier in ["\"auto\"", "\"default\"", "\"flex\"", "null"] {
+        check(&format!(r#","service_tier":{tier}"#), None);
+    }
+    for member in ["models", "route", "provider", "plugins", "web_search_options", "search_parameters"] {
+        check(&format!(r#","{member}":null"#), None);
+        check(&format!(r#","{member}":[ ]"#), None);
+        check(&format!(r#","{member}":{{}}"#), Some(member));
+        check(&format!(r#","{member}":["x"]"#), Some(member));
+        check(&format!(r#","{member}":"x""#), Some(member));
+    }
+    check(r#","enable_search":true"#, Some("enable_search"));
+    check(r#","enable_search":false"#, None);
+    check(r#","tools":[{"type":"function","function":{"name":"f"}},{"type":"custom"},{}]"#, None);
+    check(r#","tools":[{"type":"function","function":{"parameters":{"type":"object"}}}]"#, None);
+    check(r#","tools":[{"type":"function"},{"type":"web_search"}]"#, Some("tools"));
+    check(r#","tools":[{"type":"builtin_function","function":{"name":"$web_search"}}]"#, Some("tools"));
+    check(r#","tools":[{"type":"function","type":"web_search"}]"#, Some("tools"));
+    check(r#","tools":[7,[{"type":"x"}]]"#, None);
+    check(r#","tools":null,"x":{"service_tier":"priority"}"#, None);
 }
 
 #[test]

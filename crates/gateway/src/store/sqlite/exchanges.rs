@@ -1,9 +1,9 @@
 //! Records of exchanges in the store.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::LazyLock};
 
 use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Row, Statement, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Statement, ToSql, TransactionBehavior};
 
 use super::{
     Store, StoreFault,
@@ -66,25 +66,13 @@ impl Store {
     pub fn insert_exchanges<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> Result<Inserted, StoreFault> {
         let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut inserted = Inserted::default();
-        {
+        let inserted = {
             let mut batch = Batch::open(&transaction)?;
             for record in records {
-                match insert(&mut batch.statement, record) {
-                    Ok(0) => {}
-                    Ok(_) => {
-                        inserted.added += 1;
-                        batch.follow(record)?;
-                    }
-                    Err(fault) if fault.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                        inserted.refused += 1;
-                        events::record_refused(record.id, &fault);
-                    }
-                    Err(fault) => return Err(fault.into()),
-                }
+                batch.add(record)?;
             }
-            batch.close()?;
-        }
+            batch.close()?
+        };
         count(&transaction, whole(inserted.added))?;
         transaction.commit()?;
         Ok(inserted)
@@ -165,10 +153,12 @@ fn page(filter: &ExchangeFilter, names: &search::Names<'_>) -> String {
     sql
 }
 
-/// What follows a record in its transaction.
+/// Records on their way into one transaction, with all that follows them.
 struct Batch<'c, 'a> {
     connection: &'c Connection,
-    statement: CachedStatement<'c>,
+    /// Several are written by one statement: to begin one costs as much as a row.
+    pending: Vec<&'a Record>,
+    inserted: Inserted,
     books: Books<'c, 'a>,
     doubts: Doubts<'c>,
     rollup: Rollup<'a>,
@@ -179,12 +169,55 @@ impl<'c, 'a> Batch<'c, 'a> {
     fn open(connection: &'c Connection) -> Result<Self, StoreFault> {
         Ok(Self {
             connection,
-            statement: connection.prepare_cached(INSERT)?,
+            pending: Vec::with_capacity(AT_ONCE),
+            inserted: Inserted::default(),
             books: Books::open(connection)?,
             doubts: Doubts::look(connection)?,
             rollup: Rollup::default(),
             hours: Hours::default(),
         })
+    }
+
+    fn add(&mut self, record: &'a Record) -> Result<(), StoreFault> {
+        self.pending.push(record);
+        if self.pending.len() == AT_ONCE { self.write() } else { Ok(()) }
+    }
+
+    /// Writes what is pending: at once where there are as many as one statement takes and all are new.
+    fn write(&mut self) -> Result<(), StoreFault> {
+        let records = std::mem::take(&mut self.pending);
+        if records.len() == AT_ONCE && self.insert_all(&records)? {
+            self.inserted.added += records.len() as u64;
+            return records.into_iter().try_for_each(|record| self.follow(record));
+        }
+        records.into_iter().try_for_each(|record| self.insert(record))
+    }
+
+    /// Adds all of them, or none where one is there already or breaks a rule.
+    fn insert_all(&self, records: &[&Record]) -> Result<bool, StoreFault> {
+        let mut statement = self.connection.prepare_cached(&INSERT_MANY)?;
+        match bind(&mut statement, records).and_then(|()| statement.raw_execute()) {
+            Ok(_) => Ok(true),
+            Err(fault) if is_broken_rule(&fault) => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    fn insert(&mut self, record: &'a Record) -> Result<(), StoreFault> {
+        let mut statement = self.connection.prepare_cached(&INSERT)?;
+        match bind(&mut statement, &[record]).and_then(|()| statement.raw_execute()) {
+            Ok(0) => Ok(()),
+            Ok(_) => {
+                self.inserted.added += 1;
+                self.follow(record)
+            }
+            Err(fault) if is_broken_rule(&fault) => {
+                self.inserted.refused += 1;
+                events::record_refused(record.id, &fault);
+                Ok(())
+            }
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     fn follow(&mut self, record: &'a Record) -> Result<(), StoreFault> {
@@ -200,11 +233,17 @@ impl<'c, 'a> Batch<'c, 'a> {
         Ok(())
     }
 
-    fn close(self) -> Result<(), StoreFault> {
+    fn close(mut self) -> Result<Inserted, StoreFault> {
+        self.write()?;
         self.books.close()?;
         self.rollup.write(self.connection)?;
-        self.hours.write(self.connection, search::HOURS)
+        self.hours.write(self.connection, search::HOURS)?;
+        Ok(self.inserted)
     }
+}
+
+fn is_broken_rule(fault: &rusqlite::Error) -> bool {
+    fault.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
 pub(super) fn count(connection: &Connection, more: i64) -> Result<(), StoreFault> {
@@ -213,33 +252,42 @@ pub(super) fn count(connection: &Connection, more: i64) -> Result<(), StoreFault
     Ok(())
 }
 
-fn insert(statement: &mut Statement<'_>, record: &Record) -> Result<usize, rusqlite::Error> {
-    let usage = &record.usage;
-    let attempts = serde_json::to_string(&record.attempts).expect("attempts are numbers and strings");
-    statement.execute(rusqlite::params![
-        whole(record.id.as_u64()),
-        record.started_at_ms,
-        whole(record.duration_us),
-        record.first_content_us.map(whole),
-        record.account.as_str(),
-        record.key.as_str(),
-        record.asked,
-        record.deployment,
-        record.model,
-        record.status,
-        record.outcome,
-        record.failure,
-        record.stream,
-        whole(usage.input),
-        whole(usage.cache_read),
-        whole(usage.cache_write),
-        whole(usage.output),
-        whole(usage.reasoning),
-        usage.estimated,
-        record.cost.map(Money::nano),
-        attempts,
-        record.decision,
-    ])
+/// Binds the columns of each record in turn.
+fn bind(statement: &mut Statement<'_>, records: &[&Record]) -> Result<(), rusqlite::Error> {
+    let mut parameter = 0;
+    for record in records {
+        let usage = &record.usage;
+        let attempts = serde_json::to_string(&record.attempts).expect("attempts are numbers and strings");
+        let values: [&dyn ToSql; COLUMNS] = [
+            &whole(record.id.as_u64()),
+            &record.started_at_ms,
+            &whole(record.duration_us),
+            &record.first_content_us.map(whole),
+            &record.account.as_str(),
+            &record.key.as_str(),
+            &record.asked,
+            &record.deployment,
+            &record.model,
+            &record.status,
+            &record.outcome,
+            &record.failure,
+            &record.stream,
+            &whole(usage.input),
+            &whole(usage.cache_read),
+            &whole(usage.cache_write),
+            &whole(usage.output),
+            &whole(usage.reasoning),
+            &usage.estimated,
+            &record.cost.map(Money::nano),
+            &attempts,
+            &record.decision,
+        ];
+        for value in values {
+            parameter += 1;
+            statement.raw_bind_parameter(parameter, value)?;
+        }
+    }
+    Ok(())
 }
 
 struct Columns {
@@ -292,9 +340,13 @@ impl Columns {
 
 const PAGE_MAX: usize = 1_000;
 const SELECT: &str = "SELECT * FROM exchanges";
-const INSERT: &str = "INSERT INTO exchanges VALUES
-    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
-    ON CONFLICT DO NOTHING";
+const COLUMNS: usize = 22;
+const AT_ONCE: usize = 8;
+const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static INSERT: LazyLock<String> =
+    LazyLock::new(|| format!("INSERT INTO exchanges VALUES {VALUES} ON CONFLICT DO NOTHING"));
+static INSERT_MANY: LazyLock<String> =
+    LazyLock::new(|| format!("INSERT INTO exchanges VALUES {}", [VALUES; AT_ONCE].join(", ")));
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Who pays for what did not end as it should, and what becomes of an answer that nobody reads.
 
-use roundelay::config::OnDisconnect;
+use roundelay::config::{OnDisconnect, Surcharges};
 use roundelay_ledger::{Policy, Rate, Share};
 
 use super::{PROVIDERS, read, refuse};
@@ -47,6 +47,19 @@ fn an_answer_that_nobody_reads_is_given_up_or_read_to_its_end() {
     ] {
         assert_eq!(read(&format!("{PROVIDERS}[money]\n{written}")).money.on_disconnect, expected, "{written}");
     }
+}
+
+#[test]
+fn what_may_cost_more_is_refused_unless_it_is_let_pass() {
+    for (written, expected) in [
+        ("", Surcharges::Refuse),
+        ("surcharges = 'refuse'", Surcharges::Refuse),
+        ("surcharges = 'pass'", Surcharges::Pass),
+    ] {
+        assert_eq!(read(&format!("{PROVIDERS}[money]\n{written}")).money.surcharges, expected, "{written}");
+    }
+    let text = refuse(&format!("{PROVIDERS}[money]\nsurcharges = 'charge'")).to_string();
+    assert!(text.contains("money.surcharges") && text.contains("`refuse`, `pass`"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Exact amounts, worked out by hand: 1,000 nano-USD a token of input, 100 from the cache, 2,000 of output.
 
-use roundelay::billing::{Billing, Need, Unpriced};
+use roundelay::billing::{Advance, Billing, Need, Unpriced};
 use roundelay::store::Store;
 use roundelay_calendar::{UnixTime, Window, Zone};
 use roundelay_ledger::{
@@ -114,11 +114,12 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
             quote: Some(&quote),
             unpriced: Unpriced::Refuse,
             input: 10,
+            input_tokens: 10,
             has_audio: false,
             asked: Some(20),
             output_max: Some(20),
             choices: 1,
-            is_streamed: true,
+            advance: Advance::Beginning,
             rate: Rate::ONE,
             expires_at: Timestamp(i64::MAX),
         };

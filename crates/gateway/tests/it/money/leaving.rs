@@ -9,7 +9,7 @@ use std::{
 
 use roundelay_ledger::{EntryKind, Money};
 
-use super::{Team, question, sum};
+use super::{Team, question, stops, sum, works_on};
 
 /// When a caller leaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,14 +65,6 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn works_on(config: String) -> String {
-    config
-}
-
-fn stops(config: String) -> String {
-    config.replace("flavour = 'openai'", "flavour = 'openai'\nstops_on_cancel = true")
-}
-
 fn stops_but_drains(config: String) -> String {
     stops(config) + "[money]\non_disconnect = 'drain'\n"
 }
@@ -105,4 +97,15 @@ fn at_a_provider_that_stops_only_what_came_is_paid() {
     // Of 400 words some few were shown, and no more than those of two seconds came.
     assert!((10_000..150_000).contains(&charged) && lost == 0, "{books:#?}");
     assert!(books.last().unwrap().row.is_estimated, "{books:#?}");
+}
+
+#[test]
+fn a_caller_who_waits_for_an_instant_only_pays_for_what_it_began() {
+    for (adapt, stream) in [(works_on as fn(String) -> String, false), (works_on, true), (stops, true)] {
+        let team = Team::configured(Money::from_nano(1_000_000_000), adapt);
+        let ask = team.ask(&question("silence", stream)).header("x-stainless-read-timeout", "1");
+        assert_eq!(ask.send(team.gateway.callers).status, 504);
+        let books = team.books();
+        assert!(sum(&books, EntryKind::Charge) > 0, "{books:#?}");
+    }
 }

@@ -5,7 +5,7 @@ use std::thread;
 use roundelay_ledger::{EntryKind, Money};
 use serde_json::Value;
 
-use super::{Team, question, sum};
+use super::{Team, question, stops, sum, works_on};
 
 /// What an answer of 20 words to ten costs.
 const ANSWER: i64 = 50_000;
@@ -40,20 +40,33 @@ fn a_thousand_streams_on_a_balance_for_four_hundred_never_spend_more_than_there_
 }
 
 #[test]
-fn a_stream_is_stopped_at_the_last_token_there_is_money_for() {
-    // Enough to begin, and for some hundreds of the 2,000 words; the provider's own ceiling is not used, as other
-    // requests may have taken the money since: here a second stream has.
-    let team = Team::with(Money::from_nano(3_000_000));
-    let answers: Vec<_> = thread::scope(|scope| {
-        let ask = || scope.spawn(|| team.ask(&question("words-2000", true)).send(team.gateway.callers));
-        [ask(), ask()].map(|caller| caller.join().unwrap()).into_iter().collect()
-    });
-    for answer in answers.iter().filter(|answer| answer.status == 200) {
-        assert!(answer.body.contains("\"finish_reason\":\"length\""), "{}", answer.body);
-        assert!(answer.body.ends_with("data: [DONE]\n\n"), "{}", answer.body);
+fn streams_that_run_dry_together_cost_the_house_nothing() {
+    for adapt in [works_on, stops] {
+        // Enough for some hundreds of the 2,000 words of each.
+        let team = Team::configured(Money::from_nano(3_000_000), adapt);
+        let answers: Vec<_> = thread::scope(|scope| {
+            let ask = |_| scope.spawn(|| team.ask(&question("words-2000", true)).send(team.gateway.callers));
+            let callers: Vec<_> = (0..5).map(ask).collect();
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        for answer in answers.iter().filter(|answer| answer.status == 200) {
+            assert!(answer.body.contains("\"finish_reason\":\"length\""), "{}", answer.body);
+            assert!(answer.body.ends_with("data: [DONE]\n\n"), "{}", answer.body);
+        }
+        assert!(answers.iter().any(|answer| answer.status == 200));
+        assert_eq!(sum(&team.books(), EntryKind::Loss), 0);
     }
-    assert!(answers.iter().any(|answer| answer.status == 200));
-    team.books();
+}
+
+#[test]
+fn what_the_money_reaches_for_is_delivered_to_the_last_token() {
+    let team = Team::configured(Money::from_nano(1_300_000), stops);
+    let answer = team.ask(&question("words-2000-slow-words-1ms", true)).send(team.gateway.callers);
+    // The provider stopped where it was told to; the gateway, whose own count is a bound, had no reason to.
+    assert!(answer.body.contains("\"finish_reason\":\"length\""), "{}", answer.body);
+    assert!(!answer.body.contains("budget"), "{}", answer.body);
+    let books = team.books();
+    assert!(sum(&books, EntryKind::Charge) > 1_100_000, "{books:#?}");
 }
 
 #[test]

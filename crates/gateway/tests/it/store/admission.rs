@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use roundelay::auth::{KeyWish, Keys, Pepper};
-use roundelay::billing::{Billing, Need, Unpriced};
+use roundelay::billing::{Advance, Billing, Need, Unpriced};
 use roundelay::common::secret::Secret;
 use roundelay::store::{AccountRow, Store};
 use roundelay_ledger::{
@@ -84,11 +84,12 @@ fn admit(billing: &Billing, caller: &roundelay::auth::Caller, exchange: u64) {
         quote: None,
         unpriced: Unpriced::Costs(ListCost::from_usd(Money::from_nano(1_000)).unwrap()),
         input: 1_000,
+        input_tokens: 1_000,
         asked: Some(500),
         output_max: Some(500),
         choices: 1,
         has_audio: false,
-        is_streamed: true,
+        advance: Advance::Beginning,
         rate: Rate::ONE,
         expires_at: Timestamp(i64::MAX),
     };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use roundelay::journal::{Faults, Journal, Replayed, catch_up};
-use roundelay::store::Store;
+use roundelay::store::{Inserted, Store, UsageFilter};
 use roundelay_ledger::ExchangeId;
 use rusqlite::Connection;
 use tempfile::tempdir;
@@ -79,6 +79,23 @@ fn a_record_that_the_store_never_takes_costs_no_other() {
     let (_, replayed) = catch_up(dir.path(), &store).unwrap();
     assert_eq!(replayed, Replayed { records: 4, added: 1, refused: 1, torn_bytes: 0, in_doubt: 0 });
     assert_eq!(store.counts().unwrap().exchanges, 3);
+}
+
+#[test]
+fn among_many_at_once_what_is_known_or_refused_costs_no_other() {
+    let dir = tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let other = Connection::open(dir.path().join("roundelay.db")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON exchanges WHEN new.id = 22
+                  BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    other.execute_batch(refuse).unwrap();
+    assert_eq!(store.insert_exchanges(&[record(3), record(40)]).unwrap(), Inserted { added: 2, refused: 0 });
+    let records: Vec<_> = (1..=43).map(record).collect();
+    assert_eq!(store.insert_exchanges(&records).unwrap(), Inserted { added: 40, refused: 1 });
+    assert_eq!(store.insert_exchanges(&records).unwrap(), Inserted { added: 0, refused: 1 });
+    assert_eq!(store.counts().unwrap().exchanges, 42);
+    let used: u64 = store.usage_hours(&UsageFilter::default(), &[]).unwrap().iter().map(|sum| sum.exchanges).sum();
+    assert_eq!(used, 42, "each is counted once");
 }
 
 #[test]

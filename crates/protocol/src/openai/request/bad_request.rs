@@ -10,7 +10,8 @@ pub struct BadRequest {
     pub message: String,
     /// The member at fault.
     pub param: Option<&'static str>,
-    /// `invalid_json`, `missing_required_parameter`, `invalid_type`, `invalid_value` or `duplicate_parameter`.
+    /// `invalid_json`, `missing_required_parameter`, `invalid_type`, `invalid_value` or `duplicate_parameter`; `unsupported_parameter` where a gateway
+    /// does not take what could be.
     pub code: &'static str,
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     Request,
     bad_request::{BadRequest, Fault},
+    media::Medium,
 };
 use crate::json::{Kind, Malformed, Reader};
 
@@ -36,6 +37,11 @@ impl Request {
                     role = Role::read(&reader.string()?.decode());
                 }
                 "content" => content = self.read_content(reader, body)?,
+                // An earlier spoken answer, by its id.
+                "audio" => {
+                    self.size.named_answers += u64::from(reader.kind()? != Kind::Null);
+                    self.add_text(reader.skip()?, body);
+                }
                 _ => self.add_text(reader.skip()?, body),
             }
             Ok::<_, Malformed>(())
@@ -51,11 +57,13 @@ impl Request {
         Ok(())
     }
 
-    /// A string, a list of parts, or null.
+    /// A string, a list of parts, a part, or null.
     fn read_content(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<Range<usize>, Malformed> {
         let start = reader.offset();
         match reader.kind()? {
             Kind::Array => reader.array(|reader| self.read_part(reader, body))?,
+            // A part alone, as some servers take it.
+            Kind::Object => self.read_part(reader, body)?,
             _ => self.add_text(reader.skip()?, body),
         }
         Ok(start..reader.position())
@@ -68,27 +76,21 @@ impl Request {
             return Ok(());
         }
         reader.object(|reader, key| {
-            let value = reader.skip()?;
-            let length = value.len() as u64;
             match key {
-                "type" => {}
+                "type" => reader.pass()?,
                 "image_url" | "image" => {
+                    reader.pass()?;
                     self.needs.vision = true;
                     self.size.images += 1;
                 }
-                "video_url" | "video" => {
-                    self.needs.vision = true;
-                    self.size.file_bytes += length;
+                "video_url" | "video" => self.read_medium(reader, key, Medium::Video)?,
+                "input_audio" | "audio_url" | "audio" => self.read_medium(reader, key, Medium::Audio)?,
+                "file" | "file_id" | "file_url" | "file_data" | "document" | "document_url" => {
+                    self.read_medium(reader, key, Medium::File)?;
                 }
-                "input_audio" => {
-                    self.needs.audio_input = true;
-                    self.size.audio_bytes += length;
-                }
-                "file" => {
-                    self.needs.files = true;
-                    self.size.file_bytes += length;
-                }
-                _ => self.add_text(value, body),
+                "source" => self.read_medium(reader, key, Medium::Unknown)?,
+                _ if key.ends_with("_url") => self.read_medium(reader, key, Medium::Unknown)?,
+                _ => self.add_text(reader.skip()?, body),
             }
             Ok(())
         })
@@ -97,8 +99,23 @@ impl Request {
     /// Counts a span of the body as text of the prompt, as written: escapes and quotes only make it more.
     pub(super) fn add_text(&mut self, span: Range<usize>, body: &[u8]) {
         self.size.text_bytes += span.len() as u64;
-        self.size.wide_bytes += body[span].iter().filter(|byte| !byte.is_ascii()).count() as u64;
+        self.size.wide_bytes += wide_bytes(&body[span]);
     }
+
+    /// Counts a member that is not known: it may belong to the prompt, where it is more than a number or a switch.
+    pub(super) fn add_other(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<(), Malformed> {
+        if !matches!(reader.kind()?, Kind::String | Kind::Array | Kind::Object) {
+            return reader.pass();
+        }
+        let span = reader.skip()?;
+        self.size.other_bytes += span.len() as u64;
+        self.size.other_wide_bytes += wide_bytes(&body[span]);
+        Ok(())
+    }
+}
+
+fn wide_bytes(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| !byte.is_ascii()).count() as u64
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::{
 impl Request {
     /// Reads a request body: once, without copying or keeping the messages.
     ///
-    /// Members this crate does not know are left alone, whatever they hold.
+    /// Members this crate does not know are passed on, whatever they hold, and their bytes are counted.
     ///
     /// # Errors
     /// When the body is not a JSON object, when `model` or `messages` is missing, when a member that decides
@@ -112,7 +112,8 @@ impl Scan<'_> {
             }
             "n" => self.members.n = Some(choices(reader, "n")?),
             "best_of" => self.members.best_of = Some(choices(reader, "best_of")?),
-            "tools" | "functions" => {
+            "tools" => request.read_tools(reader, self.body)?,
+            "functions" => {
                 let span = reader.skip()?;
                 request.needs.tools |= is_filled_list(text(self.body, &span));
                 request.add_text(span, self.body);
@@ -127,11 +128,28 @@ impl Scan<'_> {
             "reasoning_effort" => request.needs.reasoning |= !matches!(reader.raw()?, "null" | "\"none\""),
             "reasoning" | "thinking" => request.needs.reasoning |= asks_for_thinking(reader.raw()?),
             "enable_thinking" => request.needs.reasoning |= reader.raw()? == "true",
-            "web_search_options" => request.needs.web_search = reader.raw()? != "null",
+            "web_search_options" => {
+                request.needs.web_search = reader.kind()? != Kind::Null;
+                request.read_extra(reader, "web_search_options", self.body)?;
+            }
+            "service_tier" => request.read_service_tier(reader)?,
+            "models" => request.read_extra(reader, "models", self.body)?,
+            "route" => request.read_extra(reader, "route", self.body)?,
+            "provider" => request.read_extra(reader, "provider", self.body)?,
+            "plugins" => request.read_extra(reader, "plugins", self.body)?,
+            "search_parameters" => request.read_extra(reader, "search_parameters", self.body)?,
+            "enable_search" => request.read_extra(reader, "enable_search", self.body)?,
             "user" => self.members.user = optional_text(reader)?,
             "safety_identifier" => self.members.safety_identifier = optional_text(reader)?,
             "prompt_cache_key" => request.cache_key = optional_text(reader)?,
-            _ => reader.pass()?,
+            // What stands behind the text that is asked for; text like the prompt's own.
+            "suffix" => {
+                let span = reader.skip()?;
+                request.add_text(span, self.body);
+            }
+            // However long they are, no model reads them.
+            "logit_bias" | "metadata" | "stop" => reader.pass()?,
+            _ => request.add_other(reader, self.body)?,
         }
         Ok(())
     }
@@ -227,6 +245,7 @@ impl Request {
             messages: u32::from(operation == Operation::Completions),
             is_first_turn: true,
             size: Size::default(),
+            surcharge: None,
             user: None,
             cache_key: None,
             model_span: 0..0,
