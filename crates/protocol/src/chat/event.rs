@@ -5,8 +5,8 @@ use crate::usage::Usage;
 
 /// One step of a streamed answer.
 ///
-/// Order: `Start`, then parts, each begun and ended once with its deltas between, then `Stop` for every choice and
-/// `End`. Several parts may be open at once. `Usage` may come anywhere, and the last one counts. After `Error` nothing
+/// Order: `Start`, then parts, each begun and ended once with its deltas between, `Stop` for every choice (after its
+/// parts, unless a careless server says more), and `End`. Several parts may be open at once. `Usage` may come anywhere, and the last one counts. After `Error` nothing
 /// follows. Only `End` makes an answer whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {

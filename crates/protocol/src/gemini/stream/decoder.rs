@@ -98,6 +98,9 @@ impl Decoder {
             State::Ended | State::Failed => Ok(()),
             State::Open if !self.choices.is_empty() && self.choices.iter().all(|choice| choice.is_stopped) => {
                 self.state = State::Ended;
+                for choice in 0..self.choices.len() {
+                    self.close(u32::try_from(choice).expect("it is below 128"), sink);
+                }
                 sink(Event::End);
                 Ok(())
             }
@@ -148,10 +151,6 @@ impl Decoder {
             return Ok(());
         }
         let part = parts::read(raw, &mut self.ids)?;
-        let is_blank = matches!(&part.body, Body::Text { text, signature: None, .. } if text.is_empty());
-        if self.choices[choice as usize].is_stopped && !is_blank {
-            return Err(StreamFault::Order("content after the end of its candidate"));
-        }
         match part.body {
             Body::Text { text, signature, .. } => {
                 if !text.is_empty() {

@@ -42,6 +42,18 @@ struct Choice {
     is_stopped: bool,
 }
 
+impl Choice {
+    fn end_parts(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        if let Some((part, _)) = self.open.take() {
+            sink(Event::PartEnd { part });
+        }
+        for call in self.calls.iter_mut().filter(|call| call.is_open) {
+            call.is_open = false;
+            sink(Event::PartEnd { part: call.part });
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kinds {
     Text,
@@ -105,6 +117,8 @@ impl Decoder {
             State::Ended | State::Failed => Ok(()),
             State::Open if !self.choices.is_empty() && self.choices.iter().all(|choice| choice.is_stopped) => {
                 self.state = State::Ended;
+                // A careless server may have said more after its reason to stop.
+                self.choices.iter_mut().for_each(|choice| choice.end_parts(sink));
                 sink(Event::End);
                 Ok(())
             }
@@ -223,7 +237,6 @@ impl Decoder {
         let place = match piece.place(&self.choices[choice as usize].calls) {
             Some(place) => place,
             None => {
-                self.begin(choice)?;
                 self.close(choice, sink);
                 let part = self.next_part()?;
                 let calls = &mut self.choices[choice as usize].calls;
@@ -246,7 +259,6 @@ impl Decoder {
 
     /// The part that text of this kind belongs to.
     fn open(&mut self, choice: u32, kind: Kinds, sink: &mut dyn FnMut(Event<'_>)) -> Result<u32, StreamFault> {
-        self.begin(choice)?;
         if let Some((part, open)) = self.choices[choice as usize].open
             && open == kind
         {
@@ -262,13 +274,6 @@ impl Decoder {
         };
         sink(Event::PartStart { part, choice, kind });
         Ok(part)
-    }
-
-    fn begin(&self, choice: u32) -> Result<(), StreamFault> {
-        match self.choices[choice as usize].is_stopped {
-            true => Err(StreamFault::Order("content after the end of its choice")),
-            false => Ok(()),
-        }
     }
 
     /// Ends what cannot go on when something else begins: text, and calls whose arguments are complete.
@@ -287,13 +292,7 @@ impl Decoder {
         let choice = &mut self.choices[index as usize];
         let Some(stop) = stop::read(reason).filter(|_| !choice.is_stopped) else { return };
         choice.is_stopped = true;
-        if let Some((part, _)) = choice.open.take() {
-            sink(Event::PartEnd { part });
-        }
-        for call in choice.calls.iter_mut().filter(|call| call.is_open) {
-            call.is_open = false;
-            sink(Event::PartEnd { part: call.part });
-        }
+        choice.end_parts(sink);
         sink(Event::Stop { choice: index, stop });
     }
 

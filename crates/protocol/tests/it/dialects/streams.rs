@@ -206,3 +206,23 @@ fn every_piece_of_a_list_has_what_the_official_clients_put_it_together_by() {
     }
     assert_eq!(seen, 5);
 }
+
+#[test]
+fn what_a_careless_server_says_after_its_reason_to_stop_is_not_lost() {
+    const CHAT: &str = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n\
+        data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"b\"}}]}\n\ndata: [DONE]\n\n";
+    const GEMINI: &str = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}]}\n\n\
+        data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"b\"}]}}]}\n\n";
+    for (dialect, stream) in [(Dialect::OpenaiChat, CHAT), (Dialect::Gemini, GEMINI)] {
+        let (events, end) = decode(dialect, [stream.as_bytes()]);
+        assert_eq!(end, Ok(()));
+        for caller in Dialect::ALL {
+            let (events, end) = decode(caller, [&encode(caller, &events)[..]]);
+            assert_eq!(end, Ok(()), "{} to {}", dialect.name(), caller.name());
+            let answer = fold(caller, &events).unwrap().unwrap();
+            let texts = answer.choices[0].parts.iter().filter_map(|part| part.as_text());
+            let text: String = texts.map(|text| text.decode().into_owned()).collect();
+            assert_eq!(text, "ab", "{} to {}", dialect.name(), caller.name());
+        }
+    }
+}
