@@ -121,6 +121,20 @@ impl<'o> Array<'o> {
         Self { out, is_first: true }
     }
 
+    /// Takes the end of the last element, an object that ends in a list, away again, and goes on with that list.
+    /// What it gives is ended by [`Self::end_reopened`].
+    pub(crate) fn reopen_last(&mut self) -> Array<'_> {
+        debug_assert!(self.out.ends_with(b"]}"), "the last element ends in a list");
+        self.out.truncate(self.out.len() - 2);
+        let is_first = self.out.ends_with(b"[");
+        Array { out: self.out, is_first }
+    }
+
+    /// Ends the list of an object that [`Self::reopen_last`] went on with.
+    pub(crate) fn end_reopened(self) {
+        self.out.extend_from_slice(b"]}");
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.is_first
     }

@@ -24,30 +24,34 @@ impl Turns<'_> {
             list.end();
         }
         let mut list = object.array("messages");
-        let mut open: Option<(&str, Vec<u8>)> = None;
+        let mut last = None;
         if self.request.turns.first().is_some_and(|turn| turn.role == Role::Assistant) && !self.is_own() {
             self.losses.add(Why::Changed, "turns.0", "a blank user's turn stands before it");
-            write_message(&mut list, "user", br#"[{"text":"."}]"#);
+            list.next().extend_from_slice(br#"{"role":"user","content":[{"text":"."}]}"#);
+            last = Some("user");
         }
         for index in 0..self.request.turns.len() {
-            let (role, blocks) = self.turn(index);
-            match &mut open {
-                _ if blocks == b"[]" => {}
-                // Neighbours of one side are one message.
-                Some((before, all)) if *before == role => {
-                    all.pop();
-                    all.push(b',');
-                    all.extend_from_slice(&blocks[1..]);
-                }
-                open => {
-                    if let Some((role, blocks)) = open.replace((role, blocks)) {
-                        write_message(&mut list, role, &blocks);
-                    }
-                }
+            let role = self.role(index);
+            // Neighbours of one side are one message.
+            if last == Some(role) {
+                let mut content = list.reopen_last();
+                self.content(&mut content, index);
+                content.end_reopened();
+                continue;
             }
-        }
-        if let Some((role, blocks)) = open {
-            write_message(&mut list, role, &blocks);
+            let mark = list.mark();
+            let mut message = list.object();
+            message.word("role", role);
+            let mut content = message.array("content");
+            self.content(&mut content, index);
+            let is_empty = content.is_empty();
+            content.end();
+            message.end();
+            if is_empty {
+                list.take_back(mark);
+            } else {
+                last = Some(role);
+            }
         }
         list.end();
     }
@@ -56,29 +60,29 @@ impl Turns<'_> {
         self.request.dialect == Dialect::Bedrock
     }
 
-    fn turn(&mut self, index: usize) -> (&'static str, Vec<u8>) {
-        let turn = &self.request.turns[index];
-        let path = Path::Turn(index);
-        let role = match turn.role {
+    fn role(&mut self, index: usize) -> &'static str {
+        match self.request.turns[index].role {
             Role::Assistant => "assistant",
             Role::User => "user",
             Role::System => {
-                self.losses.add(Why::Changed, path, "a system turn said as the user");
+                self.losses.add(Why::Changed, Path::Turn(index), "a system turn said as the user");
                 "user"
             }
-        };
+        }
+    }
+
+    /// Writes the blocks of a turn, results first.
+    fn content(&mut self, list: &mut Array<'_>, index: usize) {
+        let turn = &self.request.turns[index];
+        let path = Path::Turn(index);
         if !self.is_own() {
             wire::lose_extra(self.losses, path, &turn.extra);
         }
-        let mut blocks = Vec::new();
-        let mut list = Array::new(&mut blocks);
         let is_result = |(_, part): &(usize, &Part<'_>)| matches!(part.body, Body::ToolResult(_));
         let all = || turn.parts.iter().enumerate();
         for (index, part) in all().filter(is_result).chain(all().filter(|part| !is_result(part))) {
-            self.part(&mut list, part, path.part(index));
+            self.part(list, part, path.part(index));
         }
-        list.end();
-        (role, blocks)
     }
 
     fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: Path) {
@@ -229,11 +233,4 @@ impl Turns<'_> {
         }
         object.end();
     }
-}
-
-fn write_message(list: &mut Array<'_>, role: &str, blocks: &[u8]) {
-    let mut message = list.object();
-    message.word("role", role);
-    message.key("content").extend_from_slice(blocks);
-    message.end();
 }
