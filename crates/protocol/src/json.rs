@@ -9,7 +9,7 @@ use std::fmt;
 
 pub(crate) use reader::{Kind, Reader};
 pub(crate) use text::Text;
-pub(crate) use write::push_string;
+pub(crate) use write::{Array, Object, is_plain, push_escaped, push_string};
 
 /// Where and why bytes are not the JSON they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

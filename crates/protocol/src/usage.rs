@@ -1,9 +1,21 @@
 //! What an upstream counted, in token classes that do not overlap.
 
+mod anthropic;
+mod bedrock;
+mod gemini;
 mod openai;
+mod responses;
 
+pub(crate) use anthropic::Counts as AnthropicCounts;
+pub use anthropic::anthropic;
+pub use bedrock::bedrock;
+pub(crate) use bedrock::read as read_bedrock;
+pub use gemini::gemini;
+pub(crate) use gemini::read as read_gemini;
 pub(crate) use openai::read;
 pub use openai::{CostPlace, openai};
+pub(crate) use responses::read as read_responses;
+pub use responses::responses;
 
 /// Tokens of one answer. The input classes are disjoint, so that each is priced once.
 ///

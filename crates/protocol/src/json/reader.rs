@@ -33,6 +33,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads what is known to be UTF-8.
+    pub(crate) fn of(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
     /// Looks at the next value without reading it.
     pub(crate) fn kind(&mut self) -> Result<Kind, Malformed> {
         match self.peek()? {
@@ -106,6 +111,16 @@ impl<'a> Reader<'a> {
     pub(crate) fn raw(&mut self) -> Result<&'a str, Malformed> {
         let span = self.skip()?;
         Ok(&self.text[span])
+    }
+
+    /// Reads a value as `read` does, and gives it as written beside what was read.
+    pub(crate) fn with_raw<T, E: From<Malformed>>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<(T, &'a str), E> {
+        let start = self.offset();
+        let value = read(self)?;
+        Ok((value, &self.text[start..self.at]))
     }
 
     /// Reads any value and says where it stands.

@@ -11,6 +11,11 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// What is known to be the inside of a JSON string.
+    pub(crate) fn written(raw: &'a str) -> Self {
+        Self { raw, is_escaped: memchr::memchr(b'\\', raw.as_bytes()).is_some() }
+    }
+
     /// The meaning of the string. A lone surrogate becomes U+FFFD: it has no other meaning in Rust.
     pub(crate) fn decode(self) -> Cow<'a, str> {
         if self.is_escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }

@@ -13,7 +13,7 @@ use roundelay_protocol::{
 use serde_json::Value;
 
 /// Every file below the fixtures folder, or a word on why there is none.
-fn fixtures() -> Vec<PathBuf> {
+pub(crate) fn fixtures() -> Vec<PathBuf> {
     let Some(root) = std::env::var_os("ROUNDELAY_TEST_DATA") else {
         let mut stderr = std::io::stderr();
         let _ = std::io::Write::write_all(&mut stderr, b"skipped: ROUNDELAY_TEST_DATA is not set\n");
@@ -32,7 +32,7 @@ fn fixtures() -> Vec<PathBuf> {
 }
 
 /// The recording as a stream: some are kept as one JSON a line, without the frame around it.
-fn as_stream(path: &Path, text: &str) -> Vec<u8> {
+pub(crate) fn as_stream(path: &Path, text: &str) -> Vec<u8> {
     if path.extension().is_some_and(|ext| ext == "sse") {
         return text.as_bytes().to_vec();
     }

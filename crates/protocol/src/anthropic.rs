@@ -1,0 +1,20 @@
+//! Anthropic's Messages, in both API versions.
+//!
+//! Sources: Anthropic's API reference for `anthropic-version` 2023-06-01 and 2026-10-21, its pages on streaming,
+//! extended thinking, prompt caching and citations, and the types of its Python SDK 2.12.
+
+mod answer;
+mod blocks;
+mod error;
+mod quirks;
+mod request;
+mod stop;
+mod stream;
+mod tokens;
+
+pub use answer::{decode_answer, encode_answer};
+pub(crate) use blocks::cache_control;
+pub use error::{decode_error, encode_error, status};
+pub use quirks::{Quirks, Version};
+pub use request::{decode_request, encode_request};
+pub use stream::{Decoder, Encoder};

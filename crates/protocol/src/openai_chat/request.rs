@@ -1,0 +1,13 @@
+//! A request, read and written.
+
+mod content;
+mod decode;
+mod encode;
+mod messages;
+mod tools;
+
+pub(super) use content::parts;
+pub use decode::decode_request;
+pub use encode::encode_request;
+pub(crate) use encode::{CUSTOM_SCHEMA, wrapped_input};
+pub(super) use messages::{google_signature, tool_calls};

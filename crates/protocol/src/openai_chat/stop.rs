@@ -1,0 +1,30 @@
+//! `finish_reason`.
+
+use crate::chat::{Stop, Text};
+
+/// Reads one. Some servers write an empty string where they mean null, and their own words for the known ones.
+pub(super) fn read<'a>(reason: Text<'a>) -> Option<Stop<'a>> {
+    Some(match &*reason.decode() {
+        "" => return None,
+        "stop" | "eos" | "end_turn" => Stop::Finished,
+        "length" | "max_tokens" => Stop::Length,
+        "tool_calls" | "function_call" => Stop::ToolCalls,
+        "content_filter" | "sensitive" => Stop::Filter,
+        _ => Stop::Other(reason.clone()),
+    })
+}
+
+/// Whether the reason says that the upstream broke off: never a whole answer.
+pub(super) fn is_failure(reason: &Text<'_>) -> bool {
+    ["error", "network_error", "insufficient_system_resource"].iter().any(|word| reason.is(word))
+}
+
+/// The official clients' types know these words only.
+pub(super) fn word(stop: &Stop<'_>) -> &'static str {
+    match stop {
+        Stop::Finished | Stop::Sequence(_) | Stop::Pause | Stop::Other(_) => "stop",
+        Stop::Length | Stop::WindowFull => "length",
+        Stop::ToolCalls => "tool_calls",
+        Stop::Refusal(_) | Stop::Filter => "content_filter",
+    }
+}

@@ -1,0 +1,314 @@
+//! A whole answer, read and written.
+
+use super::{error, item, tokens};
+use crate::{
+    chat::{
+        Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, Text, ToolCall, ToolCallKind,
+        Why,
+    },
+    json::{Array, Kind, Malformed, Object, Reader},
+    usage, wire,
+};
+
+/// What stands beside the output of a response.
+#[derive(Debug, Default)]
+pub(super) struct Status<'a> {
+    pub(super) status: Option<Text<'a>>,
+    pub(super) reason: Option<Text<'a>>,
+}
+
+impl<'a> Status<'a> {
+    /// Takes the member when it is one of these.
+    pub(super) fn take(&mut self, reader: &mut Reader<'a>, name: &str) -> Result<bool, Malformed> {
+        match name {
+            "status" => self.status = wire::text(reader)?,
+            "incomplete_details" => wire::members(reader, |reader, name| match name {
+                "reason" => wire::text(reader).map(|reason| self.reason = reason),
+                _ => reader.pass(),
+            })?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Why the answer ended; `None` when it did not.
+    pub(super) fn stop(self, has_calls: bool) -> Option<Stop<'a>> {
+        match self.status.as_ref().map(Text::written)? {
+            "completed" if has_calls => Some(Stop::ToolCalls),
+            "completed" => Some(Stop::Finished),
+            "incomplete" => Some(match self.reason.as_ref().map(Text::written) {
+                Some("max_output_tokens") => Stop::Length,
+                Some("content_filter") => Stop::Filter,
+                _ => Stop::Other(self.reason.unwrap_or_default()),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the body of an answer; an error inside a success is given as such.
+///
+/// # Errors
+/// When it is not a JSON object.
+pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, DecodeFault> {
+    let mut answer = Answer::new(Dialect::OpenaiResponses);
+    let mut choice = Choice::default();
+    let mut status = Status::default();
+    let mut problem = None;
+    let mut reader = Reader::new(body)?;
+    if reader.kind()? != Kind::Object {
+        return Err(DecodeFault::shape("body", "an object"));
+    }
+    reader.object(|reader, name| {
+        match name {
+            "id" => answer.id = wire::text(reader)?,
+            "object" => reader.pass()?,
+            "model" => answer.model = wire::text(reader)?,
+            "created_at" => answer.created = wire::whole(reader)?.and_then(|at| i64::try_from(at).ok()),
+            "output" => wire::elements(reader, |reader| output(reader, &mut choice.parts))?,
+            "usage" => answer.usage = usage::read_responses(reader)?,
+            "service_tier" => answer.service_tier = wire::text(reader)?,
+            "error" if reader.kind()? == Kind::Object => problem = Some(error::read(reader)?),
+            _ if status.take(reader, name)? => {}
+            _ => wire::extra(&mut answer.extra, reader, name)?,
+        }
+        Ok::<_, DecodeFault>(())
+    })?;
+    reader.end()?;
+    if let Some(problem) = problem {
+        return Ok(Err(problem));
+    }
+    let has_calls = choice.parts.iter().any(|part| matches!(part.body, Body::ToolCall(_)));
+    choice.stop = status.stop(has_calls);
+    answer.choices.push(choice);
+    Ok(Ok(answer))
+}
+
+fn output<'a>(reader: &mut Reader<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), DecodeFault> {
+    if reader.kind()? != Kind::Object {
+        return Ok(reader.pass()?);
+    }
+    for mut part in item::read(reader.raw()?)?.parts {
+        part.extra = part.extra.without(&["id", "status"]);
+        if let Some(mark) = item::signature_after(&part)
+            && let Some(Part {
+                body: Body::ToolCall(ToolCall { signature, .. }) | Body::Text { signature, .. }, ..
+            }) = parts.last_mut()
+        {
+            *signature = Some(mark);
+        } else {
+            parts.push(part);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the body of an answer. `model` is the name the caller asked for; empty keeps the answer's own.
+pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    let blank = Choice::default();
+    let choice = answer.choices.first().unwrap_or(&blank);
+    if answer.choices.len() > 1 {
+        losses.add(Why::NoPeer, "choices", "all answers but the first");
+    }
+    let mut items = Vec::new();
+    let mut list = Array::new(&mut items);
+    for (number, part) in choice.parts.iter().enumerate() {
+        write_part(&mut list, part, &id_of(&part.body, number), answer.dialect, losses);
+    }
+    list.end();
+    let model = match (model, &answer.model) {
+        ("", Some(own)) => own.share(),
+        _ => Text::plain(model),
+    };
+    let usage = answer.usage.as_ref().map(|usage| (usage, answer.cost.as_ref()));
+    let mut object = Object::new(&mut out);
+    let head = Head { id: answer.id.as_ref(), model: &model, created: answer.created };
+    write_response(&mut object, &head, choice.stop.as_ref(), &items, usage, None);
+    object.text_if("service_tier", answer.service_tier.as_ref());
+    if answer.dialect == Dialect::OpenaiResponses {
+        for (name, value) in answer.extra.iter().filter(|(name, _)| !WRITTEN.contains(name)) {
+            object.foreign(name, value.as_str());
+        }
+    }
+    object.end();
+    out
+}
+
+/// What a response says of itself.
+pub(super) struct Head<'h> {
+    pub(super) id: Option<&'h Text<'h>>,
+    pub(super) model: &'h Text<'h>,
+    pub(super) created: Option<i64>,
+}
+
+const WRITTEN: [&str; 10] = [
+    "instructions",
+    "metadata",
+    "parallel_tool_calls",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_p",
+    "error",
+    "incomplete_details",
+    "object",
+];
+
+/// Writes the members of a response object. Without a reason to stop it is in progress.
+pub(super) fn write_response(
+    object: &mut Object<'_>,
+    head: &Head<'_>,
+    stop: Option<&Stop<'_>>,
+    items: &[u8],
+    usage: Option<(&usage::Usage, Option<&Json<'_>>)>,
+    problem: Option<&Problem<'_>>,
+) {
+    match head.id {
+        Some(id) => object.text("id", id),
+        None => object.word("id", "resp"),
+    }
+    object.word("object", "response");
+    object.number("created_at", head.created.unwrap_or(0));
+    let (status, reason) = match stop {
+        _ if problem.is_some() => ("failed", None),
+        None => ("in_progress", None),
+        Some(Stop::Length | Stop::WindowFull) => ("incomplete", Some("max_output_tokens")),
+        Some(Stop::Filter | Stop::Refusal(_)) => ("incomplete", Some("content_filter")),
+        Some(Stop::Finished | Stop::Sequence(_) | Stop::ToolCalls | Stop::Pause | Stop::Other(_)) => {
+            ("completed", None)
+        }
+    };
+    object.word("status", status);
+    match problem {
+        Some(problem) => error::write(object, problem),
+        None => object.raw("error", "null"),
+    }
+    match reason {
+        Some(reason) => {
+            let mut details = object.object("incomplete_details");
+            details.word("reason", reason);
+            details.end();
+        }
+        None => object.raw("incomplete_details", "null"),
+    }
+    object.text("model", head.model);
+    object.key("output").extend_from_slice(items);
+    // The official clients' types demand these.
+    for (name, value) in [
+        ("instructions", "null"),
+        ("metadata", "{}"),
+        ("parallel_tool_calls", "true"),
+        ("temperature", "null"),
+        ("tool_choice", "\"auto\""),
+        ("tools", "[]"),
+        ("top_p", "null"),
+    ] {
+        object.raw(name, value);
+    }
+    match usage {
+        Some((usage, cost)) => tokens::write(object, usage, cost),
+        None => object.raw("usage", "null"),
+    }
+}
+
+/// An item's id: its kind and its place.
+pub(super) fn id_of(body: &Body<'_>, number: usize) -> String {
+    let kind = match body {
+        Body::ToolCall(ToolCall { kind: ToolCallKind::Function, .. }) => "fc",
+        Body::ToolCall(_) => "ctc",
+        Body::Thinking { .. } | Body::SealedThinking { .. } => "rs",
+        _ => "msg",
+    };
+    format!("{kind}_{number}")
+}
+
+/// Writes the item of one part.
+fn write_part(list: &mut Array<'_>, part: &Part<'_>, id: &str, dialect: Dialect, losses: &mut Losses) {
+    let after = match &part.body {
+        Body::Text { signature, .. } | Body::ToolCall(ToolCall { signature, .. }) => signature.as_ref(),
+        _ => None,
+    };
+    match &part.body {
+        Body::Opaque { dialect: Dialect::OpenaiResponses, json } => json.write(list.next()),
+        Body::Text { .. }
+        | Body::Refusal(_)
+        | Body::ToolCall(_)
+        | Body::Thinking { .. }
+        | Body::SealedThinking { .. } => {
+            let mut object = list.object();
+            write_item(&mut object, &part.body, id, losses);
+            if dialect == Dialect::OpenaiResponses {
+                wire::write_extra(&mut object, &part.extra);
+            }
+            object.end();
+        }
+        body => losses.add(Why::NoPeer, "answer", body.noun()),
+    }
+    if let Some(signature) = after {
+        let mut object = list.object();
+        object.word("id", &format!("{id}_s"));
+        item::write_reasoning(&mut object, None, Some(&signature.marked_after_part()));
+        object.end();
+    }
+}
+
+/// Writes the members of a finished item.
+pub(super) fn write_item(object: &mut Object<'_>, body: &Body<'_>, id: &str, losses: &mut Losses) {
+    object.word("id", id);
+    match body {
+        Body::Text { .. } | Body::Refusal(_) => {
+            object.word("type", "message");
+            object.word("role", "assistant");
+            let mut list = object.array("content");
+            let mut part = list.object();
+            write_content(&mut part, body, losses);
+            part.end();
+            list.end();
+        }
+        Body::ToolCall(call) => {
+            let is_custom = call.kind == ToolCallKind::Custom;
+            object.word("type", if is_custom { "custom_tool_call" } else { "function_call" });
+            object.text("call_id", &call.id);
+            object.text("name", &call.name);
+            if is_custom {
+                object.text("input", &call.arguments.as_text());
+            } else {
+                object.text("arguments", &Text::plain(call.arguments.as_json()));
+            }
+        }
+        Body::Thinking { text, signature } => {
+            let sealed = signature.as_ref().map(|mark| mark.marked());
+            item::write_reasoning(object, Some(text), sealed.as_ref());
+        }
+        Body::SealedThinking { data } => item::write_reasoning(object, None, Some(&data.marked())),
+        _ => {}
+    }
+    object.word("status", "completed");
+}
+
+/// Writes the members of a finished part of a message.
+pub(super) fn write_content(part: &mut Object<'_>, body: &Body<'_>, losses: &mut Losses) {
+    match body {
+        Body::Text { text, annotations, .. } => {
+            part.word("type", "output_text");
+            part.text("text", text);
+            let mut list = part.array("annotations");
+            for annotation in annotations {
+                let mut one = Vec::new();
+                if item::write_annotation(&mut one, annotation) {
+                    list.next().extend(one);
+                } else {
+                    losses.add(Why::NoPeer, "answer.annotations", "a source that only its own dialect knows");
+                }
+            }
+            list.end();
+            part.raw("logprobs", "[]");
+        }
+        Body::Refusal(text) => {
+            part.word("type", "refusal");
+            part.text("refusal", text);
+        }
+        _ => {}
+    }
+}

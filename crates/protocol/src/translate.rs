@@ -1,0 +1,9 @@
+//! Any dialect to any other: the decoders and encoders of all of them behind one door.
+
+mod manner;
+mod stream;
+
+pub use manner::{
+    Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
+};
+pub use stream::{StreamDecoder, StreamEncoder, Translation};
