@@ -15,6 +15,7 @@ mod flight;
 mod gateway;
 mod incoming;
 mod outcome;
+mod outgoing;
 mod pipe;
 mod preview;
 mod race;
@@ -183,7 +184,7 @@ async fn pursue(
                 let flight = race.winner();
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
-                caller.open(flight.deployment, draft.attempts());
+                caller.open(flight.deployment, draft.attempts(), incoming.dropped.take());
                 let relayed = relay::relay(&mut incoming, caller, &flight).await;
                 let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
                 draft.learn_stream(&incoming, flight.deployment);

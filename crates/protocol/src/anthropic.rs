@@ -6,6 +6,7 @@
 mod answer;
 mod blocks;
 mod error;
+mod passing;
 mod quirks;
 mod request;
 mod stop;
@@ -15,6 +16,7 @@ mod tokens;
 pub use answer::{decode_answer, encode_answer};
 pub(crate) use blocks::cache_control;
 pub use error::{decode_error, encode_error, status};
+pub use passing::{Scanner, scan_answer};
 pub use quirks::{Quirks, Version};
 pub use request::{decode_request, encode_request};
-pub use stream::{Decoder, Encoder};
+pub use stream::{Decoder, Encoder, Place, STOP, cut_short, with_stop};

@@ -14,6 +14,8 @@ pub use cost::with_cost;
 pub use finish::Finish;
 pub use request::{BadRequest, Needs, OutputField, OutputMax, Request, Rewrite};
 
+use crate::chat::Dialect;
+
 /// Which endpoint a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -21,14 +23,25 @@ pub enum Operation {
     Chat,
     /// `POST /v1/completions`
     Completions,
+    /// `POST /v1/messages`, Anthropic's: what routing and money need to know of it is learnt like that of the others.
+    Messages,
 }
 
 impl Operation {
+    /// The dialect of its requests.
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::Chat | Self::Completions => Dialect::OpenaiChat,
+            Self::Messages => Dialect::Anthropic,
+        }
+    }
+
     /// The path under the provider's base URL.
     pub fn path(self) -> &'static str {
         match self {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
+            Self::Messages => "/messages",
         }
     }
 }

@@ -179,6 +179,10 @@ fn tell_ending(record: &Value) {
     if let Some(reason) = record["decision"]["stop"]["reason"].as_str() {
         say(&format_args!("because     {}", explain_stop(reason)));
     }
+    let dropped = record["decision"]["dropped"].as_array().map_or(&[][..], Vec::as_slice);
+    for (index, loss) in dropped.iter().enumerate() {
+        say(&format_args!("{:<12}{}", if index == 0 { "not told" } else { "" }, cell(loss)));
+    }
     if !record["deployment"].is_null() {
         say(&format_args!("answer of   {}, model {}", cell(&record["deployment"]), cell(&record["model"])));
     }

@@ -5,7 +5,13 @@ use std::{collections::HashSet, sync::Arc};
 use roundelay_ledger::PriceList;
 use roundelay_routing as routing;
 
-use super::{Config, models::ModelDeployment, pools::Pool, timeouts::Timeouts};
+use super::{
+    Config,
+    models::{Model, ModelDeployment},
+    pools::Pool,
+    providers::Protocol,
+    timeouts::Timeouts,
+};
 
 /// A catalog for the router, with what the router does not know beside it.
 #[derive(Debug, Clone)]
@@ -75,7 +81,7 @@ impl Config {
                 deployments: (first..listed.len()).map(|id| routing::DeploymentId(id as u32)).collect(),
                 strategy: model.strategy,
                 context_window: model.context_window,
-                capabilities: model.capabilities,
+                capabilities: self.capabilities(model),
                 attempts: model.attempts,
                 deadline: model.deadline,
                 wait: model.wait,
@@ -83,6 +89,13 @@ impl Config {
         }
         let pools = self.pools.iter().map(routed_pool).collect();
         Ok(Layout { catalog: routing::Catalog::new(listed, models, pools)?, deployments })
+    }
+
+    /// What a model can do wherever it is served: Anthropic's dialect has no legacy completions.
+    fn capabilities(&self, model: &Model) -> routing::Capabilities {
+        let speaks_messages = |place: &ModelDeployment| self.providers[place.provider].protocol == Protocol::Anthropic;
+        let completions = model.capabilities.completions && !model.deployments.iter().any(speaks_messages);
+        routing::Capabilities { completions, ..model.capabilities }
     }
 
     fn routed(&self, model: usize, place: &ModelDeployment, key: &Key) -> routing::Deployment {

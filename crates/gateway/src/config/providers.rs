@@ -53,6 +53,15 @@ pub struct Provider {
 pub enum Protocol {
     /// Chat completions and what goes with them.
     OpenAi,
+    /// Anthropic's Messages.
+    Anthropic,
+}
+
+impl Protocol {
+    /// What a provider known by that name speaks when nothing was written.
+    fn by_default(name: &str) -> Self {
+        if name == "anthropic" { Self::Anthropic } else { Self::OpenAi }
+    }
 }
 
 impl Provider {
@@ -102,7 +111,7 @@ impl Provider {
     pub(super) fn of_environment(known: &KnownProvider, base_url: BaseUrl, api_key: Secret) -> Self {
         Self {
             name: known.name.into(),
-            protocol: Protocol::OpenAi,
+            protocol: Protocol::by_default(known.name),
             flavour: Flavour::from_name(known.name).unwrap_or_default(),
             timeouts: default_timeouts(&base_url),
             balance: BalancePoll::by_default(known.name, &base_url),

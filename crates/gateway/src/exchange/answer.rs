@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use roundelay_ledger::ExchangeId;
+use roundelay_protocol::chat::Dialect;
 
 pub use super::pipe::BrokenOff;
 use super::pipe::PipeReader;
@@ -24,12 +25,19 @@ const DEPLOYMENT: HeaderName = HeaderName::from_static("x-roundelay-deployment")
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-roundelay-attempts");
 /// What all attempts cost together, in dollars; where it is known before the body ends.
 const COST: HeaderName = HeaderName::from_static("x-roundelay-cost");
-/// The name under which official SDKs show an answer's id.
+/// What of the request its deployment was not told, by its places in the caller's words.
+const DROPPED: HeaderName = HeaderName::from_static("x-roundelay-dropped");
+/// The name under which OpenAI's official SDKs show an answer's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The name under which Anthropic's do.
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Puts an exchange's id where callers look for it.
-pub fn name_exchange(headers: &mut HeaderMap, id: ExchangeId) {
+pub fn name_exchange(headers: &mut HeaderMap, id: ExchangeId, dialect: Dialect) {
     let text = HeaderValue::try_from(id.to_string()).expect("an exchange's id is ASCII");
+    if dialect == Dialect::Anthropic {
+        headers.insert(ANTHROPIC_REQUEST_ID, text.clone());
+    }
     headers.insert(REQUEST_ID, text.clone());
     headers.insert(EXCHANGE, text);
 }
@@ -40,22 +48,37 @@ pub(super) fn name_cost(headers: &mut HeaderMap, cost: &str) {
     headers.insert(COST, text);
 }
 
+/// Who answers.
+#[derive(Debug)]
+pub(super) struct Served<'a> {
+    /// The deployment's name.
+    pub(super) deployment: &'a HeaderValue,
+    /// How many attempts it took.
+    pub(super) attempts: u32,
+    /// What of the request it was not told.
+    pub(super) dropped: Option<HeaderValue>,
+}
+
 /// The head of a good answer.
 pub(super) fn head(
     id: ExchangeId,
+    dialect: Dialect,
     content_type: &str,
-    served: Option<(&HeaderValue, u32)>,
+    served: Option<Served<'_>>,
     body: AnswerBody,
 ) -> Answer {
     let mut answer = Response::new(body);
     let headers = answer.headers_mut();
-    headers.reserve(6);
+    headers.reserve(7);
     let content_type = HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/json"));
     headers.insert(header::CONTENT_TYPE, content_type);
-    name_exchange(headers, id);
-    if let Some((deployment, attempts)) = served {
+    name_exchange(headers, id, dialect);
+    if let Some(Served { deployment, attempts, dropped }) = served {
         headers.insert(DEPLOYMENT, deployment.clone());
         headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+        if let Some(dropped) = dropped {
+            headers.insert(DROPPED, dropped);
+        }
     }
     answer
 }

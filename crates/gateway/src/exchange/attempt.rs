@@ -3,22 +3,27 @@
 use std::{borrow::Cow, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
+    Malformed, anthropic,
+    chat::{Dialect, Losses},
     estimate::OutputTokens,
-    failure::{Headers, Seen},
-    openai::{Finish, Rewrite, answer::Answer as Scanned, with_cost},
+    failure::{Class, Failure, Headers, Seen},
+    openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
+    translate::{StreamEncoder, Translation, decode_answer, encode_answer},
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    answer::{self, Answer, AnswerBody},
+    answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
     flight::Flight,
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
+    outgoing::Outgoing,
     snapshot::Deployment,
 };
 use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
@@ -45,6 +50,10 @@ pub(super) enum Attempted {
 #[derive(Debug)]
 pub(super) struct Whole {
     content_type: String,
+    /// The caller's.
+    dialect: Dialect,
+    /// What of the request its deployment was not told.
+    dropped: Option<HeaderValue>,
     pub(super) body: Bytes,
     pub(super) scanned: Scanned,
 }
@@ -76,8 +85,8 @@ impl Whole {
         if flight.is_lowered() && self.scanned.finish == Some(Finish::Length) {
             body = with_stop(&body);
         }
-        let served = Some((&flight.deployment.name_header, attempts));
-        let mut answer = answer::head(id, &self.content_type, served, AnswerBody::Whole(body));
+        let served = Served { deployment: &flight.deployment.name_header, attempts, dropped: self.dropped };
+        let mut answer = answer::head(id, self.dialect, &self.content_type, Some(served), AnswerBody::Whole(body));
         if let Some(charged) = charged {
             answer::name_cost(answer.headers_mut(), &charged);
         }
@@ -101,13 +110,22 @@ impl Headers for Head {
 /// Makes one attempt. Dropped, it closes the connection.
 pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
     let deployment = flight.deployment;
-    let request = &call.request;
-    let upstream_model = deployment.upstream_model(&request.model);
-    let body = request.rewrite(
-        &inbound.body,
-        &Rewrite { upstream_model, ask_usage: request.stream, output_max: flight.output_max() },
-    );
-    let head = request_head(inbound, deployment);
+    let outgoing = match call.outgoing(inbound, deployment) {
+        Ok(outgoing) => outgoing,
+        Err(bad) => {
+            let failure = Failure::new(Class::CallerBad, &bad.message);
+            let (reused_connection, had_content) = (false, false);
+            return Attempted::Failed(Failed { failure, status: Some(400), reused_connection, had_content });
+        }
+    };
+    let outgoing = outgoing.as_deref();
+    let (request, body) =
+        outgoing.map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
+    let upstream_model = deployment.upstream_model(&call.request.model);
+    // Anthropic always tells.
+    let ask_usage = request.stream && request.operation != Operation::Messages;
+    let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
+    let head = request_head(inbound, deployment, request.operation);
     let timers = timers(call, deployment);
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
@@ -126,12 +144,21 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let content_type = head.header("content-type").unwrap_or_default();
     let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
     if !is_events {
-        return match read_whole(deployment, &head, answer, call, content_type).await {
+        let whole = read_whole(deployment, &head, answer, call, content_type).await;
+        let whole = whole.and_then(|whole| match outgoing {
+            Some(outgoing) if deployment.dialect != inbound.operation.dialect() => {
+                said_again(whole, inbound, deployment, outgoing)
+                    .ok_or_else(|| failed(deployment, &Seen::Unparsable { after_content: false }, Some(head.status)))
+            }
+            Some(outgoing) => Ok(Whole { dropped: outgoing.dropped(), ..whole }),
+            None => Ok(whole),
+        });
+        return match whole {
             Ok(whole) => Attempted::Whole(whole),
             Err(failed) => Attempted::Failed(failed),
         };
     }
-    let mut incoming = Box::new(Incoming::new(answer, request.choices, request.include_usage));
+    let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing));
     let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
@@ -158,17 +185,75 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
 ///
 /// Everything else stays here: hop-by-hop fields, credentials, cookies, what is meant for the gateway, and the
 /// OpenAI organisation and project, which name an account of the caller's.
-fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment) -> Cow<'a, RequestHead> {
-    let mut head = Cow::Borrowed(deployment.request_head(inbound.operation));
+///
+/// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
+/// version whoever asks.
+fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Operation) -> Cow<'a, RequestHead> {
+    let mut head = Cow::Borrowed(deployment.request_head(operation));
+    let is_translated = operation.dialect() != inbound.operation.dialect();
+    let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
         let name = name.as_str();
-        let is_vendors = name.starts_with("openai-") || name.starts_with("anthropic-");
+        let is_anthropics = name.starts_with("anthropic-") && (operation == Operation::Messages || !is_translated);
+        if name == "anthropic-version" && operation == Operation::Messages && (is_translated || has_version) {
+            continue;
+        }
+        has_version |= name == "anthropic-version";
+        let is_openais = name.starts_with("openai-") && operation != Operation::Messages;
+        let is_vendors = is_openais || is_anthropics;
         let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
         if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
             head.to_mut().field(name, value.as_bytes());
         }
     }
+    if !has_version {
+        head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
+    }
     head
+}
+
+/// How its stream is read: as it is where the caller speaks the deployment's dialect, else through a translation.
+fn incoming(
+    answer: upstream::Body,
+    inbound: &Inbound,
+    call: &Call,
+    deployment: &Deployment,
+    outgoing: Option<&Outgoing>,
+) -> Incoming {
+    let to = inbound.operation.dialect();
+    let mut incoming = match (outgoing, deployment.dialect) {
+        (Some(outgoing), from) if from != to => {
+            let encoder = StreamEncoder::new(to, "", call.request.include_usage);
+            let mut translation = Translation::new(from, encoder);
+            translation.tools = outgoing.tools.clone();
+            translation.issuer = Some(deployment.issuer);
+            Incoming::translated(answer, translation, (from, to), call.request.include_usage)
+        }
+        (_, Dialect::Anthropic) => Incoming::messages(answer),
+        _ => Incoming::new(answer, call.request.choices, call.request.include_usage),
+    };
+    incoming.dropped = outgoing.and_then(Outgoing::dropped);
+    incoming
+}
+
+/// A whole answer in the caller's words; `None` when it cannot be read as what its dialect says.
+fn said_again(whole: Whole, inbound: &Inbound, deployment: &Deployment, outgoing: &Outgoing) -> Option<Whole> {
+    let to = inbound.operation.dialect();
+    let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
+    answer.stamp(deployment.issuer);
+    outgoing.tools.answer(&mut answer);
+    let body = encode_answer(&answer, to, "", &mut Losses::default());
+    let cost_place = scan(to, &body).ok()?.cost_place;
+    let scanned = Scanned { cost_place, ..whole.scanned };
+    let content_type = "application/json".to_owned();
+    Some(Whole { content_type, dialect: to, dropped: outgoing.dropped(), body: body.into(), scanned })
+}
+
+fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
+    match dialect {
+        Dialect::Anthropic => anthropic::scan_answer(body),
+        _ => Scanned::scan(body),
+    }
 }
 
 /// An answer that is not streamed sends nothing until it is generated, so its head may take as long as the first
@@ -250,7 +335,7 @@ async fn read_whole(
         }
     }
     let body = if joined.is_empty() { first } else { joined.freeze() };
-    match Scanned::scan(&body) {
+    match scan(deployment.dialect, &body) {
         _ if body.trim_ascii().is_empty() => Err(failed(&Seen::EmptyAnswer)),
         // A page of an edge in front of the provider tells more than that it is not JSON.
         Err(_) => Err(refused(deployment, head, &body)),
@@ -258,6 +343,9 @@ async fn read_whole(
         Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
         // A caller who asked for a stream cannot read a whole answer.
         Ok(_) if call.request.stream => Err(failed(&Seen::Unparsable { after_content: false })),
-        Ok(scanned) => Ok(Whole { content_type: content_type.to_owned(), body, scanned }),
+        Ok(scanned) => {
+            let (content_type, dialect) = (content_type.to_owned(), deployment.dialect);
+            Ok(Whole { content_type, dialect, dropped: None, body, scanned })
+        }
     }
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::{
     gateway::Gateway,
+    outgoing::SaidAgain,
     refusal::Refusal,
     snapshot::{Deployment, Snapshot},
     terms::Terms,
@@ -100,6 +101,8 @@ pub(super) struct Call {
     is_hurried: bool,
     /// Whether a second attempt may run beside a slow first one.
     pub(super) may_hedge: bool,
+    /// What deployments of other dialects are told.
+    pub(super) said_again: SaidAgain,
 }
 
 impl Call {
@@ -148,7 +151,8 @@ impl Call {
         let may_hedge = is_hedged && inbound.client_retries() == 0;
         let is_hurried = patience < attempts_deadline;
         let input_bound = input_bound(tokenizer, &request.size, request.messages);
-        Ok(Self { snapshot, request, demand, payer, input_bound, terms, deadline, is_hurried, may_hedge })
+        let said_again = SaidAgain::default();
+        Ok(Self { snapshot, request, demand, payer, input_bound, terms, deadline, is_hurried, may_hedge, said_again })
     }
 
     /// Whether the time is over that the caller's SDK waits, and not that of the configuration.
@@ -171,7 +175,7 @@ impl Call {
         let model = self.snapshot.catalog.deployments[id.0 as usize].model;
         let window = self.snapshot.catalog.models[model.0 as usize].context_window;
         let prompts = match self.request.operation {
-            Operation::Chat => 1,
+            Operation::Chat | Operation::Messages => 1,
             Operation::Completions => self.request.messages.max(1),
         };
         let most = window.map_or(u64::MAX, |window| window.saturating_mul(prompts.into()));

@@ -2,7 +2,9 @@
 
 use std::{future::pending, pin::pin, time::Duration};
 
+use http::HeaderValue;
 use roundelay_ledger::ExchangeId;
+use roundelay_protocol::chat::Dialect;
 use tokio::{
     sync::{oneshot, watch},
     time::{Instant, sleep_until, timeout},
@@ -10,7 +12,7 @@ use tokio::{
 
 use super::{
     Ending, Refusal,
-    answer::{self, Answer, AnswerBody},
+    answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
     gateway::Gateway,
     pipe::{self, PipeWriter, pipe},
@@ -37,12 +39,15 @@ impl From<pipe::CallerLeft> for Interruption {
 
 /// A comment of server-sent events: every parser skips it, every proxy on the way sees life.
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+/// Anthropic's own sign of life.
+const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
 const STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// One caller.
 #[derive(Debug)]
 pub(super) struct CallerSide {
     id: ExchangeId,
+    dialect: Dialect,
     shown: Shown,
     /// When the caller of a stream must see life again.
     next_sign: Option<Instant>,
@@ -67,6 +72,7 @@ impl CallerSide {
     pub(super) fn new(reply: Reply, inbound: &Inbound, gateway: &Gateway) -> Self {
         Self {
             id: inbound.id,
+            dialect: inbound.operation.dialect(),
             shown: Shown::Nothing(reply),
             next_sign: Some(inbound.received + gateway.server.header_hold),
             keep_alive: gateway.server.keep_alive_comment,
@@ -109,8 +115,8 @@ impl CallerSide {
     }
 
     /// Commits to a streamed answer, unless that was done while its first content was waited for.
-    pub(super) fn open(&mut self, deployment: &Deployment, attempts: u32) {
-        self.begin_stream(Some((&deployment.name_header, attempts)));
+    pub(super) fn open(&mut self, deployment: &Deployment, attempts: u32, dropped: Option<HeaderValue>) {
+        self.begin_stream(Some(Served { deployment: &deployment.name_header, attempts, dropped }));
     }
 
     /// Shows bytes of a stream, and waits while the caller has too many unread.
@@ -159,14 +165,14 @@ impl CallerSide {
                 pipe.end();
             }
             (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
-                let _ = pipe.write(&refusal.wire().event(self.id, &self.asked));
+                let _ = pipe.write(&refusal.wire().event(self.dialect, self.id, &self.asked));
                 pipe.end();
             }
             (Shown::Nothing(reply), Ending::Interrupted(Interruption::Stopping)) => {
                 drop(reply.send(Err(Refusal::Stopping)));
             }
             (Shown::Stream(pipe), Ending::Interrupted(Interruption::Stopping)) => {
-                let _ = pipe.write(&Refusal::Stopping.wire().event(self.id, &self.asked));
+                let _ = pipe.write(&Refusal::Stopping.wire().event(self.dialect, self.id, &self.asked));
                 pipe.end();
             }
             // A stream whose caller left is broken off by the pipe's end going unsaid.
@@ -177,17 +183,17 @@ impl CallerSide {
     fn show_life(&mut self) -> Result<(), Interruption> {
         self.begin_stream(None);
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
-        pipe.write(KEEP_ALIVE)?;
+        pipe.write(if self.dialect == Dialect::Anthropic { PING } else { KEEP_ALIVE })?;
         self.next_sign = Some(Instant::now() + self.keep_alive);
         Ok(())
     }
 
-    fn begin_stream(&mut self, served: Option<(&http::HeaderValue, u32)>) {
+    fn begin_stream(&mut self, served: Option<Served<'_>>) {
         let shown = std::mem::replace(&mut self.shown, Shown::Everything);
         self.shown = match shown {
             Shown::Nothing(reply) => {
                 let (writer, reader) = pipe();
-                let answer = answer::head(self.id, STREAM, served, AnswerBody::Stream(reader));
+                let answer = answer::head(self.id, self.dialect, STREAM, served, AnswerBody::Stream(reader));
                 // A caller who left is found by the next write.
                 drop(reply.send(Ok(answer)));
                 Shown::Stream(writer)

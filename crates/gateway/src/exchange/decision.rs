@@ -12,20 +12,28 @@ use roundelay_routing::{
 use serde::{Serialize, Serializer};
 
 use self::demand::ShownDemand;
-use super::snapshot::Snapshot;
+use super::{call::Call, snapshot::Snapshot};
 use crate::journal::DECISION_MAX;
 
 /// The decision of one exchange with what it was made from; `deadline` counts from the request's arrival.
 ///
 /// Instants become milliseconds of wait from its first attempt. Choices that would make it longer than a record may be
 /// are left out, and counted.
-pub(super) fn to_json(snapshot: &Snapshot, demand: &Demand, deadline: Duration, decision: &Decision) -> String {
-    let whole = write(snapshot, demand, deadline, decision, &decision.draws);
-    if whole.len() <= DECISION_MAX { whole } else { write(snapshot, demand, deadline, decision, &[]) }
+pub(super) fn to_json(call: &Call, deadline: Duration, decision: &Decision) -> String {
+    let dropped = call.dropped();
+    let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &dropped);
+    let whole = write(&decision.draws);
+    if whole.len() <= DECISION_MAX { whole } else { write(&[]) }
 }
 
 /// Written for every exchange, so without a tree in between.
-fn write(snapshot: &Snapshot, demand: &Demand, deadline: Duration, decision: &Decision, draws: &[Draw]) -> String {
+fn write(
+    (snapshot, demand): (&Snapshot, &Demand),
+    deadline: Duration,
+    decision: &Decision,
+    draws: &[Draw],
+    dropped: &[String],
+) -> String {
     let start = decision.attempts.first().map_or(Instant::from_start(Duration::ZERO), |first| first.started);
     let shown = Shown {
         target: snapshot.target_name(decision.target),
@@ -51,6 +59,7 @@ fn write(snapshot: &Snapshot, demand: &Demand, deadline: Duration, decision: &De
             reason: stop.reason.name(),
             retry_in_ms: stop.retry_at.map(|at| wait_ms(at, start)),
         }),
+        dropped,
     };
     serde_json::to_string(&shown).expect("names and numbers are JSON")
 }
@@ -67,6 +76,9 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     draws_omitted: usize,
     attempts: A,
     stop: Option<ShownStop>,
+    /// What of the request deployments of other dialects were not told.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    dropped: &'a [String],
 }
 
 fn is_none(count: &usize) -> bool {

@@ -209,7 +209,7 @@ impl Draft {
 
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
         let deadline = call.deadline.saturating_duration_since(self.received);
-        self.record.decision = decision::to_json(&call.snapshot, &call.demand, deadline, &decision);
+        self.record.decision = decision::to_json(call, deadline, &decision);
     }
 
     /// Writes the record, which has to be safe before the caller can know that the exchange has ended.

@@ -1,10 +1,15 @@
 //! A streamed answer as it comes in: which of its bytes may be shown, and whether it is whole.
 
-use std::{ops::Range, time::Duration};
+mod translated;
+
+use std::{mem, ops::Range, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
 use roundelay_ledger::Money;
 use roundelay_protocol::{
+    anthropic::{self, Place},
+    chat::Dialect,
     estimate::{Output, OutputTokens},
     openai::{
         Finish,
@@ -18,6 +23,7 @@ use roundelay_protocol::{
 use roundelay_routing::Tokens;
 use tokio::time::timeout;
 
+use self::translated::Translated;
 use super::outcome;
 use crate::upstream::{self, ReadFault};
 
@@ -60,6 +66,11 @@ pub(super) enum Progress {
 #[derive(Debug)]
 pub(super) struct Incoming {
     body: upstream::Body,
+    reading: Reading,
+    /// Whose words are shown.
+    dialect: Dialect,
+    /// What of the request its deployment was not told.
+    pub(super) dropped: Option<HeaderValue>,
     events: sse::Reader,
     terminal: Terminal,
     caller_asked_usage: bool,
@@ -76,12 +87,27 @@ pub(super) struct Incoming {
     last_chunk: Bytes,
     /// Choices whose end was not among what was shown, one bit an index.
     unended: u128,
+    /// How far what was shown of Anthropic's events has come.
+    place: Place,
+    /// The mark after which nothing comes, as the provider wrote it; empty where it did not.
+    mark: Bytes,
     counted: Option<Counted>,
     /// Where in `out` the last data with a count is, and where in it the cost goes.
     usage_data: Option<(Range<usize>, CostPlace)>,
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
     pub(super) skipped: u32,
+}
+
+/// How a stream is read.
+#[derive(Debug)]
+enum Reading {
+    /// OpenAI's chunks, passed on as they are.
+    OpenAi,
+    /// Anthropic's events, passed on as they are.
+    Messages(anthropic::Scanner),
+    /// In another dialect than the caller's.
+    Translated(Box<Translated>),
 }
 
 /// What the provider has counted.
@@ -94,12 +120,27 @@ struct Counted {
 }
 
 impl Incoming {
+    /// OpenAI's, for a caller who speaks it as well.
     pub(super) fn new(body: upstream::Body, choices: u32, caller_asked_usage: bool) -> Self {
+        Self::of(body, Reading::OpenAi, Dialect::OpenaiChat, choices, caller_asked_usage)
+    }
+
+    /// Anthropic's, for a caller who speaks it as well.
+    pub(super) fn messages(body: upstream::Body) -> Self {
+        Self::of(body, Reading::Messages(anthropic::Scanner::default()), Dialect::Anthropic, 1, true)
+    }
+
+    fn of(body: upstream::Body, reading: Reading, dialect: Dialect, choices: u32, caller_asked_usage: bool) -> Self {
         let terminal = Terminal::new(choices);
         Self {
             body,
+            reading,
+            dialect,
+            dropped: None,
             events: sse::Reader::new(sse::Limits::default()),
             unended: terminal.unfinished(),
+            place: Place::default(),
+            mark: Bytes::new(),
             terminal,
             caller_asked_usage,
             out: BytesMut::new(),
@@ -146,24 +187,34 @@ impl Incoming {
             self.shown = self.content;
             self.unended = self.terminal.unfinished();
             self.usage_data = None;
+            match &self.reading {
+                Reading::OpenAi => {}
+                Reading::Messages(scanner) => self.place = scanner.place(),
+                Reading::Translated(translated) => {
+                    translated.note_shown(&self.out, &mut self.place, &mut self.last_chunk)
+                }
+            }
             self.out.split().freeze()
         })
     }
 
     /// What [`Self::tail`] gave, with what was charged for it in the usage that it holds; and where the answer `is_lowered`
     /// and went as far as there was money for, with a word of that.
-    pub(super) fn priced(&self, tail: Bytes, charged: Option<Money>, is_lowered: bool) -> Bytes {
-        let tail = match charged.zip(self.usage_data.clone()) {
-            Some((charged, (data, place))) => {
+    pub(super) fn priced(&mut self, tail: Bytes, charged: Option<Money>, is_lowered: bool) -> Bytes {
+        let tail = match (&mut self.reading, charged.zip(self.usage_data.clone())) {
+            (Reading::Translated(translated), _) => translated.ended(&tail, charged),
+            (_, Some((charged, (data, place)))) => {
                 let priced = with_cost(&tail[data.clone()], place, &charged.to_string());
                 [&tail[..data.start], &priced, &tail[data.end..]].concat().into()
             }
-            None => tail,
+            (_, None) => tail,
         };
-        if is_lowered && self.finish == Some(Finish::Length) {
-            before_done(&tail, &cut_short(&self.last_chunk, 0, BUDGET))
-        } else {
+        if !is_lowered || self.finish != Some(Finish::Length) {
             tail
+        } else if self.dialect == Dialect::Anthropic {
+            anthropic::with_stop(&tail, BUDGET).into()
+        } else {
+            before_done(&tail, &cut_short(&self.last_chunk, 0, BUDGET))
         }
     }
 
@@ -174,23 +225,38 @@ impl Incoming {
             return tail;
         }
         let charged = charged.map(|charged| charged.to_string());
+        if self.dialect == Dialect::Anthropic {
+            return anthropic::cut_short(self.place, (input, output), charged.as_deref(), BUDGET).into();
+        }
         before_done(&tail, &counted(&self.last_chunk, input, output, charged.as_deref()))
     }
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
     pub(super) fn tail(&mut self) -> Bytes {
+        self.shown = self.content;
+        if let Reading::Translated(translated) = &mut self.reading {
+            translated.finish(&mut self.out);
+            return self.out.split().freeze();
+        }
         // A last event may have come without its blank line; another one ends nothing twice.
         if !self.out.is_empty() && !self.out.ends_with(b"\n\n") {
             self.out.extend_from_slice(b"\n\n");
         }
-        self.out.extend_from_slice(DONE);
-        self.shown = self.content;
+        let mark = mem::take(&mut self.mark);
+        self.out.extend_from_slice(match self.dialect {
+            _ if !mark.is_empty() => &mark,
+            Dialect::Anthropic => anthropic::STOP,
+            _ => DONE,
+        });
         self.out.split().freeze()
     }
 
     /// An end in the place of all that was not shown, because there is no money for it: each choice stops at its length.
     pub(super) fn cut_short(&mut self) -> Bytes {
         self.out.clear();
+        if self.dialect == Dialect::Anthropic {
+            return anthropic::cut_short(self.place, (0, self.shown.tokens().total()), None, BUDGET).into();
+        }
         let end = cut_short(&self.last_chunk, self.unended | self.terminal.unfinished(), BUDGET);
         self.out.extend_from_slice(&end);
         self.out.extend_from_slice(DONE);
@@ -248,6 +314,9 @@ impl Incoming {
     }
 
     fn take(&mut self, piece: Bytes) -> Result<Progress, StreamFault> {
+        if let Reading::Translated(_) = self.reading {
+            return self.translate(Some(piece));
+        }
         self.events.push(piece);
         let mut progress = Progress::None;
         while let Some(event) = self.events.next() {
@@ -271,18 +340,28 @@ impl Incoming {
             }
             return Ok(false);
         };
-        if is_done(data) {
-            self.terminal.observe_done();
+        let (chunk, is_mark) = match &mut self.reading {
+            Reading::Messages(scanner) => (scanner.chunk(data), scanner.has_stopped()),
+            _ if is_done(data) => {
+                self.terminal.observe_done();
+                (Ok(Chunk::default()), true)
+            }
+            _ => (Chunk::scan(data), false),
+        };
+        let Ok(chunk) = chunk else {
+            self.skipped += 1;
+            return Ok(false);
+        };
+        if is_mark {
             if !self.is_whole() {
                 return Err(StreamFault::Unfinished);
+            }
+            if self.dialect == Dialect::Anthropic {
+                self.mark = event.raw.clone();
             }
             self.is_over = true;
             return Ok(false);
         }
-        let Ok(chunk) = Chunk::scan(data) else {
-            self.skipped += 1;
-            return Ok(false);
-        };
         if chunk.is_error || chunk.finish == Some(Finish::Error) {
             return Err(StreamFault::Error(data.clone()));
         }
@@ -317,6 +396,14 @@ impl Incoming {
 
     /// The connection has ended; the answer may be whole all the same.
     fn end(&mut self, otherwise: StreamFault) -> Result<Progress, StreamFault> {
+        if let Reading::Translated(_) = self.reading {
+            let read = self.translate(None);
+            return match read {
+                _ if self.is_whole() => Ok(Progress::Ended),
+                Err(fault @ (StreamFault::Error(_) | StreamFault::Garbled)) => Err(fault),
+                _ => Err(otherwise),
+            };
+        }
         if let Some(Ok(event)) = self.events.finish() {
             self.learn(&event)?;
         }

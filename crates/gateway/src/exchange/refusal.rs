@@ -1,5 +1,6 @@
 //! Why a caller gets no answer, and how that is said: the one place that knows statuses, types and codes.
 
+mod dialect;
 mod failed;
 mod short;
 mod unpaid;
@@ -7,8 +8,6 @@ mod unserved;
 
 use std::{borrow::Cow, net::IpAddr, time::Duration};
 
-use bytes::Bytes;
-use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
     failure::{Class, Failure},
     openai::{BadRequest, error},
@@ -80,7 +79,7 @@ pub enum Refusal {
     Internal,
 }
 
-/// A refusal in the words of OpenAI's protocol.
+/// A refusal in the words of OpenAI's protocol; those of the others are made of them.
 #[derive(Debug)]
 pub struct Wire<'a> {
     /// The HTTP status.
@@ -159,7 +158,7 @@ impl Refusal {
                 404,
                 "not_found_error",
                 format!(
-                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/receipts/…` and `/v1/redeem`"
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/receipts/…` and `/v1/redeem`"
                 ),
             ),
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
@@ -288,16 +287,6 @@ impl<'a> Wire<'a> {
         self
     }
 
-    /// The body of the answer.
-    pub fn body(&self) -> Bytes {
-        error::body(&self.error()).into()
-    }
-
-    /// The event that ends a stream; nothing follows it.
-    pub(super) fn event(&self, id: ExchangeId, asked: &str) -> Bytes {
-        error::event(&self.error(), &id.to_string(), asked)
-    }
-
     fn error(&self) -> error::ErrorBody<'_> {
         error::ErrorBody {
             message: &self.message,
@@ -316,6 +305,7 @@ fn bounded(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use roundelay_protocol::chat::Dialect;
     use roundelay_routing::{AffinityUse, DeadReason, Exclusion, Instant, ModelId, Strategy, Target};
     use serde_json::Value;
 
@@ -354,7 +344,7 @@ mod tests {
             "{refusal:?}"
         );
         assert_eq!(wire.retry_after.is_some(), should_retry, "{refusal:?}");
-        let body: Value = serde_json::from_slice(&wire.body()).unwrap();
+        let body: Value = serde_json::from_slice(&wire.body(Dialect::OpenaiChat, None)).unwrap();
         let error = body["error"].as_object().unwrap();
         assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
         assert_eq!((&error["type"], &error["code"]), (&kind.into(), &code.into()), "{body}");
@@ -430,7 +420,7 @@ mod tests {
         assert_eq!((told.retry_after, told.should_retry), (None, false));
         let at = told.reset_at.unwrap().cast_unsigned();
         assert!((before.as_secs() + 3600..=after.as_secs() + 3600).contains(&at), "{at}");
-        let body: Value = serde_json::from_slice(&told.body()).unwrap();
+        let body: Value = serde_json::from_slice(&told.body(Dialect::OpenaiChat, None)).unwrap();
         assert_eq!(body["error"]["reset_at"], at);
         let silent = wire(None);
         assert_eq!((silent.retry_after, silent.reset_at, silent.should_retry), (None, None, false));

@@ -6,6 +6,7 @@ use http::HeaderValue;
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
+    chat::{self, Dialect, Issuer},
     failure::{Failure, Flavour, Seen, classify},
     openai::{Operation, OutputField},
 };
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, BaseUrl, Config, Found, Timeouts},
+    config::{self, BaseUrl, Config, Found, Protocol, Timeouts},
     upstream::{Endpoint, RequestHead},
 };
 
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
+    /// Whether some provider speaks Anthropic's dialect, so that conversations may have thoughts signed there.
+    pub speaks_messages: bool,
     deployments: Vec<Deployment>,
     terms: InForce,
 }
@@ -88,11 +91,20 @@ pub struct Deployment {
     pub output_max: Option<u64>,
     /// The name of the ceiling on a choice's output that it knows.
     pub output_field: OutputField,
+    /// What is spoken with it.
+    pub dialect: Dialect,
+    /// What its model takes, for who writes to it in another dialect than the caller's.
+    pub capabilities: chat::Capabilities,
+    /// What its signatures are known by.
+    pub issuer: Issuer,
     prices: Option<Arc<PriceList>>,
     upstream_model: Option<Arc<str>>,
     secrets: Vec<Secret>,
     chat: RequestHead,
     completions: RequestHead,
+    messages: RequestHead,
+    /// The version of its dialect that its configuration sends with every request.
+    has_version: bool,
 }
 
 impl Deployment {
@@ -126,7 +138,13 @@ impl Deployment {
         match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
+            Operation::Messages => &self.messages,
         }
+    }
+
+    /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
+    pub fn has_version(&self) -> bool {
+        self.has_version
     }
 }
 
@@ -197,7 +215,9 @@ impl Prepared {
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
         let Self { config, catalog, polled_keys, deployments } = self;
-        Snapshot { config, catalog: router.adopt(catalog), polled_keys, deployments, terms: InForce::default() }
+        let speaks_messages = deployments.iter().any(|deployment| deployment.dialect == Dialect::Anthropic);
+        let catalog = router.adopt(catalog);
+        Snapshot { config, catalog, polled_keys, speaks_messages, deployments, terms: InForce::default() }
     }
 }
 
@@ -213,13 +233,13 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let mut chat = RequestHead::post(&format!("{}{}", url.path_prefix, Operation::Chat.path()), &url.authority());
-    let mut completions =
-        RequestHead::post(&format!("{}{}", url.path_prefix, Operation::Completions.path()), &url.authority());
-    for head in [&mut chat, &mut completions] {
+    let head = |operation: Operation| -> Result<RequestHead, SnapshotFault> {
+        let mut head = RequestHead::post(&format!("{}{}", url.path_prefix, operation.path()), &url.authority());
         head.field("content-type", b"application/json");
-        introduce(head, provider, deployment.key)?;
-    }
+        introduce(&mut head, provider, deployment.key)?;
+        Ok(head)
+    };
+    let model = &config.models[deployment.model];
     Ok(Deployment {
         id,
         name: Arc::clone(name),
@@ -233,19 +253,50 @@ fn ready(
         timeouts: deployment.timeouts.clone(),
         who_pays: provider.who_pays,
         stops_on_cancel: provider.stops_on_cancel,
-        is_reasoning: config.models[deployment.model].is_reasoning,
-        output_max: config.models[deployment.model].max_output,
+        is_reasoning: model.is_reasoning,
+        output_max: model.max_output,
         // OpenAI's reasoning models refuse the older name; other servers may not know the newer one.
         output_field: match provider.flavour {
-            Flavour::OpenAi | Flavour::Azure => OutputField::MaxCompletionTokens,
+            Flavour::OpenAi | Flavour::Azure if provider.protocol == Protocol::OpenAi => {
+                OutputField::MaxCompletionTokens
+            }
             _ => OutputField::MaxTokens,
         },
+        dialect: match provider.protocol {
+            Protocol::OpenAi => Dialect::OpenaiChat,
+            Protocol::Anthropic => Dialect::Anthropic,
+        },
+        capabilities: capabilities(&model.capabilities),
+        issuer: issuer(name),
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),
-        chat,
-        completions,
+        chat: head(Operation::Chat)?,
+        completions: head(Operation::Completions)?,
+        messages: head(Operation::Messages)?,
+        has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
+}
+
+fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
+    chat::Capabilities {
+        tools: model.tools,
+        parallel_tools: model.parallel_tools,
+        json_schema: model.json_schema,
+        vision: model.vision,
+        audio: model.audio,
+        files: model.documents,
+        thinking: model.reasoning,
+        prefill: model.prefill,
+        ..chat::Capabilities::default()
+    }
+}
+
+/// Callers see it before signatures, so it tells nothing but which is which.
+fn issuer(name: &str) -> Issuer {
+    let hash = blake3::derive_key("roundelay 2026 issuer of a signature", name.as_bytes());
+    let (first, _) = hash.split_first_chunk().expect("a hash has 32 bytes");
+    Issuer(u64::from_be_bytes(*first))
 }
 
 fn endpoint(url: &BaseUrl) -> Endpoint {
@@ -257,9 +308,13 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
     head.field("accept-encoding", b"identity");
     head.field("user-agent", concat!("roundelay/", env!("CARGO_PKG_VERSION")).as_bytes());
     if let Some(index) = key {
-        let value = HeaderValue::try_from(format!("Bearer {}", provider.api_keys[index].expose()));
+        let key = provider.api_keys[index].expose();
+        let (field, value) = match provider.protocol {
+            Protocol::OpenAi => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
+            Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
+        };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
-        head.field("authorization", value.as_bytes());
+        head.field(field, value.as_bytes());
     }
     for (field, value) in &provider.headers {
         head.field(field.as_str(), value.as_bytes());

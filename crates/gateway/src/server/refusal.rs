@@ -3,13 +3,14 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode, header};
 use roundelay_ledger::ExchangeId;
+use roundelay_protocol::chat::Dialect;
 
 use crate::exchange::{Answer, AnswerBody, Refusal, name_exchange};
 
 /// A refusal as a response.
-pub(super) fn respond(refusal: &Refusal, id: Option<ExchangeId>) -> Answer {
+pub(super) fn respond(refusal: &Refusal, dialect: Dialect, id: Option<ExchangeId>) -> Answer {
     let wire = refusal.wire();
-    let mut response = Response::new(AnswerBody::Whole(wire.body()));
+    let mut response = Response::new(AnswerBody::Whole(wire.body(dialect, id)));
     *response.status_mut() = StatusCode::from_u16(wire.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -23,15 +24,16 @@ pub(super) fn respond(refusal: &Refusal, id: Option<ExchangeId>) -> Answer {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Some(id) = id {
-        name_exchange(headers, id);
+        name_exchange(headers, id, dialect);
     }
     response
 }
 
-/// A refusal as the bytes of a whole HTTP/1.1 response, after which the connection is closed.
+/// A refusal as the bytes of a whole HTTP/1.1 response, after which the connection is closed. Nothing was understood of
+/// the request, so it is in OpenAI's words.
 pub(super) fn message(refusal: &Refusal) -> Bytes {
     let wire = refusal.wire();
-    let body = wire.body();
+    let body = wire.body(Dialect::OpenaiChat, None);
     let reason = StatusCode::from_u16(wire.status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused");
     let head = format!(
         "HTTP/1.1 {} {reason}\r\ncontent-type: application/json\r\nx-should-retry: false\r\nconnection: close\r\n\
@@ -52,7 +54,7 @@ mod tests {
     /// The headers that an SDK reads, as they are sent with a refusal.
     #[track_caller]
     fn check(refusal: &Refusal, headers: &[(&str, Option<&str>)]) {
-        let answer = respond(refusal, None);
+        let answer = respond(refusal, Dialect::OpenaiChat, None);
         for (name, expected) in headers {
             let value = answer.headers().get(*name).map(|value| value.to_str().unwrap());
             assert_eq!(value, *expected, "{name} of {refusal:?}");
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn a_refusal_names_its_exchange() {
         let id: ExchangeId = "x_0000000000001".parse().unwrap();
-        let answer = respond(&Refusal::Internal, Some(id));
+        let answer = respond(&Refusal::Internal, Dialect::OpenaiChat, Some(id));
         assert_eq!(answer.headers()["x-roundelay-exchange"], "x_0000000000001");
         assert_eq!(answer.headers()["x-request-id"], "x_0000000000001");
     }
@@ -94,7 +96,7 @@ mod tests {
             };
             assert_eq!(field("connection"), Some("close"));
             assert_eq!(field("content-length"), Some(&*(message.len() - head).to_string()));
-            assert_eq!(message[head..], refusal.wire().body());
+            assert_eq!(message[head..], refusal.wire().body(Dialect::OpenaiChat, None));
         }
     }
 }

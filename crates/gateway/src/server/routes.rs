@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use roundelay_protocol::openai::Operation;
+use roundelay_protocol::{chat::Dialect, openai::Operation};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{intake, models, peer, receipt, redeem, refusal, standing, usage};
+use super::{count_tokens, intake, models, peer, receipt, redeem, refusal, standing, usage};
 use crate::{
     auth::{Caller, presented},
     common::clock::unix_time,
@@ -21,6 +21,7 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 enum Route {
     Exchange(Operation),
+    CountTokens,
     Models,
     Model(String),
     Balance,
@@ -41,11 +42,12 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> (Answer, Option<Incoming>) {
     let (head, mut body) = request.into_parts();
+    let dialect = dialect(head.uri.path());
     match serve(worker, peer, head, &mut body).await {
         Ok(answer) => (answer, None),
         Err(refusal) => {
             worker.gateway.metrics.refused(refusal.label());
-            (refusal::respond(&refusal, None), (!body.is_end_stream()).then_some(body))
+            (refusal::respond(&refusal, dialect, None), (!body.is_end_stream()).then_some(body))
         }
     }
 }
@@ -66,9 +68,15 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let taken = Instant::now();
             let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, body };
-            exchange::serve(worker, inbound).await.or_else(|refusal| Ok(refusal::respond(&refusal, Some(id))))
+            exchange::serve(worker, inbound)
+                .await
+                .or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
         }
-        (Route::Exchange(_), _) => Err(Refusal::Method("POST")),
+        (Route::CountTokens, &Method::POST) => {
+            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            count_tokens::count(worker, &body).map(page)
+        }
+        (Route::Exchange(_) | Route::CountTokens, _) => Err(Refusal::Method("POST")),
         (Route::Models, &Method::GET) => Ok(json(models::list(worker, &caller))),
         (Route::Model(name), &Method::GET) => models::detail(worker, &caller, &name).map(json),
         (Route::Balance, &Method::GET) => standing::balance(worker, &caller).map(page),
@@ -106,6 +114,8 @@ fn route(path: &str) -> Option<Route> {
     match rest.trim_end_matches('/') {
         "/chat/completions" => Some(Route::Exchange(Operation::Chat)),
         "/completions" => Some(Route::Exchange(Operation::Completions)),
+        "/messages" => Some(Route::Exchange(Operation::Messages)),
+        "/messages/count_tokens" => Some(Route::CountTokens),
         "/models" => Some(Route::Models),
         "/balance" => Some(Route::Balance),
         "/usage" => Some(Route::Usage),
@@ -121,6 +131,12 @@ fn route(path: &str) -> Option<Route> {
             Some(Route::Model(percent_decoded(name)?))
         }
     }
+}
+
+/// Whose words a refusal is in where the path is all there is to go by.
+fn dialect(path: &str) -> Dialect {
+    let is_messages = matches!(route(path), Some(Route::Exchange(Operation::Messages) | Route::CountTokens));
+    if is_messages || path.starts_with("/anthropic/") { Dialect::Anthropic } else { Dialect::OpenaiChat }
 }
 
 /// SDKs write the slash of `provider/model` as `%2F`.
@@ -193,6 +209,11 @@ mod tests {
             Some(Route::Exchange(Operation::Chat)),
         );
         check(&["/v1/completions", "/api/completions"], Some(Route::Exchange(Operation::Completions)));
+        check(
+            &["/v1/messages", "/anthropic/v1/messages", "/v1/v1/messages", "/messages"],
+            Some(Route::Exchange(Operation::Messages)),
+        );
+        check(&["/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens"], Some(Route::CountTokens));
         check(&["/v1/models", "/models", "/api/models/"], Some(Route::Models));
         check(&["/v1/balance", "/balance", "/api/v1/balance"], Some(Route::Balance));
         check(&["/api/v1/key", "/v1/key", "/key/", "/api/v1/auth/key"], Some(Route::Key));

@@ -7,7 +7,7 @@ use super::{Answer, Arguments, Body, Event, PartKind, Request, StreamFault, Text
 use crate::wire;
 
 /// The tools of one request that were said as functions, and their open calls.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FreeTools {
     names: Vec<String>,
     open: Vec<(u32, Input)>,
@@ -85,7 +85,7 @@ impl FreeTools {
 }
 
 /// Takes the one string out of the JSON text of arguments that comes in pieces.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Input {
     /// What came before the string, kept because it may turn out to be something else.
     Before(String),

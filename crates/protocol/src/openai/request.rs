@@ -1,5 +1,6 @@
 //! A caller's request: what routing and money need to know of it, learnt in one pass.
 
+mod anthropic;
 mod bad_request;
 mod fields;
 mod head;

@@ -24,7 +24,7 @@ pub(super) fn add(paths: &mut Map<String, Value>) {
             "parameters": parameters(page.path, page.query),
             "responses": {
                 "200": { "description": "it was done", "content": content(&page.answer) },
-                "default": { "description": "why not, in the form that OpenAI's SDKs read", "content": content(&Shape::Any) },
+                "default": { "description": "why not, in the form that the path's own SDKs read", "content": content(&Shape::Any) },
             },
         });
         if page.method == "post" {
@@ -53,6 +53,22 @@ const PAGES: &[Page] = &[
         summary: "as OpenAI's: a completion by a model or pool, streamed or whole",
         query: &[],
         answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/messages",
+        name: "messages",
+        summary: "as Anthropic's: an answer by a model or pool, streamed or whole",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/messages/count_tokens",
+        name: "messages.count",
+        summary: "as Anthropic's: about how many tokens a request is",
+        query: &[],
+        answer: Shape::Object(&[("input_tokens", WHOLE), ("estimated", Shape::Flag)]),
     },
     Page {
         method: "get",

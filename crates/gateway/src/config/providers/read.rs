@@ -45,10 +45,10 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
             Some("leave out `/`, `#`, `*` and spaces".to_owned()),
         );
     }
-    let protocol = read_protocol(&section);
-    let base_url = read_base_url(&section, name, known);
+    let protocol = read_protocol(&section, name);
+    let base_url = read_base_url(&section, name, known).map(|base_url| below_version(protocol, base_url));
     let api_keys = read_api_keys(&section, known, base_url.as_ref());
-    let flavour = read_flavour(&section, name);
+    let flavour = read_flavour(&section, name, protocol);
     let headers = read_headers(&section);
     let concurrency_max = section.count("concurrency_max", 1..u64::from(Provider::CONCURRENCY_MAX) + 1);
     let balance = BalancePoll::read(&section, name, base_url.as_ref());
@@ -76,13 +76,18 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     })
 }
 
-fn read_protocol(section: &Section<'_>) -> Option<Protocol> {
-    let choices =
-        [("openai", Some(Protocol::OpenAi)), ("anthropic", None), ("gemini", None), ("azure", None), ("bedrock", None)];
+fn read_protocol(section: &Section<'_>, name: &str) -> Option<Protocol> {
+    let choices = [
+        ("openai", Some(Protocol::OpenAi)),
+        ("anthropic", Some(Protocol::Anthropic)),
+        ("gemini", None),
+        ("azure", None),
+        ("bedrock", None),
+    ];
     if !section.has("protocol") {
         // Asked for all the same, so that it is known.
         section.choice("protocol", &choices);
-        return Some(Protocol::OpenAi);
+        return Some(Protocol::by_default(name));
     }
     let protocol = section.choice("protocol", &choices)?;
     if protocol.is_none() {
@@ -93,6 +98,14 @@ fn read_protocol(section: &Section<'_>) -> Option<Protocol> {
         );
     }
     protocol
+}
+
+/// Anthropic's own clients are given its address without the `/v1` that they put behind it themselves.
+fn below_version(protocol: Option<Protocol>, mut base_url: BaseUrl) -> BaseUrl {
+    if protocol == Some(Protocol::Anthropic) && base_url.path_prefix.is_empty() {
+        base_url.path_prefix = "/v1".into();
+    }
+    base_url
 }
 
 fn read_base_url(section: &Section<'_>, name: &str, known: Option<&KnownProvider>) -> Option<BaseUrl> {
@@ -179,9 +192,12 @@ fn complain_of_no_key(section: &Section<'_>, known: Option<&KnownProvider>, base
     section.reading().complain(section.place(), "this provider has no API key", Some(instead));
 }
 
-fn read_flavour(section: &Section<'_>, name: &str) -> Flavour {
+fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -> Flavour {
     let choices = Flavour::ALL.map(|(flavour, _)| (flavour.name(), flavour));
-    section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_default()
+    section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or(match protocol {
+        Some(Protocol::Anthropic) => Flavour::Anthropic,
+        _ => Flavour::default(),
+    })
 }
 
 fn read_headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {

@@ -6,6 +6,7 @@ use roundelay_ledger::{EntryKind, Money};
 use serde_json::Value;
 
 use super::{Team, question, stops, sum, works_on};
+use crate::support::Request;
 
 /// What an answer of 20 words to ten costs.
 const ANSWER: i64 = 50_000;
@@ -102,6 +103,23 @@ fn a_stream_that_is_cut_short_is_counted_for_who_asked() {
     let charged = sum(&team.books(), EntryKind::Charge);
     assert_eq!((usage["cost"].as_f64().unwrap() * 1e9).round() as i64, charged, "{}", answer.body);
     assert!(usage["completion_tokens"].is_u64() && answer.body.contains("budget"), "{}", answer.body);
+}
+
+#[test]
+fn anthropics_callers_read_in_their_own_words_that_the_money_ended() {
+    let team = Team::configured(Money::from_nano(200_000), stops);
+    let mut body = question("words-2000-deaf", true);
+    body["max_tokens"] = 20.into();
+    let answer = Request::post("/v1/messages", &body).bearer(&team.key).send(team.gateway.callers);
+    let events: Vec<Value> =
+        answer.body.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect();
+    let count = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
+    assert_eq!((count("content_block_start"), count("content_block_stop"), count("message_stop")), (1, 1, 1));
+    let [.., end, stop] = &events[..] else { panic!("{}", answer.body) };
+    assert_eq!((&stop["type"], &end["type"]), (&"message_stop".into(), &"message_delta".into()), "{}", answer.body);
+    assert_eq!((&end["delta"]["stop_reason"], &end["roundelay"]["stop"]), (&"max_tokens".into(), &"budget".into()));
+    let charged = sum(&team.books(), EntryKind::Charge);
+    assert_eq!((end["usage"]["cost"].as_f64().unwrap() * 1e9).round() as i64, charged, "{}", answer.body);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::super::{answer, error, tokens};
+use super::{
+    super::{answer, error, tokens},
+    Place,
+};
 use crate::{
     chat::{
         Dialect, Event, Json, Losses, PartKind, Problem, Signature, Start, Stop, StreamFault, Text, ToolCallKind, Why,
@@ -89,6 +92,12 @@ impl Encoder {
     /// What the caller pays, in dollars: told with the usage at the end.
     pub fn set_cost(&mut self, cost: Json<'static>) {
         self.cost = Some(cost);
+    }
+
+    /// How much of the stream was written.
+    pub fn place(&self) -> Place {
+        let open = self.current.filter(|(_, kind)| *kind != Kind::Unsaid).map(|_| self.index.into());
+        Place { has_begun: self.state != State::Waiting, open }
     }
 
     /// Whether the typed end was written.

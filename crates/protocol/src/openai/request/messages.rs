@@ -7,7 +7,10 @@ use super::{
     bad_request::{BadRequest, Fault},
     media::Medium,
 };
-use crate::json::{Kind, Malformed, Reader};
+use crate::{
+    json::{Kind, Malformed, Reader},
+    openai::Operation,
+};
 
 impl Request {
     pub(super) fn read_messages(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<(), Fault> {
@@ -58,9 +61,12 @@ impl Request {
     }
 
     /// A string, a list of parts, a part, or null.
-    fn read_content(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<Range<usize>, Malformed> {
+    pub(super) fn read_content(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<Range<usize>, Malformed> {
         let start = reader.offset();
         match reader.kind()? {
+            Kind::Array if self.operation == Operation::Messages => {
+                reader.array(|reader| self.read_block(reader, body))?;
+            }
             Kind::Array => reader.array(|reader| self.read_part(reader, body))?,
             // A part alone, as some servers take it.
             Kind::Object => self.read_part(reader, body)?,

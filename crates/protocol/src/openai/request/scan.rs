@@ -100,11 +100,16 @@ impl Scan<'_> {
             "stream_options" => {
                 (request.usage_splice, request.include_usage) = UsageSplice::read(reader)?;
             }
-            "messages" if request.operation == Operation::Chat => {
+            "messages" if request.operation != Operation::Completions => {
                 request.read_messages(reader, self.body)?;
             }
             "prompt" if request.operation == Operation::Completions => {
                 request.read_prompt(reader, self.body)?;
+            }
+            "system" | "output_config" | "speed" | "inference_geo" | "mcp_servers" | "container" | "fallbacks"
+                if request.operation == Operation::Messages =>
+            {
+                request.read_anthropic(reader, key, self.body)?;
             }
             "max_tokens" => request.output_limits.max_tokens = Some(OutputLimit::read(reader)?),
             "max_completion_tokens" => {
@@ -148,7 +153,7 @@ impl Scan<'_> {
                 request.add_text(span, self.body);
             }
             // However long they are, no model reads them.
-            "logit_bias" | "metadata" | "stop" => reader.pass()?,
+            "logit_bias" | "metadata" | "stop" | "stop_sequences" | "cache_control" => reader.pass()?,
             _ => request.add_other(reader, self.body)?,
         }
         Ok(())
@@ -206,7 +211,7 @@ impl Scan<'_> {
         if !self.has("model") {
             return Err(BadRequest::missing("model", r#""model": "NAME""#).into());
         }
-        if self.request.operation == Operation::Chat && !self.has("messages") {
+        if self.request.operation != Operation::Completions && !self.has("messages") {
             let example = r#""messages": [{"role": "user", "content": "…"}]"#;
             return Err(BadRequest::missing("messages", example).into());
         }
@@ -214,7 +219,7 @@ impl Scan<'_> {
         request.max_output_tokens = request.output_limits.asked();
         request.user = members.safety_identifier.or(members.user);
         let prompts = match request.operation {
-            Operation::Chat => 1,
+            Operation::Chat | Operation::Messages => 1,
             Operation::Completions => request.messages,
         };
         let n = members.n.unwrap_or(1);

@@ -11,7 +11,7 @@ impl Request {
     /// Reads the tier that is asked for. Those that cost no more than the list says are fine.
     pub(super) fn read_service_tier(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
         let is_listed = match reader.kind()? {
-            Kind::String => matches!(&*reader.string()?.decode(), "auto" | "default" | "flex"),
+            Kind::String => matches!(&*reader.string()?.decode(), "auto" | "default" | "flex" | "standard_only"),
             _ => reader.raw()? == "null",
         };
         self.note_surcharge("service_tier", !is_listed);
@@ -42,7 +42,7 @@ impl Request {
                 return reader.pass();
             }
             let is_callers = match reader.kind()? {
-                Kind::String => matches!(&*reader.string()?.decode(), "function" | "custom"),
+                Kind::String => is_callers_tool(&reader.string()?.decode()),
                 _ => reader.raw()? == "null",
             };
             self.note_surcharge("tools", !is_callers);
@@ -65,9 +65,16 @@ impl Request {
         Ok(())
     }
 
-    fn note_surcharge(&mut self, member: &'static str, is_there: bool) {
+    pub(super) fn note_surcharge(&mut self, member: &'static str, is_there: bool) {
         if is_there {
             self.surcharge.get_or_insert(member);
         }
     }
+}
+
+/// Whether the caller runs a tool of this type. Those of Anthropic's that are its client's to run are called by what they
+/// do and a date.
+fn is_callers_tool(kind: &str) -> bool {
+    const OF_THE_CLIENT: [&str; 4] = ["bash_", "text_editor_", "computer_", "memory_"];
+    matches!(kind, "function" | "custom") || OF_THE_CLIENT.iter().any(|name| kind.starts_with(name))
 }

@@ -1,0 +1,167 @@
+//! A stream in another dialect than its caller's, said again event by event.
+
+use bytes::{Bytes, BytesMut};
+use roundelay_ledger::Money;
+use roundelay_protocol::{
+    anthropic::Place,
+    chat::{self, Dialect, Event, Json, PartKind, Stop},
+    estimate::Output,
+    openai::{Finish, chunk::Chunk},
+    translate::{StreamEncoder, Translation, encode_error},
+};
+
+use super::{Counted, HELD_BACK_MAX, Incoming, Progress, Reading, StreamFault};
+use crate::upstream;
+
+/// A translation under way. Its encoder keeps the typed end to itself until it is asked for.
+#[derive(Debug)]
+pub(super) struct Translated {
+    translation: Translation,
+    /// The upstream's.
+    from: Dialect,
+}
+
+impl Translated {
+    /// Remembers of what is about to be shown what an end made here has to go on from.
+    pub(super) fn note_shown(&self, out: &[u8], place: &mut Place, last_chunk: &mut Bytes) {
+        if let StreamEncoder::Anthropic(encoder) = &self.translation.encoder {
+            *place = encoder.place();
+        } else if last_chunk.is_empty() {
+            let line = out.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            *last_chunk = Bytes::copy_from_slice(line.strip_prefix(b"data: ").unwrap_or_default());
+        }
+    }
+
+    /// Takes it that no more comes of an answer all of whose choices have ended.
+    pub(super) fn finish(&mut self, out: &mut BytesMut) {
+        let mut said = Vec::new();
+        if !self.translation.is_whole() {
+            // Only a mark is missing.
+            let _ = self.translation.finish(&mut said, &mut |_| {});
+        }
+        out.extend_from_slice(&said);
+    }
+
+    /// What came before the typed end, and that end with what all of the answer cost.
+    pub(super) fn ended(&mut self, tail: &[u8], cost: Option<Money>) -> Bytes {
+        let mut said = tail.to_vec();
+        let encoder = &mut self.translation.encoder;
+        if let Some(cost) = cost.and_then(|cost| Json::read(cost.to_string()).ok()) {
+            encoder.set_cost(cost);
+        }
+        // All parts have ended by now, so that nothing is held back any more.
+        let _ = encoder.event(&Event::End, &mut said);
+        said.into()
+    }
+}
+
+impl Incoming {
+    /// A stream of the dialect `from`, for a caller who speaks `to`.
+    pub(in super::super) fn translated(
+        body: upstream::Body,
+        translation: Translation,
+        (from, to): (Dialect, Dialect),
+        caller_asked_usage: bool,
+    ) -> Self {
+        let reading = Reading::Translated(Box::new(Translated { translation, from }));
+        Self::of(body, reading, to, 1, caller_asked_usage || to == Dialect::Anthropic)
+    }
+
+    /// Says a piece again, or where there is none the end of the connection.
+    pub(super) fn translate(&mut self, piece: Option<Bytes>) -> Result<Progress, StreamFault> {
+        let Self {
+            reading: Reading::Translated(translated), content, content_events, counted, terminal, finish, ..
+        } = self
+        else {
+            return Ok(Progress::None);
+        };
+        let Translated { translation, from } = &mut **translated;
+        let events_before = *content_events;
+        let (mut seen, mut finished, mut problem) = (0, 0, None);
+        let mut said = Vec::new();
+        let mut watch = |event: &Event<'_>| {
+            match event {
+                Event::PartStart { choice, .. } => seen |= bit(*choice),
+                Event::Stop { choice, stop } => {
+                    finished |= bit(*choice);
+                    finish.get_or_insert(finish_of(stop));
+                }
+                Event::Usage(usage) => {
+                    *counted = Some(Counted { usage: *usage, content: *content, content_events: *content_events });
+                }
+                Event::Error(told) => problem = Some(Bytes::from(encode_error(told, *from))),
+                _ => {}
+            }
+            if event.is_content() {
+                *content = content.plus(output(event));
+                *content_events += 1;
+            }
+        };
+        let read = match piece {
+            Some(piece) => translation.push(piece, &mut said, &mut watch),
+            None => translation.finish(&mut said, &mut watch),
+        };
+        terminal.observe(&Chunk { seen: seen | finished, finished, ..Chunk::default() });
+        let is_ended = translation.is_whole();
+        let has_new_content = self.content_events > events_before;
+        if problem.is_some() {
+            // An error is told once, by who knows whether another deployment may answer.
+            said.truncate(last_event(&said));
+        }
+        self.has_content |= has_new_content || self.is_whole();
+        self.out.extend_from_slice(&said);
+        if let Some(problem) = problem {
+            return Err(StreamFault::Error(problem));
+        }
+        read.map_err(|fault| match fault {
+            chat::StreamFault::Cut => StreamFault::Cut,
+            _ => StreamFault::Garbled,
+        })?;
+        if !self.has_content && self.out.len() > HELD_BACK_MAX {
+            return Err(StreamFault::Garbled);
+        }
+        self.is_over = is_ended;
+        Ok(if is_ended {
+            Progress::Ended
+        } else if has_new_content {
+            Progress::Content
+        } else {
+            Progress::None
+        })
+    }
+}
+
+/// The reason as routing and money know it; which word the caller reads is the encoder's business.
+fn finish_of(stop: &Stop<'_>) -> Finish {
+    match stop {
+        Stop::Finished | Stop::Sequence(_) => Finish::Stop,
+        Stop::Length | Stop::WindowFull => Finish::Length,
+        Stop::ToolCalls => Finish::ToolCalls,
+        Stop::Refusal(_) | Stop::Filter => Finish::ContentFilter,
+        Stop::Pause | Stop::Other(_) => Finish::Other,
+    }
+}
+
+fn bit(choice: u32) -> u128 {
+    1_u128.checked_shl(choice).unwrap_or(0)
+}
+
+/// How much content an event brings.
+fn output(event: &Event<'_>) -> Output {
+    let text_bytes = match event {
+        Event::Text { text, .. }
+        | Event::Arguments { text, .. }
+        | Event::Thinking { text, .. }
+        | Event::Refusal { text, .. }
+        | Event::PartStart { kind: PartKind::ToolCall { name: text, .. }, .. } => text.written().len() as u64,
+        _ => 0,
+    };
+    let images = u64::from(matches!(event, Event::PartStart { kind: PartKind::Whole(_), .. }));
+    Output { text_bytes, images, ..Output::default() }
+}
+
+/// Where the last of these whole events begins. Encoders write one line of data for each.
+fn last_event(events: &[u8]) -> usize {
+    let inside = events.strip_suffix(b"\n\n").unwrap_or(events);
+    inside.windows(2).rposition(|pair| pair == b"\n\n").map_or(0, |at| at + 2)
+}
