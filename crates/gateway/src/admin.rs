@@ -13,6 +13,7 @@ mod books;
 pub mod codes;
 mod desk;
 mod door;
+mod doubts;
 pub mod entries;
 pub mod exchanges;
 mod fault;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     Fault, accounts,
     desk::{Answer, Desk, blocking},
+    doubts,
     operator::Operator,
 };
 use crate::store::{ExchangeFilter, Record, Scope, Within};
@@ -24,7 +25,10 @@ use crate::store::{ExchangeFilter, Record, Scope, Within};
 pub fn one(store: Within<'_>, id: &str) -> Result<Value, Fault> {
     let name = name(id)?;
     let record = store.exchange(name)?;
-    record.as_ref().map(as_json).ok_or_else(|| Fault::not_found(format!("no exchange `{name}` is recorded here")))
+    match record {
+        Some(record) => Ok(as_json(&record)),
+        None => Err(doubts::no_record(store, name, None)?),
+    }
 }
 
 /// The records that are meant, newest first.

@@ -20,6 +20,7 @@ pub use self::canonical::{BadReceipt, parse};
 use super::{
     Fault, amount,
     desk::{Answer, Desk, blocking},
+    doubts,
     operator::Operator,
 };
 use crate::{
@@ -37,8 +38,10 @@ use crate::{
 pub fn one(store: &Store, scope: &Scope, key: &ReceiptKey, id: &str, of: Option<&KeyId>) -> Result<Value, Fault> {
     let id: ExchangeId =
         id.parse().map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))?;
-    let record = store.within(scope).exchange(id)?.filter(|record| of.is_none_or(|of| &record.key == of));
-    let record = record.ok_or_else(|| Fault::not_found(format!("no exchange `{id}` is recorded here")))?;
+    let within = store.within(scope);
+    let Some(record) = within.exchange(id)?.filter(|record| of.is_none_or(|of| &record.key == of)) else {
+        return Err(doubts::no_record(within, id, of)?);
+    };
     let charges = charges(store, &record)?;
     let reversals = EntryFilter {
         exchange: Some(id),

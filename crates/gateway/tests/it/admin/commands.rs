@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use roundelay::store::{SentRow, Store};
+use roundelay_ledger::{Conversion, ExchangeId, Factor, KeyId, ListCost, Rate};
 use serde_json::{Value, json};
 
 use super::config;
@@ -111,6 +113,42 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(complaint_of(&data, &["explain", "x_0000000000001"]).contains("no exchange"));
     let as_json = complaint_of(&data, &["keys", "revoke", "nosuchky", "--json"]);
     assert!(serde_json::from_str::<Value>(&as_json).unwrap()["error"].is_string());
+}
+
+#[test]
+fn an_exchange_in_doubt_says_so() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let made = json_of(&data, &["keys", "create"]);
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let now = roundelay::common::clock::unix_time();
+    let sent = SentRow {
+        exchange: ExchangeId::from_u64(7),
+        attempt: 1,
+        at_us: i64::try_from(now.as_micros()).unwrap(),
+        key: KeyId::new(id),
+        deployment: "local/rehearsal".to_owned(),
+        price: None,
+        conversion: Conversion::new(Factor::ONE, Rate::ONE).unwrap(),
+        held: ListCost::from_parts(250_000_000_000_000).unwrap(),
+        delivered: ListCost::ZERO,
+    };
+    Store::open(&data).unwrap().keep_in_doubt(std::slice::from_ref(&sent)).unwrap();
+    let name = sent.exchange.to_string();
+    let (explain, receipt) = (["explain", name.as_str()], ["receipts", "show", name.as_str()]);
+    let story = complaint_of(&data, &explain);
+    for part in [&*name, "in doubt", "attempt 1 was sent to local/rehearsal at ", "$0.25 is held", "is settled at "] {
+        assert!(story.contains(part), "`{part}` is not in: {story}");
+    }
+    assert_eq!(complaint_of(&data, &receipt), story);
+    let gateway = TestGateway::start_in(folder, &config(&upstream));
+    assert_eq!(complaint_of(&data, &explain), story, "with a gateway");
+    let path = format!("/v1/receipts/{name}");
+    let answer = Request::get(&path).bearer(key).send(gateway.callers);
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("exchange_in_doubt")), "{}", answer.body);
+    let other = Request::get(&path).bearer(&gateway.key).send(gateway.callers);
+    assert_eq!(other.json()["error"]["code"], "receipt_not_found", "another key's is not there");
 }
 
 #[test]

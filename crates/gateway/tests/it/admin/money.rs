@@ -171,6 +171,12 @@ fn money_moves_alike_with_and_without_a_gateway() {
     let table = text_of(&data, &["accounts", "entries", "team-a", "--kind", "adjustment"]);
     let rows: Vec<&str> = table.lines().skip(1).collect();
     assert!(rows.len() == 2 && rows[0].contains("1.00") && rows[0].contains("8.50"), "{table}");
+    let all = text_of(&data, &["accounts", "entries", "--kind", "top-up"]);
+    let row: Vec<&str> = all.lines().nth(1).unwrap().split_whitespace().skip(2).take(3).collect();
+    assert_eq!(row, ["top-up", "team-a", "10.00"], "{all}");
+    let loss = complaint_of(&data, &["accounts", "entries", "team-a", "--kind", "loss"]);
+    assert!(loss.contains("`accounts entries --kind loss` shows them"), "{loss}");
+    text_of(&data, &["accounts", "entries", "--kind", "loss"]);
     let csv = text_of(&data, &["accounts", "entries", "team-a", "--csv"]);
     let folder = gateway.stop();
     assert_eq!(text_of(&data, &["accounts", "entries", "team-a", "--csv"]), csv);
