@@ -84,10 +84,12 @@ fn make(books: Books<'_>, id: AccountId, wanted: &NewAccount, now: i64, told: &m
     check_name(&name)?;
     let parent = wanted.parent.as_deref().map(account_id).transpose()?;
     let above = parent.as_ref().map(|parent| one_row(books, parent)).transpose()?;
+    let terms = first_terms(wanted, above.as_ref())?;
+    check_granted(books.by, &Terms::new(AccountKind::Inherits), &terms)?;
     let row = AccountRow {
         account: Account { id, name, kind: AccountKind::Postpaid, created_at: now },
         parent,
-        terms: first_terms(wanted, above.as_ref())?,
+        terms,
         balance: Money::ZERO,
     };
     let row = AccountRow { account: Account { kind: row.terms.kind, ..row.account }, ..row };
@@ -135,6 +137,7 @@ fn put(books: Books<'_>, before: &AccountRow, wanted: &AccountChange, terms: &Te
         ));
     }
     wanted.name.as_deref().map_or(Ok(()), check_name)?;
+    check_granted(books.by, &before.terms, terms)?;
     check_payer(terms.kind, before.parent.is_some())?;
     let mut tree = books.tree()?;
     let node = tree.account(id).ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
@@ -151,6 +154,19 @@ fn put(books: Books<'_>, before: &AccountRow, wanted: &AccountChange, terms: &Te
         billing.change_account(id, terms, &windows)?;
     }
     show(books, id)
+}
+
+/// Whoever is limited to an account grants nobody below it credit, and sets no prices: whoever is above pays for that.
+fn check_granted(by: &Operator, before: &Terms, terms: &Terms) -> Result<(), Fault> {
+    let is_granted = terms.kind == AccountKind::Postpaid && before.kind != AccountKind::Postpaid
+        || terms.credit_line > before.credit_line
+        || terms.multiplier < before.multiplier;
+    if by.account.is_some() && is_granted {
+        return Err(Fault::limited(
+            "this token is limited to an account: credit (`postpaid`, `credit_line`) and a lower `multiplier` are granted by operators without such a limit",
+        ));
+    }
+    Ok(())
 }
 
 /// Every account, those above before those below.

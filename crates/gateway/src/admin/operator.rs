@@ -22,7 +22,7 @@ pub enum Permission {
     Keys,
     /// To make and change accounts.
     Accounts,
-    /// To change balances.
+    /// To change balances: only without a limit to an account, which would be to make money for oneself.
     Money,
     /// To read what operators did.
     Acts,
@@ -46,7 +46,7 @@ impl Permission {
 
     /// Whether somebody who is limited to an account has it not, whatever the role.
     pub const fn is_unlimited(self) -> bool {
-        matches!(self, Self::ReadGateway | Self::Gateway)
+        matches!(self, Self::ReadGateway | Self::Gateway | Self::Money)
     }
 }
 

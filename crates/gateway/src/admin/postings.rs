@@ -129,7 +129,7 @@ fn entry(books: Books<'_>, act: Act, account: &AccountRow, wanted: &NewPosting) 
         overrun: None,
         is_estimated: false,
         reason: Some(text("reason", &wanted.reason, REASON_CHARS_MAX)?),
-        idempotency: Some(own_name(books.by, &wanted.idempotency)?),
+        idempotency: Some(own_name(&wanted.idempotency)?),
     })
 }
 
@@ -152,19 +152,14 @@ pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, F
     Ok(text.to_owned())
 }
 
-/// A name that somebody gave an act; those that the gateway gives are not to be had. Each tenant has its own names: no
-/// other learns which are taken, or takes them first.
-fn own_name(by: &Operator, name: &str) -> Result<String, Fault> {
-    if [OF_CODES, OF_REVERSALS, OF_TENANTS].iter().any(|prefix| name.starts_with(prefix)) {
+/// A name that somebody gave an act; those that the gateway gives are not to be had.
+fn own_name(name: &str) -> Result<String, Fault> {
+    if [OF_CODES, OF_REVERSALS].iter().any(|prefix| name.starts_with(prefix)) {
         return Err(Fault::bad_request(format!(
-            "an idempotency key does not begin with `{OF_CODES}`, `{OF_REVERSALS}` or `{OF_TENANTS}`: those name what codes, reversals and limited operators did"
+            "an idempotency key does not begin with `{OF_CODES}` or `{OF_REVERSALS}`: those name what codes and reversals did"
         )));
     }
-    let name = text("idempotency", name, IDEMPOTENCY_CHARS_MAX)?;
-    Ok(match &by.account {
-        Some(tenant) => format!("{OF_TENANTS}{tenant}:{name}"),
-        None => name,
-    })
+    text("idempotency", name, IDEMPOTENCY_CHARS_MAX)
 }
 
 pub(super) async fn post_credit(
@@ -207,7 +202,5 @@ async fn answer(
 pub(super) const OF_CODES: &str = "code:";
 /// How those of reversals do.
 pub(super) const OF_REVERSALS: &str = "reverse:";
-/// How those of operators begin that are limited to an account, whose id follows.
-const OF_TENANTS: &str = "of:";
 const REASON_CHARS_MAX: usize = 500;
 const IDEMPOTENCY_CHARS_MAX: usize = 200;

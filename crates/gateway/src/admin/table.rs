@@ -263,7 +263,7 @@ pub(super) static ROUTES: &[Route] = &[
     Route::post(
         "/admin/codes/redeem",
         "codes.redeem",
-        Permission::Money,
+        Permission::Accounts,
         "put what a code is worth on an account",
         &[(200, schemas::POSTED)],
         |verb| on(verb, codes::post_redeem),
