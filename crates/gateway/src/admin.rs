@@ -27,6 +27,7 @@ pub mod openapi;
 pub mod operator;
 pub mod operators;
 mod page;
+mod path;
 pub mod postings;
 pub mod preview;
 mod readiness;

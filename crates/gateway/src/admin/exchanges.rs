@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Query, State, rejection::QueryRejection},
 };
 use roundelay_ledger::{ExchangeId, KeyId};
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use super::{
     desk::{Answer, Desk, blocking},
     doubts,
     operator::Operator,
+    path::Named,
 };
 use crate::store::{ExchangeFilter, Record, Scope, Within};
 
@@ -97,7 +98,7 @@ pub(super) async fn get_recent(
 pub(super) async fn get_one(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     blocking(move || {
         desk.gateway.recorder.flush();

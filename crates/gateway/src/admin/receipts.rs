@@ -8,10 +8,7 @@ mod canonical;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-};
+use axum::{Extension, Json, extract::State};
 use jiff::Timestamp;
 use roundelay_ledger::{EntryKind, ExchangeId, KeyId, Money};
 use serde_json::{Map, Value, json};
@@ -22,6 +19,7 @@ use super::{
     desk::{Answer, Desk, blocking},
     doubts,
     operator::Operator,
+    path::Named,
 };
 use crate::{
     auth::ReceiptKey,
@@ -210,7 +208,7 @@ fn at(us: i64) -> String {
 pub(super) async fn get(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     blocking(move || {
         desk.gateway.recorder.flush();

@@ -71,6 +71,9 @@ fn what_is_not_there_cannot_be_taken() {
     }
     let below = json!({ "id": "alice", "parent": "team-a" });
     assert_eq!(gateway.operator("POST", "/admin/accounts", Some(&below)).status, 201);
+    let unnamed =
+        gateway.operator("POST", "/admin/accounts/team-a/credit", Some(&json!({ "amount": "1", "reason": "x" })));
+    assert!(unnamed.status == 400 && unnamed.body.contains("`idempotency` is missing"), "{}", unnamed.body);
     let body = json!({ "amount": "1", "reason": "x", "idempotency": "f" });
     let refused = gateway.operator("POST", "/admin/accounts/alice/credit", Some(&body));
     assert!(refused.status == 400 && refused.body.contains("do this to `team-a`"), "{}", refused.body);
