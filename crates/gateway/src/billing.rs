@@ -24,7 +24,7 @@ use roundelay_ledger::{
 };
 
 pub use self::{
-    hold::{Advance, Hold, Need, Unpriced},
+    hold::{Advance, Hold, Need, Settled, Unpriced},
     load::LoadFault,
     post::PostFault,
     shortfall::Shortfall,

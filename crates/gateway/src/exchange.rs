@@ -177,7 +177,7 @@ async fn pursue(
                 if caller.has_left() {
                     return Ending::Interrupted(Interruption::CallerLeft);
                 }
-                return Ending::Whole(whole.into_answer(inbound.id, flight.deployment, draft.attempts(), draft.cost()));
+                return Ending::Whole(whole.into_answer(inbound.id, &flight, draft.attempts(), draft.charged()));
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
@@ -193,15 +193,17 @@ async fn pursue(
                 return match relayed {
                     Relayed::Whole(tail) => {
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen));
-                        let tail = incoming.priced(tail, draft.cost());
+                        let tail = incoming.priced(tail, draft.charged(), flight.is_lowered());
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
                         Ending::Streamed(tail)
                     }
                     Relayed::Spent(tail) => {
+                        let paid = seen.usage.unwrap_or(seen.delivered);
                         let bill = (flight.cancelled(), seen);
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, bill);
-                        Ending::Streamed(tail)
+                        let paid = (paid.total_input(), paid.total_output());
+                        Ending::Streamed(incoming.counted(tail, paid, draft.charged()))
                     }
                     Relayed::Broke(failure) => {
                         flight.land(plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen));

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use roundelay_ledger::{
-    Ask, Bill, Case, Currency, ExchangeId, Extension, HoldId, Ledger, ListCost, Observed, Payment, Policy, Quote, Rate,
-    Refused, Shortage, Timestamp, Tokens,
+    Ask, Bill, Case, Currency, ExchangeId, Extension, HoldId, Ledger, ListCost, Money, Observed, Payment, Policy,
+    Quote, Rate, Refused, Shortage, Timestamp, Tokens,
 };
 
 use super::{Billing, Payer, Shortfall, now, rows};
@@ -63,6 +63,15 @@ pub struct Need<'a> {
     pub expires_at: Timestamp,
 }
 
+/// What came of an attempt's end.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// For the record, in order.
+    pub entries: Vec<EntryRow>,
+    /// What the answer costs at list price, where its caller had something of it and a price is known.
+    pub list: Option<Money>,
+}
+
 /// Money set aside for one attempt.
 #[derive(Debug)]
 pub struct Hold<'a> {
@@ -72,6 +81,8 @@ pub struct Hold<'a> {
     unpriced: ListCost,
     input: u64,
     has_audio: bool,
+    /// The most output for one choice that its caller asked for.
+    asked: Option<u64>,
     /// Tokens of output that are paid for.
     output: AtomicU64,
     /// The most output that the provider was told to give; our own count from bytes may be above it.
@@ -126,6 +137,7 @@ impl Billing {
                 unpriced,
                 input: need.input,
                 has_audio: need.has_audio,
+                asked: need.asked,
                 output: AtomicU64::new(output),
                 told: ceiling.or(need.asked).map_or(u64::MAX, |most| most.saturating_mul(need.choices.into())),
                 is_bounded: spendable.is_some() && need.quote.is_some(),
@@ -255,24 +267,34 @@ impl Hold<'_> {
         false
     }
 
-    /// Ends it with what was used: what is owed is charged and the rest given back. Returns the entries for the record,
-    /// none where nobody owes anything, or it has ended before.
-    pub fn settle(&self, case: Case, policy: &Policy, observed: &Observed) -> Vec<EntryRow> {
+    /// Ends it with what was used: what is owed is charged and the rest given back. Says what comes of it: nothing where
+    /// nobody owes anything, or it has ended before.
+    pub fn settle(&self, case: Case, policy: &Policy, observed: &Observed) -> Settled {
         if self.has_ended.swap(true, Ordering::Relaxed) {
-            return Vec::new();
+            return Settled::default();
         }
         let mut ledger = self.billing.ledger();
-        let Some(held) = ledger.held(self.id).map(|held| held.cost) else { return Vec::new() };
+        let Some(held) = ledger.held(self.id).map(|held| held.cost) else {
+            return Settled::default();
+        };
         let bill = self.bill(case, policy, observed, held);
         let is_owed = bill.caller > ListCost::ZERO || bill.upstream > ListCost::ZERO;
         if !is_owed && case != Case::Complete {
             let _ = ledger.release(self.id, now());
-            return Vec::new();
+            return Settled::default();
         }
+        let list = (bill.caller > ListCost::ZERO || case == Case::Complete).then(|| bill.upstream.usd());
         let bill = self.within_means(&mut ledger, bill, held);
-        let Ok(settlement) = ledger.settle(self.id, &bill, now()) else { return Vec::new() };
-        let is_priced = self.quote.is_some() || self.unpriced > ListCost::ZERO;
-        if is_priced { rows::of_settlement(&ledger, &settlement) } else { Vec::new() }
+        let Ok(settlement) = ledger.settle(self.id, &bill, now()) else { return Settled::default() };
+        if self.quote.is_none() && self.unpriced == ListCost::ZERO {
+            return Settled::default();
+        }
+        Settled { entries: rows::of_settlement(&ledger, &settlement), list }
+    }
+
+    /// Whether the provider has to be told of less output than its caller asked for.
+    pub fn is_lowered(&self) -> bool {
+        self.ceiling.is_some_and(|ceiling| self.asked.is_none_or(|asked| ceiling < asked))
     }
 
     /// Whoever can run out of money is never charged more than there is: what a provider bills beyond what was held, and

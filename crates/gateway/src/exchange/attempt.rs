@@ -7,7 +7,7 @@ use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     estimate::OutputTokens,
     failure::{Headers, Seen},
-    openai::{Rewrite, answer::Answer as Scanned, with_cost},
+    openai::{Finish, Rewrite, answer::Answer as Scanned, with_cost},
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -17,7 +17,7 @@ use super::{
     call::{Call, Inbound},
     flight::Flight,
     gateway::Worker,
-    incoming::{Incoming, Progress, StreamFault},
+    incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
     snapshot::Deployment,
 };
@@ -59,25 +59,37 @@ impl Whole {
         self.scanned.usage.map_or_else(|| self.scanned.output.tokens(), |usage| outcome::output(&usage))
     }
 
-    /// The answer with what all of it cost, in its usage and in its head.
+    /// The answer with what was charged for it, in its usage and in its head; and with a word of it where it went as far as
+    /// there was money for.
     pub(super) fn into_answer(
         self,
         id: ExchangeId,
-        deployment: &Deployment,
+        flight: &Flight<'_>,
         attempts: u32,
-        cost: Option<Money>,
+        charged: Option<Money>,
     ) -> Answer {
-        let served = Some((&deployment.name_header, attempts));
-        let Some(cost) = cost else {
-            return answer::head(id, &self.content_type, served, AnswerBody::Whole(self.body));
-        };
-        let cost = cost.to_string();
-        let priced = self.scanned.cost_place.map(|place| with_cost(&self.body, place, &cost));
-        let body = priced.map_or(self.body, Bytes::from);
+        let charged = charged.map(|charged| charged.to_string());
+        let mut body = self.body;
+        if let Some((charged, place)) = charged.as_deref().zip(self.scanned.cost_place) {
+            body = with_cost(&body, place, charged).into();
+        }
+        if flight.is_lowered() && self.scanned.finish == Some(Finish::Length) {
+            body = with_stop(&body);
+        }
+        let served = Some((&flight.deployment.name_header, attempts));
         let mut answer = answer::head(id, &self.content_type, served, AnswerBody::Whole(body));
-        answer::name_cost(answer.headers_mut(), &cost);
+        if let Some(charged) = charged {
+            answer::name_cost(answer.headers_mut(), &charged);
+        }
         answer
     }
+}
+
+/// The body with what chunks of a stream say in the same case.
+fn with_stop(body: &Bytes) -> Bytes {
+    let at = body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
+    let stop = format!("\"roundelay\":{{\"stop\":\"{BUDGET}\"}},");
+    [&body[..at], stop.as_bytes(), &body[at..]].concat().into()
 }
 
 impl Headers for Head {

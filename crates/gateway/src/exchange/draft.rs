@@ -20,9 +20,10 @@ use super::{
     snapshot::Deployment,
 };
 use crate::{
+    billing::Settled,
     common::clock::unix_time,
     journal::{Recorded, SegmentNumber},
-    store::{self, AttemptRecord, EntryRow, Record},
+    store::{self, AttemptRecord, Record},
     telemetry::{AttemptEnded, ExchangeEnded, Tokens, events},
 };
 
@@ -36,6 +37,7 @@ pub(super) struct Draft {
     /// The label of the pool or model in metrics: what was asked for, once it is known to exist.
     label: Option<Arc<str>>,
     is_client_retry: bool,
+    charged: Option<Money>,
     /// Segments of the journal that know of its attempts.
     sent: Vec<SegmentNumber>,
     record: Record,
@@ -72,6 +74,7 @@ impl Draft {
             first_dispatch: None,
             label: None,
             is_client_retry: inbound.client_retries() > 0,
+            charged: None,
             sent: Vec::new(),
             record,
         }
@@ -87,18 +90,23 @@ impl Draft {
         self.sent.extend(segment);
     }
 
-    /// Takes the entries of an attempt that has ended.
-    pub(super) fn charge(&mut self, entries: Vec<EntryRow>) {
-        for charge in entries.iter().filter(|entry| entry.kind == EntryKind::Charge) {
-            let sum = self.record.cost.unwrap_or(Money::ZERO).nano().saturating_add(charge.usd.nano());
-            self.record.cost = Some(Money::from_nano(sum));
+    /// Takes what came of an attempt's end.
+    pub(super) fn charge(&mut self, settled: Settled) {
+        let add = |sum: &mut Option<Money>, more: Money| {
+            *sum = Some(Money::from_nano(sum.unwrap_or(Money::ZERO).nano().saturating_add(more.nano())));
+        };
+        if let Some(list) = settled.list {
+            add(&mut self.record.cost, list);
         }
-        self.record.entries.extend(entries);
+        for charge in settled.entries.iter().filter(|entry| entry.kind == EntryKind::Charge) {
+            add(&mut self.charged, charge.usd);
+        }
+        self.record.entries.extend(settled.entries);
     }
 
-    /// What its attempts have cost so far, in dollars; `None` where no price is known.
-    pub(super) fn cost(&self) -> Option<Money> {
-        self.record.cost
+    /// What was charged for its attempts so far, in dollars; `None` where no price is known.
+    pub(super) fn charged(&self) -> Option<Money> {
+        self.charged
     }
 
     /// When it began, by the wall clock: what is charged goes by this instant.

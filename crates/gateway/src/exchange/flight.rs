@@ -147,6 +147,11 @@ impl<'a> Flight<'a> {
         if is_worth { self.gateway.drains.admit(&inbound.caller.key) } else { None }
     }
 
+    /// Whether the provider was told of less output than its caller asked for.
+    pub(super) fn is_lowered(&self) -> bool {
+        self.hold.is_lowered()
+    }
+
     /// Whether its end is worth knowing for the bill.
     pub(super) fn is_priced(&self) -> bool {
         self.hold.is_priced()

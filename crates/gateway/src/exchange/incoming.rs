@@ -9,7 +9,7 @@ use roundelay_protocol::{
     openai::{
         Finish,
         chunk::Chunk,
-        stream::{Terminal, cut_short, is_done, is_hidden},
+        stream::{Terminal, counted, cut_short, is_done, is_hidden},
         with_cost,
     },
     sse,
@@ -23,6 +23,8 @@ use crate::upstream::{self, ReadFault};
 
 /// The mark after which OpenAI's streams hold nothing.
 const DONE: &[u8] = b"data: [DONE]\n\n";
+/// Why an answer ends before its time.
+pub(super) const BUDGET: &str = "budget";
 /// How long the framing behind an answer's last event may take before the connection is given up.
 const REST_MAX: Duration = Duration::from_millis(250);
 /// What may come before the first content, in bytes: a role and some lifecycle frames are a thousandth of it.
@@ -148,11 +150,31 @@ impl Incoming {
         })
     }
 
-    /// What [`Self::tail`] gave, with what all of the answer cost in the usage that it holds.
-    pub(super) fn priced(&self, tail: Bytes, cost: Option<Money>) -> Bytes {
-        let Some((cost, (data, place))) = cost.zip(self.usage_data.clone()) else { return tail };
-        let priced = with_cost(&tail[data.clone()], place, &cost.to_string());
-        [&tail[..data.start], &priced, &tail[data.end..]].concat().into()
+    /// What [`Self::tail`] gave, with what was charged for it in the usage that it holds; and where the answer `is_lowered`
+    /// and went as far as there was money for, with a word of that.
+    pub(super) fn priced(&self, tail: Bytes, charged: Option<Money>, is_lowered: bool) -> Bytes {
+        let tail = match charged.zip(self.usage_data.clone()) {
+            Some((charged, (data, place))) => {
+                let priced = with_cost(&tail[data.clone()], place, &charged.to_string());
+                [&tail[..data.start], &priced, &tail[data.end..]].concat().into()
+            }
+            None => tail,
+        };
+        if is_lowered && self.finish == Some(Finish::Length) {
+            before_done(&tail, &cut_short(&self.last_chunk, 0, BUDGET))
+        } else {
+            tail
+        }
+    }
+
+    /// What [`Self::cut_short`] gave, with the count that its caller asked for: of what is paid, in tokens of input and of
+    /// output, and what was charged.
+    pub(super) fn counted(&self, tail: Bytes, (input, output): (u64, u64), charged: Option<Money>) -> Bytes {
+        if !self.caller_asked_usage {
+            return tail;
+        }
+        let charged = charged.map(|charged| charged.to_string());
+        before_done(&tail, &counted(&self.last_chunk, input, output, charged.as_deref()))
     }
 
     /// The end of a whole answer, with the mark that its SDKs wait for.
@@ -169,7 +191,7 @@ impl Incoming {
     /// An end in the place of all that was not shown, because there is no money for it: each choice stops at its length.
     pub(super) fn cut_short(&mut self) -> Bytes {
         self.out.clear();
-        let end = cut_short(&self.last_chunk, self.unended | self.terminal.unfinished(), "budget");
+        let end = cut_short(&self.last_chunk, self.unended | self.terminal.unfinished(), BUDGET);
         self.out.extend_from_slice(&end);
         self.out.extend_from_slice(DONE);
         self.out.split().freeze()
@@ -300,6 +322,12 @@ impl Incoming {
         }
         if self.is_whole() { Ok(Progress::Ended) } else { Err(otherwise) }
     }
+}
+
+/// An event more before the mark that ends a tail.
+fn before_done(tail: &Bytes, event: &[u8]) -> Bytes {
+    let end = tail.len().saturating_sub(DONE.len());
+    [&tail[..end], event, &tail[end..]].concat().into()
 }
 
 #[cfg(test)]

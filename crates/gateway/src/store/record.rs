@@ -46,7 +46,8 @@ pub struct Record {
     pub stream: bool,
     /// Tokens.
     pub usage: Usage,
-    /// What it cost, in nano-USD; `None` when the price is unknown.
+    /// What of it was shown cost at list price, in nano-USD; `None` when the price is unknown. What was charged is in the
+    /// entries.
     #[serde(rename = "cost_nano", serialize_with = "as_nano")]
     pub cost: Option<Money>,
     /// What was charged and lost, in the order of attempts; none where no price is known.

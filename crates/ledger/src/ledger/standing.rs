@@ -12,7 +12,7 @@ pub struct Standing {
     pub currency: Currency,
     /// The sum of its entries.
     pub balance: Money,
-    /// Held by attempts for which it pays.
+    /// Held by attempts for which it pays; where another account does, by its own attempts and those below it.
     pub held: Money,
     /// What may still be held: `None` when that has no end. Below zero after an overrun.
     pub left: Option<Money>,
@@ -41,7 +41,7 @@ impl Ledger {
         Standing {
             currency: node.currency,
             balance: saturate(node.balance),
-            held: saturate(node.held),
+            held: saturate(if node.keeps_balance() { node.held } else { node.pending }),
             left: node.headroom().map(saturate),
             spent: saturate(node.spent),
             running: node.running,

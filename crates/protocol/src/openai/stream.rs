@@ -2,7 +2,7 @@
 
 mod cut_short;
 
-pub use cut_short::cut_short;
+pub use cut_short::{counted, cut_short};
 
 use super::chunk::Chunk;
 

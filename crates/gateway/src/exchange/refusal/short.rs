@@ -16,8 +16,8 @@ pub(super) fn wire(shortfall: &Shortfall) -> Wire<'_> {
             ..Wire::new(
                 503,
                 "upstream_error",
-                "no price is known for any deployment behind this name, and a prepaid account is not served without one: \
-                 an operator can write `price` for the model, or `unknown_price` in `[money]`",
+                "no price is known for any deployment behind this name, and who can run out of money (a prepaid account, or a \
+                 spend limit on the way) is not served without one: an operator can write `price` for the model, or `unknown_price` in `[money]`",
             )
         },
     }
@@ -56,11 +56,14 @@ fn short<'a>(whose: &NodeName, shortage: &Shortage, held: Money) -> Wire<'a> {
             format!("{whose} may make {per_minute} requests a minute, and has made them"),
         )
         .waiting(until(retry_at)),
-        Shortage::Tokens { needed, left, retry_at } => limited(
-            "rate_limit_exceeded",
-            format!("this request may need {needed} tokens, and {left} are left of the tokens a minute of {whose}"),
-        )
-        .waiting(until(retry_at)),
+        Shortage::Tokens { needed, left, retry_at } => {
+            let never = if retry_at.is_some() { "" } else { ", which no waiting changes" };
+            let message = format!(
+                "this request may need {needed} tokens, and {left} are left of the tokens a minute of {whose}{never}: \
+                 ask for less with `max_tokens`"
+            );
+            limited("rate_limit_exceeded", message).waiting(until(retry_at))
+        }
         Shortage::Concurrency { limit } => limited(
             "concurrency_limit",
             format!("{whose} may have {limit} requests under way at a time, and has as many"),

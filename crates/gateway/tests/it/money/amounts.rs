@@ -126,12 +126,12 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
         let hold = billing.hold(&payer, &need).unwrap();
         // However late it ends: what was quoted is charged.
         let tokens = Tokens { input: 10, output: 20, ..Tokens::default() };
-        let entries = hold.settle(
+        let settled = hold.settle(
             Case::Complete,
             &Policy::default(),
             &Observed { usage: Some(tokens), delivered: tokens, worst: tokens },
         );
-        -entries[0].change.nano()
+        -settled.entries[0].change.nano()
     };
     let eight = 20 * 3_600;
     // 10 × 1,000 + 20 × 1,000, and from the first second of the evening 10 × 1,000 + 20 × 2,000.

@@ -62,9 +62,14 @@ fn streams_that_run_dry_together_cost_the_house_nothing() {
 fn what_the_money_reaches_for_is_delivered_to_the_last_token() {
     let team = Team::configured(Money::from_nano(1_300_000), stops);
     let answer = team.ask(&question("words-2000-slow-words-1ms", true)).send(team.gateway.callers);
-    // The provider stopped where it was told to; the gateway, whose own count is a bound, had no reason to.
-    assert!(answer.body.contains("\"finish_reason\":\"length\""), "{}", answer.body);
-    assert!(!answer.body.contains("budget"), "{}", answer.body);
+    // The provider stopped where it was told to; the gateway, whose own count is a bound, had no reason to. The caller
+    // reads whose limit it was.
+    assert_eq!(answer.body.matches("\"finish_reason\":\"length\"").count(), 1, "{}", answer.body);
+    assert!(
+        answer.body.contains("\"choices\":[],\"roundelay\":{\"stop\":\"budget\"}}\n\ndata: [DONE]"),
+        "{}",
+        answer.body
+    );
     let books = team.books();
     assert!(sum(&books, EntryKind::Charge) > 1_100_000, "{books:#?}");
 }
@@ -76,8 +81,27 @@ fn an_answer_that_is_not_streamed_is_bounded_by_what_there_is() {
     let answer = team.ask(&question("words-2000", false)).send(team.gateway.callers);
     let body = answer.json();
     assert_eq!(body["choices"][0]["finish_reason"], "length", "{body}");
+    assert_eq!(body["roundelay"]["stop"], "budget", "{body}");
     let charged = 10_000 + body["usage"]["completion_tokens"].as_i64().unwrap() * 2_000;
     assert_eq!(sum(&team.books(), EntryKind::Charge), charged);
+}
+
+#[test]
+fn a_stream_that_is_cut_short_is_counted_for_who_asked() {
+    let team = Team::configured(Money::from_nano(200_000), stops);
+    let mut body = question("words-2000-deaf", true);
+    body["max_tokens"] = 20.into();
+    body["stream_options"] = serde_json::json!({ "include_usage": true });
+    let answer = team.ask(&body).send(team.gateway.callers);
+    let data: Vec<Value> = answer
+        .body
+        .split("\n\n")
+        .filter_map(|event| serde_json::from_str(event.strip_prefix("data: ")?).ok())
+        .collect();
+    let usage = &data.last().unwrap()["usage"];
+    let charged = sum(&team.books(), EntryKind::Charge);
+    assert_eq!((usage["cost"].as_f64().unwrap() * 1e9).round() as i64, charged, "{}", answer.body);
+    assert!(usage["completion_tokens"].is_u64() && answer.body.contains("budget"), "{}", answer.body);
 }
 
 #[test]

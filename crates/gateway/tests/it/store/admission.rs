@@ -94,8 +94,8 @@ fn admit(billing: &Billing, caller: &roundelay::auth::Caller, exchange: u64) {
         expires_at: Timestamp(i64::MAX),
     };
     let hold = billing.hold(&payer, &need).unwrap();
-    let entries = hold.settle(Case::Complete, &Policy::default(), &Observed::default());
-    assert_eq!(entries.len(), 1, "it was charged");
+    let settled = hold.settle(Case::Complete, &Policy::default(), &Observed::default());
+    assert_eq!(settled.entries.len(), 1, "it was charged");
 }
 
 #[test]

@@ -10,19 +10,26 @@ use crate::json::{Kind, Malformed, Reader, push_string};
 /// one line, and an empty line.
 pub fn cut_short(last: &[u8], unfinished: u128, stop: &str) -> Vec<u8> {
     let stream = Identity::read(last);
-    let mut out = Vec::with_capacity(256);
-    out.extend(b"data: {");
-    for (name, value) in stream.members() {
-        push_string(&mut out, name);
-        out.push(b':');
-        out.extend(value.as_bytes());
-        out.push(b',');
-    }
+    let mut out = stream.begin();
     out.extend(b"\"choices\":[");
     push_choices(&mut out, unfinished, stream.is_legacy());
     out.extend(b"],\"roundelay\":{\"stop\":");
     push_string(&mut out, stop);
     out.extend(b"}}\n\n");
+    out
+}
+
+/// An event that counts tokens, for a stream whose provider's own count did not come; `cost` is a JSON number.
+pub fn counted(last: &[u8], prompt: u64, completion: u64, cost: Option<&str>) -> Vec<u8> {
+    let mut out = Identity::read(last).begin();
+    let cost = cost.map(|cost| format!(",\"cost\":{cost}")).unwrap_or_default();
+    let total = prompt.saturating_add(completion);
+    out.extend(
+        format!(
+            "\"choices\":[],\"usage\":{{\"prompt_tokens\":{prompt},\"completion_tokens\":{completion},\"total_tokens\":{total}{cost}}}}}\n\n"
+        )
+        .bytes(),
+    );
     out
 }
 
@@ -45,6 +52,19 @@ struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
+    /// The beginning of an event of the same stream, up to what is its own.
+    fn begin(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        out.extend(b"data: {");
+        for (name, value) in self.members() {
+            push_string(&mut out, name);
+            out.push(b':');
+            out.extend(value.as_bytes());
+            out.push(b',');
+        }
+        out
+    }
+
     /// Of what is no chunk: nothing.
     fn read(chunk: &'a [u8]) -> Self {
         let mut identity = Self::default();
