@@ -14,7 +14,13 @@ pub(super) fn no_record(store: Within<'_>, id: ExchangeId, of: Option<&KeyId>) -
     let mut sent = store.in_doubt_of(id)?;
     sent.retain(|one| of.is_none_or(|of| &one.key == of));
     if sent.is_empty() {
-        return Ok(Fault::not_found(format!("no exchange `{id}` is recorded here")));
+        return Ok(Fault::not_found(if of.is_none() && store.was_in_doubt(id)? {
+            format!(
+                "exchange `{id}` has no record, since the gateway ended in the middle of it; what was in doubt is settled, and its charge is among the entries: `accounts entries`"
+            )
+        } else {
+            format!("no exchange `{id}` is recorded here, or not yet: it is once it has ended")
+        }));
     }
     let now = now_us();
     let attempts: Vec<String> = sent.iter().map(|one| describe(one, now)).collect();

@@ -127,6 +127,11 @@ impl Within<'_> {
         Ok(sent)
     }
 
+    /// See [`Store::was_in_doubt`]. Whose it was is not kept there, so that only those know who see all.
+    pub fn was_in_doubt(&self, id: ExchangeId) -> Result<bool, StoreFault> {
+        Ok(*self.scope == Scope::All && self.store.was_in_doubt(id)?)
+    }
+
     /// See [`Store::recent_exchanges`].
     pub fn recent_exchanges(&self, filter: &ExchangeFilter, limit: usize) -> Result<Vec<Record>, StoreFault> {
         self.store.recent_exchanges(&ExchangeFilter { scope: self.scope.clone(), ..filter.clone() }, limit)

@@ -57,6 +57,14 @@ impl Store {
         rows.map(|row| row?.sent()).collect()
     }
 
+    /// Whether some of it was in doubt and is entered by now.
+    pub fn was_in_doubt(&self, exchange: ExchangeId) -> Result<bool, StoreFault> {
+        let reader = self.reader();
+        let mut statement =
+            reader.prepare_cached("SELECT EXISTS (SELECT 1 FROM resolved WHERE exchange = ?1 AND entered)")?;
+        Ok(statement.query_row([whole(exchange.as_u64())], |row| row.get(0))?)
+    }
+
     /// Enters what attempts in doubt came to, and says how many entries it took. All entries of an attempt come in one
     /// call; those of an attempt that is not in doubt, or no longer, are not taken.
     pub fn insert_late(&self, rows: &[EntryRow]) -> Result<u64, StoreFault> {

@@ -183,6 +183,8 @@ fn an_exchange_in_doubt_says_so() {
     let path = format!("/v1/receipts/{name}");
     let answer = Request::get(&path).bearer(key).send(gateway.callers);
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("exchange_in_doubt")), "{}", answer.body);
+    let none = gateway.operator("GET", "/admin/exchanges/x_0000000000009", None);
+    assert!(none.body.contains("or not yet"), "{}", none.body);
     let other = Request::get(&path).bearer(&gateway.key).send(gateway.callers);
     assert_eq!(other.json()["error"]["code"], "receipt_not_found", "another key's is not there");
 }
