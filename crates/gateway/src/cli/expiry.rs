@@ -5,8 +5,9 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 /// Reads `30d` (from `now`, in unix seconds), `2027-01-31` (the beginning of that day, UTC) or an RFC 3339 time, as
 /// unix seconds after `now`.
 pub(super) fn parse(text: &str, now: i64) -> Result<i64, String> {
-    let advice =
-        || format!("`{text}` is not when a key can end: write `30d`, `12h`, `2027-01-31` or `2027-01-31T09:30:00Z`");
+    let advice = || {
+        format!("`--expires {text}` is no time to end at: write `30d`, `12h`, `2027-01-31` or `2027-01-31T09:30:00Z`")
+    };
     let end = match span(text) {
         Some(seconds) => now.checked_add(seconds).ok_or_else(advice)?,
         None => instant(text).ok_or_else(advice)?,

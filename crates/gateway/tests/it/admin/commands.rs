@@ -113,6 +113,8 @@ fn mistakes_are_answered_with_what_to_do() {
     for slip in [&["--account", "nope"][..], &["--key", "zz"]] {
         assert!(complaint_of(&data, &[&["usage"], slip].concat()).contains(&format!("`{}`", slip[1])), "{slip:?}");
     }
+    let unnamed = ["accounts", "credit", "team-a", "1", "--reason", "x", "--key", ""];
+    assert!(complaint_of(&data, &unnamed).contains("`--key` is empty"));
     let span = ["usage", "--since", "2026-12-01", "--until", "2026-11-01"];
     assert!(complaint_of(&data, &span).contains("is after the one to end at"));
     let id = json_of(&data, &["keys", "create"])["id"].as_str().unwrap().to_owned();
