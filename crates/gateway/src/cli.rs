@@ -149,6 +149,16 @@ fn complain(failure: &dyn fmt::Display, is_json: bool) {
     }
 }
 
+/// Tells what a person should know besides the answer.
+fn note(text: &dyn fmt::Display, is_json: bool) {
+    let noted = if is_json {
+        serde_json::json!({ "note": text.to_string() }).to_string()
+    } else {
+        format!("roundelay: {text}")
+    };
+    let _ = writeln!(io::stderr(), "{noted}");
+}
+
 /// Prints a line of a command's output. A reader that left (`| head`) ends the output, not the command.
 fn say(line: &dyn fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{State, rejection::BytesRejection},
 };
 use http::StatusCode;
 use roundelay_ledger::{Account, AccountId, AccountKind, Currency, Money, NodeName, Rate, Terms, Timestamp};
@@ -20,6 +20,7 @@ use super::{
     desk::{Answer, Desk, blocking, now, read},
     limits::{self, LimitsChange},
     operator::Operator,
+    path::Named,
 };
 use crate::store::{AccountRow, Scope};
 
@@ -139,6 +140,9 @@ fn put(books: Books<'_>, before: &AccountRow, wanted: &AccountChange, terms: &Te
     wanted.name.as_deref().map_or(Ok(()), check_name)?;
     check_granted(books.by, &before.terms, terms)?;
     check_payer(terms.kind, before.parent.is_some())?;
+    if terms.kind == AccountKind::Inherits && before.terms.kind != AccountKind::Inherits {
+        check_is_empty(books, before)?;
+    }
     let mut tree = books.tree()?;
     let node = tree.account(id).ok_or_else(|| Fault::not_found(format!("no account `{id}`")))?;
     tree.change_account(node, terms, Timestamp(now_us()))?;
@@ -154,6 +158,30 @@ fn put(books: Books<'_>, before: &AccountRow, wanted: &AccountChange, terms: &Te
         billing.change_account(id, terms, &windows)?;
     }
     show(books, id)
+}
+
+/// An account that inherits keeps no balance: what is on it would be out of sight, and out of reach.
+fn check_is_empty(books: Books<'_>, row: &AccountRow) -> Result<(), Fault> {
+    let id = &row.account.id;
+    let known = books.running.and_then(|billing| billing.standing(id));
+    let balance = known.as_ref().map_or(row.balance, |known| known.balance);
+    if known.is_some_and(|known| known.held > Money::ZERO) {
+        return Err(Fault::conflict(
+            "has_balance",
+            format!("account `{id}` has requests under way: wait for their end"),
+        ));
+    }
+    if balance == Money::ZERO {
+        return Ok(());
+    }
+    let currency = row.terms.currency.label();
+    let undo = Money::from_nano(balance.nano().saturating_neg());
+    Err(Fault::conflict(
+        "has_balance",
+        format!(
+            "account `{id}` has {balance} {currency}, and one that inherits keeps no balance: `accounts adjust {id} {undo} --reason …` first, and put it on the account that is to pay"
+        ),
+    ))
 }
 
 /// Whoever is limited to an account grants nobody below it credit, and sets no prices: whoever is above pays for that.
@@ -320,7 +348,7 @@ pub(super) async fn post(
 pub(super) async fn patch(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let wanted = read(body)?;
@@ -339,7 +367,7 @@ pub(super) async fn get(State(desk): State<Arc<Desk>>, Extension(by): Extension<
 pub(super) async fn get_one(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     blocking(move || one(desk.books(&by), &id)).await.map(Json)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{State, rejection::BytesRejection},
 };
 use http::StatusCode;
 use roundelay_ledger::{AccountId, Currency, EntryKind, Factor, KeyId, Money};
@@ -18,6 +18,7 @@ use super::{
     desk::{Answer, Desk, blocking, now, read},
     entries,
     operator::Operator,
+    path::Named,
     postings,
 };
 use crate::{
@@ -312,7 +313,7 @@ pub(super) async fn get(State(desk): State<Arc<Desk>>) -> Answer {
 pub(super) async fn post_revoke(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     blocking(move || revoke(&desk.store, &by, &id, now())).await.map(Json)
 }
@@ -335,6 +336,7 @@ pub fn redemption(code: String, account: &AccountId) -> Redemption {
     Redemption { code, account: account.to_string() }
 }
 
-const CODES_MAX: usize = 1_000;
+/// How many are made at once at most.
+pub const CODES_MAX: usize = 1_000;
 const LISTED_MAX: usize = 10_000;
 const NOTE_CHARS_MAX: usize = 200;

@@ -99,11 +99,7 @@ mod tests {
         time::Duration,
     };
 
-    use axum::{
-        Extension,
-        body::Bytes,
-        extract::{Path, State},
-    };
+    use axum::{Extension, body::Bytes, extract::State};
     use roundelay_ledger::{AccountId, Limits, Rate};
     use roundelay_routing::Router;
 
@@ -113,6 +109,7 @@ mod tests {
             keys,
             operator::Operator,
             operators::{self, NewOperator},
+            path::Named,
         },
         auth::{KeyWish, Keys, OperatorWish, Operators, Pepper},
         billing::Billing,
@@ -214,7 +211,7 @@ mod tests {
             move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 let by = Extension(Operator::socket().clone());
-                tell.send(runtime.block_on(keys::post_revoke(State(desk), by, Path(id))).is_ok()).unwrap();
+                tell.send(runtime.block_on(keys::post_revoke(State(desk), by, Named(id))).is_ok()).unwrap();
             }
         });
         assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "it is done while another has the turn");

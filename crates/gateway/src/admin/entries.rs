@@ -16,6 +16,7 @@ use super::{
     Fault, accounts, amount,
     desk::{Desk, blocking},
     operator::Operator,
+    usage,
 };
 use crate::{
     common::csv,
@@ -53,6 +54,7 @@ pub fn page(store: Within<'_>, query: &EntryQuery) -> Result<Vec<Value>, Fault> 
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Fault::bad_request(format!("`limit` is 1 to {PAGE_MAX}")));
     }
+    usage::check_span(query.since_ms, query.until_ms)?;
     let account = query.account.as_deref().map(accounts::account_id).transpose()?;
     if let Some(account) = &account
         && store.account(account)?.is_none()

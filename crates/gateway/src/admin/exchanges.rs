@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Query, State, rejection::QueryRejection},
 };
 use roundelay_ledger::{ExchangeId, KeyId};
 use serde::Deserialize;
@@ -13,7 +13,9 @@ use serde_json::Value;
 use super::{
     Fault, accounts,
     desk::{Answer, Desk, blocking},
+    doubts,
     operator::Operator,
+    path::Named,
 };
 use crate::store::{ExchangeFilter, Record, Scope, Within};
 
@@ -24,7 +26,10 @@ use crate::store::{ExchangeFilter, Record, Scope, Within};
 pub fn one(store: Within<'_>, id: &str) -> Result<Value, Fault> {
     let name = name(id)?;
     let record = store.exchange(name)?;
-    record.as_ref().map(as_json).ok_or_else(|| Fault::not_found(format!("no exchange `{name}` is recorded here")))
+    match record {
+        Some(record) => Ok(as_json(&record)),
+        None => Err(doubts::no_record(store, name, None)?),
+    }
 }
 
 /// The records that are meant, newest first.
@@ -93,7 +98,7 @@ pub(super) async fn get_recent(
 pub(super) async fn get_one(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     blocking(move || {
         desk.gateway.recorder.flush();

@@ -37,6 +37,16 @@ impl Fault {
         Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
     }
 
+    /// It was begun, and nobody knows yet how it ended.
+    pub(super) fn in_doubt(message: String) -> Self {
+        Self { status: StatusCode::NOT_FOUND, code: IN_DOUBT, message }
+    }
+
+    /// Whether it is [`Self::in_doubt`].
+    pub fn is_in_doubt(&self) -> bool {
+        self.code == IN_DOUBT
+    }
+
     /// Whether the store could not do it, whatever was asked.
     pub fn is_of_the_store(&self) -> bool {
         self.code == "store_failed"
@@ -178,3 +188,5 @@ impl IntoResponse for Fault {
         response
     }
 }
+
+const IN_DOUBT: &str = "in_doubt";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{State, rejection::BytesRejection},
 };
 use http::StatusCode;
 use roundelay_ledger::{AccountId, KeyId, KeyRefusal, Limits, NodeName, Rate};
@@ -18,6 +18,7 @@ use super::{
     desk::{Answer, Desk, blocking, now, read},
     limits::{self, LimitsChange, given},
     operator::Operator,
+    path::Named,
 };
 use crate::{
     auth::{KeyWish, Keys},
@@ -48,7 +49,7 @@ pub struct NewKey {
 }
 
 /// What `PATCH /admin/keys/{id}` takes. What is left out stays as it is; `null` is what it is for a new key.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyTerms {
     /// The models and pools it may ask for.
@@ -212,7 +213,7 @@ fn check_allowed(allowed: Option<&[String]>) -> Result<(), Fault> {
     let fits = |name: &String| (1..=MODEL_BYTES_MAX).contains(&name.len());
     if allowed.is_some_and(|allowed| !(1..=ALLOWED_MAX).contains(&allowed.len()) || !allowed.iter().all(fits)) {
         return Err(Fault::bad_request(format!(
-            "`allowed` is a list of 1 to {ALLOWED_MAX} names of models or pools; without it every model is allowed"
+            "what a key may ask for is 1 to {ALLOWED_MAX} names of models or pools, none of them empty; without any it is every model"
         )));
     }
     Ok(())
@@ -226,18 +227,29 @@ fn check_expiry(expires_at: Option<i64>, now: i64) -> Result<(), Fault> {
 }
 
 fn on_disconnect(label: &str) -> Result<OnDisconnect, Fault> {
-    let unknown = || Fault::bad_request(format!("`on_disconnect` is `cancel` or `drain`, and not `{label}`"));
+    let unknown = || {
+        Fault::bad_request(format!(
+            "what becomes of an answer whose caller has gone is `cancel` or `drain`, and not `{label}`"
+        ))
+    };
     OnDisconnect::from_label(label).ok_or_else(unknown)
 }
 
 fn networks(texts: &[String]) -> Result<Vec<Network>, Fault> {
     if !(1..=NETWORKS_MAX).contains(&texts.len()) {
         return Err(Fault::bad_request(format!(
-            "`networks` is a list of 1 to {NETWORKS_MAX} networks; without it the key may be used from anywhere"
+            "a key has 1 to {NETWORKS_MAX} networks; without any it may be used from anywhere"
         )));
     }
     let read = |text: &String| text.parse().map_err(|fault: BadNetwork| Fault::bad_request(fault.to_string()));
-    texts.iter().map(read).collect()
+    let mut networks = Vec::with_capacity(texts.len());
+    for text in texts {
+        let network = read(text)?;
+        if !networks.contains(&network) {
+            networks.push(network);
+        }
+    }
+    Ok(networks)
 }
 
 fn describe_networks(networks: Option<&[Network]>) -> Value {
@@ -287,7 +299,7 @@ pub(super) async fn get(State(desk): State<Arc<Desk>>, Extension(by): Extension<
 pub(super) async fn patch(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let wanted = read(body)?;
@@ -303,7 +315,7 @@ pub(super) async fn patch(
 pub(super) async fn post_revoke(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     blocking(move || {
         // A change that is under way would put the key back as it was.

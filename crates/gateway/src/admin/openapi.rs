@@ -62,7 +62,7 @@ fn operation(route: &Route) -> Value {
         operation["x-role"] = json!(role.label());
     }
     if let Some(body) = route.body {
-        operation["requestBody"] = json!({ "content": content(&body) });
+        operation["requestBody"] = json!({ "content": body.content() });
     }
     operation
 }
@@ -80,15 +80,11 @@ fn responses(answers: &[(u16, Shape)]) -> Value {
     let mut responses = Map::new();
     for (status, shape) in answers {
         let description = if *status < 300 { "it was done" } else { "it is not so" };
-        responses.insert(status.to_string(), json!({ "description": description, "content": content(shape) }));
+        responses.insert(status.to_string(), json!({ "description": description, "content": shape.content() }));
     }
     responses
-        .insert("default".to_owned(), json!({ "description": "why not", "content": content(&Shape::Named("Error")) }));
+        .insert("default".to_owned(), json!({ "description": "why not", "content": Shape::Named("Error").content() }));
     Value::Object(responses)
-}
-
-fn content(shape: &Shape) -> Value {
-    json!({ shape.media_type(): { "schema": shape.schema() } })
 }
 
 pub(super) async fn get() -> Json<Value> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{State, rejection::BytesRejection},
 };
 use http::StatusCode;
 use roundelay_ledger::AccountId;
@@ -16,6 +16,7 @@ use super::{
     Fault, accounts, acts,
     desk::{Answer, Desk, blocking, now, read},
     operator::Operator,
+    path::Named,
 };
 use crate::{
     auth::{OperatorWish, Operators},
@@ -162,7 +163,7 @@ pub(super) async fn get(State(desk): State<Arc<Desk>>, Extension(by): Extension<
 pub(super) async fn post_revoke(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     blocking(move || {
         let _turn = desk.turn();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{State, rejection::BytesRejection},
 };
 use http::StatusCode;
 use roundelay_ledger::{AccountKind, Currency, EntryKind, Factor, Money, Rate};
@@ -18,6 +18,7 @@ use super::{
     desk::{Desk, blocking, read},
     entries,
     operator::Operator,
+    path::Named,
 };
 use crate::store::{AccountRow, EntryRow};
 
@@ -145,6 +146,9 @@ pub(super) fn usable(rate: Option<Rate>, currency: Currency) -> Result<Rate, Fau
 }
 
 pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, Fault> {
+    if text.is_empty() {
+        return Err(Fault::bad_request(format!("`{name}` is missing: it has 1 to {chars_max} characters")));
+    }
     let count = text.chars().count();
     if !(1..=chars_max).contains(&count) || text.chars().any(char::is_control) {
         return Err(Fault::bad_request(format!("`{name}` has 1 to {chars_max} characters, all of them printable")));
@@ -165,7 +169,7 @@ fn own_name(name: &str) -> Result<String, Fault> {
 pub(super) async fn post_credit(
     desk: State<Arc<Desk>>,
     by: Extension<Operator>,
-    id: Path<String>,
+    id: Named<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     answer(desk, by, Act::Credit, id, body).await
@@ -174,7 +178,7 @@ pub(super) async fn post_credit(
 pub(super) async fn post_adjust(
     desk: State<Arc<Desk>>,
     by: Extension<Operator>,
-    id: Path<String>,
+    id: Named<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     answer(desk, by, Act::Adjust, id, body).await
@@ -184,7 +188,7 @@ async fn answer(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
     act: Act,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;

@@ -39,6 +39,9 @@ pub struct Question {
     pub at: Option<String>,
 }
 
+/// How the complaint about a name that means nothing begins.
+pub const UNKNOWN: &str = "no pool or model";
+
 /// What would be tried, stage by stage, with each deployment's share, expected cost and time, or why it is left out.
 ///
 /// # Errors
@@ -47,7 +50,7 @@ pub fn answer(snapshot: &Snapshot, router: &Router, question: &Question, now: In
     let at = question.at.as_deref().map(time).transpose()?;
     let unknown = || {
         let suggestion = snapshot.config.suggestion(&question.model);
-        Fault::not_found(format!("no pool or model `{}` is configured: {suggestion}", question.model))
+        Fault::not_found(format!("{UNKNOWN} `{}` is configured: {suggestion}", question.model))
     };
     let target = snapshot.target(&question.model).ok_or_else(unknown)?;
     let planned_for = at.map_or_else(|| unix_time().as_secs().cast_signed(), jiff::Timestamp::as_second);

@@ -8,10 +8,7 @@ mod canonical;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-};
+use axum::{Extension, Json, extract::State};
 use jiff::Timestamp;
 use roundelay_ledger::{EntryKind, ExchangeId, KeyId, Money};
 use serde_json::{Map, Value, json};
@@ -20,7 +17,9 @@ pub use self::canonical::{BadReceipt, parse};
 use super::{
     Fault, amount,
     desk::{Answer, Desk, blocking},
+    doubts,
     operator::Operator,
+    path::Named,
 };
 use crate::{
     auth::ReceiptKey,
@@ -37,8 +36,10 @@ use crate::{
 pub fn one(store: &Store, scope: &Scope, key: &ReceiptKey, id: &str, of: Option<&KeyId>) -> Result<Value, Fault> {
     let id: ExchangeId =
         id.parse().map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))?;
-    let record = store.within(scope).exchange(id)?.filter(|record| of.is_none_or(|of| &record.key == of));
-    let record = record.ok_or_else(|| Fault::not_found(format!("no exchange `{id}` is recorded here")))?;
+    let within = store.within(scope);
+    let Some(record) = within.exchange(id)?.filter(|record| of.is_none_or(|of| &record.key == of)) else {
+        return Err(doubts::no_record(within, id, of)?);
+    };
     let charges = charges(store, &record)?;
     let reversals = EntryFilter {
         exchange: Some(id),
@@ -207,7 +208,7 @@ fn at(us: i64) -> String {
 pub(super) async fn get(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     blocking(move || {
         desk.gateway.recorder.flush();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{State, rejection::BytesRejection},
 };
 use http::StatusCode;
 use roundelay_ledger::{EntryKind, Money, Sequence};
@@ -18,6 +18,7 @@ use super::{
     desk::{Desk, blocking, read},
     entries,
     operator::Operator,
+    path::Named,
     postings,
 };
 use crate::store::{EntryRow, StoredEntry};
@@ -95,7 +96,7 @@ fn describe(made: &StoredEntry, reverses: u64, is_new: bool) -> Value {
 pub(super) async fn post(
     State(desk): State<Arc<Desk>>,
     Extension(by): Extension<Operator>,
-    Path(sequence): Path<u64>,
+    Named(sequence): Named<u64>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Fault> {
     let wanted = read(body)?;

@@ -28,6 +28,8 @@ pub(super) enum Shape {
     Partly(&'static [Field], &'static [Field]),
     /// The one of that name in [`super::schemas::NAMED`].
     Named(&'static str),
+    /// One of these, each of another media type.
+    Either(&'static [Self]),
     /// A text that is not JSON, of that media type.
     Page(&'static str),
 }
@@ -36,8 +38,18 @@ pub(super) enum Shape {
 pub(super) type Field = (&'static str, Shape);
 
 impl Shape {
+    /// A body of this form by its media types.
+    pub(super) fn content(&self) -> Value {
+        let one = |shape: &Self| (shape.media_type().to_owned(), json!({ "schema": shape.schema() }));
+        let content: Map<String, Value> = match self {
+            Self::Either(shapes) => shapes.iter().map(one).collect(),
+            shape => [one(shape)].into_iter().collect(),
+        };
+        Value::Object(content)
+    }
+
     /// The media type of a body of this form.
-    pub(super) const fn media_type(&self) -> &'static str {
+    const fn media_type(&self) -> &'static str {
         match self {
             Self::Page(media_type) => media_type,
             _ => "application/json",
@@ -54,6 +66,7 @@ impl Shape {
             Self::Flag => json!({ "type": "boolean" }),
             Self::Word(words) => json!({ "type": "string", "enum": words }),
             Self::List(of) => json!({ "type": "array", "items": of.schema() }),
+            Self::Either(shapes) => json!({ "anyOf": shapes.iter().map(Self::schema).collect::<Vec<_>>() }),
             Self::OrNull(of) => json!({ "anyOf": [of.schema(), { "type": "null" }] }),
             Self::Object(fields) => object(fields, &[]),
             Self::Partly(needed, others) => object(needed, others),

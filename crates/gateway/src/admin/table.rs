@@ -196,7 +196,7 @@ pub(super) static ROUTES: &[Route] = &[
         "entries.list",
         Permission::Read,
         "what came in and what was charged",
-        &[(200, Shape::List(&Shape::Named("Entry")))],
+        &[(200, ENTRIES)],
         |verb| on(verb, entries::get),
     )
     .asked(&[
@@ -349,6 +349,8 @@ pub(super) static ROUTES: &[Route] = &[
     .asked(&[("since_ms", Shape::Whole), ("before", Shape::Whole), ("limit", Shape::Whole)]),
 ];
 
+const ENTRIES: Shape =
+    Shape::Either(&[Shape::List(&Shape::Named("Entry")), Shape::Page("application/jsonl"), Shape::Page("text/csv")]);
 const ALIVE: &[(u16, Shape)] = &[(200, Shape::Page("text/plain"))];
 const POSTED: &[(u16, Shape)] = &[(201, schemas::POSTED), (200, schemas::POSTED)];
 const REVERSED: &[(u16, Shape)] = &[(201, schemas::REVERSED), (200, schemas::REVERSED)];

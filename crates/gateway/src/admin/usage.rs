@@ -44,11 +44,22 @@ pub struct UsageQuery {
 /// When a field cannot be, there are more than 100,000 rows, or the store cannot be read.
 pub fn add_up(store: Within<'_>, query: &UsageQuery) -> Result<Value, Fault> {
     let by = query.by.as_deref().map(dimensions).transpose()?.unwrap_or_default();
+    check_span(query.since_ms, query.until_ms)?;
+    let account = query.account.as_deref().map(accounts::account_id).transpose()?;
+    if let Some(account) = &account
+        && store.account(account)?.is_none()
+    {
+        return Err(Fault::not_found(format!("no account `{account}`: `accounts list` shows them")));
+    }
+    let key = query.key.as_deref().map(KeyId::new);
+    if let Some(key) = &key {
+        store.key(key)?;
+    }
     let filter = UsageFilter {
         since_ms: query.since_ms,
         until_ms: query.until_ms,
-        account: query.account.as_deref().map(accounts::account_id).transpose()?,
-        key: query.key.as_deref().map(KeyId::new),
+        account,
+        key,
         model: query.model.clone(),
         deployment: query.deployment.clone(),
         scope: Scope::All,
@@ -63,6 +74,16 @@ pub fn add_up(store: Within<'_>, query: &UsageQuery) -> Result<Value, Fault> {
         "total": describe(&total, Map::new()),
         "rows": rows,
     }))
+}
+
+/// What begins after its end holds nothing.
+pub(super) fn check_span(since_ms: Option<i64>, until_ms: Option<i64>) -> Result<(), Fault> {
+    match since_ms.zip(until_ms) {
+        Some((since, until)) if since > until => {
+            Err(Fault::bad_request("the time to begin at is after the one to end at"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The dimensions that are named in a text, separated by commas.

@@ -6,7 +6,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
-    Common, Failure, expiry,
+    Common, Failure,
+    count::within,
+    expiry,
     reach::{Alone, Reach, keys, now},
     say,
     table::{cell, print, seconds},
@@ -45,8 +47,8 @@ struct Create {
     #[arg(long, value_name = "CODE", default_value = "usd")]
     currency: String,
     /// How many, 1 to 1,000.
-    #[arg(long, value_name = "N", default_value = "1")]
-    count: usize,
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
+    count: u64,
     /// When they end: `90d`, `12h`, `2027-01-31` (UTC) or `2027-01-31T09:30:00Z`. Without it, never.
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
@@ -99,11 +101,11 @@ impl Create {
         let wanted = NewCodes {
             amount: self.amount,
             currency: Some(self.currency),
-            count: Some(self.count),
+            count: Some(usize::try_from(self.count)?),
             expires_at: self.expires.map(|text| expiry::parse(&text, now())).transpose()?,
             note: self.note,
         };
-        let made = match Reach::find(&common.data)? {
+        let made = match Reach::find(common)? {
             Reach::Running(gateway) => gateway.ask("POST", "/admin/codes", Some(&json!(wanted)))?,
             Reach::Alone(store) => {
                 acts::create(&store, Operator::command(), keys(&store, &common.data)?.codes(), &wanted, now())?
@@ -123,6 +125,10 @@ impl Create {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    within(text, 1..=acts::CODES_MAX as u64)
 }
 
 impl Redeem {

@@ -3,18 +3,27 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 /// Reads `30d` (from `now`, in unix seconds), `2027-01-31` (the beginning of that day, UTC) or an RFC 3339 time, as
-/// unix seconds.
+/// unix seconds after `now`.
 pub(super) fn parse(text: &str, now: i64) -> Result<i64, String> {
-    let advice =
-        || format!("`{text}` is not when a key can end: write `30d`, `12h`, `2027-01-31` or `2027-01-31T09:30:00Z`");
-    if let Some(seconds) = span(text) {
-        return now.checked_add(seconds).ok_or_else(advice);
+    let advice = || {
+        format!("`--expires {text}` is no time to end at: write `30d`, `12h`, `2027-01-31` or `2027-01-31T09:30:00Z`")
+    };
+    let end = match span(text) {
+        Some(seconds) => now.checked_add(seconds).ok_or_else(advice)?,
+        None => instant(text).ok_or_else(advice)?,
+    };
+    if end <= now {
+        return Err(format!("`--expires {text}` is not in the future"));
     }
+    Ok(end)
+}
+
+fn instant(text: &str) -> Option<i64> {
     let at: Result<Timestamp, _> = match text.parse::<Date>() {
         Ok(date) if text.len() == "2027-01-31".len() => date.to_zoned(TimeZone::UTC).map(|start| start.timestamp()),
         _ => text.parse(),
     };
-    at.map(Timestamp::as_second).map_err(|_| advice())
+    at.ok().map(Timestamp::as_second)
 }
 
 /// A count and one of `m h d w`, in seconds.
@@ -53,7 +62,19 @@ mod tests {
 
     #[test]
     fn what_is_no_end_is_refused() {
-        for text in ["", "d", "30", "-1d", "30y", "tomorrow", "2027-13-01", "2027-01-01T00:00:00", "4294967296d"] {
+        for text in [
+            "",
+            "d",
+            "0d",
+            "1970-01-01",
+            "30",
+            "-1d",
+            "30y",
+            "tomorrow",
+            "2027-13-01",
+            "2027-01-01T00:00:00",
+            "4294967296d",
+        ] {
             check(text, None);
         }
     }

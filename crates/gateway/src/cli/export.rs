@@ -6,7 +6,6 @@ use std::{
 };
 
 use clap::Args;
-use jiff::Timestamp;
 use serde_json::Value;
 
 pub(super) use crate::common::moment::moment;
@@ -96,7 +95,8 @@ pub(super) fn since(text: &str) -> Result<i64, String> {
     if let Some(ago) = crate::config::length_of_time(text) {
         return i64::try_from(unix_time().saturating_sub(ago).as_millis()).map_err(|fault| fault.to_string());
     }
-    moment(text).map(Timestamp::as_millisecond)
+    let at = moment(text).map_err(|fault| format!("{fault}; or how long ago it was, like `7d` or `12h`"))?;
+    Ok(at.as_millisecond())
 }
 
 /// As many records as one answer holds.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{
     Common, DEFAULT_FILE, Failure, expiry,
-    limits::{LimitArgs, in_words},
+    limits::{LimitArgs, in_words, nothing_to_change},
+    note,
     reach::{Reach, keys, now},
     running::Running,
     say,
@@ -18,6 +19,7 @@ use crate::{
         keys::{self as acts, KeyTerms, NewKey},
         operator::Operator,
         operators,
+        preview::{Question, UNKNOWN},
     },
     auth::{Operators, Pepper},
     config::Server,
@@ -150,10 +152,12 @@ impl Create {
             on_disconnect: self.on_disconnect,
             networks: some_if_any(self.networks),
         };
-        let made = match Reach::find(&common.data)? {
+        let allowed = wanted.allowed.clone().unwrap_or_default();
+        let made = match Reach::find(common)? {
             Reach::Running(gateway) => gateway.ask("POST", "/admin/keys", Some(&json!(wanted)))?,
             Reach::Alone(store) => acts::create(&keys(&store, &common.data)?, Operator::command(), wanted, now())?,
         };
+        warn_of_unknown(&allowed, common);
         if common.json {
             say(&made);
         } else {
@@ -178,12 +182,17 @@ impl Change {
             on_disconnect: self.on_disconnect.map(|word| (word != "default").then_some(word)),
             networks: (self.any_network || !self.networks.is_empty()).then_some(self.networks).map(some_if_any),
         };
+        if wanted == KeyTerms::default() {
+            return Err(nothing_to_change("--allow --allow-all --expires --rpm --tpm --concurrency --spend --on-disconnect --network --any-network").into());
+        }
+        let allowed = wanted.allowed.clone().flatten().unwrap_or_default();
         let changed = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => gateway.ask("PATCH", &format!("/admin/keys/{id}"), Some(&json!(wanted)))?,
             Reach::Alone(store) => {
                 acts::change(&keys(&store, &common.data)?, None, Operator::command(), id, wanted, now())?
             }
         };
+        warn_of_unknown(&allowed, common);
         if common.json {
             say(&changed);
         } else {
@@ -195,6 +204,19 @@ impl Change {
 
 fn some_if_any(names: Vec<String>) -> Option<Vec<String>> {
     (!names.is_empty()).then_some(names)
+}
+
+/// Tells which of these names mean nothing to the gateway that runs: a slip, or a model that is to come.
+fn warn_of_unknown(names: &[String], common: &Common) {
+    for name in names.iter().take(WARNED_MAX) {
+        let Ok(Some(gateway)) = Running::connect(&common.data) else { return };
+        let question = Question { model: name.clone(), input_tokens: 0, output_tokens: 0, at: None };
+        if let Err(fault) = gateway.ask("POST", "/admin/route", Some(&json!(question)))
+            && fault.to_string().contains(UNKNOWN)
+        {
+            note(&fault, common.json);
+        }
+    }
 }
 
 /// The key, and what to paste where the official SDKs look for it.
@@ -325,4 +347,6 @@ fn renew_admin_token(common: &Common) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// So many names are asked about.
+const WARNED_MAX: usize = 20;
 const ID_LEN_MAX: usize = 32;

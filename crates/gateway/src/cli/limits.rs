@@ -76,6 +76,12 @@ impl FromStr for Spend {
     }
 }
 
+/// What is said of a change of nothing.
+pub(super) fn nothing_to_change(options: &str) -> String {
+    let options = options.replace(' ', ", ");
+    format!("nothing to change was named: give one or more of {options}")
+}
+
 /// Limits as an answer has them, in a few words; nothing where there are none.
 pub(super) fn in_words(limits: &serde_json::Value) -> String {
     let rate = |field: &str, unit: &str| {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Failure, running::Running};
+use super::{Common, Failure, note, running::Running};
 use crate::{
     auth::{Keys, Pepper},
     common::clock::unix_time,
@@ -51,8 +51,15 @@ impl Reach {
     /// Finds a running gateway, else opens the store and brings it up to date with what an ended gateway left.
     ///
     /// A gateway that is just starting or stopping, and a command that writes, is waited for, five seconds at most.
-    pub(super) fn find(data: &Path) -> Result<Self, Failure> {
-        Self::find_with(data, |_| Ok(()))
+    /// A store that is not there is made, and that is told: it may be another folder than was meant.
+    pub(super) fn find(common: &Common) -> Result<Self, Failure> {
+        let data = &common.data;
+        let is_new = Store::check_exists(data).is_err();
+        let found = Self::find_with(data, |_| Ok(()))?;
+        if is_new && matches!(found, Self::Alone(_)) {
+            note(&format_args!("made a new data folder {}; no gateway runs on it", data.display()), common.json);
+        }
+        Ok(found)
     }
 
     /// As [`Self::find`], for a command that needs what is there: a store that is not there is not made.

@@ -35,6 +35,8 @@ pub enum Refusal {
     Unauthorized(AuthRefusal),
     /// Nothing is served at that path.
     NotFound(String),
+    /// There is no receipt of that exchange: a word for programs, and why.
+    NoReceipt(&'static str, String),
     /// Something is, but not by that method.
     Method(&'static str),
     /// The body is not such a request.
@@ -137,7 +139,7 @@ impl Refusal {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Unauthorized(_) | Self::AddressNotAllowed(_) => "unauthorized",
-            Self::NotFound(_) => "not_found",
+            Self::NotFound(_) | Self::NoReceipt(..) => "not_found",
             Self::Method(_) => "method",
             Self::BodyTooLarge(_) | Self::BodySlow | Self::BodyCut | Self::Encoded => "body",
             Self::HeadTooLarge | Self::AddressTooLong | Self::NotHttp | Self::HeadSlow => "head",
@@ -158,9 +160,10 @@ impl Refusal {
                 404,
                 "not_found_error",
                 format!(
-                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/receipts/…` and `/v1/redeem`"
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/key`, `/v1/credits`, `/v1/receipts/…` and `/v1/redeem`"
                 ),
             ),
+            Self::NoReceipt(code, why) => Wire { code: Some(code), ..Wire::new(404, "not_found_error", why.as_str()) },
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
             Self::BadRequest(bad) => Wire {
                 param: bad.param,
@@ -487,6 +490,10 @@ mod tests {
                 (401, "authentication_error", Some("invalid_api_key"), false),
             ),
             (Refusal::NotFound("/x".to_owned()), (404, "not_found_error", None, false)),
+            (
+                Refusal::NoReceipt("receipt_not_found", "why".to_owned()),
+                (404, "not_found_error", Some("receipt_not_found"), false),
+            ),
             (Refusal::Method("POST"), (405, bad, None, false)),
             (Refusal::BodyTooLarge(1024), (413, bad, Some("request_too_large"), false)),
             (Refusal::BodySlow, (408, bad, Some("body_too_slow"), false)),

@@ -20,7 +20,7 @@ const READ_MAX: Duration = Duration::from_secs(10);
 pub(super) async fn receipt(worker: &Worker, caller: &Caller, id: String) -> Result<Value, Refusal> {
     let reader = READERS.try_acquire().map_err(|_| Refusal::NoRecords)?;
     let (gateway, key) = (Arc::clone(&worker.gateway), caller.key.clone());
-    let path = format!("/v1/receipts/{}", id.chars().filter(|c| !c.is_control()).take(64).collect::<String>());
+    let name: String = id.chars().filter(|c| !c.is_control()).take(64).collect();
     let reading = spawn_blocking(move || {
         gateway.recorder.flush();
         let receipt = receipts::one(gateway.keys.store(), &Scope::All, gateway.keys.receipt_key(), &id, Some(&key));
@@ -33,6 +33,10 @@ pub(super) async fn receipt(worker: &Worker, caller: &Caller, id: String) -> Res
             tracing::warn!(%fault, "a receipt could not be made");
             return Refusal::NoRecords;
         }
-        Refusal::NotFound(path)
+        if fault.is_in_doubt() {
+            return Refusal::NoReceipt("exchange_in_doubt", fault.to_string());
+        }
+        let why = format!("no exchange of this key is named `{name}`, or none yet: an answer's `x-roundelay-exchange` is its name, and its receipt is there once it has ended");
+        Refusal::NoReceipt("receipt_not_found", why)
     })
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use roundelay_ledger::{AccountId, ExchangeId, KeyId, Sequence};
 
 use super::{
-    AccountRow, ActFilter, ActRow, EntryFilter, ExchangeFilter, KeyRow, OperatorId, OperatorRow, Record, Store,
-    StoreFault, StoredEntry, UsageBy, UsageFilter, UsageSum,
+    AccountRow, ActFilter, ActRow, EntryFilter, ExchangeFilter, KeyRow, OperatorId, OperatorRow, Record, SentRow,
+    Store, StoreFault, StoredEntry, UsageBy, UsageFilter, UsageSum,
 };
 
 /// Which accounts somebody may see.
@@ -115,6 +115,21 @@ impl Within<'_> {
     /// The record of an exchange.
     pub fn exchange(&self, id: ExchangeId) -> Result<Option<Record>, StoreFault> {
         Ok(self.store.exchange(id)?.filter(|record| self.scope.has(&record.account)))
+    }
+
+    /// Its attempts that are in doubt, the first one first.
+    pub fn in_doubt_of(&self, id: ExchangeId) -> Result<Vec<SentRow>, StoreFault> {
+        let mut sent = self.store.in_doubt_of(id)?;
+        if *self.scope != Scope::All && !sent.is_empty() {
+            let keys = self.keys()?;
+            sent.retain(|one| keys.iter().any(|row| row.key.id == one.key));
+        }
+        Ok(sent)
+    }
+
+    /// See [`Store::was_in_doubt`]. Whose it was is not kept there, so that only those know who see all.
+    pub fn was_in_doubt(&self, id: ExchangeId) -> Result<bool, StoreFault> {
+        Ok(*self.scope == Scope::All && self.store.was_in_doubt(id)?)
     }
 
     /// See [`Store::recent_exchanges`].

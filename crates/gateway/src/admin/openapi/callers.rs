@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{content, parameters};
+use super::parameters;
 use crate::admin::shape::{Field, Shape};
 
 /// One method of one path of the callers' side.
@@ -23,12 +23,12 @@ pub(super) fn add(paths: &mut Map<String, Value>) {
             "security": [{ "caller": [] }],
             "parameters": parameters(page.path, page.query),
             "responses": {
-                "200": { "description": "it was done", "content": content(&page.answer) },
-                "default": { "description": "why not, in the form that the path's own SDKs read", "content": content(&Shape::Any) },
+                "200": { "description": "it was done", "content": page.answer.content() },
+                "default": { "description": "why not, in the form that the path's own SDKs read", "content": Shape::Any.content() },
             },
         });
         if page.method == "post" {
-            operation["requestBody"] = json!({ "content": content(&Shape::Any), "required": true });
+            operation["requestBody"] = json!({ "content": Shape::Any.content(), "required": true });
         }
         let path = paths.entry(page.path).or_insert_with(
             || json!({ "servers": [{ "url": "http://127.0.0.1:8600", "description": "the callers' side" }] }),

@@ -10,7 +10,7 @@ use crate::{
     admin::accounts::{self as acts, AccountChange, NewAccount},
     cli::{
         Common, Failure,
-        limits::{LimitArgs, in_words},
+        limits::{LimitArgs, in_words, nothing_to_change},
         reach::{Reach, now},
         say,
         table::cell,
@@ -104,7 +104,7 @@ impl Create {
             credit_line: self.terms.credit_line,
             multiplier: self.terms.multiplier,
         };
-        let made = match Reach::find(&common.data)? {
+        let made = match Reach::find(common)? {
             Reach::Running(gateway) => gateway.ask("POST", "/admin/accounts", Some(&json!(wanted)))?,
             Reach::Alone(store) => acts::create(alone(&store, common), &wanted, now())?,
         };
@@ -123,6 +123,9 @@ impl Change {
             multiplier: self.terms.multiplier,
             closed: (self.close || self.open).then_some(self.close),
         };
+        if wanted == AccountChange::default() {
+            return Err(nothing_to_change("--title --prepaid --postpaid --inherits --credit-line --multiplier --rpm --tpm --concurrency --spend --close --open").into());
+        }
         let changed = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => {
                 let path = format!("/admin/accounts/{}", checked(&self.name)?);

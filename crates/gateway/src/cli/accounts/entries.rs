@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use roundelay_ledger::EntryKind;
 use serde_json::Value;
 
 use super::checked;
@@ -21,16 +22,17 @@ use crate::{
     store::Scope,
 };
 
-/// Show the entries of an account, newest first: what came in, what was charged, and what the balance was after each.
+/// Show entries, newest first: what came in, what was charged, and what the balance was after each.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   roundelay accounts entries team-a
+  roundelay accounts entries --kind loss           what no account paid
   roundelay accounts entries team-a --kind top-up --since 30d
   roundelay accounts entries team-a --limit 1000000 --csv > team-a.csv")]
 pub(super) struct Entries {
-    /// The account.
-    name: String,
-    /// Only these: top-up, charge, reversal or adjustment.
+    /// The account. Without it: all accounts, and the losses of the house, which no account has.
+    name: Option<String>,
+    /// Only these: top-up, charge, reversal, adjustment, or without an account loss.
     #[arg(long, value_parser = kind)]
     kind: Option<String>,
     /// Only those made since then: a date (from 00:00 UTC), an RFC 3339 time, or how long ago (`7d`, `12h`).
@@ -46,6 +48,9 @@ pub(super) struct Entries {
 
 impl Entries {
     pub(super) fn run(&self, common: &Common) -> Result<ExitCode, Failure> {
+        if self.name.is_some() && self.kind.as_deref() == Some(EntryKind::Loss.label()) {
+            return Err("a loss is the house's and no account's: `accounts entries --kind loss` shows them".into());
+        }
         let mut output = io::BufWriter::new(io::stdout().lock());
         let mut shown = Vec::new();
         if self.csv && write!(output, "{}", acts::csv_headings()).is_err() {
@@ -74,17 +79,28 @@ impl Entries {
         output.flush().ok();
         drop(output);
         if !self.csv && !common.json {
-            let rows: Vec<_> = shown.iter().map(row).collect();
-            print(["ENTRY", "AT", "KIND", "CHANGE", "BALANCE", "CURRENCY", "KEY", "FOR"], &rows);
+            self.show(&shown);
         }
         Ok(ExitCode::SUCCESS)
     }
 
+    fn show(&self, entries: &[Value]) {
+        let mut headings = vec!["ENTRY", "AT", "KIND", "CHANGE", "BALANCE", "CURRENCY", "KEY", "FOR"];
+        let mut rows: Vec<Vec<String>> = entries.iter().map(|entry| row(entry).to_vec()).collect();
+        if self.name.is_none() {
+            headings.insert(ACCOUNT_AT, "ACCOUNT");
+            for (entry, row) in entries.iter().zip(&mut rows) {
+                row.insert(ACCOUNT_AT, cell(&entry["account"]));
+            }
+        }
+        print(headings, &rows);
+    }
+
     fn page(&self, common: &Common, limit: usize, before: Option<u64>) -> Result<Vec<Value>, Failure> {
-        let name = checked(&self.name)?;
+        let name = self.name.as_deref().map(checked).transpose()?;
         let store = match Reach::find_existing(&common.data)? {
             Reach::Running(gateway) => {
-                let answer = gateway.ask("GET", &self.path(name, limit, before), None)?;
+                let answer = gateway.ask("GET", &self.path(limit, before), None)?;
                 let Value::Array(page) = answer else {
                     return Err("the gateway's answer is no list of entries".into());
                 };
@@ -93,7 +109,7 @@ impl Entries {
             Reach::Alone(store) => store,
         };
         let query = EntryQuery {
-            account: Some(name.to_owned()),
+            account: name.map(str::to_owned),
             kind: self.kind.clone(),
             since_ms: self.since,
             before,
@@ -103,8 +119,9 @@ impl Entries {
         Ok(acts::page(store.within(&Scope::All), &query)?)
     }
 
-    fn path(&self, name: &str, limit: usize, before: Option<u64>) -> String {
-        let mut path = format!("/admin/entries?account={name}&limit={limit}");
+    fn path(&self, limit: usize, before: Option<u64>) -> String {
+        let mut path = format!("/admin/entries?limit={limit}");
+        path.extend(self.name.iter().map(|name| format!("&account={name}")));
         path.extend(self.kind.iter().map(|kind| format!("&kind={kind}")));
         path.extend(self.since.map(|since| format!("&since_ms={since}")));
         path.extend(before.map(|before| format!("&before={before}")));
@@ -118,7 +135,9 @@ fn kind(text: &str) -> Result<String, String> {
 
 fn row(entry: &Value) -> [String; 8] {
     let at = entry["at_us"].as_i64().map(|us| Value::from(us.div_euclid(1_000_000)));
-    let reason = if entry["exchange"].is_null() { cell(&entry["reason"]) } else { attempt(entry) };
+    // A reversal has the exchange of what it reverses, and says itself which entry that is.
+    let is_told = entry["exchange"].is_null() || !entry["reason"].is_null();
+    let reason = if is_told { cell(&entry["reason"]) } else { attempt(entry) };
     [
         cell(&entry["sequence"]),
         seconds(&at.unwrap_or_default()),
@@ -136,3 +155,6 @@ fn attempt(entry: &Value) -> String {
     let estimated = if entry["estimated"] == true { ", estimated" } else { "" };
     format!("{} attempt {}{estimated}{}", cell(&entry["exchange"]), entry["attempt"], overrun.unwrap_or_default())
 }
+
+/// Before which column accounts are told, where there are many.
+const ACCOUNT_AT: usize = 3;

@@ -59,6 +59,9 @@ impl Adjust {
 
 impl PostingArgs {
     fn run(self, act: Act, common: &Common) -> Result<ExitCode, Failure> {
+        if self.key.as_deref() == Some("") {
+            return Err("`--key` is empty: leave it out for a random one".into());
+        }
         let idempotency = self.key.map_or_else(random_key, Ok)?;
         let wanted = NewPosting { amount: self.amount, reason: self.reason, idempotency };
         let done = post(act, &self.name, &wanted, common).map_err(|fault| {

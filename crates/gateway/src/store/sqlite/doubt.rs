@@ -49,6 +49,22 @@ impl Store {
         rows.map(|row| row?.sent()).collect()
     }
 
+    /// Those of an exchange that are in doubt, the first one first.
+    pub fn in_doubt_of(&self, exchange: ExchangeId) -> Result<Vec<SentRow>, StoreFault> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached("SELECT * FROM in_doubt WHERE exchange = ?1 ORDER BY attempt")?;
+        let rows = statement.query_map([whole(exchange.as_u64())], Columns::read)?;
+        rows.map(|row| row?.sent()).collect()
+    }
+
+    /// Whether some of it was in doubt and is entered by now.
+    pub fn was_in_doubt(&self, exchange: ExchangeId) -> Result<bool, StoreFault> {
+        let reader = self.reader();
+        let mut statement =
+            reader.prepare_cached("SELECT EXISTS (SELECT 1 FROM resolved WHERE exchange = ?1 AND entered)")?;
+        Ok(statement.query_row([whole(exchange.as_u64())], |row| row.get(0))?)
+    }
+
     /// Enters what attempts in doubt came to, and says how many entries it took. All entries of an attempt come in one
     /// call; those of an attempt that is not in doubt, or no longer, are not taken.
     pub fn insert_late(&self, rows: &[EntryRow]) -> Result<u64, StoreFault> {

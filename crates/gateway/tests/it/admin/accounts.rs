@@ -86,7 +86,7 @@ fn terms_that_cannot_be_are_refused_with_what_to_write() {
         post(&json!({ "id": "a", "limits": limits }))
     };
     check(&spend("fortnight", "1", "UTC"), 400, "write one of `hour`, `day`, `week`, `month`, `total`");
-    check(&spend("day", "1e3", "UTC"), 400, "like \"12.50\"");
+    check(&spend("day", "1e3", "UTC"), 400, "like 12.50");
     check(&spend("day", "-1", "UTC"), 400, "zero or more");
     check(&spend("day", "1", "Mars/Olympus"), 400, "time zone database");
     let twice = json!([{ "span": "day", "amount": "1" }, { "span": "day", "amount": "2" }]);
@@ -165,4 +165,25 @@ fn a_key_keeps_its_limits_until_they_are_changed() {
     let revoked = json_of(&data, &["keys", "revoke", id]);
     let still = json_of(&data, &["keys", "change", id, "--rpm", "none"]);
     assert_eq!((&still["state"], &still["revoked_at"]), (&json!("revoked"), &revoked["revoked_at"]));
+}
+
+#[test]
+fn an_account_with_a_balance_does_not_become_one_that_keeps_none() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    json_of(&data, &["accounts", "create", "team", "--prepaid"]);
+    json_of(&data, &["accounts", "create", "below", "--parent", "team", "--prepaid"]);
+    json_of(&data, &["accounts", "credit", "below", "5", "--reason", "first"]);
+    let change = ["accounts", "change", "below", "--inherits"];
+    let alone = complaint_of(&data, &change);
+    assert!(
+        alone.contains("`below` has 5.00 usd") && alone.contains("`accounts adjust below -5.00 --reason"),
+        "{alone}"
+    );
+    let gateway = TestGateway::start_in(folder, &config(&upstream));
+    assert_eq!(complaint_of(&data, &change), alone, "with a gateway");
+    json_of(&data, &["accounts", "adjust", "below", "-5.00", "--reason", "to the one above"]);
+    assert_eq!(json_of(&data, &change)["kind"], "inherits");
+    drop(gateway);
 }

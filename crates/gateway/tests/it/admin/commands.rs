@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use roundelay::store::{SentRow, Store};
+use roundelay_ledger::{Conversion, ExchangeId, Factor, KeyId, ListCost, Rate};
 use serde_json::{Value, json};
 
 use super::config;
@@ -104,13 +106,89 @@ fn mistakes_are_answered_with_what_to_do() {
     assert!(complaint_of(&data, &["accounts", "create", "team-a"]).contains("exists already"));
     assert!(complaint_of(&data, &["keys", "create", "--account", "team-b"]).contains("no account `team-b`"));
     assert!(complaint_of(&data, &["keys", "create", "--expires", "soon"]).contains("30d"));
-    assert!(complaint_of(&data, &["keys", "create", "--expires", "2020-01-01"]).contains("future"));
+    for command in [&["keys", "create"][..], &["codes", "create", "--amount", "1"]] {
+        let late = complaint_of(&data, &[command, &["--expires", "2020-01-01"]].concat());
+        assert!(late.contains("`--expires 2020-01-01` is not in the future"), "{late}");
+    }
+    for slip in [&["--account", "nope"][..], &["--key", "zz"]] {
+        assert!(complaint_of(&data, &[&["usage"], slip].concat()).contains(&format!("`{}`", slip[1])), "{slip:?}");
+    }
+    let unnamed = ["accounts", "credit", "team-a", "1", "--reason", "x", "--key", ""];
+    assert!(complaint_of(&data, &unnamed).contains("`--key` is empty"));
+    let span = ["usage", "--since", "2026-12-01", "--until", "2026-11-01"];
+    assert!(complaint_of(&data, &span).contains("is after the one to end at"));
+    let id = json_of(&data, &["keys", "create"])["id"].as_str().unwrap().to_owned();
+    for (command, option) in [(["keys", "change", &id], "--allow-all, "), (["accounts", "change", "team-a"], "--close")]
+    {
+        let nothing = complaint_of(&data, &command);
+        assert!(nothing.contains("nothing to change was named") && nothing.contains(option), "{nothing}");
+    }
     assert!(complaint_of(&data, &["keys", "revoke", "nosuchky"]).contains("no key `nosuchky`"));
     assert!(complaint_of(&data, &["keys", "revoke", "a/b"]).contains("keys list"));
     assert!(complaint_of(&data, &["explain", "7"]).contains("`x_` and 13"));
     assert!(complaint_of(&data, &["explain", "x_0000000000001"]).contains("no exchange"));
     let as_json = complaint_of(&data, &["keys", "revoke", "nosuchky", "--json"]);
     assert!(serde_json::from_str::<Value>(&as_json).unwrap()["error"].is_string());
+}
+
+#[test]
+fn a_new_folder_and_an_unknown_model_are_told_of() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let noted = |args: &[&str]| {
+        let output = run(&data, args);
+        assert!(output.status.success(), "{args:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let made = noted(&["keys", "create", "--allow", "nosuchmodel"]);
+    assert_eq!(made, format!("roundelay: made a new data folder {}; no gateway runs on it\n", data.display()));
+    assert_eq!(noted(&["accounts", "create", "team-a", "--json"]), "", "it is there now");
+    let gateway = TestGateway::start_in(folder, &config(&upstream));
+    let unknown = noted(&["keys", "create", "--allow", "first", "--allow", "nosuchmodel"]);
+    assert_eq!(unknown.lines().count(), 1, "{unknown}");
+    assert!(unknown.contains("no pool or model `nosuchmodel` is configured"), "{unknown}");
+    let as_json = noted(&["keys", "create", "--allow", "nosuchmodel", "--json"]);
+    assert!(serde_json::from_str::<Value>(&as_json).unwrap()["note"].is_string(), "{as_json}");
+    drop(gateway);
+}
+
+#[test]
+fn an_exchange_in_doubt_says_so() {
+    let upstream = Upstream::start();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let made = json_of(&data, &["keys", "create"]);
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let now = roundelay::common::clock::unix_time();
+    let sent = SentRow {
+        exchange: ExchangeId::from_u64(7),
+        attempt: 1,
+        at_us: i64::try_from(now.as_micros()).unwrap(),
+        key: KeyId::new(id),
+        deployment: "local/rehearsal".to_owned(),
+        price: None,
+        conversion: Conversion::new(Factor::ONE, Rate::ONE).unwrap(),
+        held: ListCost::from_parts(250_000_000_000_000).unwrap(),
+        delivered: ListCost::ZERO,
+    };
+    Store::open(&data).unwrap().keep_in_doubt(std::slice::from_ref(&sent)).unwrap();
+    let name = sent.exchange.to_string();
+    let (explain, receipt) = (["explain", name.as_str()], ["receipts", "show", name.as_str()]);
+    let story = complaint_of(&data, &explain);
+    for part in [&*name, "in doubt", "attempt 1 was sent to local/rehearsal at ", "$0.25 is held", "is settled at "] {
+        assert!(story.contains(part), "`{part}` is not in: {story}");
+    }
+    assert_eq!(complaint_of(&data, &receipt), story);
+    let gateway = TestGateway::start_in(folder, &config(&upstream));
+    assert_eq!(complaint_of(&data, &explain), story, "with a gateway");
+    let path = format!("/v1/receipts/{name}");
+    let answer = Request::get(&path).bearer(key).send(gateway.callers);
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("exchange_in_doubt")), "{}", answer.body);
+    let none = gateway.operator("GET", "/admin/exchanges/x_0000000000009", None);
+    assert!(none.body.contains("or not yet"), "{}", none.body);
+    let other = Request::get(&path).bearer(&gateway.key).send(gateway.callers);
+    assert_eq!(other.json()["error"]["code"], "receipt_not_found", "another key's is not there");
 }
 
 #[test]
@@ -257,7 +335,9 @@ fn a_value_that_cannot_be_is_refused_with_what_to_write() {
     check(&data, &["accounts", "create", "a", "--rpm", "-1"], "write a whole number from 1, or `none`");
     check(&data, &["keys", "create", "--spend", "10"], "write it like `day:10`, `month:200@Asia/Shanghai`");
     check(&data, &["accounts", "entries", "a", "--kind", "gift"], "is no kind of entry: write one of `top-up`");
-    check(&data, &["usage", "--since", "-1"], "no date and no time");
+    check(&data, &["usage", "--since", "yesterday"], "no date and no time: write 2026-11-01 or");
+    check(&data, &["usage", "--since", "yesterday"], "or how long ago it was, like `7d`");
+    check(&data, &["codes", "create", "--amount", "1", "--count", "0"], "write a whole number from 1 to 1000");
     check(&data, &["export", "--last", "0"], "write a whole number, 1 or more");
     check(&data, &["demo", "--seconds", "-1"], "write a whole number, 0 or more");
 }

@@ -71,6 +71,9 @@ fn what_is_not_there_cannot_be_taken() {
     }
     let below = json!({ "id": "alice", "parent": "team-a" });
     assert_eq!(gateway.operator("POST", "/admin/accounts", Some(&below)).status, 201);
+    let unnamed =
+        gateway.operator("POST", "/admin/accounts/team-a/credit", Some(&json!({ "amount": "1", "reason": "x" })));
+    assert!(unnamed.status == 400 && unnamed.body.contains("`idempotency` is missing"), "{}", unnamed.body);
     let body = json!({ "amount": "1", "reason": "x", "idempotency": "f" });
     let refused = gateway.operator("POST", "/admin/accounts/alice/credit", Some(&body));
     assert!(refused.status == 400 && refused.body.contains("do this to `team-a`"), "{}", refused.body);
@@ -171,6 +174,12 @@ fn money_moves_alike_with_and_without_a_gateway() {
     let table = text_of(&data, &["accounts", "entries", "team-a", "--kind", "adjustment"]);
     let rows: Vec<&str> = table.lines().skip(1).collect();
     assert!(rows.len() == 2 && rows[0].contains("1.00") && rows[0].contains("8.50"), "{table}");
+    let all = text_of(&data, &["accounts", "entries", "--kind", "top-up"]);
+    let row: Vec<&str> = all.lines().nth(1).unwrap().split_whitespace().skip(2).take(3).collect();
+    assert_eq!(row, ["top-up", "team-a", "10.00"], "{all}");
+    let loss = complaint_of(&data, &["accounts", "entries", "team-a", "--kind", "loss"]);
+    assert!(loss.contains("`accounts entries --kind loss` shows them"), "{loss}");
+    text_of(&data, &["accounts", "entries", "--kind", "loss"]);
     let csv = text_of(&data, &["accounts", "entries", "team-a", "--csv"]);
     let folder = gateway.stop();
     assert_eq!(text_of(&data, &["accounts", "entries", "team-a", "--csv"]), csv);

@@ -76,9 +76,10 @@ fn networks_are_kept_and_slips_are_told() {
     let upstream = Upstream::start();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let create = ["keys", "create", "--network", "127.0.0.0/8", "--network", "2001:db8::/32"];
+    let create =
+        ["keys", "create", "--network", "127.0.0.0/8", "--network", "2001:db8::/32", "--network", "127.0.0.0/8"];
     let made = json_of(&data, &create);
-    assert_eq!(made["networks"], json!(["127.0.0.0/8", "2001:db8::/32"]));
+    assert_eq!(made["networks"], json!(["127.0.0.0/8", "2001:db8::/32"]), "each once");
     let id = made["id"].as_str().unwrap();
     let slip = complaint_of(&data, &["keys", "create", "--network", "10.0.0.1/8"]);
     assert!(slip.contains("begins at `10.0.0.0/8`"), "{slip}");

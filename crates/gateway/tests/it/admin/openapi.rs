@@ -202,6 +202,8 @@ fn every_route_is_in_the_document_and_answers_as_it_says() {
         ("/admin/accounts/{id}", "/admin/accounts/alice"),
         ("/admin/entries", "/admin/entries?kind=charge&limit=100"),
         ("/admin/entries", "/admin/entries?account=default"),
+        ("/admin/entries", "/admin/entries?format=jsonl"),
+        ("/admin/entries", "/admin/entries?format=csv"),
         ("/admin/usage", "/admin/usage?by=hour,account,key,model,deployment,outcome&since_ms=1"),
         ("/admin/usage", "/admin/usage"),
         ("/admin/balances", "/admin/balances"),
@@ -209,6 +211,9 @@ fn every_route_is_in_the_document_and_answers_as_it_says() {
     ] {
         ask("get", template, path, none.clone(), 200);
     }
+    let reason = json!({ "reason": "none" });
+    ask("post", "/admin/entries/{sequence}/reverse", "/admin/entries/abc/reverse", reason, 400);
+    ask("get", "/admin/accounts/{id}", "/admin/accounts/%ff", none.clone(), 400);
     ask("post", "/admin/balances/poll", "/admin/balances/poll", none.clone(), 200);
     let question = json!({ "model": "assistant", "input_tokens": 2000, "output_tokens": 10, "at": "2027-01-01" });
     ask("post", "/admin/route", "/admin/route", question, 200);

@@ -48,7 +48,9 @@ fn a_caller_has_the_receipt_of_its_own_exchanges_alone() {
     for (key, id) in
         [(other["key"].as_str().unwrap(), id.as_str()), (&gateway.key, "x_0000000000001"), (&gateway.key, "x")]
     {
-        assert_eq!(get(key, id).status, 404, "{id}");
+        let answer = get(key, id);
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("receipt_not_found")), "{id}");
+        assert!(answer.body.contains("or none yet"), "{}", answer.body);
     }
     let operator = gateway.operator("GET", &format!("/admin/exchanges/{id}/receipt"), None).json();
     let differ = receipts::differences(receipt.as_object().unwrap(), operator.as_object().unwrap());

@@ -74,7 +74,7 @@ fn usage_adds_up_by_what_is_asked() {
     assert_eq!(usage("?by=account&account=default")["rows"][0]["output"], json!(output));
     assert_eq!(usage("?model=first")["total"]["exchanges"], 3);
     assert_eq!(usage("?since_ms=4102444800000")["total"]["exchanges"], 0);
-    for query in ["?by=colour", "?by=", "?last=3", "?account=a%20b"] {
+    for query in ["?by=colour", "?by=", "?last=3", "?account=a%20b", "?since_ms=2&until_ms=1"] {
         assert_eq!(gateway.operator("GET", &format!("/admin/usage{query}"), None).status, 400, "{query}");
     }
 }

@@ -41,6 +41,8 @@ fn a_charge_is_given_back_whole_and_once() {
     }
     let reason = format!("reverses entry {}: of no use", charge["sequence"]);
     assert_eq!(entry["reason"], json!(reason));
+    let table = text_of(&gateway.data(), &["accounts", "entries", "team", "--kind", "reversal"]);
+    assert!(table.contains(&reason), "{table}");
     let team = account(&gateway);
     assert_eq!((&team["balance"], &team["left"]), (&json!("1.00"), &json!("1.00")), "spendable at once");
     assert_eq!(team["spent_nano"], json!(charged), "spend limits still count it");

@@ -266,6 +266,9 @@ fn what_is_in_doubt_is_kept_until_it_is_resolved() {
     assert!(!store.drop_in_doubt(ExchangeId::from_u64(3), 1).unwrap());
     assert_eq!(store.insert_late(&[charge("acme", 10, 3, 1)]).unwrap(), 0);
     assert_eq!(store.in_doubt().unwrap(), [sent(2, 2)]);
+    assert_eq!(store.in_doubt_of(ExchangeId::from_u64(2)).unwrap(), [sent(2, 2)]);
+    let was = [1, 2, 3, 9].map(|exchange| store.was_in_doubt(ExchangeId::from_u64(exchange)).unwrap());
+    assert_eq!(was, [false, true, false, false], "what was settled, and is paid");
     assert_eq!(store.keep_in_doubt(&rows).unwrap(), 0, "what was resolved is not asked about again");
     check_books(&store);
     let usage = store.usage_hours(&Default::default(), &[], usize::MAX).unwrap();
