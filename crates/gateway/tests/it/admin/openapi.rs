@@ -171,6 +171,10 @@ fn every_route_is_in_the_document_and_answers_as_it_says() {
     let answer = ask("post", "/v1/chat/completions", "/v1/chat/completions", chat, 200);
     let exchange = answer.header("x-roundelay-exchange").unwrap().to_owned();
     ask("post", "/v1/completions", "/v1/completions", json!({ "model": "first" }), 400);
+    let question = json!({ "model": "first", "max_tokens": 9, "messages": [{ "role": "user", "content": "Hello" }] });
+    for path in ["/v1/messages", "/v1/messages/count_tokens"] {
+        ask("post", path, path, question.clone(), 200);
+    }
     let codes = json!({ "amount": "1", "count": 3, "currency": "usd", "note": "n" });
     let codes = ask("post", "/admin/codes", "/admin/codes", codes, 201).json();
     let code = |place: usize, field: &str| codes[place][field].as_str().unwrap().to_owned();

@@ -84,7 +84,7 @@ timeouts = {{ idle = '250ms' }}
     }
 }
 
-/// What an answer says, in whatever dialect and form: its text, why it ended, its tokens of input and output, its cost.
+/// What an answer says, in whatever dialect and form: its text, why it ended, its usage.
 #[derive(Debug, PartialEq)]
 struct Said {
     text: String,
@@ -207,8 +207,9 @@ fn what_the_provider_counted_is_charged_and_told_in_the_callers_words() {
                 Caller::Chat => &usage["prompt_tokens_details"]["cached_tokens"],
                 Caller::Messages => &usage["cache_read_input_tokens"],
             };
-            assert_eq!(cached, 4, "{caller:?}, streamed: {stream}: {}", answer.body);
-            assert!(usage["cost"].is_number(), "{caller:?}, streamed: {stream}: {}", answer.body);
+            assert_eq!(cached, 1, "{caller:?}, streamed: {stream}: {}", answer.body);
+            // 1 × 100 + 5 × 2,000
+            assert_eq!(usage["cost"].to_string(), "0.0000101", "{caller:?}, streamed: {stream}: {}", answer.body);
         }
     }
 }

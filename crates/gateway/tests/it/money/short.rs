@@ -114,7 +114,8 @@ fn anthropics_callers_read_in_their_own_words_that_the_money_ended() {
     let events: Vec<Value> =
         answer.body.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect();
     let count = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
-    assert_eq!((count("content_block_start"), count("content_block_stop"), count("message_stop")), (1, 1, 1));
+    assert_eq!((count("message_start"), count("message_stop")), (1, 1), "{}", answer.body);
+    assert_eq!(count("content_block_start"), count("content_block_stop"), "{}", answer.body);
     let [.., end, stop] = &events[..] else { panic!("{}", answer.body) };
     assert_eq!((&stop["type"], &end["type"]), (&"message_stop".into(), &"message_delta".into()), "{}", answer.body);
     assert_eq!((&end["delta"]["stop_reason"], &end["roundelay"]["stop"]), (&"max_tokens".into(), &"budget".into()));
