@@ -144,18 +144,19 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let content_type = head.header("content-type").unwrap_or_default();
     let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
     if !is_events {
-        let whole = read_whole(deployment, &head, answer, call, content_type).await;
-        let whole = whole.and_then(|whole| match outgoing {
-            Some(outgoing) if deployment.dialect != inbound.operation.dialect() => {
-                said_again(whole, inbound, deployment, outgoing)
-                    .ok_or_else(|| failed(deployment, &Seen::Unparsable { after_content: false }, Some(head.status)))
+        return match (read_whole(deployment, &head, answer, call, content_type).await, outgoing) {
+            (Err(failed), _) => Attempted::Failed(failed),
+            (Ok(whole), None) => Attempted::Whole(whole),
+            (Ok(whole), Some(outgoing)) if deployment.dialect == inbound.operation.dialect() => {
+                Attempted::Whole(Whole { dropped: outgoing.dropped(), ..whole })
             }
-            Some(outgoing) => Ok(Whole { dropped: outgoing.dropped(), ..whole }),
-            None => Ok(whole),
-        });
-        return match whole {
-            Ok(whole) => Attempted::Whole(whole),
-            Err(failed) => Attempted::Failed(failed),
+            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, deployment, outgoing) {
+                Some(whole) => Attempted::Whole(whole),
+                None => {
+                    let seen = Seen::Unparsable { after_content: false };
+                    Attempted::Failed(failed(deployment, &seen, Some(head.status)))
+                }
+            },
         };
     }
     let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing));

@@ -191,7 +191,7 @@ impl Incoming {
                 Reading::OpenAi => {}
                 Reading::Messages(scanner) => self.place = scanner.place(),
                 Reading::Translated(translated) => {
-                    translated.note_shown(&self.out, &mut self.place, &mut self.last_chunk)
+                    translated.note_shown(&self.out, &mut self.place, &mut self.last_chunk);
                 }
             }
             self.out.split().freeze()

@@ -194,7 +194,7 @@ fn complain_of_no_key(section: &Section<'_>, known: Option<&KnownProvider>, base
 
 fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -> Flavour {
     let choices = Flavour::ALL.map(|(flavour, _)| (flavour.name(), flavour));
-    section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or(match protocol {
+    section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_else(|| match protocol {
         Some(Protocol::Anthropic) => Flavour::Anthropic,
         _ => Flavour::default(),
     })

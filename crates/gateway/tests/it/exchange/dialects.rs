@@ -184,9 +184,10 @@ fn what_the_provider_counted_is_charged_and_told_in_the_callers_words() {
                 }
                 Caller::Messages => {
                     // The counts of the beginning are not said again at the end.
-                    let shown: Value =
-                        serde_json::from_str(&events(&answer.body).first().cloned().unwrap_or(answer.body.clone()))
-                            .unwrap();
+                    let shown: Value = serde_json::from_str(
+                        &events(&answer.body).first().cloned().unwrap_or_else(|| answer.body.clone()),
+                    )
+                    .unwrap();
                     let all = if stream { &shown["message"]["usage"] } else { &usage };
                     json!([
                         all["input_tokens"],

@@ -12,6 +12,7 @@ pub struct Place {
 }
 
 /// Events that end the stream with the reason `max_tokens`: to a client it is as if the model had met its own limit.
+///
 /// `stop` says under `roundelay.stop` what the limit was; the tokens are those of input and output that are paid, and
 /// `cost`, a JSON number, what was paid for them.
 pub fn cut_short(place: Place, (input, output): (u64, u64), cost: Option<&str>, stop: &str) -> Vec<u8> {
