@@ -190,6 +190,7 @@ async fn pursue(
                 draft.learn_stream(&incoming, flight.deployment);
                 let name = relayed.name();
                 let (total, tokens) = (flight.elapsed(), incoming.tokens());
+                flight.note_input(incoming.counted_so_far());
                 let seen = flight.seen(incoming.usage(), incoming.shown_tokens());
                 return match relayed {
                     Relayed::Whole(tail) => {

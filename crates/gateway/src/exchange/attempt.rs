@@ -163,8 +163,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
-        let seen = match timeout_at(until.min(silent), incoming.read()).await {
-            Ok(Ok(Progress::None | Progress::Content | Progress::Ended)) => continue,
+        let read = timeout_at(until.min(silent), incoming.read()).await;
+        flight.note_input(incoming.counted_so_far());
+        let seen = match read {
+            Ok(Ok(Progress::None | Progress::Work | Progress::Content | Progress::Ended)) => continue,
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
         };

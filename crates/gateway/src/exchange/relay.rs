@@ -50,7 +50,7 @@ impl Relayed {
 pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flight: &Flight<'_>) -> Relayed {
     let deployment = flight.deployment;
     let end = Instant::now() + deployment.timeouts.total;
-    let mut last_content = Instant::now();
+    let mut last_progress = Instant::now();
     let mut whole_since = None;
     loop {
         // Nothing is shown that there is no money for, the end with its last words included.
@@ -70,7 +70,7 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
             since + if incoming.usage().is_some() { GRACE_WITH_USAGE } else { GRACE }
         } else {
             let silent = deployment.timeouts.transport_idle.map_or(end, |most| Instant::now() + most);
-            end.min(last_content + deployment.timeouts.idle).min(silent)
+            end.min(last_progress + deployment.timeouts.idle).min(silent)
         };
         let read = match caller.attend(timeout_at(until, incoming.read())).await {
             Ok(read) => read,
@@ -83,11 +83,11 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
                 return Relayed::Whole(incoming.tail());
             }
             Ok(Ok(Progress::Ended)) => return Relayed::Spent(incoming.cut_short()),
-            Ok(Ok(Progress::Content)) => {
-                last_content = Instant::now();
+            Ok(Ok(Progress::Content | Progress::Work)) => {
+                last_progress = Instant::now();
                 continue;
             }
-            // Comments and empty deltas are no progress: the timer runs on.
+            // Comments, pings and empty deltas are no progress: the timer runs on.
             Ok(Ok(Progress::None)) => continue,
             // What was missing from a whole answer was its trimmings.
             _ if incoming.is_whole() => return Relayed::Whole(incoming.tail()),
@@ -127,7 +127,7 @@ pub(super) async fn read_out(
     let drain = flight.drain(inbound);
     let mut ending = flight.gateway.ending.subscribe();
     let rest = async {
-        while let Ok(Progress::None | Progress::Content) = incoming.read().await {
+        while let Ok(Progress::None | Progress::Work | Progress::Content) = incoming.read().await {
             incoming.forget_unshown(drain.is_some());
             if !flight.covers(incoming.output_bounds()) {
                 return;

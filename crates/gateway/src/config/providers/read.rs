@@ -58,12 +58,12 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     section.finish();
-    let base_url = base_url?;
+    let (protocol, base_url) = (protocol?, base_url?);
     Some(Provider {
         name: name.into(),
-        protocol: protocol?,
+        protocol,
         flavour,
-        timeouts: timeouts_written.over(default_timeouts(&base_url)),
+        timeouts: timeouts_written.over(default_timeouts(protocol, &base_url)),
         base_url,
         api_keys,
         headers,
