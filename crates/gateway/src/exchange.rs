@@ -8,6 +8,7 @@ mod attempt;
 mod balances;
 mod call;
 mod caller;
+mod count;
 mod decision;
 mod draft;
 mod drains;
@@ -36,6 +37,7 @@ pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
     call::Inbound,
+    count::count_tokens,
     decision::explain_stop,
     gateway::{Gateway, Worker},
     preview::write_preview,
@@ -133,7 +135,8 @@ async fn pursue(
                 return Ending::Refused(flight::short(gateway, call, draft, stop, plan.decision()));
             }
             Step::Stop(stop) => {
-                return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock));
+                let dialect = inbound.operation.dialect();
+                return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock, dialect));
             }
         };
         if let (AttemptKind::Fallback, Some(failed)) = (attempt.kind, &last) {
@@ -207,9 +210,10 @@ async fn pursue(
                         let paid = (paid.total_input(), paid.total_output());
                         Ending::Streamed(incoming.counted(tail, paid, draft.charged()))
                     }
-                    Relayed::Broke(failure) => {
+                    Relayed::Broke(failure, words) => {
+                        let words = words.and_then(|words| words.fit_for(inbound.operation.dialect(), failure.class));
                         flight.land(plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen));
-                        Ending::Cut(Refusal::Broke(Box::new(failure)))
+                        Ending::Cut(Refusal::Broke(Box::new(failure), words))
                     }
                     Relayed::Interrupted(why) => {
                         let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };

@@ -96,6 +96,17 @@ impl BaseUrl {
         }
     }
 
+    /// With `/v1` where its path says no version: Anthropic's own clients are given an address without, and put it behind
+    /// that themselves.
+    pub(super) fn with_version(mut self) -> Self {
+        let last = self.path_prefix.rsplit('/').next().unwrap_or_default();
+        let has_version = last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if !has_version {
+            self.path_prefix = format!("{}/v1", self.path_prefix).into();
+        }
+        self
+    }
+
     /// Whether a request to it would arrive at `listener` on this machine.
     pub(super) fn reaches(&self, listener: SocketAddr) -> bool {
         let is_here = match &self.host {

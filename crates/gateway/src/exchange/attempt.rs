@@ -114,8 +114,8 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
         Ok(outgoing) => outgoing,
         Err(bad) => {
             let failure = Failure::new(Class::CallerBad, &bad.message);
-            let (reused_connection, had_content) = (false, false);
-            return Attempted::Failed(Failed { failure, status: Some(400), reused_connection, had_content });
+            let (words, reused_connection, had_content) = (None, false, false);
+            return Attempted::Failed(Failed { failure, status: Some(400), words, reused_connection, had_content });
         }
     };
     let outgoing = outgoing.as_deref();
@@ -125,7 +125,8 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     // Anthropic always tells.
     let ask_usage = request.stream && request.operation != Operation::Messages;
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
-    let head = request_head(inbound, deployment, request.operation);
+    let head = Cow::Borrowed(deployment.request_head(request.operation));
+    let head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment);
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
@@ -177,7 +178,11 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             StreamFault::Garbled => Seen::Unparsable { after_content: false },
             StreamFault::Silent => Seen::FirstContentTimeout,
         };
-        let failed = failed(deployment, &seen, Some(head.status));
+        let words = match &seen {
+            Seen::StreamError { data, .. } => deployment.words(200, data),
+            _ => None,
+        };
+        let failed = Failed { words, ..failed(deployment, &seen, Some(head.status)) };
         return Attempted::Failed(Failed { had_content: incoming.has_content, ..failed });
     }
     Attempted::Opened(incoming)
@@ -191,8 +196,14 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
 ///
 /// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
 /// version whoever asks.
-fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Operation) -> Cow<'a, RequestHead> {
-    let mut head = Cow::Borrowed(deployment.request_head(operation));
+///
+/// What Anthropic's callers write behind the `?` is Anthropic's business as well.
+pub(super) fn with_callers_fields<'a>(
+    mut head: Cow<'a, RequestHead>,
+    inbound: &Inbound,
+    deployment: &Deployment,
+    operation: Operation,
+) -> Cow<'a, RequestHead> {
     let is_translated = operation.dialect() != inbound.operation.dialect();
     let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
@@ -204,13 +215,20 @@ fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Op
         has_version |= name == "anthropic-version";
         let is_openais = name.starts_with("openai-") && operation != Operation::Messages;
         let is_vendors = is_openais || is_anthropics;
-        let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
+        let is_agents =
+            matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id" | "x-claude-code-agent-id");
         if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
             head.to_mut().field(name, value.as_bytes());
         }
     }
     if !has_version {
         head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
+    }
+    if operation == Operation::Messages
+        && !is_translated
+        && let Some(query) = inbound.query_passed_on()
+    {
+        head.to_mut().query(&query);
     }
     head
 }
@@ -276,7 +294,7 @@ fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
 }
 
 fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
-    Failed { failure: deployment.classify(seen), status, reused_connection: false, had_content: false }
+    Failed { failure: deployment.classify(seen), status, words: None, reused_connection: false, had_content: false }
 }
 
 fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
@@ -291,7 +309,9 @@ fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
 }
 
 fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
-    failed(deployment, &Seen::Response { status: head.status, headers: head, body }, Some(head.status))
+    let words = deployment.words(head.status, body);
+    let seen = Seen::Response { status: head.status, headers: head, body };
+    Failed { words, ..failed(deployment, &seen, Some(head.status)) }
 }
 
 /// As much of a failure's body as comes in time.

@@ -282,7 +282,7 @@ pub(super) fn short(gateway: &Gateway, call: &Call, draft: &Draft, stop: Stop, d
     });
     match shortfall {
         Some(shortfall) => Refusal::Short(Box::new(shortfall)),
-        None => Refusal::after(None, stop, decision, &gateway.clock),
+        None => Refusal::after(None, stop, decision, &gateway.clock, call.request.operation.dialect()),
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     drains::DRAIN_WAIT,
     flight::Flight,
     incoming::{Incoming, Progress, StreamFault},
+    refusal::Words,
 };
 
 /// How long usage and `[DONE]` may follow the last choice's end: providers send them with it.
@@ -26,8 +27,8 @@ pub(super) enum Relayed {
     Whole(Bytes),
     /// There is no money for more of it; these bytes end it.
     Spent(Bytes),
-    /// It broke off.
-    Broke(Failure),
+    /// It broke off, with what its provider said.
+    Broke(Failure, Option<Words>),
     /// It was stopped from this side.
     Interrupted(Interruption),
 }
@@ -38,7 +39,7 @@ impl Relayed {
         match self {
             Self::Whole(_) => "answered",
             Self::Spent(_) => "spent",
-            Self::Broke(failure) => failure.class.name(),
+            Self::Broke(failure, _) => failure.class.name(),
             Self::Interrupted(_) => "abandoned",
         }
     }
@@ -100,12 +101,17 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
         {
             return Relayed::Interrupted(why);
         }
-        return Relayed::Broke(deployment.classify(&match &fault {
+        let words = match &fault {
+            StreamFault::Error(data) => deployment.words(200, data),
+            _ => None,
+        };
+        let failure = deployment.classify(&match &fault {
             StreamFault::Error(data) => Seen::StreamError { data, after_content: true },
             StreamFault::Cut | StreamFault::Unfinished => Seen::CutAfterContent,
             StreamFault::Garbled => Seen::Unparsable { after_content: true },
             StreamFault::Silent => Seen::StalledAfterContent,
-        }));
+        });
+        return Relayed::Broke(failure, words);
     }
 }
 

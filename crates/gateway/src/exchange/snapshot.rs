@@ -7,13 +7,14 @@ use roundelay_calendar::UnixTime;
 use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
     chat::{self, Dialect, Issuer},
-    failure::{Failure, Flavour, Seen, classify},
+    failure::{Failure, Flavour, Seen, classify, mask},
     openai::{Operation, OutputField},
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
 use super::{
     balances::PolledKey,
+    refusal::Words,
     terms::{InForce, Terms},
 };
 use crate::{
@@ -103,6 +104,7 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
+    count: RequestHead,
     /// The version of its dialect that its configuration sends with every request.
     has_version: bool,
 }
@@ -126,11 +128,24 @@ impl Deployment {
         let mut failure = classify(self.flavour, seen, unix_time().as_secs().cast_signed());
         let Failure { message, code, kind, param, .. } = &mut failure;
         for text in [Some(message), code.as_mut(), kind.as_mut(), param.as_mut()].into_iter().flatten() {
-            for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
-                *text = text.replace(secret.expose(), "***");
-            }
+            self.hide_secrets(text);
         }
         failure
+    }
+
+    /// What it said with that status as its own dialect has it, where that is an error; without a secret as well.
+    pub(super) fn words(&self, status: u16, body: &[u8]) -> Option<Words> {
+        Words::read(self.dialect, status, body, |text| {
+            let mut text = mask(text);
+            self.hide_secrets(&mut text);
+            text
+        })
+    }
+
+    fn hide_secrets(&self, text: &mut String) {
+        for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
+            *text = text.replace(secret.expose(), "***");
+        }
     }
 
     /// The part of a request's head that does not depend on the request.
@@ -140,6 +155,11 @@ impl Deployment {
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
         }
+    }
+
+    /// That of a question for a count of tokens, where its dialect is Anthropic's.
+    pub(super) fn count_head(&self) -> &RequestHead {
+        &self.count
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -233,12 +253,13 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let head = |operation: Operation| -> Result<RequestHead, SnapshotFault> {
-        let mut head = RequestHead::post(&format!("{}{}", url.path_prefix, operation.path()), &url.authority());
+    let head_at = |path: &str| -> Result<RequestHead, SnapshotFault> {
+        let mut head = RequestHead::post(&format!("{}{path}", url.path_prefix), &url.authority());
         head.field("content-type", b"application/json");
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
     };
+    let head = |operation: Operation| head_at(operation.path());
     let model = &config.models[deployment.model];
     Ok(Deployment {
         id,
@@ -274,6 +295,7 @@ fn ready(
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
+        count: head_at("/messages/count_tokens")?,
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
 }

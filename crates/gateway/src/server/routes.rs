@@ -10,7 +10,7 @@ use roundelay_protocol::{chat::Dialect, openai::Operation};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{count_tokens, intake, models, peer, receipt, redeem, refusal, standing, usage};
+use super::{intake, models, peer, receipt, redeem, refusal, standing, usage};
 use crate::{
     auth::{Caller, presented},
     common::clock::unix_time,
@@ -67,14 +67,18 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let taken = Instant::now();
-            let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, body };
+            let query = head.uri.query().map(Into::into);
+            let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, query, body };
             exchange::serve(worker, inbound)
                 .await
                 .or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
         }
         (Route::CountTokens, &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
-            count_tokens::count(worker, &body).map(page)
+            let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
+            let (taken, operation, query) = (Instant::now(), Operation::Messages, head.uri.query().map(Into::into));
+            let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, query, body };
+            exchange::count_tokens(worker, &inbound).await.map(page)
         }
         (Route::Exchange(_) | Route::CountTokens, _) => Err(Refusal::Method("POST")),
         (Route::Models, &Method::GET) => Ok(json(models::list(worker, &caller))),
@@ -105,12 +109,7 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
 /// Finds the route of a path. `/v1/…`, `/api/…`, `/api/v1/…` and `/anthropic/v1/…` are the same place, and a base
 /// URL that already ends in `/v1`, or does not, works all the same.
 fn route(path: &str) -> Option<Route> {
-    let mut rest = path;
-    while let Some(shorter) =
-        ["/v1/", "/api/", "/anthropic/"].iter().find_map(|base| rest.starts_with(base).then(|| &rest[base.len() - 1..]))
-    {
-        rest = shorter;
-    }
+    let rest = without_base(path);
     match rest.trim_end_matches('/') {
         "/chat/completions" => Some(Route::Exchange(Operation::Chat)),
         "/completions" => Some(Route::Exchange(Operation::Completions)),
@@ -133,9 +132,21 @@ fn route(path: &str) -> Option<Route> {
     }
 }
 
-/// Whose words a refusal is in where the path is all there is to go by.
+fn without_base(path: &str) -> &str {
+    let mut rest = path;
+    while let Some(shorter) =
+        ["/v1/", "/api/", "/anthropic/"].iter().find_map(|base| rest.starts_with(base).then(|| &rest[base.len() - 1..]))
+    {
+        rest = shorter;
+    }
+    rest
+}
+
+/// Whose words a refusal is in where the path is all there is to go by. What is below Anthropic's path is Anthropic's,
+/// served or not.
 fn dialect(path: &str) -> Dialect {
-    let is_messages = matches!(route(path), Some(Route::Exchange(Operation::Messages) | Route::CountTokens));
+    let rest = without_base(path);
+    let is_messages = rest.strip_prefix("/messages").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if is_messages || path.starts_with("/anthropic/") { Dialect::Anthropic } else { Dialect::OpenaiChat }
 }
 
@@ -213,6 +224,16 @@ mod tests {
             &["/v1/messages", "/anthropic/v1/messages", "/v1/v1/messages", "/messages"],
             Some(Route::Exchange(Operation::Messages)),
         );
+        for (path, expected) in [
+            ("/v1/messages", Dialect::Anthropic),
+            ("/v1/messages/batches", Dialect::Anthropic),
+            ("/api/messages/batches/x", Dialect::Anthropic),
+            ("/anthropic/v1/files", Dialect::Anthropic),
+            ("/v1/messagesx", Dialect::OpenaiChat),
+            ("/v1/models", Dialect::OpenaiChat),
+        ] {
+            assert_eq!(dialect(path), expected, "{path}");
+        }
         check(&["/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens"], Some(Route::CountTokens));
         check(&["/v1/models", "/models", "/api/models/"], Some(Route::Models));
         check(&["/v1/balance", "/balance", "/api/v1/balance"], Some(Route::Balance));

@@ -48,9 +48,23 @@ impl Upstream {
         timers: DispatchTimers,
         most: usize,
     ) -> Result<(u16, Bytes), FetchFault> {
-        let nothing = Bytes::new();
-        let dispatched = match self.dispatch(endpoint, head, &nothing, timers).await {
-            Err(DispatchFault::ClosedIdle(_)) => self.dispatch(endpoint, head, &nothing, timers).await,
+        self.ask(endpoint, head, &Bytes::new(), timers, most).await
+    }
+
+    /// As [`Self::fetch`], with a body.
+    ///
+    /// # Errors
+    /// See [`FetchFault`].
+    pub async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        head: &RequestHead,
+        body: &Bytes,
+        timers: DispatchTimers,
+        most: usize,
+    ) -> Result<(u16, Bytes), FetchFault> {
+        let dispatched = match self.dispatch(endpoint, head, body, timers).await {
+            Err(DispatchFault::ClosedIdle(_)) => self.dispatch(endpoint, head, body, timers).await,
             dispatched => dispatched,
         };
         let (head, mut body) = dispatched.map_err(FetchFault::Dispatch)?;

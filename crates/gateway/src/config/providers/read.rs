@@ -10,7 +10,7 @@ use super::{
         balance::BalancePoll,
         base_url::BaseUrl,
         complaint::nearest,
-        known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider},
+        known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider, vendor_at},
         reader::{At, Section, Text},
         timeouts::TimeoutsWritten,
         who_pays,
@@ -57,6 +57,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let stops_on_cancel = section.boolean("stops_on_cancel");
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
+    warn_of_dialect(&section, name, base_url.as_ref());
     section.finish();
     let (protocol, base_url) = (protocol?, base_url?);
     Some(Provider {
@@ -100,12 +101,19 @@ fn read_protocol(section: &Section<'_>, name: &str) -> Option<Protocol> {
     protocol
 }
 
-/// Anthropic's own clients are given its address without the `/v1` that they put behind it themselves.
-fn below_version(protocol: Option<Protocol>, mut base_url: BaseUrl) -> BaseUrl {
-    if protocol == Some(Protocol::Anthropic) && base_url.path_prefix.is_empty() {
-        base_url.path_prefix = "/v1".into();
+fn below_version(protocol: Option<Protocol>, base_url: BaseUrl) -> BaseUrl {
+    if protocol == Some(Protocol::Anthropic) { base_url.with_version() } else { base_url }
+}
+
+/// A server that is called like a vendor may speak another dialect than the vendor.
+fn warn_of_dialect(section: &Section<'_>, name: &str, base_url: Option<&BaseUrl>) {
+    let is_elsewhere = base_url.is_some_and(|base_url| vendor_at(base_url) != Some("anthropic"));
+    if name == "anthropic" && !section.has("protocol") && is_elsewhere {
+        let message =
+            "Anthropic's own dialect is spoken here, because of the provider's name; this is another's address";
+        let instead = "write `protocol = \"anthropic\"` if that is right, else `protocol = \"openai\"`";
+        section.reading().warn(&section.place_of("base_url"), message, Some(instead.to_owned()));
     }
-    base_url
 }
 
 fn read_base_url(section: &Section<'_>, name: &str, known: Option<&KnownProvider>) -> Option<BaseUrl> {

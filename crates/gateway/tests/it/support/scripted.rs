@@ -42,11 +42,6 @@ impl Said {
         let pieces = events.into_iter().map(|(wait, event)| (wait, event.to_owned())).collect();
         Self { status: 200, head: "content-type: text/event-stream\r\n".to_owned(), pieces }
     }
-
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.head += &format!("{name}: {value}\r\n");
-        self
-    }
 }
 
 impl Scripted {
