@@ -24,9 +24,10 @@ use crate::{
     upstream::DispatchTimers,
 };
 
-/// As the provider counts, where one that speaks Anthropic's dialect is among those that may answer and it says so in
-/// time; else by the bytes, which is said under `estimated`: which model will answer, and so which tokenizer counts, is
-/// only known when one does.
+/// As the provider counts, where one that speaks Anthropic's dialect is among those that may answer; else by the bytes.
+///
+/// An estimate says so under `estimated`: which model will answer, and so which tokenizer counts, is only known when one
+/// does.
 ///
 /// It costs nothing, and takes one of the requests a minute that its key has.
 ///

@@ -152,6 +152,13 @@ impl<'a> Flight<'a> {
         Some(OutputMax { tokens, field: self.deployment.output_field })
     }
 
+    /// A ceiling where its caller asked for more than its model gives, which many servers refuse.
+    pub(super) fn most_it_gives(&self) -> Option<OutputMax> {
+        let tokens = self.deployment.output_max?;
+        let is_above = self.call.request.max_output_tokens? > tokens;
+        is_above.then_some(OutputMax { tokens, field: self.deployment.output_field })
+    }
+
     /// Room for reading its answer to the end though its caller has left: of a provider that works on whether or not
     /// anybody reads, and for keys that want it. `None` where it is not worth it, nothing was sent, or too many are read
     /// so.
@@ -340,7 +347,7 @@ fn observed(
     let output_max = call.output_max(deployment).unwrap_or(came);
     let worst = output_max.saturating_mul(call.request.generated.into()).max(came);
     let counted = input.map(|usage| Tokens { output: 0, audio_output: 0, ..priced(usage) });
-    let input = |guess| counted.unwrap_or(Tokens { input: guess, ..Tokens::default() });
+    let input = |guess| counted.unwrap_or_else(|| Tokens { input: guess, ..Tokens::default() });
     Observed {
         usage: usage.map(priced),
         delivered: Tokens { output: shown.text, audio_output: shown.audio, ..input(call.input_guess()) },

@@ -4,13 +4,17 @@
 //! of tools and containers have fees of their own; `fallbacks` lets another model answer).
 
 use super::{Request, media::Medium, output::OutputLimit, scan::asks_for_thinking};
-use crate::json::{Kind, Malformed, Reader};
+use crate::{
+    chat::Signature,
+    json::{Kind, Malformed, Reader},
+};
 
 impl Request {
     /// Reads a member of the body that only this dialect has.
     pub(super) fn read_anthropic(&mut self, reader: &mut Reader<'_>, key: &str, body: &[u8]) -> Result<(), Malformed> {
         match key {
             "system" => {
+                self.holds.system = true;
                 let content = self.read_content(reader, body)?;
                 self.head.add_system(content);
             }
@@ -71,7 +75,17 @@ impl Request {
                 }
                 "cache_control" => reader.pass()?,
                 // Sealed thoughts: no text, and billed as some.
-                "signature" => self.add_other(reader, body)?,
+                "signature" => {
+                    let start = reader.offset();
+                    self.add_other(reader, body)?;
+                    let raw = std::str::from_utf8(&body[start..reader.position()]).unwrap_or_default();
+                    self.note_signature(raw, true);
+                }
+                "data" => {
+                    let span = reader.skip()?;
+                    self.note_signature(std::str::from_utf8(&body[span.clone()]).unwrap_or_default(), false);
+                    self.add_text(span, body);
+                }
                 _ => self.add_text(reader.skip()?, body),
             }
             Ok::<_, Malformed>(())
@@ -90,6 +104,14 @@ impl Request {
             _ => self.add_text(source, body),
         }
         Ok(())
+    }
+}
+
+impl Request {
+    fn note_signature(&mut self, raw: &str, may_be_empty: bool) {
+        self.holds.thoughts = true;
+        let written = raw.trim_matches('"');
+        self.holds.foreign_thoughts |= Signature::is_marked(written) || may_be_empty && written.is_empty();
     }
 }
 
