@@ -79,7 +79,13 @@ impl<'a> Said<'a> {
     }
 
     /// The parts of a whole message. The details say the text again, where there are any.
-    pub(super) fn into_parts(self, parts: &mut Vec<Part<'a>>) {
+    pub(super) fn into_parts(mut self, parts: &mut Vec<Part<'a>>) {
+        // Who kept no more of the details than the signature has the words of it beside.
+        if let [Detail::Text { text, .. }] = &mut self.details[..]
+            && text.is_empty()
+        {
+            *text = self.text.take().unwrap_or_default();
+        }
         let has_text = self.details.iter().any(|detail| matches!(detail, Detail::Text { .. }));
         if let Some(text) = self.text.filter(|_| !has_text) {
             parts.push(Part::new(Body::Thinking { text, signature: None }));

@@ -1,10 +1,14 @@
 //! The dialects and the common form between them.
 
+mod awkward;
+mod clients;
+mod faults;
 mod hostile;
 mod matrix;
 mod recordings;
 mod requests;
 mod streams;
+mod table;
 
 use bytes::Bytes;
 use roundelay_protocol::{
