@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, with_readable_thoughts},
-    chat::{Capabilities, Dialect, FreeTools, Issuer, Loss, Losses, Target, Why},
+    chat::{Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     openai::{BadRequest, Operation, Request},
     openai_chat,
     translate::{Manner, decode_request, encode_request},
@@ -50,6 +50,7 @@ struct Kind {
     /// Where the request holds thoughts that only their own deployment can read.
     issuer: Option<Issuer>,
     thoughts: Thoughts,
+    marks_cache: bool,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -92,6 +93,7 @@ impl Call {
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
+            marks_cache: deployment.marks_cache && !is_own,
         };
         let mut said = self.said_again.lock();
         if let Some((_, outgoing)) = said.kinds.iter().find(|(known, _)| *known == kind) {
@@ -162,7 +164,10 @@ impl Outgoing {
     fn translated(from: Dialect, body: &[u8], kind: &Kind) -> Result<Self, BadRequest> {
         let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts } = *kind;
+        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache } = *kind;
+        if marks_cache {
+            asked.mark(Keep::Default);
+        }
         if thoughts == Thoughts::None {
             asked.forget_thoughts();
             losses.add(Why::Issuer, "thoughts", "their deployment refused them");

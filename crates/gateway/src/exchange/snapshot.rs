@@ -94,6 +94,8 @@ pub struct Deployment {
     pub dialect: Dialect,
     /// What its model takes, for who writes to it in another dialect than the caller's.
     pub capabilities: chat::Capabilities,
+    /// Whether what its prompt cache should keep is marked for callers of other dialects who marked nothing.
+    pub marks_cache: bool,
     /// What its model answers with an error; `None` when that is not known.
     pub refuses: Option<Refuses>,
     /// The version of Anthropic's dialect that it is spoken to in, unless the caller names another.
@@ -269,6 +271,7 @@ fn ready(
             Protocol::Anthropic => Dialect::Anthropic,
         },
         capabilities: capabilities(&model.capabilities),
+        marks_cache: model.marks_cache,
         refuses: model.refuses,
         version: version(provider),
         issuer: issuer(name),
