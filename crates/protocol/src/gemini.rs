@@ -7,6 +7,7 @@
 mod answer;
 mod error;
 mod parts;
+mod passing;
 mod quirks;
 mod request;
 mod schema;
@@ -17,6 +18,8 @@ mod tokens;
 
 pub use answer::{decode_answer, encode_answer};
 pub use error::{decode_error, encode_error, status};
+pub(crate) use parts::camel;
+pub use passing::scan_answer;
 pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};
 pub use stream::{Decoder, Encoder};

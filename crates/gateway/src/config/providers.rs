@@ -55,12 +55,18 @@ pub enum Protocol {
     OpenAi,
     /// Anthropic's Messages.
     Anthropic,
+    /// Gemini's `generateContent`.
+    Gemini,
 }
 
 impl Protocol {
-    /// What a provider known by that name speaks when nothing was written.
-    fn by_default(name: &str) -> Self {
-        if name == "anthropic" { Self::Anthropic } else { Self::OpenAi }
+    /// What a provider known by that name speaks at that address when nothing was written.
+    fn by_default(name: &str, base_url: &BaseUrl) -> Self {
+        match name {
+            "anthropic" => Self::Anthropic,
+            "gemini" | "google" if base_url.is_gemini() => Self::Gemini,
+            _ => Self::OpenAi,
+        }
     }
 }
 
@@ -111,7 +117,7 @@ impl Provider {
     pub(super) fn of_environment(known: &KnownProvider, base_url: BaseUrl, api_key: Secret) -> Self {
         Self {
             name: known.name.into(),
-            protocol: Protocol::by_default(known.name),
+            protocol: Protocol::by_default(known.name, &base_url),
             flavour: Flavour::from_name(known.name).unwrap_or_default(),
             timeouts: default_timeouts(&base_url),
             balance: BalancePoll::by_default(known.name, &base_url),

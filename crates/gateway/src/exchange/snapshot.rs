@@ -1,6 +1,8 @@
 //! One configuration in force: what an exchange holds on to from its beginning to its end.
 
-use std::{collections::HashSet, sync::Arc};
+mod path;
+
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
 use roundelay_calendar::UnixTime;
@@ -12,6 +14,7 @@ use roundelay_protocol::{
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
+use self::path::ModelPath;
 use super::{
     balances::PolledKey,
     terms::{InForce, Terms},
@@ -31,8 +34,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
-    /// Whether some provider speaks Anthropic's dialect, so that conversations may have thoughts signed there.
-    pub speaks_messages: bool,
+    /// Whether some provider speaks a dialect whose thoughts are signed, so that conversations may hold some of there.
+    pub has_signers: bool,
     deployments: Vec<Deployment>,
     terms: InForce,
 }
@@ -103,6 +106,9 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
+    generate: RequestHead,
+    /// How a path is written that holds the model's name.
+    model_path: ModelPath,
     /// The version of its dialect that its configuration sends with every request.
     has_version: bool,
 }
@@ -133,13 +139,15 @@ impl Deployment {
         failure
     }
 
-    /// The part of a request's head that does not depend on the request.
-    pub fn request_head(&self, operation: Operation) -> &RequestHead {
-        match operation {
+    /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
+    /// hold the model's name.
+    pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
+        Cow::Borrowed(match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
-        }
+            Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
+        })
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -215,9 +223,9 @@ impl Prepared {
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
         let Self { config, catalog, polled_keys, deployments } = self;
-        let speaks_messages = deployments.iter().any(|deployment| deployment.dialect == Dialect::Anthropic);
+        let has_signers = deployments.iter().any(|deployment| deployment.dialect != Dialect::OpenaiChat);
         let catalog = router.adopt(catalog);
-        Snapshot { config, catalog, polled_keys, speaks_messages, deployments, terms: InForce::default() }
+        Snapshot { config, catalog, polled_keys, has_signers, deployments, terms: InForce::default() }
     }
 }
 
@@ -260,11 +268,13 @@ fn ready(
             Flavour::OpenAi | Flavour::Azure if provider.protocol == Protocol::OpenAi => {
                 OutputField::MaxCompletionTokens
             }
+            _ if provider.protocol == Protocol::Gemini => OutputField::MaxOutputTokens,
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
             Protocol::OpenAi => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
+            Protocol::Gemini => Dialect::Gemini,
         },
         capabilities: capabilities(&model.capabilities),
         issuer: issuer(name),
@@ -274,6 +284,8 @@ fn ready(
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
+        generate: head(Operation::Generate)?,
+        model_path: ModelPath::new(&url.path_prefix),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
 }
@@ -312,6 +324,7 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
         let (field, value) = match provider.protocol {
             Protocol::OpenAi => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
+            Protocol::Gemini => ("x-goog-api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
         head.field(field, value.as_bytes());

@@ -9,7 +9,7 @@ use crate::{
     estimate::Output,
     json::{Kind, Malformed, Reader},
     openai::{Content, Finish, answer::Answer, chunk::Chunk},
-    usage::{AnthropicCounts, CostPlace},
+    usage::{AnthropicCounts, cost_place},
     wire,
 };
 
@@ -210,26 +210,6 @@ fn finish(reason: &str) -> Option<Finish> {
         "refusal" => Finish::ContentFilter,
         _ => Finish::Other,
     })
-}
-
-/// Where the cost goes in the usage at `span` of `text`.
-fn cost_place(text: &str, span: &Range<usize>) -> Result<Option<CostPlace>, Malformed> {
-    let mut reader = Reader::of(&text[span.clone()]);
-    if reader.kind()? != Kind::Object {
-        return Ok(None);
-    }
-    let mut place = CostPlace::First { at: span.start + 1, is_only: true };
-    reader.object(|reader, name| {
-        if let CostPlace::First { is_only, .. } = &mut place {
-            *is_only = false;
-        }
-        let value = reader.skip()?;
-        if name == "cost" {
-            place = CostPlace::Value { start: span.start + value.start, end: span.start + value.end };
-        }
-        Ok::<_, Malformed>(())
-    })?;
-    Ok(Some(place))
 }
 
 #[cfg(test)]
