@@ -7,7 +7,6 @@
 mod answer;
 mod error;
 mod parts;
-mod passing;
 mod quirks;
 mod request;
 mod schema;
@@ -19,7 +18,6 @@ mod tokens;
 pub use answer::{decode_answer, encode_answer};
 pub use error::{decode_error, encode_error, status};
 pub(crate) use parts::camel;
-pub use passing::scan_answer;
 pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};
 pub use stream::{Decoder, Encoder};

@@ -17,10 +17,6 @@ pub use openai::{CostPlace, openai};
 pub(crate) use responses::read as read_responses;
 pub use responses::responses;
 
-use std::ops::Range;
-
-use crate::json::{Kind, Malformed, Reader};
-
 /// Tokens of one answer. The input classes are disjoint, so that each is priced once.
 ///
 /// `input + cache_read + cache_write + audio_input + image` is the whole prompt and `output + audio_output`
@@ -55,24 +51,4 @@ impl Usage {
     pub fn completion(&self) -> u64 {
         self.output + self.audio_output
     }
-}
-
-/// Where the cost goes in the usage at `span` of `text`; `None` when there is no object.
-pub(crate) fn cost_place(text: &str, span: &Range<usize>) -> Result<Option<CostPlace>, Malformed> {
-    let mut reader = Reader::of(&text[span.clone()]);
-    if reader.kind()? != Kind::Object {
-        return Ok(None);
-    }
-    let mut place = CostPlace::First { at: span.start + 1, is_only: true };
-    reader.object(|reader, name| {
-        if let CostPlace::First { is_only, .. } = &mut place {
-            *is_only = false;
-        }
-        let value = reader.skip()?;
-        if name == "cost" {
-            place = CostPlace::Value { start: span.start + value.start, end: span.start + value.end };
-        }
-        Ok::<_, Malformed>(())
-    })?;
-    Ok(Some(place))
 }

@@ -10,9 +10,8 @@ use roundelay_protocol::{
     chat::{Dialect, Losses},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen},
-    gemini,
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
-    translate::{StreamEncoder, Translation, decode_answer, encode_answer},
+    translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -237,7 +236,10 @@ fn incoming(
             Incoming::translated(answer, translation, (from, to), call.request.include_usage)
         }
         (_, Dialect::Anthropic) => Incoming::messages(answer),
-        _ => Incoming::new(answer, call.request.choices, call.request.include_usage),
+        (_, dialect) => match Follower::new(dialect) {
+            Some(follower) => Incoming::passed(answer, dialect, follower),
+            None => Incoming::new(answer, call.request.choices, call.request.include_usage),
+        },
     };
     incoming.dropped = outgoing.and_then(Outgoing::dropped);
     incoming
@@ -259,8 +261,8 @@ fn said_again(whole: Whole, inbound: &Inbound, deployment: &Deployment, outgoing
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
     match dialect {
         Dialect::Anthropic => anthropic::scan_answer(body),
-        Dialect::Gemini => gemini::scan_answer(body),
-        _ => Scanned::scan(body),
+        Dialect::OpenaiChat => Scanned::scan(body),
+        Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Bedrock => scan_answer(dialect, body),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     estimate::Output,
     json::{Kind, Malformed, Reader},
     openai::{Content, Finish, answer::Answer, chunk::Chunk},
-    usage::{AnthropicCounts, cost_place},
+    usage::{AnthropicCounts, CostPlace},
     wire,
 };
 
@@ -48,7 +48,7 @@ impl Scanner {
             "message_delta" => {
                 if let Some(span) = event.usage {
                     self.counts.read(&mut Reader::of(&event.text[span.clone()]))?;
-                    chunk.cost_place = cost_place(event.text, &span)?;
+                    chunk.cost_place = CostPlace::within(event.text, &span)?;
                 }
                 chunk.usage = self.counts.usage();
                 let reason = wire::member_text(event.delta.unwrap_or("{}"), "stop_reason")?;
@@ -100,7 +100,7 @@ pub fn scan_answer(body: &[u8]) -> Result<Answer, Malformed> {
     reader.end()?;
     if let (Some(span), Ok(text)) = (usage, std::str::from_utf8(body)) {
         counts.read(&mut Reader::of(&text[span.clone()]))?;
-        answer.cost_place = cost_place(text, &span)?;
+        answer.cost_place = CostPlace::within(text, &span)?;
     }
     answer.usage = counts.usage();
     answer.finished = u128::from(answer.finish.is_some());
