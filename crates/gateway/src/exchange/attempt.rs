@@ -26,7 +26,7 @@ use super::{
     outgoing::Outgoing,
     snapshot::Deployment,
 };
-use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
+use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault};
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;
@@ -126,8 +126,14 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let ask_usage = request.stream && request.operation.dialect() == Dialect::OpenaiChat;
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
-    let head = with_callers_fields(head, inbound, deployment, request.operation);
+    let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment);
+    if let Some(tokens) = &deployment.tokens {
+        match tokens.bearer(call.deadline.min(flight.began + timers.connect)).await {
+            Ok(bearer) => drop(head.to_mut().field("authorization", bearer.as_bytes())),
+            Err(fault) => return Attempted::Failed(without_token(&fault)),
+        }
+    }
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
@@ -216,6 +222,16 @@ fn with_callers_fields<'a>(
         head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
     }
     head
+}
+
+/// An attempt that was not made for want of an access token.
+fn without_token(fault: &TokenFault) -> Failed {
+    let class = match fault {
+        TokenFault::Refused(_) => Class::UpstreamAuth,
+        TokenFault::Unreachable(_) => Class::ConnectFail,
+    };
+    let failure = Failure::new(class, &fault.to_string());
+    Failed { failure, status: None, reused_connection: false, had_content: false }
 }
 
 /// How its stream is read: as it is where the caller speaks the deployment's dialect, else through a translation.

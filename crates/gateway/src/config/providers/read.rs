@@ -16,6 +16,7 @@ use super::{
         who_pays,
     },
     Protocol, Provider, default_timeouts,
+    vertex::Project,
 };
 use crate::common::secret::Secret;
 
@@ -46,13 +47,26 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         );
     }
     let written = read_protocol(&section);
-    let base_url = read_base_url(&section, name, known);
+    let is_vertex = match written {
+        Written::As(protocol) => protocol == Protocol::Vertex,
+        Written::Nothing => name == "vertex",
+        Written::Fault => false,
+    };
+    // Where it is is known without a word.
+    let has_own_address = is_vertex && !section.has("base_url");
+    let base_url = if has_own_address { None } else { read_base_url(&section, name, known) };
     let protocol = match (written, &base_url) {
+        _ if is_vertex => Some(Protocol::Vertex),
         (Written::Nothing, Some(base_url)) => Some(Protocol::by_default(name, base_url)),
         (Written::Nothing | Written::Fault, _) => None,
         (Written::As(protocol), _) => Some(protocol),
     };
-    let base_url = base_url.map(|base_url| with_version(&section, protocol, base_url));
+    let project = Project::read(&section, protocol);
+    let base_url = match protocol {
+        Some(Protocol::Vertex) if has_own_address || base_url.is_some() => Some(project.base_url(&section, base_url)),
+        _ => base_url.map(|base_url| with_version(&section, protocol, base_url)),
+    };
+    let credentials = project.credentials;
     let api_keys = read_api_keys(&section, known, base_url.as_ref());
     let flavour = read_flavour(&section, name, protocol);
     let headers = read_headers(&section);
@@ -72,6 +86,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         timeouts: timeouts_written.over(default_timeouts(&base_url)),
         base_url,
         api_keys,
+        credentials,
         headers,
         concurrency_max: concurrency_max.map_or(Provider::CONCURRENCY_MAX, |count| count as u32),
         balance,
@@ -83,6 +98,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
 }
 
 /// What stands there as the protocol.
+#[derive(Clone, Copy)]
 enum Written {
     Nothing,
     Fault,
@@ -94,6 +110,7 @@ fn read_protocol(section: &Section<'_>) -> Written {
         ("openai", Some(Protocol::OpenAi)),
         ("anthropic", Some(Protocol::Anthropic)),
         ("gemini", Some(Protocol::Gemini)),
+        ("vertex", Some(Protocol::Vertex)),
         ("azure", None),
         ("bedrock", None),
     ];
@@ -202,7 +219,7 @@ pub(in super::super) fn is_key(text: &str) -> bool {
 fn complain_of_no_key(section: &Section<'_>, known: Option<&KnownProvider>, base_url: Option<&BaseUrl>) {
     let needs_key = known.is_some_and(|known| !known.key_variables.is_empty());
     let is_remote = base_url.is_some_and(|base_url| !base_url.is_local());
-    if !is_remote || section.has("headers") {
+    if !is_remote || section.has("headers") || section.has("credentials") {
         return;
     }
     let variable = known.and_then(|known| known.key_variables.first()).copied().unwrap_or("NAME");
@@ -218,7 +235,7 @@ fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -
     let choices = Flavour::ALL.map(|(flavour, _)| (flavour.name(), flavour));
     section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_else(|| match protocol {
         Some(Protocol::Anthropic) => Flavour::Anthropic,
-        Some(Protocol::Gemini) => Flavour::Gemini,
+        Some(Protocol::Gemini | Protocol::Vertex) => Flavour::Gemini,
         _ => Flavour::default(),
     })
 }

@@ -91,7 +91,9 @@ impl OutputLimits {
         let is_above = |limit: &&&OutputLimit| limit.tokens.is_none_or(|asked| asked > most.tokens);
         let lowered = written.iter().filter(is_above).map(|limit| (limit.value.clone(), tokens.to_string()));
         let is_known = match most.field {
-            OutputField::MaxTokens | OutputField::MaxOutputTokens => self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null),
+            OutputField::MaxTokens | OutputField::MaxOutputTokens => {
+                self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null)
+            }
             OutputField::MaxCompletionTokens => !written.is_empty(),
         };
         let added = (!is_known).then(|| self.new_limit(most.field, tokens));
