@@ -9,6 +9,7 @@ mod connect;
 mod fetch;
 mod head;
 mod idle;
+mod sigv4;
 mod stream;
 mod tls;
 
@@ -22,6 +23,7 @@ pub use self::{
     connect::Endpoint,
     fetch::FetchFault,
     head::{Head, RequestHead},
+    sigv4::Signer,
 };
 use self::{idle::Idle, stream::Stream, tls::Tls};
 

@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 use roundelay_ledger::Policy;
 use roundelay_protocol::failure::Flavour;
 
+pub use self::clouds::AwsKey;
 pub(super) use self::read::{complain_of_own_address, is_key, read_all};
 use super::{
     balance::BalancePoll,
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::common::secret::Secret;
 
+mod clouds;
 mod read;
 
 /// An account at a vendor, or a server.
@@ -30,6 +32,10 @@ pub struct Provider {
     pub base_url: BaseUrl,
     /// Its keys; empty when it asks for none. Calls rotate over them.
     pub api_keys: Vec<Secret>,
+    /// What requests to it are signed with; `None` where a key goes with them.
+    pub signing: Option<AwsKey>,
+    /// The version that Azure's paths name; a dated one is that of the paths with a deployment in them.
+    pub api_version: Option<Arc<str>>,
     /// Its timers; a model may have its own (see [`super::ModelDeployment::timeouts`]).
     pub timeouts: Timeouts,
     /// Sent with every request to it. The values are marked sensitive, so that they do not print.
@@ -55,12 +61,21 @@ pub enum Protocol {
     OpenAi,
     /// Anthropic's Messages.
     Anthropic,
+    /// OpenAI's words at Azure's paths.
+    Azure,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
 }
 
 impl Protocol {
     /// What a provider known by that name speaks when nothing was written.
     fn by_default(name: &str) -> Self {
-        if name == "anthropic" { Self::Anthropic } else { Self::OpenAi }
+        match name {
+            "anthropic" => Self::Anthropic,
+            "azure" => Self::Azure,
+            "bedrock" => Self::Bedrock,
+            _ => Self::OpenAi,
+        }
     }
 }
 
@@ -78,7 +93,13 @@ impl Provider {
     /// Its keys, and the values of its headers, which may be keys as well. One of less than 6 bytes is no secret.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).map(Secret::new);
-        self.api_keys.iter().cloned().chain(headers).filter(|secret| secret.expose().len() >= 6)
+        let signing = self.signing.iter().flat_map(AwsKey::secrets).cloned();
+        self.api_keys.iter().cloned().chain(headers).chain(signing).filter(|secret| secret.expose().len() >= 6)
+    }
+
+    /// Whether its paths name a deployment, as those of Azure's dated versions do.
+    pub fn has_deployments_in_paths(&self) -> bool {
+        self.protocol == Protocol::Azure && self.api_version.as_deref().is_some_and(clouds::is_dated)
     }
 
     /// What its address is known by from one configuration to the next; never shown.
@@ -94,6 +115,7 @@ impl Provider {
         let endpoint = self.endpoint_identity();
         let mut parts = vec![endpoint.as_bytes()];
         parts.extend(index.map(|index| self.api_keys[index].expose().as_bytes()));
+        parts.extend(self.signing.iter().flat_map(AwsKey::secrets).map(|secret| secret.expose().as_bytes()));
         for (name, value) in &self.headers {
             parts.extend([name.as_str().as_bytes(), value.as_bytes()]);
         }
@@ -117,6 +139,8 @@ impl Provider {
             balance: BalancePoll::by_default(known.name, &base_url),
             base_url,
             api_keys: vec![api_key],
+            signing: None,
+            api_version: None,
             headers: Vec::new(),
             concurrency_max: Self::CONCURRENCY_MAX,
             region: None,
