@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
+    clock_skew,
     flight::Flight,
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -26,7 +27,11 @@ use super::{
     outgoing::Outgoing,
     snapshot::Deployment,
 };
-use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
+use crate::{
+    common::clock::unix_time,
+    telemetry::events,
+    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead},
+};
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;
@@ -125,11 +130,14 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     // Anthropic always tells.
     let ask_usage = request.stream && request.operation != Operation::Messages;
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
-    let head = request_head(inbound, deployment, request.operation);
+    let mut head = request_head(inbound, deployment, request.operation);
     let timers = timers(call, deployment);
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
+        if let Some(signer) = &deployment.signer {
+            signer.sign(head.to_mut(), &body, now());
+        }
         connection.send(&head, &body, timers).await
     };
     let (head, mut answer) = match dispatched.await {
@@ -269,6 +277,11 @@ fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
     DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
 }
 
+/// Seconds since 1970 UTC.
+fn now() -> i64 {
+    unix_time().as_secs().cast_signed()
+}
+
 fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
     Failed { failure: deployment.classify(seen), status, reused_connection: false, had_content: false }
 }
@@ -285,6 +298,11 @@ fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
 }
 
 fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
+    if deployment.signer.is_some()
+        && let Some(off_by) = clock_skew::refused_by(head.status, head, body, now())
+    {
+        events::clock_refused(&deployment.provider, off_by);
+    }
     failed(deployment, &Seen::Response { status: head.status, headers: head, body }, Some(head.status))
 }
 

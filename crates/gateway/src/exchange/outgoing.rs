@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::HeaderValue;
 use roundelay_protocol::{
-    anthropic,
+    anthropic, bedrock,
     chat::{Capabilities, Dialect, FreeTools, Issuer, Losses, Target},
     openai::{BadRequest, Operation, Request},
     openai_chat,
@@ -144,13 +144,30 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
             output_format: !is_one_of(model, &["claude-3", "-4-0", "-4-2025"]),
             ..anthropic::Quirks::default()
         }),
+        Dialect::Bedrock => Manner::Bedrock(bedrock_quirks(deployment, model)),
         _ => Manner::OpenaiChat(openai_chat::Quirks::of(deployment.flavour)),
     }
 }
 
+/// A profile of one's own does not tell its model; what callers call it may.
+fn bedrock_quirks(deployment: &Deployment, model: &str) -> bedrock::Quirks {
+    let claude = is_claude(deployment, model);
+    let named = if model.contains("claude") { model } else { &deployment.model };
+    bedrock::Quirks {
+        claude,
+        output_config: !claude || !is_one_of(named, &["claude-3", "-4-0", "-4-1", "-4-2025"]),
+        adaptive: claude && !is_one_of(named, &["claude-3", "-4-0", "-4-1", "-4-5", "-4-2025"]),
+    }
+}
+
+fn is_claude(deployment: &Deployment, model: &str) -> bool {
+    model.contains("claude") || deployment.dialect == Dialect::Bedrock && deployment.model.contains("claude")
+}
+
 /// Anthropic's models after Claude 3 may refuse `temperature`, `top_p` and `top_k`, whatever their values.
 fn capabilities(deployment: &Deployment, model: &str) -> Capabilities {
-    let refuses = deployment.dialect == Dialect::Anthropic && model.contains("claude") && !model.contains("claude-3");
+    let is_theirs = matches!(deployment.dialect, Dialect::Anthropic | Dialect::Bedrock);
+    let refuses = is_theirs && is_claude(deployment, model) && !model.contains("claude-3");
     Capabilities { sampling: !refuses, ..deployment.capabilities }
 }
 

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, BaseUrl, Config, Found, Protocol, Timeouts},
-    upstream::{Endpoint, RequestHead},
+    config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Timeouts},
+    upstream::{Endpoint, RequestHead, Signer},
 };
 
 /// A configuration with everything derived from it that an exchange needs.
@@ -100,6 +100,8 @@ pub struct Deployment {
     prices: Option<Arc<PriceList>>,
     upstream_model: Option<Arc<str>>,
     secrets: Vec<Secret>,
+    /// What signs its requests, each when it is sent.
+    pub signer: Option<Signer>,
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
@@ -257,20 +259,22 @@ fn ready(
         output_max: model.max_output,
         // OpenAI's reasoning models refuse the older name; other servers may not know the newer one.
         output_field: match provider.flavour {
-            Flavour::OpenAi | Flavour::Azure if provider.protocol == Protocol::OpenAi => {
+            Flavour::OpenAi | Flavour::Azure if matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure) => {
                 OutputField::MaxCompletionTokens
             }
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
-            Protocol::OpenAi => Dialect::OpenaiChat,
+            Protocol::OpenAi | Protocol::Azure => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
+            Protocol::Bedrock => Dialect::Bedrock,
         },
         capabilities: capabilities(&model.capabilities),
         issuer: issuer(name),
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),
+        signer: provider.signing.as_ref().map(signer),
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
@@ -292,6 +296,16 @@ fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
     }
 }
 
+fn signer(key: &AwsKey) -> Signer {
+    Signer {
+        access_key_id: key.access_key_id.expose().into(),
+        secret_access_key: key.secret_access_key.clone(),
+        session_token: key.session_token.clone(),
+        region: (*key.region).into(),
+        service: "bedrock",
+    }
+}
+
 /// Callers see it before signatures, so it tells nothing but which is which.
 fn issuer(name: &str) -> Issuer {
     let hash = blake3::derive_key("roundelay 2026 issuer of a signature", name.as_bytes());
@@ -310,8 +324,11 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
     if let Some(index) = key {
         let key = provider.api_keys[index].expose();
         let (field, value) = match provider.protocol {
-            Protocol::OpenAi => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
+            Protocol::OpenAi | Protocol::Bedrock => {
+                ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
+            }
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
+            Protocol::Azure => ("api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
         head.field(field, value.as_bytes());
