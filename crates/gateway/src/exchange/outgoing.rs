@@ -168,7 +168,10 @@ fn is_claude(deployment: &Deployment, model: &str) -> bool {
 fn capabilities(deployment: &Deployment, model: &str) -> Capabilities {
     let is_theirs = matches!(deployment.dialect, Dialect::Anthropic | Dialect::Bedrock);
     let refuses = is_theirs && is_claude(deployment, model) && !model.contains("claude-3");
-    Capabilities { sampling: !refuses, ..deployment.capabilities }
+    // Bedrock, "Prompt caching for faster model inference": others refuse a request with a mark.
+    let cache_marks =
+        deployment.dialect != Dialect::Bedrock || is_claude(deployment, model) || model.contains("amazon.nova");
+    Capabilities { sampling: !refuses, cache_marks, ..deployment.capabilities }
 }
 
 fn is_one_of(model: &str, parts: &[&str]) -> bool {

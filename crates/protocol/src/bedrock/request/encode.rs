@@ -130,8 +130,12 @@ impl Writer<'_> {
         }
         spec.end();
         object.end();
-        if let Some(keep) = tool.keep {
-            list.next().extend_from_slice(cache_point(keep).as_bytes());
+        match tool.keep {
+            Some(keep) if self.target.capabilities.cache_marks => {
+                list.next().extend_from_slice(cache_point(keep).as_bytes());
+            }
+            Some(_) => self.losses.add(Why::Label, format!("tools.{index}.keep"), "the model's cache takes no marks"),
+            None => {}
         }
     }
 

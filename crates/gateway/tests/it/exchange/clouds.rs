@@ -1,0 +1,33 @@
+//! Callers of either dialect at models that Azure and AWS serve: addresses, keys, signatures, streams and their ends.
+
+mod azure;
+mod bedrock;
+mod scripted;
+mod signature;
+
+use serde_json::{Value, json};
+
+use super::dialects::{BOTH, Caller, said};
+use crate::support::{Answer, Request, TestGateway};
+
+/// Asks for a model in the words of that caller.
+fn ask(gateway: &TestGateway, caller: Caller, model: &str, stream: bool) -> Answer {
+    let mut body = json!({
+        "model": model, "max_tokens": 64, "stream": stream,
+        "messages": [{ "role": "user", "content": "Hello" }]
+    });
+    if caller == Caller::Chat && stream {
+        body["stream_options"] = json!({ "include_usage": true });
+    }
+    send(gateway, caller, &body)
+}
+
+fn send(gateway: &TestGateway, caller: Caller, body: &Value) -> Answer {
+    let path = match caller {
+        Caller::Chat => "/v1/chat/completions",
+        Caller::Messages => "/v1/messages",
+    };
+    Request::post(path, body).header("x-api-key", &gateway.key).send(gateway.callers)
+}
+
+const PRICE: &str = "price = { input = 1.0, cache_read = 0.1, cache_write = 1.25, output = 2.0 }";
