@@ -61,6 +61,8 @@ pub enum Protocol {
     OpenAi,
     /// Anthropic's Messages.
     Anthropic,
+    /// Gemini's `generateContent`.
+    Gemini,
     /// OpenAI's words at Azure's paths.
     Azure,
     /// Amazon Bedrock's Converse.
@@ -68,13 +70,21 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// What a provider known by that name speaks when nothing was written.
-    fn by_default(name: &str) -> Self {
+    /// What a provider known by that name speaks at that address when nothing was written.
+    fn by_default(name: &str, base_url: &BaseUrl) -> Self {
         match name {
             "anthropic" => Self::Anthropic,
-            "azure" => Self::Azure,
-            "bedrock" => Self::Bedrock,
-            _ => Self::OpenAi,
+            "gemini" | "google" if base_url.is_gemini() => Self::Gemini,
+            name => Self::of_cloud(name).unwrap_or(Self::OpenAi),
+        }
+    }
+
+    /// What a cloud known by that name speaks, which has an address for each account or region.
+    fn of_cloud(name: &str) -> Option<Self> {
+        match name {
+            "azure" => Some(Self::Azure),
+            "bedrock" => Some(Self::Bedrock),
+            _ => None,
         }
     }
 }
@@ -133,7 +143,7 @@ impl Provider {
     pub(super) fn of_environment(known: &KnownProvider, base_url: BaseUrl, api_key: Secret) -> Self {
         Self {
             name: known.name.into(),
-            protocol: Protocol::by_default(known.name),
+            protocol: Protocol::by_default(known.name, &base_url),
             flavour: Flavour::from_name(known.name).unwrap_or_default(),
             timeouts: default_timeouts(&base_url),
             balance: BalancePoll::by_default(known.name, &base_url),

@@ -127,10 +127,11 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let (request, body) =
         outgoing.map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
     let upstream_model = deployment.upstream_model(&call.request.model);
-    // Anthropic always tells.
-    let ask_usage = request.stream && request.operation != Operation::Messages;
+    // The others always tell.
+    let ask_usage = request.stream && request.operation.dialect() == Dialect::OpenaiChat;
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
-    let mut head = request_head(inbound, deployment, request.operation);
+    let head = deployment.request_head(request.operation, upstream_model, request.stream);
+    let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment);
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
@@ -197,8 +198,12 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
 ///
 /// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
 /// version whoever asks.
-fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Operation) -> Cow<'a, RequestHead> {
-    let mut head = Cow::Borrowed(deployment.request_head(operation));
+fn with_callers_fields<'a>(
+    mut head: Cow<'a, RequestHead>,
+    inbound: &Inbound,
+    deployment: &Deployment,
+    operation: Operation,
+) -> Cow<'a, RequestHead> {
     let is_translated = operation.dialect() != inbound.operation.dialect();
     let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
@@ -208,7 +213,7 @@ fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Op
             continue;
         }
         has_version |= name == "anthropic-version";
-        let is_openais = name.starts_with("openai-") && operation != Operation::Messages;
+        let is_openais = name.starts_with("openai-") && operation.dialect() == Dialect::OpenaiChat;
         let is_vendors = is_openais || is_anthropics;
         let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
         if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use roundelay_protocol::{
     anthropic, bedrock,
     chat::{Capabilities, Dialect, FreeTools, Issuer, Losses, Target},
+    gemini,
     openai::{BadRequest, Operation, Request},
     openai_chat,
     translate::{Manner, decode_request, encode_request},
@@ -56,7 +57,7 @@ impl Call {
     ) -> Result<Option<Arc<Outgoing>>, BadRequest> {
         let from = inbound.operation.dialect();
         let is_own = deployment.dialect == from;
-        if is_own && (!self.snapshot.speaks_messages || inbound.operation == Operation::Completions) {
+        if is_own && (!self.snapshot.has_signers || inbound.operation == Operation::Completions) {
             return Ok(None);
         }
         let body = std::str::from_utf8(&inbound.body).unwrap_or_default();
@@ -105,9 +106,12 @@ impl Outgoing {
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
+            Dialect::Gemini => Operation::Generate,
+            Dialect::Bedrock => Operation::Converse,
             _ => Operation::Chat,
         };
-        let request = Request::scan(operation, &said)?;
+        let mut request = Request::scan(operation, &said)?;
+        request.stream = asked.is_streaming;
         let tools = FreeTools::of(&asked, manner.takes_free_input());
         Ok(Self { body: said.into(), request, tools, losses })
     }
@@ -145,6 +149,11 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
             ..anthropic::Quirks::default()
         }),
         Dialect::Bedrock => Manner::Bedrock(bedrock_quirks(deployment, model)),
+        // Google, "thinking" and "thought signatures": levels and calls that must be signed are there since Gemini 3.
+        Dialect::Gemini => {
+            let is_older = is_one_of(model, &["gemini-1", "gemini-2", "gemma", "learnlm"]);
+            Manner::Gemini(gemini::Quirks { levels: !is_older, stand_in: !is_older, ..gemini::Quirks::default() })
+        }
         _ => Manner::OpenaiChat(openai_chat::Quirks::of(deployment.flavour)),
     }
 }

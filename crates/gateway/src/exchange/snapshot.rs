@@ -1,6 +1,8 @@
 //! One configuration in force: what an exchange holds on to from its beginning to its end.
 
-use std::{collections::HashSet, sync::Arc};
+mod path;
+
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
 use roundelay_calendar::UnixTime;
@@ -12,6 +14,7 @@ use roundelay_protocol::{
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
+use self::path::ModelPath;
 use super::{
     balances::PolledKey,
     terms::{InForce, Terms},
@@ -31,8 +34,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
-    /// Whether some provider speaks Anthropic's dialect, so that conversations may have thoughts signed there.
-    pub speaks_messages: bool,
+    /// Whether some provider speaks a dialect whose thoughts are signed, so that conversations may hold some of there.
+    pub has_signers: bool,
     deployments: Vec<Deployment>,
     terms: InForce,
 }
@@ -105,6 +108,11 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
+    generate: RequestHead,
+    /// How a path is written that holds the model's name.
+    model_path: ModelPath,
+    /// What its paths name beside a deployment of Azure's.
+    api_version: Option<Arc<str>>,
     /// The version of its dialect that its configuration sends with every request.
     has_version: bool,
 }
@@ -135,12 +143,20 @@ impl Deployment {
         failure
     }
 
-    /// The part of a request's head that does not depend on the request.
-    pub fn request_head(&self, operation: Operation) -> &RequestHead {
-        match operation {
+    /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
+    /// hold the model's name.
+    pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
+        let head = match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
+            Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
+            // All heads are the same but for their paths.
+            Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
+        };
+        match &self.api_version {
+            Some(version) => Cow::Owned(head.at(&self.model_path.deployment(operation, model, version))),
+            None => Cow::Borrowed(head),
         }
     }
 
@@ -217,9 +233,9 @@ impl Prepared {
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
         let Self { config, catalog, polled_keys, deployments } = self;
-        let speaks_messages = deployments.iter().any(|deployment| deployment.dialect == Dialect::Anthropic);
+        let has_signers = deployments.iter().any(|deployment| deployment.dialect != Dialect::OpenaiChat);
         let catalog = router.adopt(catalog);
-        Snapshot { config, catalog, polled_keys, speaks_messages, deployments, terms: InForce::default() }
+        Snapshot { config, catalog, polled_keys, has_signers, deployments, terms: InForce::default() }
     }
 }
 
@@ -236,7 +252,11 @@ fn ready(
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
     let head = |operation: Operation| -> Result<RequestHead, SnapshotFault> {
-        let mut head = RequestHead::post(&format!("{}{}", url.path_prefix, operation.path()), &url.authority());
+        let mut path = format!("{}{}", url.path_prefix, operation.path());
+        if let Some(version) = &provider.api_version {
+            path += &format!("?api-version={version}");
+        }
+        let mut head = RequestHead::post(&path, &url.authority());
         head.field("content-type", b"application/json");
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
@@ -262,11 +282,14 @@ fn ready(
             Flavour::OpenAi | Flavour::Azure if matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure) => {
                 OutputField::MaxCompletionTokens
             }
+            _ if provider.protocol == Protocol::Gemini => OutputField::MaxOutputTokens,
+            _ if provider.protocol == Protocol::Bedrock => OutputField::ConverseMaxTokens,
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
             Protocol::OpenAi | Protocol::Azure => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
+            Protocol::Gemini => Dialect::Gemini,
             Protocol::Bedrock => Dialect::Bedrock,
         },
         capabilities: capabilities(&model.capabilities),
@@ -278,6 +301,9 @@ fn ready(
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
+        generate: head(Operation::Generate)?,
+        model_path: ModelPath::new(&url.path_prefix),
+        api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
 }
@@ -328,6 +354,7 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
                 ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
             }
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
+            Protocol::Gemini => ("x-goog-api-key", HeaderValue::try_from(key)),
             Protocol::Azure => ("api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;

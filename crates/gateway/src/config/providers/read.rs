@@ -45,14 +45,23 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
             Some("leave out `/`, `#`, `*` and spaces".to_owned()),
         );
     }
-    let protocol = read_protocol(&section, name);
+    let written = read_protocol(&section);
     let region = section.text("region").map(|region| region.value.text);
+    let cloud = match written {
+        Written::Nothing => Protocol::of_cloud(name),
+        Written::Fault => None,
+        Written::As(protocol) => Some(protocol),
+    };
+    let base_url = read_base_url(&section, name, known, cloud, region.as_deref());
+    let protocol = match (written, &base_url) {
+        (Written::Nothing, Some(base_url)) => Some(Protocol::by_default(name, base_url)),
+        (Written::Nothing | Written::Fault, _) => cloud,
+        (Written::As(protocol), _) => Some(protocol),
+    };
     let api_version = clouds::read_api_version(&section, protocol);
-    let base_url = read_base_url(&section, name, known, protocol, region.as_deref());
     let base_url = base_url.map(|base_url| match protocol {
-        Some(Protocol::Anthropic) => below_version(base_url),
         Some(Protocol::Azure) => clouds::below_azure(base_url, api_version.as_deref()),
-        _ => base_url,
+        _ => with_version(&section, protocol, base_url),
     });
     let signing = clouds::read_aws_key(&section, protocol, base_url.as_ref(), region.as_deref());
     let api_keys = read_api_keys(&section, known, base_url.as_ref(), protocol);
@@ -86,34 +95,44 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     })
 }
 
-fn read_protocol(section: &Section<'_>, name: &str) -> Option<Protocol> {
-    let choices = [
-        ("openai", Some(Protocol::OpenAi)),
-        ("anthropic", Some(Protocol::Anthropic)),
-        ("gemini", None),
-        ("azure", Some(Protocol::Azure)),
-        ("bedrock", Some(Protocol::Bedrock)),
-    ];
-    if !section.has("protocol") {
-        // Asked for all the same, so that it is known.
-        section.choice("protocol", &choices);
-        return Some(Protocol::by_default(name));
-    }
-    let protocol = section.choice("protocol", &choices)?;
-    if protocol.is_none() {
-        section.complain(
-            "protocol",
-            "this protocol is not supported by this version",
-            Some("use the vendor's OpenAI-compatible endpoint: `protocol = \"openai\"` with its `base_url`".to_owned()),
-        );
-    }
-    protocol
+/// What stands there as the protocol.
+enum Written {
+    Nothing,
+    Fault,
+    As(Protocol),
 }
 
-/// Anthropic's own clients are given its address without the `/v1` that they put behind it themselves.
-fn below_version(mut base_url: BaseUrl) -> BaseUrl {
-    if base_url.path_prefix.is_empty() {
-        base_url.path_prefix = "/v1".into();
+fn read_protocol(section: &Section<'_>) -> Written {
+    let choices = [
+        ("openai", Protocol::OpenAi),
+        ("anthropic", Protocol::Anthropic),
+        ("gemini", Protocol::Gemini),
+        ("azure", Protocol::Azure),
+        ("bedrock", Protocol::Bedrock),
+    ];
+    // Asked for even where it is not written, so that it is known.
+    match section.choice("protocol", &choices) {
+        None if section.has("protocol") => Written::Fault,
+        None => Written::Nothing,
+        Some(protocol) => Written::As(protocol),
+    }
+}
+
+/// Clients of Anthropic and Google are given an address without the version that they put behind it themselves; and at
+/// Google OpenAI's dialect is below the other.
+fn with_version(section: &Section<'_>, protocol: Option<Protocol>, mut base_url: BaseUrl) -> BaseUrl {
+    match (protocol, &*base_url.path_prefix) {
+        (Some(Protocol::Anthropic), "") => base_url.path_prefix = "/v1".into(),
+        (Some(Protocol::Gemini), "") => base_url.path_prefix = "/v1beta".into(),
+        (Some(Protocol::Gemini), path) if path.ends_with("/openai") => {
+            let instead = "leave out `/openai`, or write `protocol = \"openai\"`".to_owned();
+            section.complain("base_url", "this is the address of OpenAI's dialect", Some(instead));
+        }
+        (Some(Protocol::OpenAi), path) if base_url.is_gemini() => {
+            let version = if path.is_empty() { "/v1beta" } else { path };
+            base_url.path_prefix = format!("{version}/openai").into();
+        }
+        _ => {}
     }
     base_url
 }
@@ -233,6 +252,7 @@ fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -
     let choices = Flavour::ALL.map(|(flavour, _)| (flavour.name(), flavour));
     section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_else(|| match protocol {
         Some(Protocol::Anthropic) => Flavour::Anthropic,
+        Some(Protocol::Gemini) => Flavour::Gemini,
         Some(Protocol::Azure) => Flavour::Azure,
         Some(Protocol::Bedrock) => Flavour::Bedrock,
         Some(Protocol::OpenAi) | None => Flavour::default(),
