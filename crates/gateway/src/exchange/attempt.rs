@@ -7,7 +7,7 @@ use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     Malformed, anthropic,
-    chat::{Dialect, Losses},
+    chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen},
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
@@ -159,7 +159,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             (Ok(whole), Some(outgoing)) if deployment.dialect == inbound.operation.dialect() => {
                 Attempted::Whole(Whole { dropped: outgoing.dropped(), ..whole })
             }
-            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, deployment, outgoing) {
+            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, deployment, outgoing) {
                 Some(whole) => Attempted::Whole(whole),
                 None => {
                     let seen = Seen::Unparsable { after_content: false };
@@ -241,6 +241,7 @@ fn incoming(
             let mut translation = Translation::new(from, encoder);
             translation.tools = outgoing.tools.clone();
             translation.issuer = Some(deployment.issuer);
+            translation.names = names(inbound, call, deployment);
             Incoming::translated(answer, translation, (from, to), call.request.include_usage)
         }
         (_, Dialect::Anthropic) => Incoming::messages(answer),
@@ -254,16 +255,39 @@ fn incoming(
 }
 
 /// A whole answer in the caller's words; `None` when it cannot be read as what its dialect says.
-fn said_again(whole: Whole, inbound: &Inbound, deployment: &Deployment, outgoing: &Outgoing) -> Option<Whole> {
+fn said_again(
+    whole: Whole,
+    inbound: &Inbound,
+    call: &Call,
+    deployment: &Deployment,
+    outgoing: &Outgoing,
+) -> Option<Whole> {
     let to = inbound.operation.dialect();
     let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
+    answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
     let body = encode_answer(&answer, to, "", &mut Losses::default());
     let cost_place = scan(to, &body).ok()?.cost_place;
     let scanned = Scanned { cost_place, ..whole.scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped: outgoing.dropped(), body: body.into(), scanned })
+}
+
+/// What an answer is called whose own dialect names none.
+fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'static> {
+    let prefix = match inbound.operation.dialect() {
+        Dialect::Anthropic => "msg_",
+        Dialect::OpenaiResponses => "resp_",
+        Dialect::OpenaiChat => "chatcmpl-",
+        Dialect::Gemini | Dialect::Bedrock => "",
+    };
+    let seconds = inbound.id.unix_ms() / 1000;
+    Start {
+        id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
+        model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
+        created: Some(seconds.cast_signed()),
+    }
 }
 
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {

@@ -210,6 +210,15 @@ fn every_caller_is_answered_in_its_own_words() {
                 assert!(said.is_ended && !said.is_error, "{of}");
                 let stop = if caller == Caller::Chat { "stop" } else { "end_turn" };
                 assert_eq!((said.stop.as_deref(), &*said.text), (Some(stop), TEXT), "{of}");
+                let prefix = if caller == Caller::Chat { "chatcmpl-x_" } else { "msg_x_" };
+                assert!(answer.body.contains(&format!("\"id\":\"{prefix}")), "{of}");
+                let id = match model {
+                    "claude" => "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                    "profile" => PROFILE,
+                    _ => "amazon.nova-lite-v1:0",
+                };
+                assert!(answer.body.contains(&format!("\"model\":\"{id}\"")), "{of}");
+                assert!(!answer.body.contains("\"created\":0"), "{of}");
                 let record = record(&house.gateway);
                 assert_eq!((&record["outcome"], &record["status"]), (&json!("answered"), &json!(200)), "{of}");
             }
