@@ -5,6 +5,8 @@ mod bedrock;
 mod scripted;
 mod signature;
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::dialects::{BOTH, Caller, said};
@@ -31,3 +33,13 @@ fn send(gateway: &TestGateway, caller: Caller, body: &Value) -> Answer {
 }
 
 const PRICE: &str = "price = { input = 1.0, cache_read = 0.1, cache_write = 1.25, output = 2.0 }";
+
+/// A folder or a file of recorded traffic, or a word on why there is none.
+fn recorded(path: &str) -> Option<PathBuf> {
+    let Some(root) = std::env::var_os("ROUNDELAY_TEST_DATA").filter(|root| !root.is_empty()) else {
+        let mut stderr = std::io::stderr();
+        let _ = std::io::Write::write_all(&mut stderr, b"skipped: ROUNDELAY_TEST_DATA is not set\n");
+        return None;
+    };
+    Some(PathBuf::from(root).join(path))
+}

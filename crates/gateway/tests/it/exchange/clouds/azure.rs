@@ -1,9 +1,11 @@
 //! Azure OpenAI, at its two sets of paths.
 
+use std::fs;
+
 use serde_json::json;
 
 use super::scripted::{Asked, Said, Scripted};
-use super::{BOTH, Caller, PRICE, ask, said, send};
+use super::{BOTH, Caller, PRICE, ask, recorded, said, send};
 use crate::exchange::record;
 use crate::support::{Request, TestGateway};
 
@@ -124,4 +126,28 @@ fn callers_of_messages_are_served_in_their_words() {
             }
         }
     }
+}
+
+#[test]
+fn a_recorded_stream_passes_as_it_is() {
+    let Some(path) = recorded("fixtures/vercel-ai/openai/chat__azure-model-router.1.chunks.txt") else { return };
+    let chunks = fs::read_to_string(path).unwrap();
+    let stream: String = chunks.lines().map(|line| format!("data: {line}\n\n")).chain(["data: [DONE]\n\n".to_owned()]).collect();
+    let said_by = stream.clone();
+    let azure = Scripted::start(move |_| Said::new(200, "content-type: text/event-stream\r\n", &*said_by));
+    let gateway = TestGateway::start(&format!(
+        "money.unknown_price = 'free'
+[providers.azure]
+base_url = 'http://{}'
+api_keys = ['azure-key-1']",
+        azure.address
+    ));
+    let body = json!({
+        "model": "azure/router", "stream": true, "stream_options": { "include_usage": true },
+        "messages": [{ "role": "user", "content": "Hello" }]
+    });
+    assert_eq!(send(&gateway, Caller::Chat, &body).body, stream);
+    let answer = ask(&gateway, Caller::Messages, "azure/router", true);
+    let said = said(Caller::Messages, true, &answer);
+    assert!(said.is_ended && !said.is_error && !said.text.is_empty(), "{}", answer.body);
 }

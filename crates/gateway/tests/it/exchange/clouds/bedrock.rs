@@ -1,11 +1,13 @@
 //! Amazon Bedrock's Converse, whose streams are binary frames. How it behaves is in the name of the model.
 
+use std::{collections::BTreeMap, fs};
+
 use roundelay_protocol::bedrock::frame;
 use serde_json::{Value, json};
 
 use super::scripted::{Asked, Said, Scripted};
 use super::signature::is_genuine;
-use super::{BOTH, Caller, PRICE, ask, said, send};
+use super::{BOTH, Caller, PRICE, ask, recorded, said, send};
 use crate::exchange::{data, record};
 use crate::support::{TestGateway, Upstream};
 
@@ -361,4 +363,61 @@ fn calls_of_tools_are_whole() {
         let answer = ask(&house.gateway, Caller::Messages, "tool", stream);
         assert_eq!(said(Caller::Messages, stream, &answer).stop.as_deref(), Some("tool_use"), "{}", answer.body);
     }
+}
+
+#[test]
+fn recorded_answers_reach_every_caller_whole() {
+    let Some(folder) = recorded("fixtures/vercel-ai/amazon-bedrock") else { return };
+    let mut recordings = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.starts_with("amazon-bedrock-") {
+            recordings.insert(name, fs::read_to_string(&path).unwrap());
+        }
+    }
+    assert!(recordings.len() >= 10, "{recordings:?}");
+    let said_by = recordings.clone();
+    let aws = Scripted::start(move |asked| {
+        let (model, operation) = asked.target().strip_prefix("/model/").unwrap().rsplit_once('/').unwrap();
+        match operation {
+            "converse" => Said::new(200, JSON, &*said_by[model]),
+            _ => Said::new(200, STREAM, recorded_frames(&said_by[model])),
+        }
+    });
+    let gateway = TestGateway::start(&format!(
+        "money.unknown_price = 'free'
+[providers.aws]
+protocol = 'bedrock'
+region = 'us-east-1'
+base_url = 'http://{}'
+api_keys = ['bedrock-api-key-1']",
+        aws.address
+    ));
+    for (name, recording) in &recordings {
+        let stream = name.ends_with(".txt");
+        for caller in BOTH {
+            let answer = ask(&gateway, caller, &format!("aws/{name}"), stream);
+            let said = said(caller, stream, &answer);
+            let of = format!("{caller:?} at {name}: {}", answer.body);
+            assert!(answer.status == 200 && said.is_ended && !said.is_error, "{of}");
+            let reason = if recording.contains("tool_use\"") {
+                ["tool_calls", "tool_use"]
+            } else {
+                ["stop", "end_turn"]
+            };
+            assert_eq!(said.stop.as_deref(), Some(reason[usize::from(caller == Caller::Messages)]), "{of}");
+        }
+    }
+}
+
+/// One line of a recording is what one frame held.
+fn recorded_frames(recording: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in recording.lines().filter(|line| !line.trim().is_empty()) {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let (kind, payload) = event.as_object().unwrap().iter().next().unwrap();
+        frame::write(&mut out, "event", kind, payload.to_string().as_bytes());
+    }
+    out
 }

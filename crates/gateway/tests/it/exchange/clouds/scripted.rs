@@ -59,14 +59,14 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
-    pub(super) fn start(script: fn(&Asked) -> Said) -> Self {
+    pub(super) fn start(script: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let all = Arc::clone(&asked);
+        let (all, script) = (Arc::clone(&asked), Arc::new(script));
         thread::spawn(move || {
             for socket in listener.incoming() {
-                let (mut socket, all) = (socket.unwrap(), Arc::clone(&all));
+                let (mut socket, all, script) = (socket.unwrap(), Arc::clone(&all), Arc::clone(&script));
                 thread::spawn(move || {
                     while let Some(asked) = read(&mut socket) {
                         let said = script(&asked);
