@@ -27,13 +27,15 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: Option<i64>) {
-        let headers = vec![("date", "Mon, 23 Nov 2026 17:00:05 GMT"), ("x-amzn-errortype", "InvalidSignatureException")];
+        let headers =
+            vec![("date", "Mon, 23 Nov 2026 17:00:05 GMT"), ("x-amzn-errortype", "InvalidSignatureException")];
         assert_eq!(refused_by(status, &headers, body.as_bytes(), 1_795_451_405), expected, "{body}");
     }
 
     #[test]
     fn a_signature_of_another_time_is_told_from_a_wrong_one() {
-        let expired = "Signature expired: 20261123T163005Z is now earlier than 20261123T165505Z (20261123T170005Z - 5 min.)";
+        let expired =
+            "Signature expired: 20261123T163005Z is now earlier than 20261123T165505Z (20261123T170005Z - 5 min.)";
         check(403, &format!(r#"{{"message":"{expired}"}}"#), Some(-1800));
         check(403, r#"{"message":"Signature not yet current: 1 is still later than 2"}"#, Some(-1800));
         check(403, r#"{"message":"The request signature we calculated does not match"}"#, None);

@@ -350,9 +350,7 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
     if let Some(index) = key {
         let key = provider.api_keys[index].expose();
         let (field, value) = match provider.protocol {
-            Protocol::OpenAi | Protocol::Bedrock => {
-                ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
-            }
+            Protocol::OpenAi | Protocol::Bedrock => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
             Protocol::Gemini => ("x-goog-api-key", HeaderValue::try_from(key)),
             Protocol::Azure => ("api-key", HeaderValue::try_from(key)),

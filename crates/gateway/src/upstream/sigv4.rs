@@ -103,7 +103,9 @@ impl fmt::Display for Escaped<'_> {
             match byte {
                 b'/' => f.write_char('/')?,
                 // What RFC 3986 reserves for nothing.
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => f.write_char(char::from(byte))?,
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    f.write_char(char::from(byte))?
+                }
                 byte => write!(f, "%{byte:02X}")?,
             }
         }
@@ -179,11 +181,8 @@ mod tests {
         ] {
             check(&plain, head, (None, ""), THEN, (usual, signature));
         }
-        let lent = signer(
-            "us-east-1",
-            "service",
-            Some("6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"),
-        );
+        let lent =
+            signer("us-east-1", "service", Some("6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"));
         let fields = "host;x-amz-date;x-amz-security-token";
         let signature = "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8";
         check(&lent, RequestHead::get("/", host), (None, ""), THEN, (fields, signature));

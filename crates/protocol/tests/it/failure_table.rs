@@ -254,7 +254,11 @@ fn bedrock_exceptions() {
     in_band(Bedrock, r#"{"__type":"throttlingException","message":"m"}"#, RateLimit);
     in_band(Bedrock, r#"{"__type":"internalServerException","message":"m"}"#, ServerError);
     in_band(Bedrock, r#"{"__type":"validationException","message":"m"}"#, CallerBad);
-    in_band(Bedrock, r#"{"__type":"validationException","message":"Input is too long for requested model."}"#, CallerTooLong);
+    in_band(
+        Bedrock,
+        r#"{"__type":"validationException","message":"Input is too long for requested model."}"#,
+        CallerTooLong,
+    );
     let body = r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"m"}"#;
     assert_eq!(answered(Bedrock, 400, &[], body).class, UpstreamAuth);
 }

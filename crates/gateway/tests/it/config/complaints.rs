@@ -178,7 +178,9 @@ fn clouds_are_refused_with_what_to_write() {
         &["not known for which region"],
     );
     check(
-        &bedrock("base_url = 'https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1'\napi_keys = ['${OPENAI_API_KEY}']"),
+        &bedrock(
+            "base_url = 'https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1'\napi_keys = ['${OPENAI_API_KEY}']",
+        ),
         "5:1",
         "providers.bedrock.base_url",
         &["OpenAI-compatible", "protocol = \"openai\""],

@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn nothing_is_spliced_in_but_a_ceiling() {
         for (before, after) in [
-            (r#"{"messages":[],"inferenceConfig":{"maxTokens":640}}"#, r#"{"messages":[],"inferenceConfig":{"maxTokens":9}}"#),
+            (
+                r#"{"messages":[],"inferenceConfig":{"maxTokens":640}}"#,
+                r#"{"messages":[],"inferenceConfig":{"maxTokens":9}}"#,
+            ),
             (r#"{"inferenceConfig":{"maxTokens":8}}"#, r#"{"inferenceConfig":{"maxTokens":8}}"#),
             (r#"{"inferenceConfig":{"topP":1}}"#, r#"{"inferenceConfig":{"maxTokens":9,"topP":1}}"#),
             (r#"{"messages":[]}"#, r#"{"inferenceConfig":{"maxTokens":9},"messages":[]}"#),

@@ -8,7 +8,7 @@ use super::{
     Request,
     bad_request::{BadRequest, Fault},
     fields::choices,
-    output::{ParentObject, OutputLimit},
+    output::{OutputLimit, ParentObject},
 };
 use crate::{
     gemini::camel,
@@ -288,8 +288,14 @@ mod tests {
             String::from_utf8(scan(body).rewrite(body.as_bytes(), &rewrite).to_vec()).unwrap()
         };
         for (before, after) in [
-            (r#"{ "generationConfig" : {"maxOutputTokens": 640,"x":1.0}, @}"#, r#"{ "generationConfig" : {"maxOutputTokens": 9,"x":1.0}, @}"#),
-            (r#"{"generation_config":{"max_output_tokens":null},@}"#, r#"{"generation_config":{"max_output_tokens":9},@}"#),
+            (
+                r#"{ "generationConfig" : {"maxOutputTokens": 640,"x":1.0}, @}"#,
+                r#"{ "generationConfig" : {"maxOutputTokens": 9,"x":1.0}, @}"#,
+            ),
+            (
+                r#"{"generation_config":{"max_output_tokens":null},@}"#,
+                r#"{"generation_config":{"max_output_tokens":9},@}"#,
+            ),
             (r#"{"generationConfig":{"x":1},@}"#, r#"{"generationConfig":{"maxOutputTokens":9,"x":1},@}"#),
             (r#"{"generationConfig":{ },@}"#, r#"{"generationConfig":{"maxOutputTokens":9 },@}"#),
             (r#"{"generationConfig":null,@}"#, r#"{"generationConfig":{"maxOutputTokens":9},@}"#),
@@ -332,7 +338,10 @@ mod tests {
             (r#"{"contents":[],"contents":[{}]}"#, "invalid_value"),
             (r#"{"contents":[{}],"contents":[{}]}"#, "duplicate_parameter"),
             (r#"{"generationConfig":{},"generation_config":{},"contents":[{}]}"#, "duplicate_parameter"),
-            (r#"{"generationConfig":{"maxOutputTokens":1,"max_output_tokens":9},"contents":[{}]}"#, "duplicate_parameter"),
+            (
+                r#"{"generationConfig":{"maxOutputTokens":1,"max_output_tokens":9},"contents":[{}]}"#,
+                "duplicate_parameter",
+            ),
             (r#"{"generationConfig":{"candidateCount":0},"contents":[{}]}"#, "invalid_type"),
             (r#"{"contents":"text"}"#, "invalid_type"),
             (r#"{"contents":["text"]}"#, "invalid_type"),

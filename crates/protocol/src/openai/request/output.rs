@@ -125,9 +125,7 @@ impl OutputLimits {
     fn new_in(&self, parent: &str, field: OutputField, tokens: u64) -> (Range<usize>, String) {
         let member = format!("\"{}\":{tokens}", field.name());
         match &self.parent {
-            ParentObject::Absent => {
-                (self.first_member..self.first_member, format!("\"{parent}\":{{{member}}},"))
-            }
+            ParentObject::Absent => (self.first_member..self.first_member, format!("\"{parent}\":{{{member}}},")),
             ParentObject::Null(value) => (value.clone(), format!("{{{member}}}")),
             ParentObject::Object { at, is_only: true } => (*at..*at, member),
             ParentObject::Object { at, is_only: false } => (*at..*at, format!("{member},")),

@@ -48,11 +48,9 @@ fn script(asked: &Asked) -> Said {
 fn start() -> (TestGateway, Scripted) {
     let azure = Scripted::start(script);
     let mut toml = String::new();
-    for (name, more) in [
-        ("newer", ""),
-        ("preview", "api_version = 'preview'\n"),
-        ("older", "api_version = '2024-10-21'\n"),
-    ] {
+    for (name, more) in
+        [("newer", ""), ("preview", "api_version = 'preview'\n"), ("older", "api_version = '2024-10-21'\n")]
+    {
         toml += &format!(
             "[providers.{name}]\nprotocol = 'azure'\nbase_url = 'http://{}'\napi_keys = ['azure-key-1']\n{more}",
             azure.address
@@ -132,7 +130,8 @@ fn callers_of_messages_are_served_in_their_words() {
 fn a_recorded_stream_passes_as_it_is() {
     let Some(path) = recorded("fixtures/vercel-ai/openai/chat__azure-model-router.1.chunks.txt") else { return };
     let chunks = fs::read_to_string(path).unwrap();
-    let stream: String = chunks.lines().map(|line| format!("data: {line}\n\n")).chain(["data: [DONE]\n\n".to_owned()]).collect();
+    let stream: String =
+        chunks.lines().map(|line| format!("data: {line}\n\n")).chain(["data: [DONE]\n\n".to_owned()]).collect();
     let said_by = stream.clone();
     let azure = Scripted::start(move |_| Said::new(200, "content-type: text/event-stream\r\n", &*said_by));
     let gateway = TestGateway::start(&format!(

@@ -123,9 +123,11 @@ fn script(asked: &Asked) -> Said {
     let throttled = json!({ "message": "Too many tokens, please wait before trying again." });
     let mut events = begin();
     match (model, operation) {
-        ("throttled", _) | ("throttled-late", "converse") => {
-            Said::new(429, "content-type: application/json\r\nx-amzn-errortype: ThrottlingException\r\n", throttled.to_string())
-        }
+        ("throttled", _) | ("throttled-late", "converse") => Said::new(
+            429,
+            "content-type: application/json\r\nx-amzn-errortype: ThrottlingException\r\n",
+            throttled.to_string(),
+        ),
         ("nobody", _) => Said::new(
             403,
             "content-type: application/json\r\nx-amzn-errortype: InvalidSignatureException:http://internal\r\n",
@@ -137,9 +139,11 @@ fn script(asked: &Asked) -> Said {
             r#"{"message":"The maximum tokens you requested exceeds the model limit"}"#,
         ),
         // A path that AWS does not know is a success without anything in it.
-        (_, "converse") if !is_known(model) => {
-            Said::new(200, JSON, r#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#)
-        }
+        (_, "converse") if !is_known(model) => Said::new(
+            200,
+            JSON,
+            r#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#,
+        ),
         ("tool", "converse") => {
             let call = json!({ "toolUse": { "toolUseId": "tooluse_1", "name": "f", "input": { "city": "Zürich" } } });
             Said::new(200, JSON, whole(call, "tool_use"))
@@ -401,11 +405,8 @@ api_keys = ['bedrock-api-key-1']",
             let said = said(caller, stream, &answer);
             let of = format!("{caller:?} at {name}: {}", answer.body);
             assert!(answer.status == 200 && said.is_ended && !said.is_error, "{of}");
-            let reason = if recording.contains("tool_use\"") {
-                ["tool_calls", "tool_use"]
-            } else {
-                ["stop", "end_turn"]
-            };
+            let reason =
+                if recording.contains("tool_use\"") { ["tool_calls", "tool_use"] } else { ["stop", "end_turn"] };
             assert_eq!(said.stop.as_deref(), Some(reason[usize::from(caller == Caller::Messages)]), "{of}");
         }
     }
