@@ -153,11 +153,6 @@ fn script(asked: &Asked) -> Said {
             events.push(("!throttlingException", throttled));
             Said::new(200, STREAM, frames(&events))
         }
-        ("late", _) => {
-            text(&mut events);
-            events.push(("!modelStreamErrorException", json!({ "message": "it broke", "originalStatusCode": 500 })));
-            Said::new(200, STREAM, frames(&events))
-        }
         ("tool", _) => {
             let start = json!({ "toolUse": { "toolUseId": "tooluse_1", "name": "f" } });
             events.push(("contentBlockStart", json!({ "contentBlockIndex": 0, "start": start })));
@@ -168,27 +163,26 @@ fn script(asked: &Asked) -> Said {
             end(&mut events, "tool_use");
             Said::new(200, STREAM, frames(&events))
         }
-        ("cut" | "broken" | "garbled", _) => {
+        ("late" | "cut" | "broken" | "garbled", _) => {
             text(&mut events);
-            let mut body = frames(&events);
-            let shown = body.len();
-            end(&mut events, "end_turn");
-            body = frames(&events);
+            let body = frames(&events);
+            let mut rest = Vec::new();
+            end(&mut rest, "end_turn");
+            let mut later = frames(&rest);
+            let mut missing = 0;
             match model {
+                "late" => {
+                    let told = json!({ "message": "it broke", "originalStatusCode": 500 });
+                    later = frames(&[("!modelStreamErrorException", told)]);
+                }
+                "garbled" => later[15] ^= 1,
                 // In the middle of a frame, by a connection that ends, or in order.
-                "cut" => {
-                    body.truncate(shown + 20);
-                    Said { missing: 99, ..Said::new(200, STREAM, body) }
-                }
-                "broken" => {
-                    body.truncate(shown + 20);
-                    Said::new(200, STREAM, body)
-                }
                 _ => {
-                    body[shown + 15] ^= 1;
-                    Said::new(200, STREAM, body)
+                    later.truncate(20);
+                    missing = if model == "cut" { 99 } else { 0 };
                 }
             }
+            Said { later, missing, ..Said::new(200, STREAM, body) }
         }
         _ => {
             text(&mut events);

@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -37,19 +38,25 @@ pub(super) struct Said {
     pub(super) status: u16,
     pub(super) fields: &'static str,
     pub(super) body: Vec<u8>,
+    /// What comes once the first part was read.
+    pub(super) later: Vec<u8>,
     pub(super) missing: usize,
 }
 
 impl Said {
     pub(super) fn new(status: u16, fields: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, fields, body: body.into(), missing: 0 }
+        Self { status, fields, body: body.into(), later: Vec::new(), missing: 0 }
     }
 
     fn write(&self, socket: &mut TcpStream) -> std::io::Result<()> {
-        let Self { status, fields, body, missing } = self;
-        let length = body.len() + missing;
+        let Self { status, fields, body, later, missing } = self;
+        let length = body.len() + later.len() + missing;
         write!(socket, "HTTP/1.1 {status} x\r\n{fields}content-length: {length}\r\n\r\n")?;
-        socket.write_all(body)
+        socket.write_all(body)?;
+        if !later.is_empty() {
+            thread::park_timeout(Duration::from_millis(100));
+        }
+        socket.write_all(later)
     }
 }
 
