@@ -12,6 +12,7 @@ mod idle;
 mod sigv4;
 mod stream;
 mod tls;
+mod token;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use self::{
     fetch::FetchFault,
     head::{Head, RequestHead},
     sigv4::Signer,
+    token::{TokenFault, TokenSource},
 };
 use self::{idle::Idle, stream::Stream, tls::Tls};
 

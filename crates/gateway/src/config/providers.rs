@@ -11,6 +11,7 @@ pub(super) use self::read::{complain_of_own_address, is_key, read_all};
 use super::{
     balance::BalancePoll,
     base_url::BaseUrl,
+    google::GoogleCredentials,
     known_providers::{KnownProvider, vendor_at},
     timeouts::{Timeouts, TimeoutsWritten},
 };
@@ -18,6 +19,7 @@ use crate::common::secret::Secret;
 
 mod clouds;
 mod read;
+mod vertex;
 
 /// An account at a vendor, or a server.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub struct Provider {
     pub base_url: BaseUrl,
     /// Its keys; empty when it asks for none. Calls rotate over them.
     pub api_keys: Vec<Secret>,
+    /// What access tokens are asked for with, where they are used instead of keys.
+    pub credentials: Option<Arc<GoogleCredentials>>,
     /// What requests to it are signed with; `None` where a key goes with them.
     pub signing: Option<AwsKey>,
     /// The version that Azure's paths name; a dated one is that of the paths with a deployment in them.
@@ -61,8 +65,10 @@ pub enum Protocol {
     OpenAi,
     /// Anthropic's Messages.
     Anthropic,
-    /// Gemini's `generateContent`.
+    /// Gemini's `generateContent`, as AI Studio serves it.
     Gemini,
+    /// The same at Vertex AI.
+    Vertex,
     /// OpenAI's words at Azure's paths.
     Azure,
     /// Amazon Bedrock's Converse.
@@ -82,6 +88,7 @@ impl Protocol {
     /// What a cloud known by that name speaks, which has an address for each account or region.
     fn of_cloud(name: &str) -> Option<Self> {
         match name {
+            "vertex" => Some(Self::Vertex),
             "azure" => Some(Self::Azure),
             "bedrock" => Some(Self::Bedrock),
             _ => None,
@@ -100,11 +107,14 @@ impl Provider {
     /// the router adapts to, holds calls back.
     const CONCURRENCY_MAX: u32 = 10_000;
 
-    /// Its keys, and the values of its headers, which may be keys as well. One of less than 6 bytes is no secret.
+    /// Its keys and credentials, and the values of its headers, which may be keys as well. One of less than 6 bytes is no
+    /// secret.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).map(Secret::new);
+        let credentials = self.credentials.iter().flat_map(|credentials| credentials.secrets());
         let signing = self.signing.iter().flat_map(AwsKey::secrets).cloned();
-        self.api_keys.iter().cloned().chain(headers).chain(signing).filter(|secret| secret.expose().len() >= 6)
+        let keys = self.api_keys.iter().cloned().chain(credentials).chain(signing);
+        keys.chain(headers).filter(|secret| secret.expose().len() >= 6)
     }
 
     /// Whether its paths name a deployment, as those of Azure's dated versions do.
@@ -125,6 +135,8 @@ impl Provider {
         let endpoint = self.endpoint_identity();
         let mut parts = vec![endpoint.as_bytes()];
         parts.extend(index.map(|index| self.api_keys[index].expose().as_bytes()));
+        let credentials = self.credentials.as_ref().map(|credentials| credentials.identity());
+        parts.extend(credentials.as_ref().map(String::as_bytes));
         parts.extend(self.signing.iter().flat_map(AwsKey::secrets).map(|secret| secret.expose().as_bytes()));
         for (name, value) in &self.headers {
             parts.extend([name.as_str().as_bytes(), value.as_bytes()]);
@@ -149,6 +161,7 @@ impl Provider {
             balance: BalancePoll::by_default(known.name, &base_url),
             base_url,
             api_keys: vec![api_key],
+            credentials: None,
             signing: None,
             api_version: None,
             headers: Vec::new(),

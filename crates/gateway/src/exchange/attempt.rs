@@ -30,7 +30,7 @@ use super::{
 use crate::{
     common::clock::unix_time,
     telemetry::events,
-    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead},
+    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault},
 };
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
@@ -133,6 +133,12 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment);
+    if let Some(tokens) = &deployment.tokens {
+        match tokens.bearer(call.deadline.min(flight.began + timers.connect)).await {
+            Ok(bearer) => drop(head.to_mut().field("authorization", bearer.as_bytes())),
+            Err(fault) => return Attempted::Failed(without_token(&fault)),
+        }
+    }
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
@@ -224,6 +230,16 @@ fn with_callers_fields<'a>(
         head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
     }
     head
+}
+
+/// An attempt that was not made for want of an access token.
+fn without_token(fault: &TokenFault) -> Failed {
+    let class = match fault {
+        TokenFault::Refused(_) => Class::UpstreamAuth,
+        TokenFault::Unreachable(_) => Class::ConnectFail,
+    };
+    let failure = Failure::new(class, &fault.to_string());
+    Failed { failure, status: None, reused_connection: false, had_content: false }
 }
 
 /// How its stream is read: as it is where the caller speaks the deployment's dialect, else through a translation.

@@ -43,10 +43,23 @@ pub struct Inbound {
     pub caller: Arc<Caller>,
     /// What is asked for.
     pub operation: Operation,
+    /// What of that stands in the path, in Gemini's dialect.
+    pub addressed: Option<Addressed>,
     /// The request's header fields.
     pub headers: HeaderMap,
     /// The request's body, as sent.
     pub body: Bytes,
+}
+
+/// What the path of a request in Gemini's dialect says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressed {
+    /// The name of a model or pool.
+    pub model: String,
+    /// Whether the answer is to be streamed.
+    pub is_streamed: bool,
+    /// Whether the stream is to be one JSON array, and not server-sent events.
+    pub is_array: bool,
 }
 
 impl Inbound {
@@ -111,7 +124,11 @@ impl Call {
     /// # Errors
     /// When the body is not such a request, or names what is unknown here or not allowed to this caller.
     pub(super) fn decode(gateway: &Gateway, inbound: &Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
-        let request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
+        let mut request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
+        if let Some(Addressed { model, is_streamed, .. }) = &inbound.addressed {
+            request.model.clone_from(model);
+            (request.stream, request.include_usage) = (*is_streamed, true);
+        }
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
         let allowed = allowed(inbound, &snapshot, &request.model, target)?;

@@ -61,7 +61,7 @@ impl Call {
             return Ok(None);
         }
         let body = std::str::from_utf8(&inbound.body).unwrap_or_default();
-        let has_marks = body.contains(MARK);
+        let has_marks = body.contains(if from == Dialect::Gemini { MARK_IN_BASE64 } else { MARK });
         if is_own && !has_marks && !(from == Dialect::Anthropic && body.contains(UNSIGNED)) {
             return Ok(None);
         }
@@ -76,7 +76,7 @@ impl Call {
         if let Some((_, outgoing)) = said.iter().find(|(known, _)| *known == kind) {
             return Ok(Some(Arc::clone(outgoing)));
         }
-        let outgoing = Arc::new(Outgoing::new(from, &inbound.body, &kind)?);
+        let outgoing = Arc::new(Outgoing::new(from, &inbound.body, &kind, &self.request)?);
         said.push((kind, Arc::clone(&outgoing)));
         Ok(Some(outgoing))
     }
@@ -94,15 +94,18 @@ impl Call {
 }
 
 impl Outgoing {
-    fn new(from: Dialect, body: &[u8], kind: &Kind) -> Result<Self, BadRequest> {
-        let asked = decode_request(from, body).map_err(|fault| BadRequest {
+    /// `caller` is what was read of the caller's own `body`.
+    fn new(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
+        let mut asked = decode_request(from, body).map_err(|fault| BadRequest {
             message: fault.to_string(),
             param: None,
             code: "invalid_value",
         })?;
         let mut losses = Losses::default();
         let Kind { manner, capabilities, output_max, issuer } = *kind;
-        let target = Target { model: "", capabilities, issuer, output_max };
+        // In some dialects they stand in the path.
+        asked.is_streaming = caller.stream;
+        let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
@@ -111,7 +114,7 @@ impl Outgoing {
             _ => Operation::Chat,
         };
         let mut request = Request::scan(operation, &said)?;
-        request.stream = asked.is_streaming;
+        request.stream = caller.stream;
         let tools = FreeTools::of(&asked, manner.takes_free_input());
         Ok(Self { body: said.into(), request, tools, losses })
     }
@@ -189,6 +192,8 @@ fn is_one_of(model: &str, parts: &[&str]) -> bool {
 
 /// How signatures begin that tell who made them.
 const MARK: &str = "\"rl1";
+/// The same in Gemini's dialect, whose signatures are bytes.
+const MARK_IN_BASE64: &str = "\"cmwx";
 /// A thought of a model that signs none. Anthropic's servers refuse it.
 const UNSIGNED: &str = "\"signature\":\"\"";
 /// Tokens of output where the dialect demands a limit, the caller gave none, and the model's is not known.

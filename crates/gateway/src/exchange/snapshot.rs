@@ -22,7 +22,7 @@ use super::{
 use crate::{
     common::{clock::unix_time, secret::Secret},
     config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Timeouts},
-    upstream::{Endpoint, RequestHead, Signer},
+    upstream::{Endpoint, RequestHead, Signer, TokenSource},
 };
 
 /// A configuration with everything derived from it that an exchange needs.
@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
+    /// Where the access tokens of providers come from.
+    pub token_sources: Vec<Arc<TokenSource>>,
     /// Whether some provider speaks a dialect whose thoughts are signed, so that conversations may hold some of there.
     pub has_signers: bool,
     deployments: Vec<Deployment>,
@@ -46,6 +48,7 @@ pub struct Prepared {
     config: Config,
     catalog: Catalog,
     polled_keys: Vec<PolledKey>,
+    token_sources: Vec<Arc<TokenSource>>,
     deployments: Vec<Deployment>,
 }
 
@@ -98,6 +101,8 @@ pub struct Deployment {
     pub dialect: Dialect,
     /// What its model takes, for who writes to it in another dialect than the caller's.
     pub capabilities: chat::Capabilities,
+    /// Where its access tokens come from; `None` where it takes a key.
+    pub tokens: Option<Arc<TokenSource>>,
     /// What its signatures are known by.
     pub issuer: Issuer,
     prices: Option<Arc<PriceList>>,
@@ -181,15 +186,20 @@ impl Snapshot {
     /// See [`SnapshotFault`].
     pub fn prepare(config: Config) -> Result<Prepared, SnapshotFault> {
         let layout = config.layout()?;
+        let tokens: Vec<Option<Arc<TokenSource>>> = config.providers.iter().map(token_source).collect();
         let deployments = layout
             .deployments
             .iter()
             .zip(&layout.catalog.deployments)
             .zip(0..)
-            .map(|((deployment, routed), id)| ready(&config, deployment, &routed.name, DeploymentId(id)))
+            .map(|((deployment, routed), id)| {
+                let tokens = tokens[deployment.provider].clone();
+                ready(&config, deployment, &routed.name, DeploymentId(id), tokens)
+            })
             .collect::<Result<_, _>>()?;
         let polled_keys = polled_keys(&config, &layout)?;
-        Ok(Prepared { config, catalog: layout.catalog, polled_keys, deployments })
+        let token_sources = tokens.into_iter().flatten().collect();
+        Ok(Prepared { config, catalog: layout.catalog, polled_keys, token_sources, deployments })
     }
 
     /// What an id of this snapshot's catalog stands for.
@@ -232,10 +242,10 @@ impl Prepared {
 
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
-        let Self { config, catalog, polled_keys, deployments } = self;
+        let Self { config, catalog, polled_keys, token_sources, deployments } = self;
         let has_signers = deployments.iter().any(|deployment| deployment.dialect != Dialect::OpenaiChat);
         let catalog = router.adopt(catalog);
-        Snapshot { config, catalog, polled_keys, has_signers, deployments, terms: InForce::default() }
+        Snapshot { config, catalog, polled_keys, token_sources, has_signers, deployments, terms: InForce::default() }
     }
 }
 
@@ -248,6 +258,7 @@ fn ready(
     deployment: &config::Deployment,
     name: &Arc<str>,
     id: DeploymentId,
+    tokens: Option<Arc<TokenSource>>,
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
@@ -282,17 +293,18 @@ fn ready(
             Flavour::OpenAi | Flavour::Azure if matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure) => {
                 OutputField::MaxCompletionTokens
             }
-            _ if provider.protocol == Protocol::Gemini => OutputField::MaxOutputTokens,
+            _ if matches!(provider.protocol, Protocol::Gemini | Protocol::Vertex) => OutputField::MaxOutputTokens,
             _ if provider.protocol == Protocol::Bedrock => OutputField::ConverseMaxTokens,
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
             Protocol::OpenAi | Protocol::Azure => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
-            Protocol::Gemini => Dialect::Gemini,
+            Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
             Protocol::Bedrock => Dialect::Bedrock,
         },
         capabilities: capabilities(&model.capabilities),
+        tokens,
         issuer: issuer(name),
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
@@ -306,6 +318,11 @@ fn ready(
         api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
+}
+
+fn token_source(provider: &config::Provider) -> Option<Arc<TokenSource>> {
+    let credentials = provider.credentials.as_ref()?;
+    Some(Arc::new(TokenSource::new(&provider.name, credentials)))
 }
 
 fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
@@ -352,7 +369,11 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
         let (field, value) = match provider.protocol {
             Protocol::OpenAi | Protocol::Bedrock => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
-            Protocol::Gemini => ("x-goog-api-key", HeaderValue::try_from(key)),
+            // A token that somebody else renews.
+            Protocol::Vertex if key.starts_with("ya29.") => {
+                ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
+            }
+            Protocol::Gemini | Protocol::Vertex => ("x-goog-api-key", HeaderValue::try_from(key)),
             Protocol::Azure => ("api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;

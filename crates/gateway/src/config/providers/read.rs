@@ -16,6 +16,7 @@ use super::{
         who_pays,
     },
     Protocol, Provider, clouds, default_timeouts,
+    vertex::Project,
 };
 use crate::common::secret::Secret;
 
@@ -52,17 +53,24 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         Written::Fault => None,
         Written::As(protocol) => Some(protocol),
     };
-    let base_url = read_base_url(&section, name, known, cloud, region.as_deref());
+    let is_vertex = cloud == Some(Protocol::Vertex);
+    // Where it is is known without a word.
+    let has_own_address = is_vertex && !section.has("base_url");
+    let base_url = if has_own_address { None } else { read_base_url(&section, name, known, cloud, region.as_deref()) };
     let protocol = match (written, &base_url) {
+        _ if is_vertex => Some(Protocol::Vertex),
         (Written::Nothing, Some(base_url)) => Some(Protocol::by_default(name, base_url)),
         (Written::Nothing | Written::Fault, _) => cloud,
         (Written::As(protocol), _) => Some(protocol),
     };
     let api_version = clouds::read_api_version(&section, protocol);
-    let base_url = base_url.map(|base_url| match protocol {
-        Some(Protocol::Azure) => clouds::below_azure(base_url, api_version.as_deref()),
-        _ => with_version(&section, protocol, base_url),
-    });
+    let project = Project::read(&section, protocol);
+    let base_url = match protocol {
+        Some(Protocol::Vertex) if has_own_address || base_url.is_some() => Some(project.base_url(&section, base_url)),
+        Some(Protocol::Azure) => base_url.map(|base_url| clouds::below_azure(base_url, api_version.as_deref())),
+        _ => base_url.map(|base_url| with_version(&section, protocol, base_url)),
+    };
+    let credentials = project.credentials;
     let signing = clouds::read_aws_key(&section, protocol, base_url.as_ref(), region.as_deref());
     let api_keys = read_api_keys(&section, known, base_url.as_ref(), protocol);
     let flavour = read_flavour(&section, name, protocol);
@@ -82,6 +90,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         timeouts: timeouts_written.over(default_timeouts(&base_url)),
         base_url,
         api_keys,
+        credentials,
         signing,
         api_version,
         headers,
@@ -96,6 +105,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
 }
 
 /// What stands there as the protocol.
+#[derive(Clone, Copy)]
 enum Written {
     Nothing,
     Fault,
@@ -107,6 +117,7 @@ fn read_protocol(section: &Section<'_>) -> Written {
         ("openai", Protocol::OpenAi),
         ("anthropic", Protocol::Anthropic),
         ("gemini", Protocol::Gemini),
+        ("vertex", Protocol::Vertex),
         ("azure", Protocol::Azure),
         ("bedrock", Protocol::Bedrock),
     ];
@@ -234,7 +245,7 @@ fn complain_of_no_key(
 ) {
     let needs_key = known.is_some_and(|known| !known.key_variables.is_empty());
     let is_remote = base_url.is_some_and(|base_url| !base_url.is_local());
-    if !is_remote || section.has("headers") {
+    if !is_remote || section.has("headers") || section.has("credentials") {
         return;
     }
     let variable = known.and_then(|known| known.key_variables.first()).copied().unwrap_or("NAME");
@@ -252,7 +263,7 @@ fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -
     let choices = Flavour::ALL.map(|(flavour, _)| (flavour.name(), flavour));
     section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_else(|| match protocol {
         Some(Protocol::Anthropic) => Flavour::Anthropic,
-        Some(Protocol::Gemini) => Flavour::Gemini,
+        Some(Protocol::Gemini | Protocol::Vertex) => Flavour::Gemini,
         Some(Protocol::Azure) => Flavour::Azure,
         Some(Protocol::Bedrock) => Flavour::Bedrock,
         Some(Protocol::OpenAi) | None => Flavour::default(),
