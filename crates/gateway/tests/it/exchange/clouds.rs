@@ -2,7 +2,6 @@
 
 mod azure;
 mod bedrock;
-mod scripted;
 mod signature;
 
 use std::path::PathBuf;

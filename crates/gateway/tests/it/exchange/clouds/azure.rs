@@ -4,10 +4,9 @@ use std::fs;
 
 use serde_json::json;
 
-use super::scripted::{Asked, Said, Scripted};
 use super::{BOTH, Caller, PRICE, ask, recorded, said, send};
 use crate::exchange::record;
-use crate::support::{Request, TestGateway};
+use crate::support::{Asked, Request, Said, Scripted, TestGateway};
 
 const WHOLE: &str = r#"{"choices":[{"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}},"finish_reason":"stop","index":0,"logprobs":null,"message":{"content":"Hi you","refusal":null,"role":"assistant"}}],"created":1,"id":"chatcmpl-1","model":"gpt-4o-2024-11-20","object":"chat.completion","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}],"usage":{"completion_tokens":2,"prompt_tokens":8,"total_tokens":10}}"#;
 

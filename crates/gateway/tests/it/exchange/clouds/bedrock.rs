@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, fs};
 use roundelay_protocol::bedrock::frame;
 use serde_json::{Value, json};
 
-use super::scripted::{Asked, Said, Scripted};
 use super::signature::is_genuine;
 use super::{BOTH, Caller, PRICE, ask, recorded, said, send};
 use crate::exchange::{data, record};
-use crate::support::{TestGateway, Upstream};
+use crate::support::{Asked, Said, Scripted, TestGateway, Upstream};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const TEXT: &str = "Hello there, you";

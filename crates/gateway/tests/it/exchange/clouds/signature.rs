@@ -2,7 +2,7 @@
 
 use aws_lc_rs::{digest, hmac};
 
-use super::scripted::Asked;
+use crate::support::Asked;
 
 /// Whether a request is signed by whom it says, for the service and region that it says. Panics when it is not signed.
 pub(super) fn is_genuine(asked: &Asked, secret: &str) -> bool {

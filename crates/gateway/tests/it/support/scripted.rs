@@ -1,5 +1,7 @@
 //! A provider that answers by a script, and remembers what it was asked.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -10,41 +12,41 @@ use serde_json::Value;
 
 /// One request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// With its last line end.
-    pub(super) head: String,
-    pub(super) body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Asked {
     /// What is between the method and the version.
-    pub(super) fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.head.split(' ').nth(1).unwrap()
     }
 
     /// Every value of a field.
-    pub(super) fn fields(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn fields(&self, name: &str) -> Vec<&str> {
         let fields = self.head.lines().filter_map(|line| line.split_once(": "));
         fields.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|fault| panic!("{fault}: {}", self.body))
     }
 }
 
 /// What is answered. A body that is shorter than it says ends with its connection.
-pub(super) struct Said {
-    pub(super) status: u16,
-    pub(super) fields: &'static str,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Said {
+    pub(crate) status: u16,
+    pub(crate) fields: &'static str,
+    pub(crate) body: Vec<u8>,
     /// What comes once the first part was read.
-    pub(super) later: Vec<u8>,
-    pub(super) missing: usize,
+    pub(crate) later: Vec<u8>,
+    pub(crate) missing: usize,
 }
 
 impl Said {
-    pub(super) fn new(status: u16, fields: &'static str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(status: u16, fields: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, fields, body: body.into(), later: Vec::new(), missing: 0 }
     }
 
@@ -60,13 +62,13 @@ impl Said {
     }
 }
 
-pub(super) struct Scripted {
-    pub(super) address: SocketAddr,
+pub(crate) struct Scripted {
+    pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Scripted {
-    pub(super) fn start(script: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(script: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -89,7 +91,7 @@ impl Scripted {
     }
 
     /// The last request.
-    pub(super) fn last(&self) -> Asked {
+    pub(crate) fn last(&self) -> Asked {
         self.asked.lock().unwrap().last().cloned().expect("it was asked")
     }
 }
