@@ -217,6 +217,8 @@ fn refuse_surcharge(request: &Request, payer: &Payer, snapshot: &Snapshot) -> Re
         "`{member}` can make the provider charge more than the listed price, and the money of this key is limited: leave \
          it out, or have an operator set `surcharges = \"pass\"` in `[money]`{}",
         match member {
+            "tools" if request.operation == Operation::Generate => " (`functionDeclarations` are fine)",
+            "serviceTier" => " (`standard` and `flex` are fine)",
             "tools" => " (tools of type `function` and `custom` are fine)",
             "service_tier" => " (`auto`, `default` and `flex` are fine)",
             _ => "",

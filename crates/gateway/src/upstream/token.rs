@@ -165,7 +165,8 @@ fn token(status: u16, body: &[u8]) -> Result<Token, TokenFault> {
         let (now, lasts) = (Instant::now(), Duration::from_secs(given.expires_in.min(LASTS_MAX)));
         // A token is not begun with that may end on the way.
         let ends_at = now + lasts.saturating_sub(MARGIN);
-        return Ok(Token { bearer, renew_at: now + lasts.saturating_sub(AHEAD).max(lasts / 2), ends_at });
+        let renew_at = (now + lasts.saturating_sub(AHEAD).max(lasts / 2)).min(ends_at);
+        return Ok(Token { bearer, renew_at, ends_at });
     }
     let why = match serde_json::from_slice::<Refused>(body) {
         Ok(Refused { error, error_description }) => {

@@ -7,7 +7,7 @@ mod clouds;
 mod dialects;
 mod ends;
 mod falls_back;
-mod gemini;
+pub(crate) mod gemini;
 mod hedges;
 mod made_again;
 mod passes_through;

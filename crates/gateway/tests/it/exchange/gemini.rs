@@ -1,6 +1,7 @@
 //! Gemini's dialect on either side, beside the two others.
 
-mod scripted;
+pub(crate) mod scripted;
+mod vertex;
 
 use serde_json::{Value, json};
 

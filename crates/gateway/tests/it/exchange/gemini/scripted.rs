@@ -24,13 +24,13 @@ const OVERLOADED: &str = r#"{"error":{"code":503,"message":"The model is overloa
 const BAD: &str = r#"{"error":{"code":400,"message":"Unknown name \"x\"","status":"INVALID_ARGUMENT"}}"#;
 const KEY: &str = r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
 
-pub(super) struct Scripted {
-    pub(super) address: SocketAddr,
+pub(crate) struct Scripted {
+    pub(crate) address: SocketAddr,
     last: Arc<Mutex<(String, String)>>,
 }
 
 impl Scripted {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let last = Arc::new(Mutex::new((String::new(), String::new())));
@@ -53,7 +53,7 @@ impl Scripted {
     }
 
     /// The head and the body of the last request.
-    pub(super) fn last(&self) -> (String, String) {
+    pub(crate) fn last(&self) -> (String, String) {
         self.last.lock().unwrap().clone()
     }
 }
