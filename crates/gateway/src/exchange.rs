@@ -8,6 +8,7 @@ mod attempt;
 mod balances;
 mod call;
 mod caller;
+mod clock_skew;
 mod count;
 mod decision;
 mod draft;
@@ -37,7 +38,7 @@ use tokio::time::sleep_until;
 pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
-    call::Inbound,
+    call::{Addressed, Inbound},
     count::count_tokens,
     decision::explain_stop,
     gateway::{Gateway, Worker},

@@ -1,6 +1,7 @@
 //! The door for callers: listeners, one runtime a core, and HTTP as far as it is not the exchange's business.
 
 mod connection;
+mod gemini;
 mod intake;
 mod models;
 mod peer;

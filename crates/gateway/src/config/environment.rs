@@ -65,7 +65,12 @@ fn base_url(known: &KnownProvider, environment: Environment<'_>) -> Result<BaseU
     };
     let base_url = BaseUrl::parse(text.trim())
         .map_err(|fault| complaint(fault.to_string(), "write what comes before `/chat/completions`, or unset it"))?;
-    let base_url = if known.name == "anthropic" { base_url.with_version() } else { base_url };
+    let base_url = match known.name {
+        // Their own clients put the version behind this variable themselves.
+        "anthropic" => base_url.with_version(),
+        "gemini" if base_url.path_prefix.is_empty() => BaseUrl { path_prefix: "/v1beta".into(), ..base_url },
+        _ => base_url,
+    };
     if base_url.reaches(Server::default().listen) {
         let instead = "unset it for the gateway; it is for the gateway's callers";
         return Err(complaint("this is the address of the gateway itself".to_owned(), instead));

@@ -97,7 +97,7 @@ async fn ask(worker: &Worker, inbound: &Inbound, request: &Request, deployment: 
     let head = with_callers_fields(Cow::Borrowed(deployment.count_head()), inbound, deployment, Operation::Messages);
     let timers = DispatchTimers { connect: COUNT_WAIT, headers: COUNT_WAIT, deadline: Instant::now() + COUNT_WAIT };
     let (status, answer) =
-        worker.upstream.ask(&deployment.endpoint, &head, &body, timers, COUNT_BYTES_MAX).await.ok()?;
+        worker.upstream.fetch(&deployment.endpoint, &head, &body, timers, COUNT_BYTES_MAX).await.ok()?;
     let counted: Value = serde_json::from_slice(&answer).ok()?;
     (status == 200 && counted["input_tokens"].is_u64()).then_some(counted)
 }

@@ -21,14 +21,14 @@ pub struct Words {
 
 impl Words {
     /// Reads what a provider said with that status, or in a stream. `None` where it is no error of its dialect, which a
-    /// page of an edge before it is not, or of OpenAI's chat, whose errors the gateway's own are made like.
+    /// page of an edge before it is not, or of dialects whose callers are told the gateway's own codes and waits.
     pub(in super::super) fn read(
         dialect: Dialect,
         head_status: u16,
         body: &[u8],
         mask: impl FnOnce(&str) -> String,
     ) -> Option<Self> {
-        if dialect == Dialect::OpenaiChat {
+        if !matches!(dialect, Dialect::Anthropic | Dialect::OpenaiResponses) {
             return None;
         }
         let kind = decode_error(dialect, body)?.kind;

@@ -10,7 +10,7 @@ use roundelay_ledger::{EntryKind, Money};
 use serde_json::{Value, json};
 
 use super::{Team, sum};
-use crate::support::{Request, Said, Scripted};
+use crate::support::{Paced, Request, Told};
 
 const START: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":99000,\"cache_creation_input_tokens\":2,\"output_tokens\":1}}}\n\n";
 const BLOCK: &str = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
@@ -20,8 +20,8 @@ const STOPS: &str = "event: content_block_stop\ndata: {\"type\":\"content_block_
 const END: &str = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":9}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
 /// A provider whose streams go as the names of its models say.
-fn claude() -> Scripted {
-    Scripted::start(|heard| {
+fn claude() -> Paced {
+    Paced::start(|heard| {
         let model = heard.body["model"].as_str().unwrap_or_default();
         let body = match model {
             // What was said stands there, and goes on for longer than anybody waits.
@@ -33,16 +33,16 @@ fn claude() -> Scripted {
             _ => vec![(0, START), (0, BLOCK), (0, TEXT), (0, STOPS), (0, END)],
         };
         if heard.body["stream"] == true {
-            return Said::events(body);
+            return Told::events(body);
         }
-        Said::json(
+        Told::json(
             200,
             r#"{"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"word"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":9}}"#,
         )
     })
 }
 
-fn team(claude: &Scripted, balance: i64, works_on: bool) -> Team {
+fn team(claude: &Paced, balance: i64, works_on: bool) -> Team {
     Team::configured(Money::from_nano(balance), |config| {
         let models = ["says", "thinks", "works", "pings", "claude-3-7-sonnet"];
         let price = "price = { input = 1.0, cache_read = 0.1, cache_write = 1.25, output = 2.0 }";

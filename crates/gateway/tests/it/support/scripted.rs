@@ -1,109 +1,112 @@
-//! A provider that answers each request with what a function makes of it, in pieces and at its own pace.
+//! A provider that answers by a script, and remembers what it was asked.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-    thread,
-    time::Duration,
-};
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
-/// A request as it came.
+/// One request as it came.
 #[derive(Debug, Clone)]
-pub(crate) struct Heard {
-    /// With its first line, in lower case.
+pub(crate) struct Asked {
+    /// With its last line end.
     pub(crate) head: String,
-    pub(crate) body: Value,
+    pub(crate) body: String,
 }
 
-/// An answer.
+impl Asked {
+    /// What is between the method and the version.
+    pub(crate) fn target(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap()
+    }
+
+    /// Every value of a field.
+    pub(crate) fn fields(&self, name: &str) -> Vec<&str> {
+        let fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        fields.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|fault| panic!("{fault}: {}", self.body))
+    }
+}
+
+/// What is answered. A body that is shorter than it says ends with its connection.
 pub(crate) struct Said {
-    status: u16,
-    head: String,
-    /// Each after so many milliseconds of silence.
-    pieces: Vec<(u64, String)>,
-}
-
-/// A provider that serves as long as the test runs.
-pub(crate) struct Scripted {
-    pub(crate) address: SocketAddr,
-    heard: Arc<Mutex<Vec<Heard>>>,
+    pub(crate) status: u16,
+    pub(crate) fields: &'static str,
+    pub(crate) body: Vec<u8>,
+    /// What comes once the first part was read.
+    pub(crate) later: Vec<u8>,
+    pub(crate) missing: usize,
 }
 
 impl Said {
-    pub(crate) fn json(status: u16, body: &str) -> Self {
-        Self { status, head: "content-type: application/json\r\n".to_owned(), pieces: vec![(0, body.to_owned())] }
+    pub(crate) fn new(status: u16, fields: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, fields, body: body.into(), later: Vec::new(), missing: 0 }
     }
 
-    /// Server-sent events: whole events, each after its silence.
-    pub(crate) fn events<'a>(events: impl IntoIterator<Item = (u64, &'a str)>) -> Self {
-        let pieces = events.into_iter().map(|(wait, event)| (wait, event.to_owned())).collect();
-        Self { status: 200, head: "content-type: text/event-stream\r\n".to_owned(), pieces }
+    fn write(&self, socket: &mut TcpStream) -> std::io::Result<()> {
+        let Self { status, fields, body, later, missing } = self;
+        let length = body.len() + later.len() + missing;
+        write!(socket, "HTTP/1.1 {status} x\r\n{fields}content-length: {length}\r\n\r\n")?;
+        socket.write_all(body)?;
+        if !later.is_empty() {
+            thread::park_timeout(Duration::from_millis(100));
+        }
+        socket.write_all(later)
     }
+}
+
+pub(crate) struct Scripted {
+    pub(crate) address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Scripted {
-    pub(crate) fn start(answer: impl Fn(&Heard) -> Said + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let (kept, answer) = (Arc::clone(&heard), Arc::new(answer));
+    pub(crate) fn start(script: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (all, script) = (Arc::clone(&asked), Arc::new(script));
         thread::spawn(move || {
-            while let Ok((socket, _)) = listener.accept() {
-                let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
-                thread::spawn(move || serve(socket, &kept, &*answer));
+            for socket in listener.incoming() {
+                let (mut socket, all, script) = (socket.unwrap(), Arc::clone(&all), Arc::clone(&script));
+                thread::spawn(move || {
+                    while let Some(asked) = read(&mut socket) {
+                        let said = script(&asked);
+                        all.lock().unwrap().push(asked);
+                        if said.write(&mut socket).is_err() || said.missing > 0 {
+                            return;
+                        }
+                    }
+                });
             }
         });
-        Self { address, heard }
+        Self { address, asked }
     }
 
-    /// All requests so far.
-    pub(crate) fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().expect("nobody panics with it").clone()
-    }
-
-    #[track_caller]
-    pub(crate) fn last(&self) -> Heard {
-        self.heard().pop().expect("somebody has asked")
-    }
-}
-
-fn serve(mut socket: TcpStream, kept: &Mutex<Vec<Heard>>, answer: &dyn Fn(&Heard) -> Said) {
-    while let Some(heard) = read(&mut socket) {
-        let said = answer(&heard);
-        kept.lock().expect("nobody panics with it").push(heard);
-        if write(&mut socket, &said).is_err() {
-            return;
-        }
+    /// The last request.
+    pub(crate) fn last(&self) -> Asked {
+        self.asked.lock().unwrap().last().cloned().expect("it was asked")
     }
 }
 
 /// A whole request, by its length.
-fn read(socket: &mut TcpStream) -> Option<Heard> {
+fn read(socket: &mut TcpStream) -> Option<Asked> {
     let (mut read, mut piece) = (Vec::new(), [0; 4096]);
     loop {
         let count = socket.read(&mut piece).ok().filter(|count| *count > 0)?;
         read.extend_from_slice(&piece[..count]);
         let text = String::from_utf8_lossy(&read);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let head = head.to_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
         if body.len() >= length.parse().ok()? {
-            let body = serde_json::from_str(body).unwrap_or_default();
-            return Some(Heard { head: format!("{head}\r\n"), body });
+            return Some(Asked { head: format!("{head}\r\n"), body: body.to_owned() });
         }
     }
-}
-
-fn write(socket: &mut TcpStream, said: &Said) -> std::io::Result<()> {
-    write!(socket, "HTTP/1.1 {} x\r\n{}transfer-encoding: chunked\r\n\r\n", said.status, said.head)?;
-    for (wait, piece) in &said.pieces {
-        if *wait > 0 {
-            thread::park_timeout(Duration::from_millis(*wait));
-        }
-        write!(socket, "{:x}\r\n{piece}\r\n", piece.len())?;
-    }
-    write!(socket, "0\r\n\r\n")
 }

@@ -2,21 +2,21 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Request, Said, Scripted, TestGateway, Upstream};
+use crate::support::{Answer, Paced, Request, TestGateway, Told, Upstream};
 
 struct House {
     gateway: TestGateway,
-    claude: Scripted,
+    claude: Paced,
     _gpt: Upstream,
 }
 
 impl House {
     fn start() -> Self {
         let gpt = Upstream::start();
-        let claude = Scripted::start(|heard| match heard.body["model"].as_str().unwrap_or_default() {
-            "c-down" => Said::json(529, "{}"),
-            "c-odd" => Said::json(200, "{}"),
-            _ => Said::json(200, r#"{"input_tokens":4711,"context_management":{"original_input_tokens":4712}}"#),
+        let claude = Paced::start(|heard| match heard.body["model"].as_str().unwrap_or_default() {
+            "c-down" => Told::json(529, "{}"),
+            "c-odd" => Told::json(200, "{}"),
+            _ => Told::json(200, r#"{"input_tokens":4711,"context_management":{"original_input_tokens":4712}}"#),
         });
         let mut toml = format!(
             "[providers.claude]\nprotocol = 'anthropic'\nbase_url = 'http://{}/anthropic'\napi_keys = ['sk-claude']\n\

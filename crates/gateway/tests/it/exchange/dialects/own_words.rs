@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Request, Said, Scripted, TestGateway};
+use crate::support::{Answer, Paced, Request, TestGateway, Told};
 
 const BAD: &str = r#"{"type": "error","error":{"type":"invalid_request_error","message":"messages.1: `tool_use` ids","details":{"error_visibility":"user_facing"}},"request_id":"req_011CSHoEeqs5C35K2UUqR7Fy"}"#;
 const LONG: &str = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 200001 tokens > 200000 maximum"},"new":1.50}"#;
@@ -18,23 +18,23 @@ const TEXT: &str = "event: content_block_start\ndata: {\"type\":\"content_block_
 
 struct House {
     gateway: TestGateway,
-    _claude: Scripted,
+    _claude: Paced,
 }
 
 impl House {
     fn start() -> Self {
-        let claude = Scripted::start(|heard| {
+        let claude = Paced::start(|heard| {
             let event = format!("event: error\ndata: {BUSY}\n\n");
             match heard.body["model"].as_str().unwrap_or_default() {
-                "bad" => Said::json(400, BAD),
-                "long" => Said::json(413, LONG),
-                "secret" => Said::json(400, SECRET),
-                "key" => Said::json(401, KEY),
-                "rate" => Said::json(429, RATE),
-                "page" => Said::json(529, "<html><title>Busy</title></html>"),
-                "early" => Said::events([(0, BEGIN), (0, &*event)]),
-                "late" => Said::events([(0, BEGIN), (0, TEXT), (50, &*event)]),
-                _ => Said::json(529, BUSY),
+                "bad" => Told::json(400, BAD),
+                "long" => Told::json(413, LONG),
+                "secret" => Told::json(400, SECRET),
+                "key" => Told::json(401, KEY),
+                "rate" => Told::json(429, RATE),
+                "page" => Told::json(529, "<html><title>Busy</title></html>"),
+                "early" => Told::events([(0, BEGIN), (0, &*event)]),
+                "late" => Told::events([(0, BEGIN), (0, TEXT), (50, &*event)]),
+                _ => Told::json(529, BUSY),
             }
         });
         let models = ["bad", "long", "secret", "key", "rate", "page", "early", "late", "busy"];
