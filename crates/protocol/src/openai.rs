@@ -25,6 +25,8 @@ pub enum Operation {
     Completions,
     /// `POST /v1/messages`, Anthropic's: what routing and money need to know of it is learnt like that of the others.
     Messages,
+    /// `POST /v1/responses`
+    Responses,
 }
 
 impl Operation {
@@ -33,6 +35,7 @@ impl Operation {
         match self {
             Self::Chat | Self::Completions => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
+            Self::Responses => Dialect::OpenaiResponses,
         }
     }
 
@@ -42,6 +45,7 @@ impl Operation {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
+            Self::Responses => "/responses",
         }
     }
 }

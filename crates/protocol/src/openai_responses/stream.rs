@@ -2,6 +2,8 @@
 
 mod decoder;
 mod encoder;
+mod shown;
 
 pub use decoder::Decoder;
 pub use encoder::Encoder;
+pub use shown::{Shown, with_stop};

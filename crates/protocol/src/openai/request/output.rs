@@ -18,6 +18,8 @@ pub struct OutputMax {
 pub enum OutputField {
     MaxTokens,
     MaxCompletionTokens,
+    /// Of the Responses API, whatever the upstream takes elsewhere.
+    MaxOutputTokens,
 }
 
 impl OutputField {
@@ -26,6 +28,7 @@ impl OutputField {
         match self {
             Self::MaxTokens => "max_tokens",
             Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::MaxOutputTokens => "max_output_tokens",
         }
     }
 }
@@ -35,6 +38,7 @@ impl OutputField {
 pub(super) struct OutputLimits {
     pub(super) max_tokens: Option<OutputLimit>,
     pub(super) max_completion_tokens: Option<OutputLimit>,
+    pub(super) max_output_tokens: Option<OutputLimit>,
     /// Where a new first member goes.
     pub(super) first_member: usize,
 }
@@ -59,10 +63,11 @@ impl OutputLimit {
 }
 
 impl OutputLimits {
-    /// `max_completion_tokens`, else `max_tokens`.
+    /// `max_output_tokens`, else `max_completion_tokens`, else `max_tokens`.
     pub(super) fn asked(&self) -> Option<u64> {
         let tokens = |limit: &Option<OutputLimit>| limit.as_ref().and_then(|limit| limit.tokens);
-        tokens(&self.max_completion_tokens).or_else(|| tokens(&self.max_tokens))
+        let known = [&self.max_output_tokens, &self.max_completion_tokens, &self.max_tokens];
+        known.into_iter().find_map(tokens)
     }
 
     /// What to put where, so that no limit is above `most`: at most two splices, in no order.
@@ -71,13 +76,14 @@ impl OutputLimits {
     /// `max_completion_tokens` takes either, and OpenAI's refuses both at once.
     pub(super) fn splices(&self, most: &OutputMax) -> Vec<(Range<usize>, String)> {
         let tokens = self.asked().map_or(most.tokens, |asked| asked.min(most.tokens));
-        let written = [&self.max_tokens, &self.max_completion_tokens].into_iter().flatten();
+        let known = [&self.max_tokens, &self.max_completion_tokens, &self.max_output_tokens];
+        let written = known.into_iter().flatten();
         let written: Vec<_> = written.filter(|limit| !limit.is_null).collect();
         let is_above = |limit: &&&OutputLimit| limit.tokens.is_none_or(|asked| asked > most.tokens);
         let lowered = written.iter().filter(is_above).map(|limit| (limit.value.clone(), tokens.to_string()));
         let is_known = match most.field {
             OutputField::MaxTokens => self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null),
-            OutputField::MaxCompletionTokens => !written.is_empty(),
+            OutputField::MaxCompletionTokens | OutputField::MaxOutputTokens => !written.is_empty(),
         };
         let added = (!is_known).then(|| self.new_limit(most.field, tokens));
         lowered.chain(added).collect()
@@ -88,6 +94,7 @@ impl OutputLimits {
         let null = match field {
             OutputField::MaxTokens => &self.max_tokens,
             OutputField::MaxCompletionTokens => &self.max_completion_tokens,
+            OutputField::MaxOutputTokens => &self.max_output_tokens,
         };
         match null {
             Some(limit) => (limit.value.clone(), tokens.to_string()),
