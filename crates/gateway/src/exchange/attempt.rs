@@ -11,7 +11,7 @@ use roundelay_protocol::{
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen},
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
-    translate::{StreamEncoder, Translation, decode_answer, encode_answer},
+    translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -231,7 +231,10 @@ fn incoming(
             Incoming::translated(answer, translation, (from, to), call.request.include_usage)
         }
         (_, Dialect::Anthropic) => Incoming::messages(answer),
-        _ => Incoming::new(answer, call.request.choices, call.request.include_usage),
+        (_, dialect) => match Follower::new(dialect) {
+            Some(follower) => Incoming::passed(answer, dialect, follower),
+            None => Incoming::new(answer, call.request.choices, call.request.include_usage),
+        },
     };
     incoming.dropped = outgoing.and_then(Outgoing::dropped);
     incoming
@@ -253,7 +256,8 @@ fn said_again(whole: Whole, inbound: &Inbound, deployment: &Deployment, outgoing
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
     match dialect {
         Dialect::Anthropic => anthropic::scan_answer(body),
-        _ => Scanned::scan(body),
+        Dialect::OpenaiChat => Scanned::scan(body),
+        Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Bedrock => scan_answer(dialect, body),
     }
 }
 
