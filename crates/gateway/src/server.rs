@@ -11,6 +11,7 @@ mod refusal;
 mod routes;
 mod standing;
 mod usage;
+mod websocket;
 
 use std::{
     io,

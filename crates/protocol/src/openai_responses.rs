@@ -21,5 +21,5 @@ pub use identity::{Identity, has_unsealed};
 pub(crate) use namespace::{flattened, renamed};
 pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};
-pub use stream::{Decoder, Encoder, Shown, with_stop};
+pub use stream::{Begun, Decoder, Encoder, Shown, ended_with, with_stop};
 pub use thread::{Said, Thread, named_items, said};

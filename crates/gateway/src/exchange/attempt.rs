@@ -11,6 +11,7 @@ use roundelay_protocol::{
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen},
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
+    openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
 use roundelay_routing::Tokens;
@@ -24,6 +25,7 @@ use super::{
     incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
     outgoing::Outgoing,
+    responses::identity,
     snapshot::Deployment,
 };
 use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
@@ -110,6 +112,7 @@ impl Headers for Head {
 /// Makes one attempt. Dropped, it closes the connection.
 pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
     let deployment = flight.deployment;
+    let dialect = deployment.dialect_for(inbound.operation);
     let outgoing = match call.outgoing(inbound, deployment) {
         Ok(outgoing) => outgoing,
         Err(bad) => {
@@ -122,8 +125,8 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let (request, body) =
         outgoing.map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
     let upstream_model = deployment.upstream_model(&call.request.model);
-    // Anthropic always tells.
-    let ask_usage = request.stream && request.operation != Operation::Messages;
+    // The others always tell.
+    let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
     let head = request_head(inbound, deployment, request.operation);
     let timers = timers(call, deployment);
@@ -144,10 +147,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let content_type = head.header("content-type").unwrap_or_default();
     let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
     if !is_events {
-        return match (read_whole(deployment, &head, answer, call, content_type).await, outgoing) {
+        return match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
             (Err(failed), _) => Attempted::Failed(failed),
             (Ok(whole), None) => Attempted::Whole(whole),
-            (Ok(whole), Some(outgoing)) if deployment.dialect == inbound.operation.dialect() => {
+            (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() => {
                 Attempted::Whole(Whole { dropped: outgoing.dropped(), ..whole })
             }
             (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, deployment, outgoing) {
@@ -160,6 +163,9 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
         };
     }
     let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing));
+    if flight.is_bounded() {
+        incoming.may_be_cut_short();
+    }
     let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
@@ -202,8 +208,11 @@ fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Op
         has_version |= name == "anthropic-version";
         let is_openais = name.starts_with("openai-") && operation != Operation::Messages;
         let is_vendors = is_openais || is_anthropics;
-        let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
-        if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
+        let is_agents =
+            matches!(name, "x-session-id" | "session_id" | "session-id" | "thread-id" | "x-claude-code-session-id");
+        // A socket of a caller's is no business of the provider's.
+        let is_sockets = name == "openai-beta" && value.as_bytes().starts_with(b"responses_websockets");
+        if is_agents || is_vendors && !is_sockets && !matches!(name, "openai-organization" | "openai-project") {
             head.to_mut().field(name, value.as_bytes());
         }
     }
@@ -222,9 +231,12 @@ fn incoming(
     outgoing: Option<&Outgoing>,
 ) -> Incoming {
     let to = inbound.operation.dialect();
-    let mut incoming = match (outgoing, deployment.dialect) {
+    let mut incoming = match (outgoing, deployment.dialect_for(inbound.operation)) {
         (Some(outgoing), from) if from != to => {
-            let encoder = StreamEncoder::new(to, "", call.request.include_usage);
+            let mut encoder = StreamEncoder::new(to, "", call.request.include_usage);
+            if let (StreamEncoder::OpenaiResponses(encoder), Some(identity)) = (&mut encoder, identity(inbound)) {
+                encoder.introduce(identity);
+            }
             let mut translation = Translation::new(from, encoder);
             translation.tools = outgoing.tools.clone();
             translation.issuer = Some(deployment.issuer);
@@ -243,10 +255,13 @@ fn incoming(
 /// A whole answer in the caller's words; `None` when it cannot be read as what its dialect says.
 fn said_again(whole: Whole, inbound: &Inbound, deployment: &Deployment, outgoing: &Outgoing) -> Option<Whole> {
     let to = inbound.operation.dialect();
-    let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
+    let mut answer = decode_answer(deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
     outgoing.tools.answer(&mut answer);
-    let body = encode_answer(&answer, to, "", &mut Losses::default());
+    let body = match identity(inbound) {
+        Some(identity) => openai_responses::encode_answer_as(&answer, "", Some(&identity), &mut Losses::default()),
+        None => encode_answer(&answer, to, "", &mut Losses::default()),
+    };
     let cost_place = scan(to, &body).ok()?.cost_place;
     let scanned = Scanned { cost_place, ..whole.scanned };
     let content_type = "application/json".to_owned();
@@ -307,7 +322,7 @@ async fn read_failure(answer: &mut upstream::Body, deadline: Instant) -> Bytes {
 }
 
 async fn read_whole(
-    deployment: &Deployment,
+    (deployment, dialect): (&Deployment, Dialect),
     head: &Head,
     mut answer: upstream::Body,
     call: &Call,
@@ -340,7 +355,7 @@ async fn read_whole(
         }
     }
     let body = if joined.is_empty() { first } else { joined.freeze() };
-    match scan(deployment.dialect, &body) {
+    match scan(dialect, &body) {
         _ if body.trim_ascii().is_empty() => Err(failed(&Seen::EmptyAnswer)),
         // A page of an edge in front of the provider tells more than that it is not JSON.
         Err(_) => Err(refused(deployment, head, &body)),
@@ -349,7 +364,7 @@ async fn read_whole(
         // A caller who asked for a stream cannot read a whole answer.
         Ok(_) if call.request.stream => Err(failed(&Seen::Unparsable { after_content: false })),
         Ok(scanned) => {
-            let (content_type, dialect) = (content_type.to_owned(), deployment.dialect);
+            let content_type = content_type.to_owned();
             Ok(Whole { content_type, dialect, dropped: None, body, scanned })
         }
     }

@@ -4,7 +4,7 @@ use std::{future::pending, pin::pin, time::Duration};
 
 use http::HeaderValue;
 use roundelay_ledger::ExchangeId;
-use roundelay_protocol::chat::Dialect;
+use roundelay_protocol::{chat::Dialect, openai::Operation, openai_responses::Begun};
 use tokio::{
     sync::{oneshot, watch},
     time::{Instant, sleep_until, timeout},
@@ -49,6 +49,8 @@ pub(super) struct CallerSide {
     id: ExchangeId,
     dialect: Dialect,
     shown: Shown,
+    /// Of a response, what an error that ends it has to go on from.
+    response: Option<Box<Begun>>,
     /// When the caller of a stream must see life again.
     next_sign: Option<Instant>,
     keep_alive: Duration,
@@ -74,6 +76,7 @@ impl CallerSide {
             id: inbound.id,
             dialect: inbound.operation.dialect(),
             shown: Shown::Nothing(reply),
+            response: (inbound.operation == Operation::Responses).then(Box::default),
             next_sign: Some(inbound.received + gateway.server.header_hold),
             keep_alive: gateway.server.keep_alive_comment,
             stall_max: gateway.server.client_write_stall,
@@ -122,6 +125,9 @@ impl CallerSide {
     /// Shows bytes of a stream, and waits while the caller has too many unread.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Interruption> {
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
+        if let Some(response) = &mut self.response {
+            response.push(bytes);
+        }
         let has_room = pipe.write(bytes)?;
         self.next_sign = Some(Instant::now() + self.keep_alive);
         if has_room {
@@ -154,6 +160,10 @@ impl CallerSide {
 
     /// Shows how the exchange ended.
     pub(super) fn conclude(self, ending: Ending) {
+        let event = |refusal: &Refusal| match &self.response {
+            Some(response) => refusal.wire().response_events(response),
+            None => refusal.wire().event(self.dialect, self.id, &self.asked),
+        };
         match (self.shown, ending) {
             // A caller who left in this very moment is not told.
             (Shown::Nothing(reply), Ending::Whole(answer)) => drop(reply.send(Ok(answer))),
@@ -165,14 +175,14 @@ impl CallerSide {
                 pipe.end();
             }
             (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
-                let _ = pipe.write(&refusal.wire().event(self.dialect, self.id, &self.asked));
+                let _ = pipe.write(&event(&refusal));
                 pipe.end();
             }
             (Shown::Nothing(reply), Ending::Interrupted(Interruption::Stopping)) => {
                 drop(reply.send(Err(Refusal::Stopping)));
             }
             (Shown::Stream(pipe), Ending::Interrupted(Interruption::Stopping)) => {
-                let _ = pipe.write(&Refusal::Stopping.wire().event(self.dialect, self.id, &self.asked));
+                let _ = pipe.write(&event(&Refusal::Stopping));
                 pipe.end();
             }
             // A stream whose caller left is broken off by the pipe's end going unsaid.

@@ -8,8 +8,8 @@ use roundelay_protocol::{
     anthropic,
     chat::{Capabilities, Dialect, FreeTools, Issuer, Losses, Target},
     openai::{BadRequest, Operation, Request},
-    openai_chat,
-    translate::{Manner, decode_request, encode_request},
+    openai_chat, openai_responses,
+    translate::{Manner, decode_request, encode_request, turned_tools},
 };
 
 use super::{
@@ -55,18 +55,25 @@ impl Call {
         deployment: &Deployment,
     ) -> Result<Option<Arc<Outgoing>>, BadRequest> {
         let from = inbound.operation.dialect();
-        let is_own = deployment.dialect == from;
-        if is_own && (!self.snapshot.speaks_messages || inbound.operation == Operation::Completions) {
+        let to = deployment.dialect_for(inbound.operation);
+        let is_own = to == from;
+        let is_response = inbound.operation == Operation::Responses;
+        if is_own && !is_response && (!self.snapshot.speaks_messages || inbound.operation == Operation::Completions) {
             return Ok(None);
         }
         let body = std::str::from_utf8(&inbound.body).unwrap_or_default();
         let has_marks = body.contains(MARK);
-        if is_own && !has_marks && !(from == Dialect::Anthropic && body.contains(UNSIGNED)) {
+        let has_unsigned = match from {
+            Dialect::Anthropic => body.contains(UNSIGNED),
+            Dialect::OpenaiResponses => openai_responses::has_unsealed(body),
+            _ => false,
+        };
+        if is_own && !has_marks && !has_unsigned {
             return Ok(None);
         }
         let upstream_model = deployment.upstream_model(&self.request.model);
         let kind = Kind {
-            manner: manner(deployment, upstream_model),
+            manner: manner(deployment, to, upstream_model),
             capabilities: capabilities(deployment, upstream_model),
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: has_marks.then_some(deployment.issuer),
@@ -105,10 +112,11 @@ impl Outgoing {
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
+            Dialect::OpenaiResponses => Operation::Responses,
             _ => Operation::Chat,
         };
         let request = Request::scan(operation, &said)?;
-        let tools = FreeTools::of(&asked, manner.takes_free_input());
+        let tools = turned_tools(&asked, &manner);
         Ok(Self { body: said.into(), request, tools, losses })
     }
 
@@ -136,8 +144,9 @@ fn shown(path: &str) -> String {
 }
 
 /// How the server wants what its dialect says in more than one way.
-fn manner(deployment: &Deployment, model: &str) -> Manner {
-    match deployment.dialect {
+fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
+    match dialect {
+        Dialect::OpenaiResponses => Manner::OpenaiResponses(openai_responses::Quirks::default()),
         // Anthropic, "adaptive thinking" (from 4.6 on) and "structured outputs" (from 4.1 and 4.5 on).
         Dialect::Anthropic => Manner::Anthropic(anthropic::Quirks {
             adaptive: !is_one_of(model, &["claude-3", "-4-0", "-4-1", "-4-5", "-4-2025"]),

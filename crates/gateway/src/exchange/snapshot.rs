@@ -103,6 +103,8 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
+    /// Where Responses are served there.
+    responses: Option<RequestHead>,
     /// The version of its dialect that its configuration sends with every request.
     has_version: bool,
 }
@@ -139,6 +141,15 @@ impl Deployment {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
+            Operation::Responses => self.responses.as_ref().unwrap_or(&self.chat),
+        }
+    }
+
+    /// What is spoken with it for such a request.
+    pub fn dialect_for(&self, operation: Operation) -> Dialect {
+        match operation {
+            Operation::Responses if self.responses.is_some() => Dialect::OpenaiResponses,
+            _ => self.dialect,
         }
     }
 
@@ -274,6 +285,9 @@ fn ready(
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
+        responses: (provider.responses && provider.protocol == Protocol::OpenAi)
+            .then(|| head(Operation::Responses))
+            .transpose()?,
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
 }

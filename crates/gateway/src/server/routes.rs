@@ -10,7 +10,7 @@ use roundelay_protocol::{chat::Dialect, openai::Operation};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{count_tokens, intake, models, peer, receipt, redeem, refusal, standing, usage};
+use super::{count_tokens, intake, models, peer, receipt, redeem, refusal, standing, usage, websocket};
 use crate::{
     auth::{Caller, presented},
     common::clock::unix_time,
@@ -67,10 +67,13 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let taken = Instant::now();
-            let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, body };
+            let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, body, turn: None };
             exchange::serve(worker, inbound)
                 .await
                 .or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
+        }
+        (Route::Exchange(Operation::Responses), &Method::GET) if websocket::is_asked(&head.headers) => {
+            websocket::agree(peer, &head.headers)
         }
         (Route::CountTokens, &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
@@ -115,6 +118,7 @@ fn route(path: &str) -> Option<Route> {
         "/chat/completions" => Some(Route::Exchange(Operation::Chat)),
         "/completions" => Some(Route::Exchange(Operation::Completions)),
         "/messages" => Some(Route::Exchange(Operation::Messages)),
+        "/responses" => Some(Route::Exchange(Operation::Responses)),
         "/messages/count_tokens" => Some(Route::CountTokens),
         "/models" => Some(Route::Models),
         "/balance" => Some(Route::Balance),
@@ -160,7 +164,7 @@ fn not_found(path: &str) -> Refusal {
     Refusal::NotFound(path.chars().filter(|c| !c.is_control()).take(200).collect())
 }
 
-fn authenticate(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
+pub(super) fn authenticate(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
     let presented = presented(headers).map_err(Refusal::Unauthorized)?;
     let now = unix_time().as_secs().cast_signed();
     let caller = worker.gateway.keys.authenticate(presented, now).map_err(Refusal::Unauthorized)?;

@@ -109,12 +109,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
 }
 
 /// As [`encode_answer`], of a response with a name of its own.
-pub fn encode_answer_as(
-    answer: &Answer<'_>,
-    model: &str,
-    identity: Option<&Identity>,
-    losses: &mut Losses,
-) -> Vec<u8> {
+pub fn encode_answer_as(answer: &Answer<'_>, model: &str, identity: Option<&Identity>, losses: &mut Losses) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);

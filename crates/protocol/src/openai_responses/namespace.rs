@@ -133,9 +133,9 @@ fn flat_name(namespace: &str, name: &str) -> String {
     let mut flat: String = whole.chars().map(letter).collect();
     if flat.len() > NAME_MAX || flat != whole {
         // Two that differ stay two.
-        let hash = whole.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = whole
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         flat.truncate(NAME_MAX - 9);
         flat.push_str(&format!("_{:08x}", hash as u32));
     }

@@ -6,4 +6,4 @@ mod shown;
 
 pub use decoder::Decoder;
 pub use encoder::Encoder;
-pub use shown::{Shown, with_stop};
+pub use shown::{Begun, Shown, ended_with, with_stop};

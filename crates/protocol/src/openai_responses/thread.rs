@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::identity;
 use crate::{
     chat::{Issuer, Json, Signature, Text},
     json::{Kind, Malformed, Object, Reader},
@@ -53,9 +54,7 @@ impl Thread {
     pub fn items(&self, body: &[u8]) -> Vec<u8> {
         let Some(raw) = self.input.clone().and_then(|input| body.get(input)) else { return Vec::new() };
         match raw.first() {
-            Some(b'"') => {
-                [br#"{"type":"message","role":"user","content":"#.as_slice(), raw, b"}".as_slice()].concat()
-            }
+            Some(b'"') => [br#"{"type":"message","role":"user","content":"#.as_slice(), raw, b"}".as_slice()].concat(),
             Some(b'[') => raw[1..raw.len() - 1].trim_ascii().to_vec(),
             _ => Vec::new(),
         }
@@ -65,12 +64,12 @@ impl Thread {
     /// behind. Every other byte stays as sent.
     ///
     /// `body` must be the body that was read.
-    pub fn continued(&self, body: &[u8], before: &[Vec<u8>]) -> Vec<u8> {
+    pub fn continued(&self, body: &[u8], before: &[&[u8]]) -> Vec<u8> {
         let own = self.items(body);
-        let length = before.iter().map(Vec::len).sum::<usize>() + own.len();
+        let length = before.iter().map(|items| items.len()).sum::<usize>() + own.len();
         let mut input = Vec::with_capacity(length + before.len() + 2);
         input.push(b'[');
-        for items in before.iter().map(Vec::as_slice).chain([own.as_slice()]).filter(|items| !items.is_empty()) {
+        for items in before.iter().copied().chain([own.as_slice()]).filter(|items| !items.is_empty()) {
             if input.len() > 1 {
                 input.push(b',');
             }
@@ -106,7 +105,7 @@ pub struct Said {
     /// The name by which a request goes on from it.
     pub id: String,
     /// The items of its output, with commas between. Sealed thoughts are marked with the deployment that they are of;
-    /// those that nobody sealed are left out, since no server takes them.
+    /// those that nobody sealed are left out where they are a vendor's, which takes them from nobody else.
     pub items: Vec<u8>,
 }
 
@@ -155,10 +154,13 @@ fn push_item(out: &mut Vec<u8>, raw: &str, issuer: Issuer) -> Result<bool, Malfo
         return Ok(true);
     }
     let is_thought = kind.is("reasoning");
+    let is_ours = wire::member_text(raw, "id")?.is_some_and(|id| identity::is_ours(id.written()));
     let mut is_sealed = false;
     let mut object = Object::new(out);
     wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
+            // By this name thoughts that nobody sealed are known to be of another vendor's model.
+            "id" if is_thought && is_ours => object.raw(name, reader.raw()?),
             "id" | "status" => reader.pass()?,
             "encrypted_content" if is_thought => {
                 if let Some(text) = wire::text(reader)?.filter(|text| !text.is_empty()) {
@@ -173,15 +175,15 @@ fn push_item(out: &mut Vec<u8>, raw: &str, issuer: Issuer) -> Result<bool, Malfo
         Ok::<_, Malformed>(())
     })?;
     object.end();
-    Ok(is_sealed || !is_thought)
+    Ok(is_sealed || is_ours || !is_thought)
 }
 
 /// The items of a request's input one by one, each with a name, for who asks what was kept. `before` are the pieces that
 /// [`Thread::continued`] takes.
-pub fn named_items(pieces: &[Vec<u8>], name: &str) -> Vec<Json<'static>> {
+pub fn named_items(pieces: &[&[u8]], name: &str) -> Vec<Json<'static>> {
     let mut items = Vec::new();
     for piece in pieces {
-        let list = [b"[".as_slice(), piece, b"]".as_slice()].concat();
+        let list = [b"[".as_slice(), *piece, b"]".as_slice()].concat();
         let Ok(text) = String::from_utf8(list) else { continue };
         // What was read once is well-formed.
         let _ = wire::elements(&mut Reader::of(&text), |reader| {
@@ -224,7 +226,7 @@ mod tests {
     #[track_caller]
     fn check(body: &str, expected: &str) {
         let thread = Thread::read(body.as_bytes()).unwrap();
-        let before = [br#"{"role":"user","content":"a"}"#.to_vec(), Vec::new(), b"{}".to_vec()];
+        let before: [&[u8]; 3] = [br#"{"role":"user","content":"a"}"#, b"", b"{}"];
         assert_eq!(text(thread.continued(body.as_bytes(), &before)), expected);
     }
 
@@ -277,7 +279,7 @@ mod tests {
 
     #[test]
     fn items_are_told_one_by_one_with_names() {
-        let items = named_items(&[br#"{"role":"user","content":"a"},{"id":"x","type":"t"}"#.to_vec()], "r");
+        let items = named_items(&[br#"{"role":"user","content":"a"},{"id":"x","type":"t"}"#], "r");
         let items: Vec<_> = items.iter().map(Json::as_str).collect();
         let first = r#"{"id":"item_r_0","type":"message","role":"user","content":"a"}"#;
         assert_eq!(items, [first, r#"{"id":"x","type":"t"}"#]);

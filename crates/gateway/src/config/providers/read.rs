@@ -15,7 +15,7 @@ use super::{
         timeouts::TimeoutsWritten,
         who_pays,
     },
-    Protocol, Provider, default_timeouts,
+    Protocol, Provider, default_timeouts, responses_by_default,
 };
 use crate::common::secret::Secret;
 
@@ -55,6 +55,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
     let region = section.text("region").map(|region| region.value.text.as_str().into());
     let stops_on_cancel = section.boolean("stops_on_cancel");
+    let responses = section.boolean("responses");
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     section.finish();
@@ -64,6 +65,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         protocol: protocol?,
         flavour,
         timeouts: timeouts_written.over(default_timeouts(&base_url)),
+        responses: responses.unwrap_or_else(|| responses_by_default(flavour, &base_url)),
         base_url,
         api_keys,
         headers,

@@ -419,8 +419,7 @@ impl Encoder {
         };
         let id = self.start.id.clone();
         let identity = self.identity.clone();
-        let head =
-            Head { id: id.as_ref(), model: &model, created: self.start.created, identity: identity.as_deref() };
+        let head = Head { id: id.as_ref(), model: &model, created: self.start.created, identity: identity.as_deref() };
         let (usage, cost) = (self.usage.filter(|_| stop.is_some()), self.cost.clone());
         let usage = usage.as_ref().map(|usage| (usage, cost.as_ref()));
         self.write(out, kind, |object| {

@@ -1,6 +1,6 @@
 //! What of a stream stands on the wire: enough to end it before its time in its own words.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use bytes::Bytes;
 
@@ -17,11 +17,18 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Shown {
     events: sse::Reader,
-    /// The response as it was at its beginning.
-    response: Option<String>,
-    sequence: u64,
+    begun: Begun,
     /// By their places in the output.
     items: BTreeMap<u64, Item>,
+}
+
+/// What every event of a stream has in common: enough to say that it failed.
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// The response as it was at its beginning.
+    response: Option<String>,
+    /// The number of the next event.
+    sequence: u64,
 }
 
 /// An item of the output.
@@ -56,10 +63,7 @@ impl Shown {
 
     fn learn(&mut self, data: &[u8]) -> Result<(), Malformed> {
         let event = Event::read(data)?;
-        self.sequence = event.sequence.map_or(self.sequence, |sequence| sequence + 1);
-        if let (None, Some(response)) = (&self.response, event.response) {
-            self.response = Some(response.to_owned());
-        }
+        self.begun.learn(&event);
         let kind = event.kind.strip_prefix("response.").unwrap_or_default();
         match (kind, event.item) {
             ("output_item.added", Some(raw)) => {
@@ -99,8 +103,7 @@ impl Shown {
     /// `stop` says under `roundelay.stop` what the limit was; the tokens are those of input and output that are paid, and
     /// `cost`, a JSON number, what was paid for them.
     pub fn cut_short(&self, (input, output): (u64, u64), cost: Option<&str>, stop: &str) -> Vec<u8> {
-        let mut writer = Writer { out: Vec::with_capacity(1024), sequence: self.sequence };
-        self.begin(&mut writer);
+        let mut writer = self.begun.writer();
         let mut items = Vec::new();
         let mut list = Array::new(&mut items);
         for (place, item) in &self.items {
@@ -115,7 +118,7 @@ impl Shown {
             let mut note = response.object("roundelay");
             note.text("stop", &Text::plain(stop));
             note.end();
-            self.identity(&mut response);
+            self.begun.identity(&mut response);
             response.word("status", "incomplete");
             response.raw("error", "null");
             response.raw("incomplete_details", r#"{"reason":"max_output_tokens"}"#);
@@ -125,11 +128,35 @@ impl Shown {
         });
         writer.out
     }
+}
+
+impl Begun {
+    /// Learns from bytes of a stream, whole events of them, what they show without a look into each.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.response.is_none() {
+            let mut data = bytes.split(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"data:"));
+            if let Some(Ok(event)) = data.next().map(Event::read) {
+                self.learn(&event);
+            }
+        }
+        // What a model writes has its quotes escaped, so that it cannot be taken for this member.
+        let Some(at) = memchr::memmem::rfind(bytes, SEQUENCE) else { return };
+        let digits = bytes[at + SEQUENCE.len()..].trim_ascii_start();
+        let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let number = std::str::from_utf8(&digits[..length]).ok().and_then(|digits| digits.parse::<u64>().ok());
+        self.sequence = number.map_or(self.sequence, |number| number.saturating_add(1));
+    }
+
+    fn learn(&mut self, event: &Event<'_>) {
+        self.sequence = event.sequence.map_or(self.sequence, |sequence| sequence.saturating_add(1));
+        if let (None, Some(response)) = (&self.response, event.response) {
+            self.response = Some(response.to_owned());
+        }
+    }
 
     /// Events that end the stream with an error; `error` is the object of an error answer.
     pub fn fail(&self, error: &str, problem: &Problem<'_>) -> Vec<u8> {
-        let mut writer = Writer { out: Vec::with_capacity(1024), sequence: self.sequence };
-        self.begin(&mut writer);
+        let mut writer = self.writer();
         writer.event("error", |event| {
             event.text_or("code", problem.code.as_ref(), "server_error");
             event.text("message", &problem.message);
@@ -153,10 +180,11 @@ impl Shown {
         writer.out
     }
 
-    /// A stream of which nothing was shown has its beginning all the same.
-    fn begin(&self, writer: &mut Writer) {
+    /// What goes on with the stream. One of which nothing was shown has its beginning all the same.
+    fn writer(&self) -> Writer {
+        let mut writer = Writer { out: Vec::with_capacity(1024), sequence: self.sequence };
         if self.response.is_some() {
-            return;
+            return writer;
         }
         writer.event("response.created", |event| {
             let mut response = event.object("response");
@@ -168,6 +196,7 @@ impl Shown {
             response.raw("usage", "null");
             response.end();
         });
+        writer
     }
 
     /// Writes what the response said of itself at its beginning.
@@ -183,6 +212,9 @@ impl Shown {
         });
     }
 }
+
+/// How the number of an event is written.
+const SEQUENCE: &[u8] = b"\"sequence_number\":";
 
 /// What the official clients' types demand of a response, where nothing is known of it.
 const NAMELESS: &str = r#"{"id":"resp","object":"response","created_at":0,"model":"","instructions":null,"metadata":{},"parallel_tool_calls":true,"temperature":null,"tool_choice":"auto","tools":[],"top_p":null}"#;
@@ -383,14 +415,30 @@ pub fn with_stop(end: &[u8], stop: &str) -> Vec<u8> {
 
 /// Where the first member of the response of an event stands.
 fn inside_response(data: &[u8]) -> Result<Option<usize>, Malformed> {
+    Ok(response_of(data)?.map(|response| response.start + 1))
+}
+
+fn response_of(data: &[u8]) -> Result<Option<Range<usize>>, Malformed> {
     let mut found = None;
     Reader::new(data)?.object(|reader, name| {
         let is_it = name == "response" && reader.kind()? == Kind::Object;
         let span = reader.skip()?;
-        found = if is_it { Some(span.start + 1) } else { found };
+        found = if is_it { Some(span) } else { found.take() };
         Ok::<_, Malformed>(())
     })?;
     Ok(found)
+}
+
+/// The response that a stream ends with; `None` when `end` holds no end of one.
+pub fn ended_with(end: &Bytes) -> Option<Bytes> {
+    let mut events = sse::Reader::new(sse::Limits { line: usize::MAX, event: usize::MAX });
+    events.push(end.clone());
+    let mut response = None;
+    while let Some(Ok(event)) = events.next() {
+        let Some(data) = event.data else { continue };
+        response = response_of(&data).ok().flatten().map(|span| data.slice(span)).or(response);
+    }
+    response
 }
 
 #[cfg(test)]
@@ -409,14 +457,13 @@ data: {"type":"response.output_item.added","sequence_number":3,"output_index":1,
 
 data: {"type":"response.content_part.added","sequence_number":4,"output_index":1,"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}}
 
-data: {"type":"response.output_text.delta","sequence_number":5,"item_id":"msg_1","output_index":1,"content_index":0,"delta":"a
-"}
+data: {"type":"response.output_text.delta","sequence_number":5,"item_id":"msg_1","output_index":1,"content_index":0,"delta":"a\n"}
 
-data: {"type":"response.output_text.delta","sequence_number":6,"item_id":"msg_1","output_index":1,"content_index":0,"delta":""b"}
+data: {"type":"response.output_text.delta","sequence_number":6,"item_id":"msg_1","output_index":1,"content_index":0,"delta":"\"b"}
 
 data: {"type":"response.output_item.added","sequence_number":7,"output_index":2,"item":{"id":"fc_1","type":"function_call","call_id":"c","name":"f","arguments":""}}
 
-data: {"type":"response.function_call_arguments.delta","sequence_number":8,"item_id":"fc_1","output_index":2,"delta":"{"x""}
+data: {"type":"response.function_call_arguments.delta","sequence_number":8,"item_id":"fc_1","output_index":2,"delta":"{\"x\""}
 
 "#;
 
@@ -456,9 +503,8 @@ data: {"type":"response.function_call_arguments.delta","sequence_number":8,"item
         assert_eq!(response["roundelay"]["stop"], "budget", "{end}");
         let output = response["output"].as_array().unwrap();
         assert_eq!(output[0]["encrypted_content"], "E");
-        assert_eq!((&output[1]["content"][0]["text"], &output[1]["status"]), (&"a
-"b".into(), &"incomplete".into()));
-        assert_eq!((&output[2]["arguments"], &output[2]["name"]), (&"{"x"".into(), &"f".into()));
+        assert_eq!((&output[1]["content"][0]["text"], &output[1]["status"]), (&"a\n\"b".into(), &"incomplete".into()));
+        assert_eq!((&output[2]["arguments"], &output[2]["name"]), (&"{\"x\"".into(), &"f".into()));
         // A client that reads all of it has a whole answer that met its limit.
         let mut fold = Fold::new(Dialect::OpenaiResponses);
         let mut decoder = super::super::Decoder::default();
@@ -481,34 +527,29 @@ data: {"type":"response.function_call_arguments.delta","sequence_number":8,"item
     fn a_stream_that_fails_says_so_twice() {
         let problem = Problem {
             kind: ProblemKind::Server,
-            message: "it "broke"".into(),
+            message: "it \"broke\"".into(),
             code: Some("stream_interrupted".into()),
             param: None,
         };
-        let end = shown(SHOWN).fail(r#"{"message":"m"}"#, &problem);
+        let mut begun = Begun::default();
+        for piece in SHOWN.split_inclusive("\n\n") {
+            begun.push(piece.as_bytes());
+        }
+        let end = begun.fail(r#"{"message":"m"}"#, &problem);
         let events = data(std::str::from_utf8(&end).unwrap());
         assert_eq!((&events[0]["type"], &events[0]["sequence_number"]), (&"error".into(), &9.into()));
-        assert_eq!((&events[0]["message"], &events[0]["error"]["message"]), (&"it "broke"".into(), &"m".into()));
+        assert_eq!((&events[0]["message"], &events[0]["error"]["message"]), (&"it \"broke\"".into(), &"m".into()));
         assert_eq!((&events[1]["type"], &events[1]["sequence_number"]), (&"response.failed".into(), &10.into()));
         let response = &events[1]["response"];
         assert_eq!((&response["id"], &response["status"]), (&"resp_1".into(), &"failed".into()));
-        assert_eq!(response["error"]["message"], "it "broke"");
+        assert_eq!(response["error"]["message"], "it \"broke\"");
     }
 
     #[test]
     fn an_end_is_told_why_in_its_own_response() {
-        let end = "event: a
-data: {"type":"response.incomplete","sequence_number":1, "response" : { "tools":[{"response":{"a":1}}]}}
-
-data: [DONE]
-
-";
-        let expected = end.replace("{ "tools"", "{"roundelay":{"stop":"budget"}, "tools"");
+        let end = "event: a\ndata: {\"type\":\"response.incomplete\", \"response\" : { \"tools\":[{\"response\":{\"a\":1}}]}}\n\ndata: [DONE]\n\n";
+        let expected = end.replace("{ \"tools\"", "{\"roundelay\":{\"stop\":\"budget\"}, \"tools\"");
         assert_eq!(String::from_utf8(with_stop(end.as_bytes(), "budget")).unwrap(), expected);
-        assert_eq!(with_stop(b"data: {}
-
-", "budget"), b"data: {}
-
-");
+        assert_eq!(with_stop(b"data: {}\n\n", "budget"), b"data: {}\n\n");
     }
 }
