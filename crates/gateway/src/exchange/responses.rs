@@ -204,13 +204,20 @@ impl Recent {
 #[derive(Debug, Default)]
 pub struct Turn {
     /// Of the connection it came by, where that has a memory.
-    pub recent: Option<Arc<Recent>>,
+    recent: Option<Arc<Recent>>,
     /// The name of the response it goes on from.
     pub(super) previous: Option<String>,
     before: Option<Arc<Kept>>,
     /// Its own items, where they may be asked for again.
     own: Option<Vec<u8>>,
     is_stored: bool,
+}
+
+impl Turn {
+    /// Of a request that came by a connection with a memory.
+    pub fn on(recent: Arc<Recent>) -> Self {
+        Self { recent: Some(recent), ..Self::default() }
+    }
 }
 
 /// Puts what a request goes on from in front of its own input, in the place of its name.

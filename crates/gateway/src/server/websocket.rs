@@ -3,7 +3,7 @@
 //!
 //! Sources: RFC 6455; OpenAI's guide "WebSocket mode" of the Responses API.
 
-use std::{collections::VecDeque, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::poll_fn, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -207,7 +207,7 @@ impl Connection<'_> {
             operation: Operation::Responses,
             headers: self.session.headers.clone(),
             body: create.body.into(),
-            turn: Some(Box::new(Turn { recent: Some(Arc::clone(&self.recent)), ..Turn::default() })),
+            turn: Some(Box::new(Turn::on(Arc::clone(&self.recent)))),
         };
         if !create.generates {
             return match exchange::make_ready(&self.worker.gateway, &mut inbound) {

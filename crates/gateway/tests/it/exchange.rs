@@ -9,6 +9,7 @@ mod falls_back;
 mod hedges;
 mod made_again;
 mod passes_through;
+mod responses;
 mod who_may;
 
 use std::thread;

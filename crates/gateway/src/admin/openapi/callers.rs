@@ -71,6 +71,22 @@ const PAGES: &[Page] = &[
         answer: Shape::Object(&[("input_tokens", WHOLE), ("estimated", Shape::Flag)]),
     },
     Page {
+        method: "post",
+        path: "/v1/responses",
+        name: "responses",
+        summary: "as OpenAI's: a response by a model or pool, streamed or whole",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "get",
+        path: "/v1/responses",
+        name: "responses.socket",
+        summary: "the same by WebSocket",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
         method: "get",
         path: "/v1/models",
         name: "models.list",
