@@ -93,9 +93,9 @@ pub(super) fn is_ours(item_id: &str) -> bool {
     item_id.split_once('_').is_some_and(|(_, rest)| rest.starts_with(&OURS[1..]))
 }
 
-/// Whether a request gives thoughts back that nobody sealed: only who named them here can have made them.
-pub fn has_unsealed(body: &str) -> bool {
-    body.contains("\"rs_rl_")
+/// Whether an item of that name is a thought that was named here. Where nobody sealed it, no vendor takes it.
+pub(crate) fn is_unsealed(item_id: &str) -> bool {
+    item_id.starts_with("rs_rl_")
 }
 
 #[cfg(test)]
@@ -117,6 +117,6 @@ mod tests {
         assert_eq!(written["previous_response_id"], "resp_\"0");
         assert_eq!(written["tools"][0]["type"], "function");
         assert!(is_ours("rs_rl_x_1_3") && !is_ours("rs_0123") && !is_ours("rl_1"));
-        assert!(has_unsealed(r#"{"id":"rs_rl_x_1_0"}"#));
+        assert!(is_unsealed("rs_rl_x_1_0") && !is_unsealed("msg_rl_x_1_0"));
     }
 }

@@ -104,7 +104,7 @@ impl Chunk {
             Event::Stop { choice, stop } => {
                 self.seen |= bit(*choice);
                 self.finished |= bit(*choice);
-                self.finish.get_or_insert(finish(stop));
+                self.finish.get_or_insert_with(|| finish(stop));
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Error(_) => self.is_error = true,

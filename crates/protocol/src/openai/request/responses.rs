@@ -8,7 +8,11 @@ use super::{
     fields::boolean,
     output::OutputLimit,
 };
-use crate::json::{Kind, Malformed, Reader};
+use crate::{
+    chat::Signature,
+    json::{Kind, Malformed, Reader},
+    openai_responses,
+};
 
 /// Whether a member of the body means something else here than in a chat, or nothing there.
 pub(super) fn is_own(member: &str) -> bool {
@@ -35,6 +39,7 @@ impl Request {
         match key {
             "input" => self.read_input(reader, body)?,
             "instructions" => {
+                self.holds.system |= reader.kind()? != Kind::Null;
                 let content = self.read_content(reader, body)?;
                 self.head.add(false, content);
             }
@@ -98,6 +103,14 @@ impl Request {
                 "type" if reader.kind()? == Kind::String => kind = reader.string()?.decode().into_owned(),
                 "role" if reader.kind()? == Kind::String => role = reader.string()?.decode().into_owned(),
                 "content" | "output" => content = self.read_content(reader, body)?,
+                "encrypted_content" | "id" => {
+                    let span = reader.skip()?;
+                    let raw = std::str::from_utf8(&body[span.clone()]).unwrap_or_default().trim_matches('"');
+                    let is_ours =
+                        if key == "id" { openai_responses::is_unsealed(raw) } else { Signature::is_marked(raw) };
+                    self.holds.foreign_thoughts |= is_ours;
+                    self.add_text(span, body);
+                }
                 // A picture that was made in an earlier answer.
                 "result" => {
                     self.size.images += u64::from(reader.kind()? == Kind::String);
@@ -108,10 +121,14 @@ impl Request {
             Ok::<_, Malformed>(())
         })?;
         self.messages = self.messages.saturating_add(1);
+        self.holds.thoughts |= kind == "reasoning";
         self.size.named_files += u64::from(kind == "item_reference");
         self.needs.prefill = role == "assistant";
         match &*role {
-            "system" | "developer" => self.head.add(false, content),
+            "system" | "developer" => {
+                self.holds.system = true;
+                self.head.add(false, content);
+            }
             "user" => self.head.add(true, content),
             _ => self.is_first_turn = false,
         }
