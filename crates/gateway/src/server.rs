@@ -2,12 +2,14 @@
 
 mod connection;
 mod count_tokens;
+mod gemini;
 mod intake;
 mod models;
 mod peer;
 mod receipt;
 mod redeem;
 mod refusal;
+mod responses;
 mod routes;
 mod standing;
 mod usage;

@@ -27,6 +27,11 @@ pub enum Operation {
     Messages,
     /// `POST /v1/responses`
     Responses,
+    /// `POST /v1/models/{model}:generateContent`, Gemini's, and `:streamGenerateContent`: what its body does not say, the
+    /// model and whether to stream, is set by who knows the path.
+    Generate,
+    /// Bedrock's `POST /model/{model}/converse` and `converse-stream`, to providers alone: no caller asks in its words.
+    Converse,
 }
 
 impl Operation {
@@ -36,16 +41,20 @@ impl Operation {
             Self::Chat | Self::Completions => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
             Self::Responses => Dialect::OpenaiResponses,
+            Self::Generate => Dialect::Gemini,
+            Self::Converse => Dialect::Bedrock,
         }
     }
 
-    /// The path under the provider's base URL.
+    /// The path under the provider's base URL; where the model stands in it, its beginning.
     pub fn path(self) -> &'static str {
         match self {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
             Self::Responses => "/responses",
+            Self::Generate => "/models",
+            Self::Converse => "/model",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The caller's side of an exchange: who waits, what they have been shown, and whether they are still there.
 
-use std::{future::pending, pin::pin, time::Duration};
+mod array;
+
+use std::{borrow::Cow, future::pending, pin::pin, time::Duration};
 
 use http::HeaderValue;
 use roundelay_ledger::ExchangeId;
@@ -10,6 +12,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
+use self::array::JsonArray;
 use super::{
     Ending, Refusal,
     answer::{self, Answer, AnswerBody, Served},
@@ -41,7 +44,10 @@ impl From<pipe::CallerLeft> for Interruption {
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// Anthropic's own sign of life.
 const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+/// Google's clients take a comment for a part of an answer; an empty line is nothing in a stream and in an array.
+const EMPTY_LINE: &[u8] = b"\n";
 const STREAM: &str = "text/event-stream; charset=utf-8";
+const ARRAY: &str = "application/json; charset=utf-8";
 
 /// One caller.
 #[derive(Debug)]
@@ -51,6 +57,8 @@ pub(super) struct CallerSide {
     shown: Shown,
     /// Of a response, what an error that ends it has to go on from.
     response: Option<Box<Begun>>,
+    /// What a stream's events become elements of, where that was asked for.
+    array: Option<JsonArray>,
     /// When the caller of a stream must see life again.
     next_sign: Option<Instant>,
     keep_alive: Duration,
@@ -77,6 +85,7 @@ impl CallerSide {
             dialect: inbound.operation.dialect(),
             shown: Shown::Nothing(reply),
             response: (inbound.operation == Operation::Responses).then(Box::default),
+            array: inbound.addressed.as_ref().filter(|addressed| addressed.is_array).map(|_| JsonArray::default()),
             next_sign: Some(inbound.received + gateway.server.header_hold),
             keep_alive: gateway.server.keep_alive_comment,
             stall_max: gateway.server.client_write_stall,
@@ -128,7 +137,10 @@ impl CallerSide {
         if let Some(response) = &mut self.response {
             response.push(bytes);
         }
-        let has_room = pipe.write(bytes)?;
+        let has_room = match &mut self.array {
+            None => pipe.write(bytes)?,
+            Some(array) => pipe.write(&array.push(bytes))?,
+        };
         self.next_sign = Some(Instant::now() + self.keep_alive);
         if has_room {
             return Ok(());
@@ -160,9 +172,19 @@ impl CallerSide {
 
     /// Shows how the exchange ended.
     pub(super) fn conclude(self, ending: Ending) {
-        let event = |refusal: &Refusal| match &self.response {
+        let (dialect, id, asked, mut array) = (self.dialect, self.id, self.asked, self.array);
+        let response = self.response;
+        let error = |refusal: &Refusal| match &response {
             Some(response) => refusal.wire().response_events(response),
-            None => refusal.wire().event(self.dialect, self.id, &self.asked),
+            None => refusal.wire().event(dialect, id, &asked),
+        };
+        let mut end = |pipe: PipeWriter, last: &[u8]| {
+            let last = match &mut array {
+                None => Cow::Borrowed(last),
+                Some(array) => Cow::Owned(array.end(last)),
+            };
+            let _ = pipe.write(&last);
+            pipe.end();
         };
         match (self.shown, ending) {
             // A caller who left in this very moment is not told.
@@ -170,20 +192,13 @@ impl CallerSide {
             (Shown::Nothing(reply), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
                 drop(reply.send(Err(refusal)));
             }
-            (Shown::Stream(pipe), Ending::Streamed(tail)) => {
-                let _ = pipe.write(&tail);
-                pipe.end();
-            }
-            (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
-                let _ = pipe.write(&event(&refusal));
-                pipe.end();
-            }
+            (Shown::Stream(pipe), Ending::Streamed(tail)) => end(pipe, &tail),
+            (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => end(pipe, &error(&refusal)),
             (Shown::Nothing(reply), Ending::Interrupted(Interruption::Stopping)) => {
                 drop(reply.send(Err(Refusal::Stopping)));
             }
             (Shown::Stream(pipe), Ending::Interrupted(Interruption::Stopping)) => {
-                let _ = pipe.write(&event(&Refusal::Stopping));
-                pipe.end();
+                end(pipe, &error(&Refusal::Stopping));
             }
             // A stream whose caller left is broken off by the pipe's end going unsaid.
             (Shown::Nothing(_) | Shown::Stream(_), _) | (Shown::Everything, _) => {}
@@ -193,7 +208,11 @@ impl CallerSide {
     fn show_life(&mut self) -> Result<(), Interruption> {
         self.begin_stream(None);
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
-        pipe.write(if self.dialect == Dialect::Anthropic { PING } else { KEEP_ALIVE })?;
+        pipe.write(match self.dialect {
+            Dialect::Anthropic => PING,
+            Dialect::Gemini => EMPTY_LINE,
+            _ => KEEP_ALIVE,
+        })?;
         self.next_sign = Some(Instant::now() + self.keep_alive);
         Ok(())
     }
@@ -203,7 +222,8 @@ impl CallerSide {
         self.shown = match shown {
             Shown::Nothing(reply) => {
                 let (writer, reader) = pipe();
-                let answer = answer::head(self.id, self.dialect, STREAM, served, AnswerBody::Stream(reader));
+                let kind = if self.array.is_some() { ARRAY } else { STREAM };
+                let answer = answer::head(self.id, self.dialect, kind, served, AnswerBody::Stream(reader));
                 // A caller who left is found by the next write.
                 drop(reply.send(Ok(answer)));
                 Shown::Stream(writer)

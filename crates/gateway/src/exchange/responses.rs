@@ -251,6 +251,19 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
     Ok(())
 }
 
+/// A request as it is with what it goes on from; for who only wants to know how long it is.
+///
+/// # Errors
+/// When nothing of that name is kept for the account.
+pub fn spelled_out(gateway: &Gateway, account: &AccountId, body: Bytes) -> Result<Bytes, Refusal> {
+    let settings = gateway.snapshot.load().config.responses;
+    let Ok(thread) = Thread::read(&body) else { return Ok(body) };
+    let Some(previous) = thread.previous.as_ref().filter(|_| settings.bytes_max.is_some()) else { return Ok(body) };
+    let kept = gateway.responses.find(account, previous, &settings).ok_or_else(|| not_kept(previous))?;
+    let before: Vec<&[u8]> = kept.said.iter().map(|piece| &*piece.bytes).collect();
+    Ok(thread.continued(&body, &before).into())
+}
+
 /// OpenAI's own words for it, by which clients know that they have to send the conversation whole.
 fn not_kept(id: &str) -> Refusal {
     let id: String = id.chars().filter(|c| !c.is_control()).take(100).collect();

@@ -191,7 +191,7 @@ impl Connection<'_> {
     /// Answers one request, while others may come.
     async fn answer(&mut self, create: Create) -> Result<(), Gone> {
         let received = Instant::now();
-        let caller = match routes::authenticate(self.worker, self.session.peer, &self.session.headers) {
+        let caller = match routes::authenticate(self.worker, self.session.peer, &self.session.headers, None) {
             Ok(caller) => caller,
             // A key may be revoked while its connection is open.
             Err(refusal) => {
@@ -205,6 +205,7 @@ impl Connection<'_> {
             taken: received,
             caller,
             operation: Operation::Responses,
+            addressed: None,
             headers: self.session.headers.clone(),
             body: create.body.into(),
             turn: Some(Box::new(Turn::on(Arc::clone(&self.recent)))),

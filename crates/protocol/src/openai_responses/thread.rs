@@ -180,7 +180,7 @@ fn push_item(out: &mut Vec<u8>, raw: &str, issuer: Issuer) -> Result<bool, Malfo
 
 /// The items of a request's input one by one, each with a name, for who asks what was kept. `before` are the pieces that
 /// [`Thread::continued`] takes.
-pub fn named_items(pieces: &[&[u8]], name: &str) -> Vec<Json<'static>> {
+pub fn named_items(pieces: &[&[u8]], name: &str) -> Vec<String> {
     let mut items = Vec::new();
     for piece in pieces {
         let list = [b"[".as_slice(), *piece, b"]".as_slice()].concat();
@@ -196,7 +196,7 @@ pub fn named_items(pieces: &[&[u8]], name: &str) -> Vec<Json<'static>> {
     items
 }
 
-fn named(raw: &str, name: &str) -> Result<Json<'static>, Malformed> {
+fn named(raw: &str, name: &str) -> Result<String, Malformed> {
     let mut out = Vec::with_capacity(raw.len() + 32);
     let mut object = Object::new(&mut out);
     if wire::member_text(raw, "id")?.is_none() {
@@ -210,7 +210,7 @@ fn named(raw: &str, name: &str) -> Result<Json<'static>, Malformed> {
         Ok::<_, Malformed>(())
     })?;
     object.end();
-    Ok(Json::built(out))
+    Ok(Json::built(out).as_str().to_owned())
 }
 
 #[cfg(test)]
@@ -280,7 +280,6 @@ mod tests {
     #[test]
     fn items_are_told_one_by_one_with_names() {
         let items = named_items(&[br#"{"role":"user","content":"a"},{"id":"x","type":"t"}"#], "r");
-        let items: Vec<_> = items.iter().map(Json::as_str).collect();
         let first = r#"{"id":"item_r_0","type":"message","role":"user","content":"a"}"#;
         assert_eq!(items, [first, r#"{"id":"x","type":"t"}"#]);
     }

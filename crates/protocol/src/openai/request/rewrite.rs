@@ -83,16 +83,20 @@ impl Request {
     ///
     /// `body` must be the body that was scanned.
     pub fn rewrite(&self, body: &[u8], rewrite: &Rewrite<'_>) -> Bytes {
-        let mut model = Vec::with_capacity(rewrite.upstream_model.len() + 2);
-        push_string(&mut model, rewrite.upstream_model);
-        let mut splices = vec![(self.model_span.clone(), Cow::Owned(model))];
+        let mut splices = Vec::with_capacity(2);
+        // A name is never empty, so that one without a place stands in the path.
+        if !self.model_span.is_empty() {
+            let mut model = Vec::with_capacity(rewrite.upstream_model.len() + 2);
+            push_string(&mut model, rewrite.upstream_model);
+            splices.push((self.model_span.clone(), Cow::Owned(model)));
+        }
         if self.stream && rewrite.ask_usage {
             let (span, new) = self.usage_splice.splice();
             splices.push((span, Cow::Borrowed(new)));
         }
         if let Some(most) = &rewrite.output_max {
             let is_response = self.operation == Operation::Responses;
-            let field = if is_response { OutputField::MaxOutputTokens } else { most.field };
+            let field = if is_response { OutputField::ResponseMaxTokens } else { most.field };
             let limits = self.output_limits.splices(&OutputMax { field, ..*most }).into_iter();
             splices.extend(limits.map(|(span, new)| (span, Cow::Owned(new.into_bytes()))));
         }

@@ -93,6 +93,52 @@ fn thoughts_that_nobody_sealed_go_to_no_vendor() {
 }
 
 #[test]
+fn what_is_kept_can_be_read_counted_and_forgotten() {
+    let house = House::start();
+    let other = house.key_of("other");
+    let first = house.hello("own", false);
+    let second = house.go_on(&house.gateway.key, "gpt", &first.json()["id"]).json();
+    let id = second["id"].as_str().unwrap();
+    let ask = |method: &str, path: &str, key: &str| {
+        Request::new(method, &format!("/v1/responses/{path}"), None).bearer(key).send(house.gateway.callers)
+    };
+    let mine = &*house.gateway.key;
+    assert_eq!(ask("GET", id, mine).json(), second);
+    assert_eq!(ask("GET", first.json()["id"].as_str().unwrap(), mine).body, first.body, "byte for byte");
+    let items = ask("GET", &format!("{id}/input_items?order=asc&limit=2"), mine).json();
+    let texts: Vec<_> = items["data"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
+    assert_eq!((texts, &items["has_more"]), (vec!["message", "reasoning"], &json!(true)), "{items}");
+    let after = items["last_id"].as_str().unwrap();
+    let items = ask("GET", &format!("{id}/input_items?order=asc&after={after}"), mine).json();
+    assert_eq!((items["data"].as_array().unwrap().len(), &items["has_more"]), (2, &json!(false)), "{items}");
+    assert_eq!(items["data"][1]["content"], "And then?", "{items}");
+
+    let count = |body: &Value| {
+        let asked = Request::post("/v1/responses/input_tokens", body).bearer(mine).send(house.gateway.callers);
+        asked.json()["input_tokens"].as_u64().unwrap_or_else(|| panic!("{}", asked.body))
+    };
+    let short = count(&json!({ "model": "own", "input": "Hi" }));
+    assert!(count(&json!({ "model": "own", "input": "Hi", "previous_response_id": id })) > short);
+
+    for (method, path, status) in [
+        ("POST", format!("{id}/cancel"), 400),
+        ("POST", "compact".to_owned(), 501),
+        ("PUT", id.to_owned(), 405),
+        ("GET", "resp_none".to_owned(), 404),
+        ("GET", format!("{id}/other"), 404),
+    ] {
+        assert_eq!(ask(method, &path, mine).status, status, "{method} {path}");
+    }
+    for path in [id.to_owned(), format!("{id}/input_items")] {
+        assert_eq!(ask("GET", &path, &other).json()["error"]["code"], "response_not_found", "{path}");
+    }
+    assert_eq!(ask("DELETE", id, &other).status, 404);
+    assert_eq!(ask("DELETE", id, mine).json()["deleted"], true);
+    assert_eq!(ask("GET", id, mine).status, 404);
+    assert_eq!(house.go_on(mine, "gpt", &json!(id)).status, 400);
+}
+
+#[test]
 fn a_response_is_known_to_its_account_alone() {
     let house = House::start();
     let (mine, colleagues, other) = (house.key_of("mine"), house.key_of("mine"), house.key_of("other"));
