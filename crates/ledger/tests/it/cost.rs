@@ -145,7 +145,7 @@ proptest! {
     /// No way of counting so much input and output costs more than the bound.
     #[test]
     fn the_dearest_classes_bound_every_count(
-        prices in uniform6(0u64..1_000), parts in uniform5(0u64..1_000), output in uniform2(0u64..1_000), has_audio: bool,
+        prices in uniform7(0u64..1_000), parts in uniform5(0u64..1_000), output in uniform2(0u64..1_000), has_audio: bool,
     ) {
         let [input, out, cache_read, cache_write, audio_input, audio_output, image_input] = prices;
         let written = |price| (price > 100).then_some(price);
