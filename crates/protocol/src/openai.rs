@@ -1,4 +1,4 @@
-//! OpenAI's dialect: chat completions, legacy completions, the models list, errors.
+//! OpenAI's dialect: chat completions, legacy completions, services beside conversation, the models list, errors.
 
 pub mod answer;
 pub mod chunk;
@@ -8,11 +8,13 @@ pub mod error;
 mod finish;
 pub mod models;
 mod request;
+pub mod service;
 pub mod stream;
 
 pub use cost::with_cost;
 pub use finish::Finish;
-pub use request::{BadRequest, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use request::{Asked, BadRequest, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use service::Service;
 
 use crate::chat::Dialect;
 
@@ -25,14 +27,24 @@ pub enum Operation {
     Completions,
     /// `POST /v1/messages`, Anthropic's: what routing and money need to know of it is learnt like that of the others.
     Messages,
+    /// What is no conversation: passed on byte for byte to providers of the same API.
+    Service(Service),
 }
 
 impl Operation {
     /// The dialect of its requests.
     pub fn dialect(self) -> Dialect {
         match self {
-            Self::Chat | Self::Completions => Dialect::OpenaiChat,
+            Self::Chat | Self::Completions | Self::Service(_) => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
+        }
+    }
+
+    /// What is asked for, where that is no conversation.
+    pub fn service(self) -> Option<Service> {
+        match self {
+            Self::Service(service) => Some(service),
+            Self::Chat | Self::Completions | Self::Messages => None,
         }
     }
 
@@ -42,6 +54,7 @@ impl Operation {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
+            Self::Service(service) => service.path(),
         }
     }
 }

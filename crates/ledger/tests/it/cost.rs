@@ -1,7 +1,7 @@
 //! Golden amounts, worked out by hand: usage at a frozen price, times a multiplier, in a currency, rounded once.
 
 use proptest::{
-    array::{uniform2, uniform5, uniform6},
+    array::{uniform2, uniform5, uniform7},
     prelude::*,
 };
 use roundelay_calendar::{UnixTime, Window, Zone};

@@ -63,6 +63,17 @@ impl UsageSplice {
     }
 }
 
+/// How a model's name is written where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ModelSplice {
+    /// As a JSON string, in the place of another.
+    Quoted,
+    /// As it is: a field of a form.
+    Plain,
+    /// As a new first member, because the caller named none.
+    NewMember,
+}
+
 /// What an upstream is told differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rewrite<'a> {
@@ -81,7 +92,15 @@ impl Request {
     /// `body` must be the body that was scanned.
     pub fn rewrite(&self, body: &[u8], rewrite: &Rewrite<'_>) -> Bytes {
         let mut model = Vec::with_capacity(rewrite.upstream_model.len() + 2);
-        push_string(&mut model, rewrite.upstream_model);
+        match self.model_splice {
+            ModelSplice::Quoted => push_string(&mut model, rewrite.upstream_model),
+            ModelSplice::Plain => model.extend_from_slice(rewrite.upstream_model.as_bytes()),
+            ModelSplice::NewMember => {
+                model.extend_from_slice(b"\"model\":");
+                push_string(&mut model, rewrite.upstream_model);
+                model.push(b',');
+            }
+        }
         let mut splices = vec![(self.model_span.clone(), Cow::Owned(model))];
         if self.stream && rewrite.ask_usage {
             let (span, new) = self.usage_splice.splice();

@@ -1,12 +1,12 @@
 //! The one pass over a request body.
 
 use super::{
-    BadRequest, Needs, Request,
+    Asked, BadRequest, Needs, Request,
     bad_request::Fault,
     fields::{boolean, choices, is_filled_list, optional_text},
     head::Head,
     output::{OutputLimit, OutputLimits},
-    rewrite::UsageSplice,
+    rewrite::{ModelSplice, UsageSplice},
 };
 use crate::{
     estimate::Size,
@@ -40,14 +40,17 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
     let first_member = reader.offset() + 1;
     scan.request.usage_splice = UsageSplice::NewMember { at: first_member };
     scan.request.output_limits.first_member = first_member;
+    if let Some(service) = operation.service() {
+        return scan.service(service, reader, first_member);
+    }
     reader.object(|reader, key| scan.member(reader, key))?;
     reader.end()?;
     scan.finish()
 }
 
-struct Scan<'a> {
-    body: &'a [u8],
-    request: Request,
+pub(super) struct Scan<'a> {
+    pub(super) body: &'a [u8],
+    pub(super) request: Request,
     members: Members,
 }
 
@@ -160,19 +163,33 @@ impl Scan<'_> {
     }
 
     fn refuse_duplicate(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
-        let Some(index) = ONCE.iter().position(|known| *known == key) else { return Ok(()) };
+        self.refuse_second(reader, key, &ONCE)
+    }
+
+    /// Refuses one of these members the second time it is written.
+    pub(super) fn refuse_second(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        once: &[&'static str],
+    ) -> Result<(), Fault> {
+        let Some(index) = once.iter().position(|known| *known == key) else { return Ok(()) };
         if self.members.seen >> index & 1 == 1 {
-            return Err(BadRequest::duplicate(ONCE[index], reader.offset()).into());
+            return Err(BadRequest::duplicate(once[index], reader.offset()).into());
         }
         self.members.seen |= 1 << index;
         Ok(())
     }
 
     fn has(&self, key: &str) -> bool {
-        ONCE.iter().position(|known| *known == key).is_some_and(|index| self.members.seen >> index & 1 == 1)
+        self.has_one_of(key, &ONCE)
     }
 
-    fn model(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
+    pub(super) fn has_one_of(&self, key: &str, once: &[&str]) -> bool {
+        once.iter().position(|known| *known == key).is_some_and(|index| self.members.seen >> index & 1 == 1)
+    }
+
+    pub(super) fn model(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
         let offset = reader.offset();
         if reader.kind()? != Kind::String {
             return Err(BadRequest::wrong_type("model", "a string", offset).into());
@@ -219,8 +236,8 @@ impl Scan<'_> {
         request.max_output_tokens = request.output_limits.asked();
         request.user = members.safety_identifier.or(members.user);
         let prompts = match request.operation {
-            Operation::Chat | Operation::Messages => 1,
             Operation::Completions => request.messages,
+            Operation::Chat | Operation::Messages | Operation::Service(_) => 1,
         };
         let n = members.n.unwrap_or(1);
         request.choices = n.saturating_mul(prompts);
@@ -237,7 +254,7 @@ impl Scan<'_> {
 const STREAM_CHOICES_MAX: u32 = 128;
 
 impl Request {
-    fn blank(operation: Operation) -> Self {
+    pub(super) fn blank(operation: Operation) -> Self {
         Self {
             operation,
             model: String::new(),
@@ -253,7 +270,9 @@ impl Request {
             surcharge: None,
             user: None,
             cache_key: None,
+            asked: Asked::default(),
             model_span: 0..0,
+            model_splice: ModelSplice::Quoted,
             usage_splice: UsageSplice::NewMember { at: 0 },
             output_limits: OutputLimits::default(),
             head: Head::default(),
