@@ -22,6 +22,7 @@ mod race;
 mod refusal;
 mod relay;
 mod replay;
+mod service;
 mod snapshot;
 mod terms;
 
@@ -184,7 +185,7 @@ async fn pursue(
                 let flight = race.winner();
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
-                caller.open(flight.deployment, draft.attempts(), incoming.dropped.take());
+                caller.open(flight.deployment, draft.attempts(), &mut incoming);
                 let relayed = relay::relay(&mut incoming, caller, &flight).await;
                 let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
                 draft.learn_stream(&incoming, flight.deployment);

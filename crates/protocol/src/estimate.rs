@@ -132,6 +132,8 @@ pub struct Output {
 pub struct OutputTokens {
     pub text: u64,
     pub audio: u64,
+    /// Images, whose tokens are among those of `text`.
+    pub images: u64,
 }
 
 impl Output {
@@ -154,12 +156,13 @@ impl Output {
         }
     }
 
-    /// What it is likely to be. Images count as text: they have no price of their own.
+    /// What it is likely to be. The tokens of images count as text.
     pub fn tokens(self) -> OutputTokens {
         let images = self.images.saturating_mul(ANSWER_IMAGE_TOKENS);
         OutputTokens {
             text: self.text_bytes.div_ceil(BYTES_PER_TOKEN).saturating_add(images),
             audio: self.audio_bytes.div_ceil(ANSWER_AUDIO_BYTES_PER_TOKEN),
+            images: self.images,
         }
     }
 
@@ -273,7 +276,8 @@ mod tests {
     fn an_answer_is_counted_by_what_it_is_made_of() {
         #[track_caller]
         fn check(output: Output, text: u64, audio: u64, bound: u64) {
-            assert_eq!((output.tokens(), output.bound()), (OutputTokens { text, audio }, bound), "{output:?}");
+            let images = output.images;
+            assert_eq!((output.tokens(), output.bound()), (OutputTokens { text, audio, images }, bound), "{output:?}");
         }
         let none = Output::default();
         check(none, 0, 0, 0);

@@ -130,7 +130,8 @@ impl<'a> Terms<'a> {
             !limits.regions.is_empty() || limits.input_price.is_some() || limits.output_price.is_some()
         };
         let is_limited = demand.spendable.is_some() || limits(catalog, demand, target).any(binds);
-        Self { catalog, demand, target, tokens: demand.input_tokens.saturating_add(demand.output_tokens), is_limited }
+        let tokens = demand.together.unwrap_or_else(|| demand.input_tokens.saturating_add(demand.output_tokens));
+        Self { catalog, demand, target, tokens, is_limited }
     }
 
     /// Judges what the demand alone decides of all deployments of a model.

@@ -189,10 +189,17 @@ fn read_model(part: &'static str) -> (&'static str, KnownModel) {
     (name, model)
 }
 
+/// What takes no part in a conversation says so by one of these.
+const SERVICES: [&str; 6] = ["embeddings", "rerank", "moderations", "images", "speech", "transcriptions"];
+
 /// What is missing in the list the model cannot do.
 fn read_capabilities(list: &str) -> Capabilities {
     // A chat model answers in JSON when told to, and gives log probabilities or says that it does not.
-    let mut capabilities = Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
+    let is_service = SERVICES.iter().any(|service| list.contains(service));
+    let mut capabilities = match is_service {
+        true => Capabilities::NONE,
+        false => Capabilities { chat: true, json_object: true, logprobs: true, ..Capabilities::NONE },
+    };
     for capability in list.split('"').skip(1).step_by(2) {
         let known = match capability {
             "tools" => &mut capabilities.tools,
@@ -203,6 +210,12 @@ fn read_capabilities(list: &str) -> Capabilities {
             "json_schema" => &mut capabilities.json_schema,
             "reasoning" => &mut capabilities.reasoning,
             "prefill" => &mut capabilities.prefill,
+            "embeddings" => &mut capabilities.embeddings,
+            "rerank" => &mut capabilities.rerank,
+            "moderations" => &mut capabilities.moderations,
+            "images" => &mut capabilities.images,
+            "speech" => &mut capabilities.speech,
+            "transcriptions" => &mut capabilities.transcriptions,
             other => panic!("the catalogue has a capability `{other}` that nothing asks for"),
         };
         *known = true;

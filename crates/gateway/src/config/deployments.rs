@@ -91,11 +91,23 @@ impl Config {
         Ok(Layout { catalog: routing::Catalog::new(listed, models, pools)?, deployments })
     }
 
-    /// What a model can do wherever it is served: Anthropic's dialect has no legacy completions.
+    /// What a model can do wherever it is served: only OpenAI's API has legacy completions, and what is no conversation.
     fn capabilities(&self, model: &Model) -> routing::Capabilities {
-        let speaks_messages = |place: &ModelDeployment| self.providers[place.provider].protocol == Protocol::Anthropic;
-        let completions = model.capabilities.completions && !model.deployments.iter().any(speaks_messages);
-        routing::Capabilities { completions, ..model.capabilities }
+        let speaks_openai = |place: &ModelDeployment| self.providers[place.provider].protocol == Protocol::OpenAi;
+        let can = model.capabilities;
+        if model.deployments.iter().all(speaks_openai) {
+            return can;
+        }
+        routing::Capabilities {
+            completions: false,
+            embeddings: false,
+            rerank: false,
+            moderations: false,
+            images: false,
+            speech: false,
+            transcriptions: false,
+            ..can
+        }
     }
 
     fn routed(&self, model: usize, place: &ModelDeployment, key: &Key) -> routing::Deployment {

@@ -10,7 +10,7 @@ use roundelay_protocol::{
     chat::{Dialect, Losses},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen},
-    openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
+    openai::{Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, service, with_cost},
     translate::{StreamEncoder, Translation, decode_answer, encode_answer},
 };
 use roundelay_routing::Tokens;
@@ -122,8 +122,8 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let (request, body) =
         outgoing.map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
     let upstream_model = deployment.upstream_model(&call.request.model);
-    // Anthropic always tells.
-    let ask_usage = request.stream && request.operation != Operation::Messages;
+    // Anthropic always tells, and services know no such option.
+    let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
     let head = request_head(inbound, deployment, request.operation);
     let timers = timers(call, deployment);
@@ -142,8 +142,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
         return Attempted::Failed(refused(deployment, &head, &body));
     }
     let content_type = head.header("content-type").unwrap_or_default();
-    let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
-    if !is_events {
+    if !is_streamed(request, content_type) {
         return match (read_whole(deployment, &head, answer, call, content_type).await, outgoing) {
             (Err(failed), _) => Attempted::Failed(failed),
             (Ok(whole), None) => Attempted::Whole(whole),
@@ -159,7 +158,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             },
         };
     }
-    let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing));
+    let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing, content_type));
     let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
@@ -190,7 +189,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
 /// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
 /// version whoever asks.
 fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Operation) -> Cow<'a, RequestHead> {
-    let mut head = Cow::Borrowed(deployment.request_head(operation));
+    let mut head = deployment.request_head(operation);
+    if operation.service().is_some() {
+        head.to_mut().field("content-type", inbound.content_type().as_bytes());
+    }
     let is_translated = operation.dialect() != inbound.operation.dialect();
     let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
@@ -220,7 +222,14 @@ fn incoming(
     call: &Call,
     deployment: &Deployment,
     outgoing: Option<&Outgoing>,
+    content_type: &str,
 ) -> Incoming {
+    if inbound.operation.service().is_some() {
+        return match call.request.stream {
+            true => Incoming::events(answer, call.request.choices, content_type),
+            false => Incoming::audio(answer, content_type),
+        };
+    }
     let to = inbound.operation.dialect();
     let mut incoming = match (outgoing, deployment.dialect) {
         (Some(outgoing), from) if from != to => {
@@ -248,6 +257,22 @@ fn said_again(whole: Whole, inbound: &Inbound, deployment: &Deployment, outgoing
     let scanned = Scanned { cost_place, ..whole.scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped: outgoing.dropped(), body: body.into(), scanned })
+}
+
+/// Whether an answer is shown as it comes.
+fn is_streamed(request: &Request, content_type: &str) -> bool {
+    let is_page = content_type.contains("json") || content_type.contains("html");
+    (request.stream || request.operation == Operation::Service(Service::Speech)) && !is_page
+}
+
+/// What an answer says that was not streamed. A transcript need not be JSON.
+fn scan_whole(request: &Request, dialect: Dialect, content_type: &str, body: &[u8]) -> Result<Scanned, Malformed> {
+    let Some(service) = request.operation.service() else { return scan(dialect, body) };
+    let scanned = service::answer::scan(service, body);
+    match scanned {
+        Err(_) if request.asked.is_text && !content_type.contains("html") => Ok(service::answer::of_text(body)),
+        scanned => scanned,
+    }
 }
 
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
@@ -336,14 +361,17 @@ async fn read_whole(
         }
     }
     let body = if joined.is_empty() { first } else { joined.freeze() };
-    match scan(deployment.dialect, &body) {
-        _ if body.trim_ascii().is_empty() => Err(failed(&Seen::EmptyAnswer)),
+    let request = &call.request;
+    match scan_whole(request, deployment.dialect, content_type, &body) {
+        // Of silence, a transcript as text is nothing.
+        _ if body.trim_ascii().is_empty() && !request.asked.is_text => Err(failed(&Seen::EmptyAnswer)),
         // A page of an edge in front of the provider tells more than that it is not JSON.
         Err(_) => Err(refused(deployment, head, &body)),
         Ok(scanned) if scanned.is_error => Err(refused(deployment, head, &body)),
         Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
-        // A caller who asked for a stream cannot read a whole answer.
-        Ok(_) if call.request.stream => Err(failed(&Seen::Unparsable { after_content: false })),
+        // A caller who asked for a stream cannot read a whole answer. Models that hear may not stream at all, which their
+        // callers know.
+        Ok(_) if request.stream && request.operation.service().is_none() => Err(failed(&Seen::Unparsable { after_content: false })),
         Ok(scanned) => {
             let (content_type, dialect) = (content_type.to_owned(), deployment.dialect);
             Ok(Whole { content_type, dialect, dropped: None, body, scanned })

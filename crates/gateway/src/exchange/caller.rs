@@ -15,6 +15,7 @@ use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
     gateway::Gateway,
+    incoming::Incoming,
     pipe::{self, PipeWriter, pipe},
     snapshot::Deployment,
 };
@@ -54,6 +55,8 @@ pub(super) struct CallerSide {
     keep_alive: Duration,
     stall_max: Duration,
     ending: watch::Receiver<bool>,
+    /// Whether a stream is made of events.
+    has_events: bool,
     /// The name that was asked for; known once the request was understood.
     asked: String,
 }
@@ -78,6 +81,7 @@ impl CallerSide {
             keep_alive: gateway.server.keep_alive_comment,
             stall_max: gateway.server.client_write_stall,
             ending: gateway.ending.subscribe(),
+            has_events: true,
             asked: String::new(),
         }
     }
@@ -115,15 +119,18 @@ impl CallerSide {
     }
 
     /// Commits to a streamed answer, unless that was done while its first content was waited for.
-    pub(super) fn open(&mut self, deployment: &Deployment, attempts: u32, dropped: Option<HeaderValue>) {
-        self.begin_stream(Some(Served { deployment: &deployment.name_header, attempts, dropped }));
+    pub(super) fn open(&mut self, deployment: &Deployment, attempts: u32, incoming: &mut Incoming) {
+        let dropped = incoming.dropped.take();
+        self.has_events = incoming.has_events();
+        let served = Served { deployment: &deployment.name_header, attempts, dropped };
+        self.begin_stream(Some(served), incoming.content_type().unwrap_or(STREAM));
     }
 
     /// Shows bytes of a stream, and waits while the caller has too many unread.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Interruption> {
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
         let has_room = pipe.write(bytes)?;
-        self.next_sign = Some(Instant::now() + self.keep_alive);
+        self.next_sign = self.has_events.then(|| Instant::now() + self.keep_alive);
         if has_room {
             return Ok(());
         }
@@ -164,6 +171,8 @@ impl CallerSide {
                 let _ = pipe.write(&tail);
                 pipe.end();
             }
+            // Among bytes that are no events, nothing can be said but that they end too early.
+            (Shown::Stream(_), Ending::Refused(_) | Ending::Cut(_) | Ending::Interrupted(_)) if !self.has_events => {}
             (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
                 let _ = pipe.write(&refusal.wire().event(self.dialect, self.id, &self.asked));
                 pipe.end();
@@ -181,19 +190,19 @@ impl CallerSide {
     }
 
     fn show_life(&mut self) -> Result<(), Interruption> {
-        self.begin_stream(None);
+        self.begin_stream(None, STREAM);
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
         pipe.write(if self.dialect == Dialect::Anthropic { PING } else { KEEP_ALIVE })?;
         self.next_sign = Some(Instant::now() + self.keep_alive);
         Ok(())
     }
 
-    fn begin_stream(&mut self, served: Option<Served<'_>>) {
+    fn begin_stream(&mut self, served: Option<Served<'_>>, content_type: &str) {
         let shown = std::mem::replace(&mut self.shown, Shown::Everything);
         self.shown = match shown {
             Shown::Nothing(reply) => {
                 let (writer, reader) = pipe();
-                let answer = answer::head(self.id, self.dialect, STREAM, served, AnswerBody::Stream(reader));
+                let answer = answer::head(self.id, self.dialect, content_type, served, AnswerBody::Stream(reader));
                 // A caller who left is found by the next write.
                 drop(reply.send(Ok(answer)));
                 Shown::Stream(writer)

@@ -54,6 +54,9 @@ impl Call {
         inbound: &Inbound,
         deployment: &Deployment,
     ) -> Result<Option<Arc<Outgoing>>, BadRequest> {
+        if inbound.operation.service().is_some() {
+            return Ok(None);
+        }
         let from = inbound.operation.dialect();
         let is_own = deployment.dialect == from;
         if is_own && (!self.snapshot.speaks_messages || inbound.operation == Operation::Completions) {

@@ -1,6 +1,6 @@
 //! One configuration in force: what an exchange holds on to from its beginning to its end.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
 use roundelay_calendar::UnixTime;
@@ -103,6 +103,9 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
+    /// Of a service: at no path yet, and without the type of what is sent.
+    service: RequestHead,
+    path_prefix: Box<str>,
     /// The version of its dialect that its configuration sends with every request.
     has_version: bool,
 }
@@ -134,11 +137,14 @@ impl Deployment {
     }
 
     /// The part of a request's head that does not depend on the request.
-    pub fn request_head(&self, operation: Operation) -> &RequestHead {
+    pub fn request_head(&self, operation: Operation) -> Cow<'_, RequestHead> {
         match operation {
-            Operation::Chat => &self.chat,
-            Operation::Completions => &self.completions,
-            Operation::Messages => &self.messages,
+            Operation::Chat => Cow::Borrowed(&self.chat),
+            Operation::Completions => Cow::Borrowed(&self.completions),
+            Operation::Messages => Cow::Borrowed(&self.messages),
+            Operation::Service(service) => {
+                Cow::Owned(self.service.at(&format!("{}{}", self.path_prefix, service.path())))
+            }
         }
     }
 
@@ -233,9 +239,12 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let head = |operation: Operation| -> Result<RequestHead, SnapshotFault> {
-        let mut head = RequestHead::post(&format!("{}{}", url.path_prefix, operation.path()), &url.authority());
-        head.field("content-type", b"application/json");
+    let head = |operation: Option<Operation>| -> Result<RequestHead, SnapshotFault> {
+        let path = operation.map_or("/", Operation::path);
+        let mut head = RequestHead::post(&format!("{}{path}", url.path_prefix), &url.authority());
+        if operation.is_some() {
+            head.field("content-type", b"application/json");
+        }
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
     };
@@ -271,9 +280,11 @@ fn ready(
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),
-        chat: head(Operation::Chat)?,
-        completions: head(Operation::Completions)?,
-        messages: head(Operation::Messages)?,
+        chat: head(Some(Operation::Chat))?,
+        completions: head(Some(Operation::Completions))?,
+        messages: head(Some(Operation::Messages))?,
+        service: head(None)?,
+        path_prefix: url.path_prefix.as_str().into(),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
 }

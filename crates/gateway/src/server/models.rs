@@ -123,6 +123,7 @@ impl Asker {
 /// What one or the other can do: a request goes to those that can do what it needs.
 fn either(a: Capabilities, b: Capabilities) -> Capabilities {
     Capabilities {
+        chat: a.chat || b.chat,
         tools: a.tools || b.tools,
         parallel_tools: a.parallel_tools || b.parallel_tools,
         vision: a.vision || b.vision,
@@ -135,6 +136,11 @@ fn either(a: Capabilities, b: Capabilities) -> Capabilities {
         logprobs: a.logprobs || b.logprobs,
         completions: a.completions || b.completions,
         embeddings: a.embeddings || b.embeddings,
+        rerank: a.rerank || b.rerank,
+        moderations: a.moderations || b.moderations,
+        images: a.images || b.images,
+        speech: a.speech || b.speech,
+        transcriptions: a.transcriptions || b.transcriptions,
     }
 }
 

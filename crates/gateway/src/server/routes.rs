@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use roundelay_protocol::{chat::Dialect, openai::Operation};
+use roundelay_protocol::{chat::Dialect, openai::{Operation, Service}};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -116,6 +116,8 @@ fn route(path: &str) -> Option<Route> {
         "/completions" => Some(Route::Exchange(Operation::Completions)),
         "/messages" => Some(Route::Exchange(Operation::Messages)),
         "/messages/count_tokens" => Some(Route::CountTokens),
+        // Cohere's clients write the version of its API.
+        "/v2/rerank" => Some(Route::Exchange(Operation::Service(Service::Rerank))),
         "/models" => Some(Route::Models),
         "/balance" => Some(Route::Balance),
         "/usage" => Some(Route::Usage),
@@ -127,6 +129,9 @@ fn route(path: &str) -> Option<Route> {
             Some(Route::Receipt(percent_decoded(&other["/receipts/".len()..])?))
         }
         other => {
+            if let Some(service) = Service::ALL.into_iter().find(|service| service.path() == other) {
+                return Some(Route::Exchange(Operation::Service(service)));
+            }
             let name = other.strip_prefix("/models/")?;
             Some(Route::Model(percent_decoded(name)?))
         }
@@ -214,6 +219,18 @@ mod tests {
             Some(Route::Exchange(Operation::Messages)),
         );
         check(&["/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens"], Some(Route::CountTokens));
+        check(
+            &["/v1/embeddings", "/embeddings/", "/api/v1/embeddings", "/v1/v1/embeddings"],
+            Some(Route::Exchange(Operation::Service(Service::Embeddings))),
+        );
+        check(
+            &["/v1/rerank", "/v2/rerank", "/rerank", "/v1/v2/rerank"],
+            Some(Route::Exchange(Operation::Service(Service::Rerank))),
+        );
+        check(
+            &["/v1/images/edits", "/images/edits"],
+            Some(Route::Exchange(Operation::Service(Service::ImageEdits))),
+        );
         check(&["/v1/models", "/models", "/api/models/"], Some(Route::Models));
         check(&["/v1/balance", "/balance", "/api/v1/balance"], Some(Route::Balance));
         check(&["/api/v1/key", "/v1/key", "/key/", "/api/v1/auth/key"], Some(Route::Key));
@@ -225,6 +242,6 @@ mod tests {
             &["/v1/models/openai%2Fgpt-4o", "/api/v1/models/openai/gpt-4o"],
             Some(Route::Model("openai/gpt-4o".to_owned())),
         );
-        check(&["/", "/v1", "/v1/embeddings", "/v1/models/%zz", "/admin/keys"], None);
+        check(&["/", "/v1", "/v1/images", "/v2/embeddings", "/v1/models/%zz", "/admin/keys"], None);
     }
 }

@@ -36,6 +36,13 @@ impl RequestHead {
         Self { bytes, has_body }
     }
 
+    /// The same at another path, which starts with `/`.
+    pub fn at(&self, path: &str) -> Self {
+        let rest = self.bytes.windows(VERSION.len()).position(|part| part == VERSION).unwrap_or(0);
+        let (method, _) = self.bytes.split_at(self.bytes.iter().position(|&byte| byte == b' ').map_or(0, |at| at + 1));
+        Self { bytes: [method, path.as_bytes(), &self.bytes[rest..]].concat(), has_body: self.has_body }
+    }
+
     /// Adds a header field. The caller has validated both (`http::HeaderValue` does): neither holds a line break.
     pub fn field(&mut self, name: &str, value: &[u8]) -> &mut Self {
         debug_assert!(!value.contains(&b'\n') && !value.contains(&b'\r'), "a header value is one line");
@@ -57,6 +64,9 @@ impl RequestHead {
         message
     }
 }
+
+/// What follows the path.
+const VERSION: &[u8] = b" HTTP/1.1\r\n";
 
 /// An answer's status and header fields.
 #[derive(Debug)]

@@ -110,6 +110,7 @@ impl World {
             target: Target::Pool(PoolId(0)),
             needs: Capabilities::NONE,
             input_tokens: 900,
+            together: None,
             output_tokens: 0,
             allowed: None,
             conversation: None,

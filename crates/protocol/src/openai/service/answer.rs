@@ -1,6 +1,7 @@
 //! A whole answer of a service: whether it holds anything, and what was counted.
 
 use crate::{
+    estimate::Output,
     json::{Kind, Malformed, Reader},
     openai::{Content, Service, answer::Answer},
     usage::{self, Usage, from_seconds},
@@ -33,8 +34,9 @@ pub fn scan(service: Service, body: &[u8]) -> Result<Answer, Malformed> {
 }
 
 /// An answer that is no JSON, of which nothing is known but that it is there. A transcript of silence is empty.
-pub fn of_text() -> Answer {
-    Answer { content: Content::Text, ..Answer::default() }
+pub fn of_text(body: &[u8]) -> Answer {
+    let output = Output { text_bytes: body.len() as u64, ..Output::default() };
+    Answer { content: Content::Text, output, ..Answer::default() }
 }
 
 #[derive(Default)]
@@ -60,7 +62,7 @@ impl Seen {
             // An empty transcript is one of silence.
             "text" if service.hears() => {
                 self.has_text = reader.kind()? == Kind::String;
-                reader.pass()?;
+                answer.output.text_bytes += reader.skip()?.len() as u64;
             }
             "duration" if service.hears() => {
                 self.duration_ms = from_seconds(reader.raw()?.trim_matches('"'));

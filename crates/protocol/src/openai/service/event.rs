@@ -26,7 +26,15 @@ pub fn scan(data: &[u8]) -> Result<(Chunk, bool), Malformed> {
                 is_end = kind.ends_with(".done") || kind.ends_with(".completed");
                 chunk.is_error |= kind == "error" || kind.ends_with(".failed");
             }
-            "delta" | "audio" | "b64_json" | "text" => {
+            "delta" if reader.kind()? == Kind::String => {
+                chunk.content = Content::Text;
+                chunk.output.text_bytes += reader.string()?.raw.len() as u64;
+            }
+            "audio" if reader.kind()? == Kind::String => {
+                chunk.content = Content::Text;
+                chunk.output.audio_bytes += reader.string()?.raw.len() as u64;
+            }
+            "b64_json" | "text" => {
                 chunk.content = Content::Text;
                 reader.pass()?;
             }
