@@ -146,7 +146,11 @@ impl Quote {
         let text = prices.input.max(prices.image_input());
         *match [text, prices.cache_write(), prices.cache_read(), audio(prices.audio_input())] {
             [text, write, read, heard] if text >= write.max(read).max(heard) => {
-                if prices.image_input() > prices.input { &mut tokens.image } else { &mut tokens.input }
+                if prices.image_input() > prices.input {
+                    &mut tokens.image
+                } else {
+                    &mut tokens.input
+                }
             }
             [_, write, read, heard] if write >= read.max(heard) => &mut tokens.cache_write,
             [_, _, read, heard] if read >= heard => &mut tokens.cache_read,

@@ -73,11 +73,9 @@ impl TokenPrices {
             (tokens.output, self.output),
             (tokens.audio_output, self.audio_output()),
         ];
-        classes
-            .into_iter()
-            .try_fold(self.units.exact(&tokens.units)?, |sum, (count, price)| {
-                sum.checked_add(u128::from(count) * u128::from(price))
-            })
+        classes.into_iter().try_fold(self.units.exact(&tokens.units)?, |sum, (count, price)| {
+            sum.checked_add(u128::from(count) * u128::from(price))
+        })
     }
 }
 

@@ -371,7 +371,9 @@ async fn read_whole(
         Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
         // A caller who asked for a stream cannot read a whole answer. Models that hear may not stream at all, which their
         // callers know.
-        Ok(_) if request.stream && request.operation.service().is_none() => Err(failed(&Seen::Unparsable { after_content: false })),
+        Ok(_) if request.stream && request.operation.service().is_none() => {
+            Err(failed(&Seen::Unparsable { after_content: false }))
+        }
         Ok(scanned) => {
             let (content_type, dialect) = (content_type.to_owned(), deployment.dialect);
             Ok(Whole { content_type, dialect, dropped: None, body, scanned })

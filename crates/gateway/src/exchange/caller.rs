@@ -2,7 +2,6 @@
 
 use std::{future::pending, pin::pin, time::Duration};
 
-use http::HeaderValue;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::chat::Dialect;
 use tokio::{

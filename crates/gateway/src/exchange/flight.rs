@@ -9,7 +9,12 @@ use std::{
 };
 
 use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
-use roundelay_protocol::{estimate::OutputTokens, failure::Class, openai::{OutputMax, Service}, usage::Usage};
+use roundelay_protocol::{
+    estimate::OutputTokens,
+    failure::Class,
+    openai::{OutputMax, Service},
+    usage::Usage,
+};
 use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
 use tokio::time::Instant;
 

@@ -625,9 +625,10 @@ mod tests {
             r#"{{"choices":[{{"index":0,"delta":{{"audio":{{"id":"a","data":"{second}","transcript":"hey you"}}}}}}]}}"#
         );
         let text = |text| OutputTokens { text, ..OutputTokens::default() };
-        for (sent, shown, bounds) in
-            [(&[call][..], text(1), (1, 2)), (&[TEXT, &speech], OutputTokens { text: 3, audio: 20, images: 0 }, (2, 5 + 40))]
-        {
+        for (sent, shown, bounds) in [
+            (&[call][..], text(1), (1, 2)),
+            (&[TEXT, &speech], OutputTokens { text: 3, audio: 20, images: 0 }, (2, 5 + 40)),
+        ] {
             let (mut incoming, _server) = incoming(&stream(sent), false, false).await;
             while incoming.read().await.is_ok() {}
             assert!(incoming.shown_now().is_some());

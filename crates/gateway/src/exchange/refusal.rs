@@ -175,7 +175,9 @@ impl Refusal {
                 ..Wire::new(
                     413,
                     "invalid_request_error",
-                    format!("the body is larger than {max} bytes, the limit of this gateway (`server.body_max`)"),
+                    format!(
+                        "the body is larger than {max} bytes, the limit of this gateway (`server.body_max`, and `server.upload_max` for forms)"
+                    ),
                 )
             },
             Self::BodySlow => Wire {

@@ -39,13 +39,18 @@ pub(super) fn observed(
         units: came,
         ..Tokens::default()
     };
-    let (output, audio_output) =
-        if service == Service::Speech { (0, asked.output_max) } else { (asked.output_max, 0) };
+    let (output, audio_output) = if service == Service::Speech { (0, asked.output_max) } else { (asked.output_max, 0) };
     Observed {
         // Where only units have a price, and these are known, nothing is a guess.
         usage: counted.or_else(|| is_exact.then(|| Tokens { units: came, ..Tokens::default() })),
         delivered,
-        worst: Tokens { input: call.demand.input_tokens, output, audio_output, units: units(asked.units_max), ..delivered },
+        worst: Tokens {
+            input: call.demand.input_tokens,
+            output,
+            audio_output,
+            units: units(asked.units_max),
+            ..delivered
+        },
     }
 }
 

@@ -284,7 +284,7 @@ fn ready(
         completions: head(Some(Operation::Completions))?,
         messages: head(Some(Operation::Messages))?,
         service: head(None)?,
-        path_prefix: url.path_prefix.as_str().into(),
+        path_prefix: Box::from(&*url.path_prefix),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
 }

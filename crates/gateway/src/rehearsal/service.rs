@@ -208,7 +208,8 @@ fn speech(fields: &Fields, counting: Counting) -> Result<Reply, BadField> {
 
 fn transcript(fields: &Fields, scenario: &Scenario) -> Result<Reply, BadField> {
     let bytes = fields.file("file").ok_or(BadField("file", "you must provide a file"))?;
-    let spoken: Vec<&str> = ["words", "that", "were", "heard"].into_iter().cycle().take(scenario.length() as usize).collect();
+    let spoken: Vec<&str> =
+        ["words", "that", "were", "heard"].into_iter().cycle().take(scenario.length() as usize).collect();
     let text = spoken.join(" ");
     // At the rate of the speech above.
     let seconds = bytes.saturating_sub(media::WAV_HEAD).div_ceil(media::BYTES_PER_SECOND) as u64;
@@ -227,7 +228,8 @@ fn transcript(fields: &Fields, scenario: &Scenario) -> Result<Reply, BadField> {
         })));
         return Ok(Reply { content_type: EVENTS, pieces, is_stream: true });
     }
-    let plain = |body: String| Reply { content_type: "text/plain; charset=utf-8", pieces: vec![body.into()], is_stream: false };
+    let plain =
+        |body: String| Reply { content_type: "text/plain; charset=utf-8", pieces: vec![body.into()], is_stream: false };
     Ok(match format.as_str() {
         "text" => plain(format!("{text}\n")),
         "srt" => plain(format!("1\n00:00:00,000 --> 00:00:{seconds:02},000\n{text}\n")),
@@ -236,9 +238,11 @@ fn transcript(fields: &Fields, scenario: &Scenario) -> Result<Reply, BadField> {
             let body = json!({"task": "transcribe", "language": "english", "duration": seconds as f64, "text": text, "segments": []});
             json_reply(with_usage(body, counting, |times| json!({"type": "duration", "seconds": seconds * times})))
         }
-        _ => json_reply(with_usage(json!({"text": text}), counting, |times| {
-            json!({"type": "duration", "seconds": seconds * times})
-        })),
+        _ => json_reply(with_usage(
+            json!({"text": text}),
+            counting,
+            |times| json!({"type": "duration", "seconds": seconds * times}),
+        )),
     })
 }
 

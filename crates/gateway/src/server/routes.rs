@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use roundelay_protocol::{chat::Dialect, openai::{Operation, Service}};
+use roundelay_protocol::{
+    chat::Dialect,
+    openai::{Operation, Service},
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -64,7 +67,8 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
     let caller = authenticate(worker, peer, &head.headers)?;
     match (route, &head.method) {
         (Route::Exchange(operation), &Method::POST) => {
-            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let may_be_form = operation.service().is_some();
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, may_be_form).await?;
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let taken = Instant::now();
             let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, body };
@@ -73,7 +77,7 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
                 .or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
         }
         (Route::CountTokens, &Method::POST) => {
-            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             count_tokens::count(worker, &body).map(page)
         }
         (Route::Exchange(_) | Route::CountTokens, _) => Err(Refusal::Method("POST")),
@@ -85,7 +89,7 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
         (Route::Credits, &Method::GET) => standing::credits(worker, &caller).map(page),
         (Route::Receipt(id), &Method::GET) => receipt::receipt(worker, &caller, id).await.map(page),
         (Route::Redeem, &Method::POST) => {
-            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             redeem::redeem(worker, &caller, body).await.map(page)
         }
         (Route::Redeem, _) => Err(Refusal::Method("POST")),
@@ -227,10 +231,7 @@ mod tests {
             &["/v1/rerank", "/v2/rerank", "/rerank", "/v1/v2/rerank"],
             Some(Route::Exchange(Operation::Service(Service::Rerank))),
         );
-        check(
-            &["/v1/images/edits", "/images/edits"],
-            Some(Route::Exchange(Operation::Service(Service::ImageEdits))),
-        );
+        check(&["/v1/images/edits", "/images/edits"], Some(Route::Exchange(Operation::Service(Service::ImageEdits))));
         check(&["/v1/models", "/models", "/api/models/"], Some(Route::Models));
         check(&["/v1/balance", "/balance", "/api/v1/balance"], Some(Route::Balance));
         check(&["/api/v1/key", "/v1/key", "/key/", "/api/v1/auth/key"], Some(Route::Key));

@@ -48,8 +48,16 @@ fn each_class_is_charged_at_its_price() {
         ..TokenPrices::default()
     });
     let none = Tokens::default();
-    let counts =
-        Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4, audio_input: 5, audio_output: 6, image: 7, ..none };
+    let counts = Tokens {
+        input: 1,
+        output: 2,
+        cache_read: 3,
+        cache_write: 4,
+        audio_input: 5,
+        audio_output: 6,
+        image: 7,
+        ..none
+    };
     check(&each, counts, "654.328"); // an image token is an input token: 1 + 7 of them, at a thousandth
 }
 

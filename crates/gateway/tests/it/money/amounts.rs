@@ -91,11 +91,7 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
     let billing = Billing::load(&store, Rate::ONE).unwrap();
     let (key, team) = (KeyId::new("caller"), AccountId::new("team").unwrap());
     // 1,000 nano-USD a token, and twice that for output from eight in the evening UTC.
-    let tokens = |output| TokenPrices {
-        input: 1_000_000_000,
-        output,
-        ..TokenPrices::default()
-    };
+    let tokens = |output| TokenPrices { input: 1_000_000_000, output, ..TokenPrices::default() };
     let (days, hours) = ("mon-sun".parse().unwrap(), "20:00-24:00".parse().unwrap());
     let window = Window { days, hours, zone: Zone::utc(), from: None, until: None };
     let effect = Effect::Replace(Price::flat(tokens(2_000_000_000)));

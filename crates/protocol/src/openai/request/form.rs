@@ -32,7 +32,13 @@ impl Request {
             return Self::scan(Operation::Service(service), body);
         }
         let boundary = boundary(parameters).ok_or_else(|| bad("the content-type of a form names its `boundary`"))?;
-        let mut said = Said { request: Self::blank(Operation::Service(service)), images: ImagesAsked::default(), seen: [false; ONCE.len()], heard: None, is_text: false };
+        let mut said = Said {
+            request: Self::blank(Operation::Service(service)),
+            images: ImagesAsked::default(),
+            seen: [false; ONCE.len()],
+            heard: None,
+            is_text: false,
+        };
         said.images.count = 1;
         for part in Parts::new(body, boundary)? {
             let part = part?;
@@ -217,7 +223,9 @@ fn disposition(head: &str) -> Option<(&str, bool)> {
     let parameter = |wanted: &str| {
         // A file's name may hold anything, `; name=` too: it is looked for behind what comes first.
         let at = field.match_indices(wanted).map(|(at, _)| at);
-        at.filter(|&at| matches!(field.as_bytes()[at - 1], b' ' | b';' | b'\t')).map(|at| &field[at + wanted.len()..]).next()
+        at.filter(|&at| matches!(field.as_bytes()[at - 1], b' ' | b';' | b'\t'))
+            .map(|at| &field[at + wanted.len()..])
+            .next()
     };
     let name = parameter("name=")?;
     let name = match name.strip_prefix('"') {
@@ -253,7 +261,14 @@ mod tests {
         let request = scan(Service::Transcriptions, &body).unwrap();
         assert_eq!((&*request.model, request.stream, request.asked.is_text), ("whisper-1", false, true));
         assert_eq!((request.asked.units.audio_ms, request.asked.units_max.audio_ms), (1_000, 16_000));
-        let body = form(&[("image[]", "1"), ("image[]", "2"), ("model", "m"), ("n", "3"), ("stream", "true"), ("prompt", "a hat")]);
+        let body = form(&[
+            ("image[]", "1"),
+            ("image[]", "2"),
+            ("model", "m"),
+            ("n", "3"),
+            ("stream", "true"),
+            ("prompt", "a hat"),
+        ]);
         let request = scan(Service::ImageEdits, &body).unwrap();
         assert_eq!((request.size.images, request.asked.units.images, request.stream), (2, 3, true));
         assert_eq!(request.size.text_bytes, 5);
@@ -262,7 +277,8 @@ mod tests {
     #[test]
     fn only_the_models_name_changes() {
         for (sent, told) in [("whisper-1", "their/name"), ("a", "b\"c"), ("long-name", "")] {
-            let body = form(&[("file", "\r\n--xy\r\n--xyy\0\u{7f}"), ("model", sent), ("language", ""), ("temperature", "0")]);
+            let body =
+                form(&[("file", "\r\n--xy\r\n--xyy\0\u{7f}"), ("model", sent), ("language", ""), ("temperature", "0")]);
             let request = scan(Service::Transcriptions, &body).unwrap();
             let rewrite = Rewrite { upstream_model: told, ask_usage: false, output_max: None };
             let rewritten = request.rewrite(body.as_bytes(), &rewrite);
@@ -274,7 +290,11 @@ mod tests {
     #[test]
     fn a_preamble_a_bare_name_and_an_empty_value_are_read() {
         let body = "hello\r\n--xyz \r\nContent-Disposition: form-data; name=model\r\n\r\nm\r\n--xyz\r\nContent-Disposition: form-data; name=\"language\"\r\n\r\n\r\n--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nabc\r\n--xyz--";
-        let quoted = Request::scan_service(Service::Translations, "Multipart/Form-Data; charset=utf-8; boundary=\"xyz\"", body.as_bytes());
+        let quoted = Request::scan_service(
+            Service::Translations,
+            "Multipart/Form-Data; charset=utf-8; boundary=\"xyz\"",
+            body.as_bytes(),
+        );
         assert_eq!(quoted.unwrap().model, "m");
     }
 
