@@ -11,7 +11,7 @@ use http::{HeaderMap, header};
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
-    estimate::{Tokenizer, input_bound, input_tokens},
+    estimate::{Tokenizer, input_bound, input_tokens, plain_tokens},
     openai::{BadRequest, Needs, Operation, Request, Service},
     usage::Units,
 };
@@ -139,7 +139,14 @@ impl Call {
         let payer = payer.ok_or(Refusal::Internal)?;
         refuse_surcharge(&request, &payer, &snapshot)?;
         let heard = heard(&request);
-        let input_tokens = input_tokens(tokenizer, &request.size, request.messages).saturating_add(heard.0);
+        let (input_tokens, input_bound) = match request.operation {
+            Operation::Service(_) => plain_tokens(tokenizer, &request.size, request.asked.pieces),
+            _ => (
+                input_tokens(tokenizer, &request.size, request.messages),
+                input_bound(tokenizer, &request.size, request.messages),
+            ),
+        };
+        let input_tokens = input_tokens.saturating_add(heard.0);
         let demand = Demand {
             target,
             needs: capabilities(&request.needs, inbound.operation),
@@ -166,7 +173,7 @@ impl Call {
         // Who comes back because we were slow is not helped by asking twice as much.
         let may_hedge = is_hedged && inbound.client_retries() == 0;
         let is_hurried = patience < attempts_deadline;
-        let input_bound = input_bound(tokenizer, &request.size, request.messages).saturating_add(heard.1);
+        let input_bound = input_bound.saturating_add(heard.1);
         let said_again = SaidAgain::default();
         Ok(Self { snapshot, request, demand, payer, input_bound, terms, deadline, is_hurried, may_hedge, said_again })
     }

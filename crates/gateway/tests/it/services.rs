@@ -30,10 +30,14 @@ struct Bench {
 impl Bench {
     /// `m` is the first provider's, and `p` is `m` and then the second one's, which is honest.
     fn with(balance: i64, scenario: &str, price: &str) -> Self {
+        Self::configured("", balance, scenario, price)
+    }
+
+    fn configured(server: &str, balance: i64, scenario: &str, price: &str) -> Self {
         let (bank, spare) = (Upstream::start(), Upstream::start());
         let price = if price.is_empty() { String::new() } else { format!("price = {price}\n") };
         let config = format!(
-            "
+            "{server}
 [providers.bank]
 base_url = '{}'
 flavour = 'openai'

@@ -71,8 +71,10 @@ fn a_large_recording_passes_and_a_larger_one_is_refused() {
     let of = |mebibytes: usize| Asked { file: Some("x".repeat(mebibytes << 20)), ..transcribe() };
     let answer = of(30).to("m").bearer(&bench.gateway.key).send(bench.gateway.callers);
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let refused = of(33).to("m").bearer(&bench.gateway.key).send(bench.gateway.callers);
+    let strict = Bench::configured("server.upload_max = '12MiB'", USD, "words-5", "");
+    let refused = of(13).to("m").bearer(&strict.gateway.key).send(strict.gateway.callers);
     assert_eq!(refused.status, 413, "{}", refused.body);
+    assert!(refused.body.contains("server.upload_max"), "{}", refused.body);
     // The limit of other bodies is lower, and holds for what is no form.
     let long = json!({ "model": "m", "input": "x".repeat(11 << 20) });
     let answer = Request::post("/v1/embeddings", &long).bearer(&bench.gateway.key).send(bench.gateway.callers);

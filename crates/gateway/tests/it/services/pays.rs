@@ -68,7 +68,7 @@ fn streams_are_charged_by_the_count_at_their_end() {
 
 #[test]
 fn what_nobody_counted_is_charged_by_what_was_asked_for() {
-    let bill = |asked, price| bill(asked, "words-5-no-usage", price);
+    let bill = |asked: &Asked, price: &str| bill(asked, "words-5-no-usage", price);
     // Characters and images are known, and so are searches as far as documents are short.
     assert_eq!(bill(&draw(), "{ per_image = 0.04 }"), (80_000_000, false, 0));
     assert_eq!(bill(&rerank(), "{ per_search = 0.002 }"), (2_000_000, false, 0));

@@ -74,8 +74,9 @@ fn events_pass_with_the_cost_at_their_end() {
         let last: serde_json::Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
         assert_eq!(last["type"], end, "{}", answer.body);
         assert!(last["usage"]["cost"].as_f64().unwrap() > 0.0, "{last}");
-        let cost = format!("\"cost\":{},", last["usage"]["cost"]);
-        assert_eq!(answer.body.replace(&cost, ""), own.body, "all else is the provider's own");
+        let (before, after) = answer.body.split_once("\"cost\":").unwrap();
+        let after = after.split_once(',').unwrap().1;
+        assert_eq!(format!("{before}{after}"), own.body, "all else is the provider's own");
     }
 }
 
@@ -85,7 +86,7 @@ fn events_that_break_off_say_so() {
         let mut fields = asked.fields.clone();
         fields[member] = if member == "stream" { json!(true) } else { json!("sse") };
         let asked = Asked { fields, ..asked };
-        for scenario in ["cut-after-2", "error-in-band-after-2"] {
+        for scenario in ["cut-after-2", "error-after-2"] {
             let bench = Bench::with(USD, scenario, BY_TOKEN);
             let answer = bench.ask(&asked, "m").send(bench.gateway.callers);
             let last = answer.body.split("\n\n").filter(|event| !event.is_empty()).last().unwrap().to_owned();
