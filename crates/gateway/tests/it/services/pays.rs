@@ -115,7 +115,7 @@ fn what_cannot_be_paid_is_not_sent() {
 fn what_has_no_price_is_refused_to_who_can_run_out_of_money() {
     let bench = Bench::with(USD, "words-5", "");
     let refused = bench.ask(&embed(), "m").send(bench.gateway.callers);
-    assert_eq!(refused.status, 402, "{}", refused.body);
+    assert_eq!(refused.status, 503, "{}", refused.body);
     let answer = embed().to("m").bearer(&bench.gateway.key).send(bench.gateway.callers);
     assert_eq!(answer.status, 200, "{}", answer.body);
     // Nothing is said of a cost that nobody knows.
