@@ -277,7 +277,10 @@ mod tests {
                     assert!(dearest <= 1_000_000_000_000, "{name} at {provider}: above 1000 for a million tokens");
                     assert!(class.cache_read() <= class.input, "{name} at {provider}: reading a cache costs more");
                     let is_chat = model.capabilities.chat;
-                    assert!(!is_chat || class.output >= class.input || class.input == 0, "{name} at {provider}: output is cheap");
+                    assert!(
+                        !is_chat || class.output >= class.input || class.input == 0,
+                        "{name} at {provider}: output is cheap"
+                    );
                     let by_unit = class.units.list().iter().any(|&price| price > 0);
                     assert!(!is_chat || !by_unit, "{name} at {provider}: a conversation has no units");
                     assert!(!by_unit || class.input + class.output == 0, "{name} at {provider}: by token or by unit");
@@ -324,7 +327,14 @@ mod tests {
         assert_eq!(window("gpt-5"), Some(400_000));
         assert_eq!(window("claude-sonnet-4-5"), Some(200_000));
         let gpt_4o = known_model("gpt-4o").expect("gpt-4o").capabilities;
-        assert!(gpt_4o.chat && gpt_4o.tools && gpt_4o.vision && gpt_4o.json_schema && !gpt_4o.reasoning && !gpt_4o.embeddings);
+        assert!(
+            gpt_4o.chat
+                && gpt_4o.tools
+                && gpt_4o.vision
+                && gpt_4o.json_schema
+                && !gpt_4o.reasoning
+                && !gpt_4o.embeddings
+        );
         let vectors = known_model("text-embedding-3-small").expect("text-embedding-3-small").capabilities;
         assert_eq!(vectors, Capabilities { embeddings: true, ..Capabilities::NONE });
         let opus = known_model("claude-opus-4-6").expect("claude-opus-4-6").capabilities;
