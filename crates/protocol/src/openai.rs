@@ -13,7 +13,7 @@ pub mod stream;
 
 pub use cost::with_cost;
 pub use finish::Finish;
-pub use request::{Asked, BadRequest, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use request::{Asked, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
 pub use service::Service;
 
 use crate::chat::Dialect;

@@ -91,15 +91,17 @@ impl Config {
         Ok(Layout { catalog: routing::Catalog::new(listed, models, pools)?, deployments })
     }
 
-    /// What a model can do wherever it is served: only OpenAI's API has legacy completions, and what is no conversation.
+    /// What a model can do wherever it is served, or of what is no conversation anywhere: only OpenAI's API has that, and
+    /// legacy completions.
     fn capabilities(&self, model: &Model) -> routing::Capabilities {
         let speaks_openai = |place: &ModelDeployment| self.providers[place.provider].protocol == Protocol::OpenAi;
         let can = model.capabilities;
-        if model.deployments.iter().all(speaks_openai) {
-            return can;
+        let completions = can.completions && model.deployments.iter().all(speaks_openai);
+        if model.deployments.iter().any(speaks_openai) {
+            return routing::Capabilities { completions, ..can };
         }
         routing::Capabilities {
-            completions: false,
+            completions,
             embeddings: false,
             rerank: false,
             moderations: false,

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use roundelay_ledger::Money;
 use roundelay_protocol::{
     anthropic::{self, Place},
-    chat::Dialect,
+    chat::{Dialect, Losses},
     estimate::{Output, OutputTokens},
     openai::{
         Finish,
@@ -20,6 +20,7 @@ use roundelay_protocol::{
         with_cost,
     },
     sse,
+    translate::Follower,
     usage::{CostPlace, Usage},
 };
 use roundelay_routing::Tokens;
@@ -109,6 +110,8 @@ enum Reading {
     OpenAi,
     /// Anthropic's events, passed on as they are.
     Messages(anthropic::Scanner),
+    /// Events of another dialect, passed on as they are.
+    Passed(Follower),
     /// In another dialect than the caller's.
     Translated(Box<Translated>),
     /// A service's events, passed on as they are: how many ends have come.
@@ -135,6 +138,11 @@ impl Incoming {
     /// Anthropic's, for a caller who speaks it as well.
     pub(super) fn messages(body: upstream::Body) -> Self {
         Self::of(body, Reading::Messages(anthropic::Scanner::default()), Dialect::Anthropic, 1, true)
+    }
+
+    /// Of a dialect that is followed in the common form, for a caller who speaks it as well.
+    pub(super) fn passed(body: upstream::Body, dialect: Dialect, follower: Follower) -> Self {
+        Self::of(body, Reading::Passed(follower), dialect, 1, true)
     }
 
     /// A service's events, with an end for each choice.
@@ -219,7 +227,7 @@ impl Incoming {
             self.unended = self.terminal.unfinished();
             self.usage_data = None;
             match &self.reading {
-                Reading::OpenAi | Reading::Service(_) | Reading::Audio(_) => {}
+                Reading::OpenAi | Reading::Passed(_) | Reading::Service(_) | Reading::Audio(_) => {}
                 Reading::Messages(scanner) => self.place = scanner.place(),
                 Reading::Translated(translated) => {
                     translated.note_shown(&self.out, &mut self.place, &mut self.last_chunk);
@@ -282,7 +290,9 @@ impl Incoming {
             Dialect::Anthropic => anthropic::STOP,
             // Their end is an event like others.
             _ if matches!(self.reading, Reading::Service(_)) => b"",
-            _ => DONE,
+            Dialect::OpenaiChat => DONE,
+            // The typed end is the last event.
+            Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Bedrock => b"",
         });
         self.out.split().freeze()
     }
@@ -325,6 +335,16 @@ impl Incoming {
         }
     }
 
+    /// What of the answer its caller's dialect could not say; `None` where it is passed on as it is.
+    pub(super) fn losses(&self) -> Option<&Losses> {
+        match &self.reading {
+            Reading::Translated(translated) => Some(translated.losses()),
+            Reading::OpenAi | Reading::Messages(_) | Reading::Passed(_) | Reading::Service(_) | Reading::Audio(_) => {
+                None
+            }
+        }
+    }
+
     /// Lets go of what nobody will be shown. Where it `is_paid`, it counts as shown.
     pub(super) fn forget_unshown(&mut self, is_paid: bool) {
         self.out.clear();
@@ -353,7 +373,7 @@ impl Incoming {
         match self.reading {
             Reading::Translated(_) => return self.translate(Some(piece)),
             Reading::Audio(per_token) => return Ok(self.hear(&piece, per_token)),
-            Reading::OpenAi | Reading::Messages(_) | Reading::Service(_) => {}
+            Reading::OpenAi | Reading::Messages(_) | Reading::Passed(_) | Reading::Service(_) => {}
         }
         self.events.push(piece);
         let mut progress = Progress::None;
@@ -386,11 +406,17 @@ impl Incoming {
             }
             return Ok(false);
         };
+        let mut has_stopped = false;
         let (chunk, is_mark) = match &mut self.reading {
-            Reading::Messages(scanner) => (scanner.chunk(data), scanner.has_stopped()),
+            Reading::Messages(scanner) => (scanner.chunk(data).ok(), scanner.has_stopped()),
+            Reading::Passed(follower) => {
+                let chunk = follower.chunk(data).ok();
+                has_stopped = follower.has_stopped();
+                (chunk, false)
+            }
             _ if is_done(data) => {
                 self.terminal.observe_done();
-                (Ok(Chunk::default()), true)
+                (Some(Chunk::default()), true)
             }
             Reading::Service(ends) => {
                 let scanned = service::event::scan(data).map(|(chunk, is_end)| {
@@ -398,11 +424,11 @@ impl Incoming {
                     *ends += u32::from(is_end);
                     Chunk { finished: if is_end { place } else { 0 }, seen: place, ..chunk }
                 });
-                (scanned, false)
+                (scanned.ok(), false)
             }
-            _ => (Chunk::scan(data), false),
+            _ => (Chunk::scan(data).ok(), false),
         };
-        let Ok(chunk) = chunk else {
+        let Some(chunk) = chunk else {
             self.skipped += 1;
             return Ok(false);
         };
@@ -446,7 +472,7 @@ impl Incoming {
             return Err(StreamFault::Garbled);
         }
         // Some servers forget `[DONE]`; behind the last choice and its usage there is nothing to wait for.
-        self.is_over = chunk.usage_only && self.is_whole();
+        self.is_over = has_stopped || chunk.usage_only && self.is_whole();
         Ok(chunk.has_content())
     }
 

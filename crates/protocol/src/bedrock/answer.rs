@@ -76,6 +76,7 @@ pub fn encode_answer(answer: &Answer<'_>, losses: &mut Losses) -> Vec<u8> {
     message.end();
     output.end();
     if let Some(reason) = &choice.stop {
+        reason.lose(stop::WORDS, losses);
         object.word("stopReason", stop::word(reason));
     }
     if let Some(usage) = &answer.usage {
@@ -111,7 +112,7 @@ fn write_block(list: &mut Array<'_>, part: &Part<'_>, is_own: bool, losses: &mut
         }
         Body::SealedThinking { data } => blocks::write_reasoning(&mut object, None, Some(&data.marked())),
         Body::ToolCall(call) if !blocks::write_call(&mut object, call) => {
-            losses.add(Why::Changed, "answer.arguments", "arguments that are no JSON object");
+            losses.add(Why::Changed, Losses::BROKEN_ARGUMENTS, "arguments that are no JSON object");
         }
         _ => {}
     }

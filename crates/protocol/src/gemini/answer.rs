@@ -148,6 +148,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         content.word("role", "model");
         content.end();
         if let Some(reason) = &choice.stop {
+            reason.lose(stop::WORDS, losses);
             candidate.word("finishReason", stop::word(reason));
         }
         candidate.number("index", index);
@@ -241,7 +242,7 @@ pub(super) fn write_part(list: &mut Array<'_>, part: &Part<'_>, dialect: Dialect
         }
         Body::ToolCall(call) => {
             if !parts::write_call(&mut object, call, true) {
-                losses.add(Why::Changed, "answer.arguments", "arguments that are no JSON object");
+                losses.add(Why::Changed, Losses::BROKEN_ARGUMENTS, "arguments that are no JSON object");
             }
             call.signature.as_ref()
         }

@@ -131,7 +131,8 @@ impl Writer<'_> {
         spec.end();
         object.end();
         if let Some(keep) = tool.keep {
-            list.next().extend_from_slice(cache_point(keep).as_bytes());
+            let point = cache_point(keep, || format!("tools.{index}"), self.losses);
+            list.next().extend_from_slice(point.as_bytes());
         }
     }
 
@@ -232,6 +233,9 @@ impl Writer<'_> {
         }
         if let Some(effort) = reasoning.effort.filter(|_| self.quirks.adaptive) {
             let mut config = fields.object("output_config");
+            if effort < Effort::Low {
+                self.losses.add(Why::Changed, "reasoning.effort", "low instead of minimal");
+            }
             config.word("effort", effort.max(Effort::Low).name());
             config.end();
         }
@@ -261,7 +265,6 @@ impl Writer<'_> {
             ("user", request.user.is_some(), Why::Label),
             ("metadata", request.metadata.is_some(), Why::Label),
             ("cache_key", request.cache_key.is_some(), Why::Label),
-            ("keep", request.keep.is_some(), Why::Label),
             ("store", request.store == Some(true), Why::Label),
         ];
         for (name, _, why) in absent.into_iter().filter(|(_, is_there, _)| *is_there) {
