@@ -27,6 +27,9 @@ pub enum Operation {
     Completions,
     /// `POST /v1/messages`, Anthropic's: what routing and money need to know of it is learnt like that of the others.
     Messages,
+    /// `POST /v1/models/{model}:generateContent`, Gemini's, and `:streamGenerateContent`: what its body does not say, the
+    /// model and whether to stream, is set by who knows the path.
+    Generate,
     /// What is no conversation: passed on byte for byte to providers of the same API.
     Service(Service),
 }
@@ -37,6 +40,7 @@ impl Operation {
         match self {
             Self::Chat | Self::Completions | Self::Service(_) => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
+            Self::Generate => Dialect::Gemini,
         }
     }
 
@@ -44,16 +48,17 @@ impl Operation {
     pub fn service(self) -> Option<Service> {
         match self {
             Self::Service(service) => Some(service),
-            Self::Chat | Self::Completions | Self::Messages => None,
+            Self::Chat | Self::Completions | Self::Messages | Self::Generate => None,
         }
     }
 
-    /// The path under the provider's base URL.
+    /// The path under the provider's base URL; where the model stands in it, its beginning.
     pub fn path(self) -> &'static str {
         match self {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
+            Self::Generate => "/models",
             Self::Service(service) => service.path(),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::Target;
-use crate::hour::Hour;
+use crate::hour::{Hour, UNITS};
 use crate::instant::Instant;
 
 /// One request as routing sees it.
@@ -19,6 +19,9 @@ pub struct Demand {
     pub together: Option<u64>,
     /// Most output tokens asked for; 0 = unknown.
     pub output_tokens: u64,
+    /// What is asked for that is no token, as many of each as there may be: the router knows no more of them than that
+    /// each has a rate.
+    pub units: [f64; UNITS],
     /// What the caller's key may use; `None` = everything. Naming a pool allows all that the pool leads to.
     pub allowed: Option<Arc<[Target]>>,
     /// The conversation this request continues or begins.

@@ -26,7 +26,7 @@ use super::{
     outgoing::{Outgoing, Thoughts, told},
     snapshot::Deployment,
 };
-use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
+use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault};
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;
@@ -190,12 +190,18 @@ async fn send(
     let (request, body) =
         outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
     let upstream_model = deployment.upstream_model(&call.request.model);
-    // Anthropic always tells, and services know no such option.
+    // The others always tell, and services know no such option.
     let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let output_max = flight.output_max().or_else(|| flight.most_it_gives());
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
-    let head = request_head(inbound, deployment, request.operation);
+    let head = deployment.request_head(request.operation, upstream_model, request.stream);
+    let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment);
+    if let Some(tokens) = &deployment.tokens {
+        let bearer = tokens.bearer(call.deadline.min(flight.began + timers.connect)).await;
+        let bearer = bearer.map_err(|fault| without_token(&fault))?;
+        head.to_mut().field("authorization", bearer.as_bytes());
+    }
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
@@ -224,8 +230,12 @@ async fn send(
 ///
 /// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
 /// version whoever asks.
-fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Operation) -> Cow<'a, RequestHead> {
-    let mut head = deployment.request_head(operation);
+fn with_callers_fields<'a>(
+    mut head: Cow<'a, RequestHead>,
+    inbound: &Inbound,
+    deployment: &Deployment,
+    operation: Operation,
+) -> Cow<'a, RequestHead> {
     if operation.service().is_some() {
         head.to_mut().field("content-type", inbound.content_type().as_bytes());
     }
@@ -233,12 +243,13 @@ fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Op
     let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
         let name = name.as_str();
-        let is_anthropics = name.starts_with("anthropic-") && (operation == Operation::Messages || !is_translated);
+        let is_anthropics = name.starts_with("anthropic-")
+            && (operation == Operation::Messages || !is_translated && operation.dialect() == Dialect::OpenaiChat);
         if name == "anthropic-version" && operation == Operation::Messages && (is_translated || has_version) {
             continue;
         }
         has_version |= name == "anthropic-version";
-        let is_openais = name.starts_with("openai-") && operation != Operation::Messages;
+        let is_openais = name.starts_with("openai-") && operation.dialect() == Dialect::OpenaiChat;
         let is_vendors = is_openais || is_anthropics;
         let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
         if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
@@ -249,6 +260,16 @@ fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Op
         head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
     }
     head
+}
+
+/// An attempt that was not made for want of an access token.
+fn without_token(fault: &TokenFault) -> Failed {
+    let class = match fault {
+        TokenFault::Refused(_) => Class::UpstreamAuth,
+        TokenFault::Unreachable(_) => Class::ConnectFail,
+    };
+    let failure = Failure::new(class, &fault.to_string());
+    Failed { failure, status: None, reused_connection: false, had_content: false }
 }
 
 /// How its stream is read: as it is where the caller speaks the deployment's dialect, else through a translation.

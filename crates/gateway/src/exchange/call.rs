@@ -44,10 +44,23 @@ pub struct Inbound {
     pub caller: Arc<Caller>,
     /// What is asked for.
     pub operation: Operation,
+    /// What of that stands in the path, in Gemini's dialect.
+    pub addressed: Option<Addressed>,
     /// The request's header fields.
     pub headers: HeaderMap,
     /// The request's body, as sent.
     pub body: Bytes,
+}
+
+/// What the path of a request in Gemini's dialect says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressed {
+    /// The name of a model or pool.
+    pub model: String,
+    /// Whether the answer is to be streamed.
+    pub is_streamed: bool,
+    /// Whether the stream is to be one JSON array, and not server-sent events.
+    pub is_array: bool,
 }
 
 impl Inbound {
@@ -121,7 +134,11 @@ impl Call {
             Operation::Service(service) => Request::scan_service(service, inbound.content_type(), &inbound.body),
             operation => Request::scan(operation, &inbound.body),
         };
-        let request = request.map_err(Refusal::BadRequest)?;
+        let mut request = request.map_err(Refusal::BadRequest)?;
+        if let Some(Addressed { model, is_streamed, .. }) = &inbound.addressed {
+            request.model.clone_from(model);
+            (request.stream, request.include_usage) = (*is_streamed, true);
+        }
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
         let allowed = allowed(inbound, &snapshot, &request.model, target)?;
@@ -152,6 +169,7 @@ impl Call {
             needs: capabilities(&request.needs, inbound.operation),
             input_tokens,
             together: together(&request, input_tokens),
+            units: unit_counts(request.asked.units),
             output_tokens: match request.operation {
                 Operation::Service(_) => request.asked.output_max,
                 _ => request.max_output_tokens.unwrap_or(0),
@@ -222,7 +240,7 @@ impl Call {
         let model = self.snapshot.catalog.deployments[id.0 as usize].model;
         let window = self.snapshot.catalog.models[model.0 as usize].context_window;
         let prompts = match self.request.operation {
-            Operation::Chat | Operation::Messages => 1,
+            Operation::Chat | Operation::Messages | Operation::Generate => 1,
             Operation::Completions | Operation::Service(_) => self.request.messages.max(1),
         };
         let most = window.map_or(u64::MAX, |window| window.saturating_mul(prompts.into()));
@@ -260,6 +278,8 @@ fn refuse_surcharge(request: &Request, payer: &Payer, snapshot: &Snapshot) -> Re
         "`{member}` can make the provider charge more than the listed price, and the money of this key is limited: leave \
          it out, or have an operator set `surcharges = \"pass\"` in `[money]`{}",
         match member {
+            "tools" if request.operation == Operation::Generate => " (`functionDeclarations` are fine)",
+            "serviceTier" => " (`standard` and `flex` are fine)",
             "tools" => " (tools of type `function` and `custom` are fine)",
             "service_tier" => " (`auto`, `default` and `flex` are fine)",
             _ => "",
@@ -334,6 +354,12 @@ fn heard(request: &Request) -> (u64, u64) {
     const MS_PER_TOKEN: u64 = 100;
     let tokens = |units: Units| units.audio_ms.div_ceil(MS_PER_TOKEN);
     (tokens(request.asked.units), tokens(request.asked.units_max))
+}
+
+/// In the order of a [`roundelay_routing::Rate`]'s: images, milliseconds, characters, searches.
+fn unit_counts(units: Units) -> [f64; 4] {
+    let Units { images, audio_ms, characters, searches } = units;
+    [images, audio_ms, characters, searches].map(|count| count as f64)
 }
 
 /// What has to fit a window: of a service, one of its pieces, at four bytes a token as most texts have, since their windows

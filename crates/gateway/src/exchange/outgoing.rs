@@ -7,6 +7,7 @@ use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, with_readable_thoughts},
     chat::{Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
+    gemini,
     openai::{BadRequest, Operation, Request},
     openai_chat,
     translate::{Manner, decode_request, encode_request},
@@ -110,7 +111,7 @@ impl Call {
         let outgoing = if is_own && from == Dialect::Anthropic {
             Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?
         } else {
-            Outgoing::translated(from, &inbound.body, &kind)?
+            Outgoing::translated(from, &inbound.body, &kind, &self.request)?
         };
         let outgoing = Arc::new(outgoing);
         said.note(&outgoing.losses);
@@ -125,7 +126,7 @@ impl Call {
         let has_refused_thoughts = holds.foreign_thoughts || thoughts == Thoughts::None && holds.thoughts;
         match operation {
             Operation::Completions | Operation::Service(_) => false,
-            Operation::Messages => has_refused_thoughts,
+            Operation::Messages | Operation::Generate => has_refused_thoughts,
             Operation::Chat => {
                 has_refused_thoughts
                     || refuses.sampling && holds.sampling
@@ -168,7 +169,8 @@ impl Said {
 }
 
 impl Outgoing {
-    fn translated(from: Dialect, body: &[u8], kind: &Kind) -> Result<Self, BadRequest> {
+    /// `caller` is what was read of the caller's own `body`, and of what its dialect has elsewhere.
+    fn translated(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
         let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
         let mut losses = Losses::default();
         let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache } = *kind;
@@ -179,13 +181,16 @@ impl Outgoing {
             asked.forget_thoughts();
             losses.add(Why::Issuer, "thoughts", "their deployment refused them");
         }
-        let target = Target { model: "", capabilities, issuer, output_max };
+        asked.is_streaming = caller.stream;
+        let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
+            Dialect::Gemini => Operation::Generate,
             _ => Operation::Chat,
         };
-        let request = Request::scan(operation, &said)?;
+        let mut request = Request::scan(operation, &said)?;
+        request.stream = caller.stream;
         let tools = FreeTools::of(&asked, manner.takes_free_input());
         Ok(Self { body: said.into(), request, tools, losses })
     }
@@ -250,6 +255,11 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
             output_format: is_claude_after(model, 1),
             version: deployment.version,
         }),
+        // Google, "thinking" and "thought signatures": levels and calls that must be signed are there since Gemini 3.
+        Dialect::Gemini => {
+            let is_older = ["gemini-1", "gemini-2", "gemma", "learnlm"].iter().any(|older| model.contains(older));
+            Manner::Gemini(gemini::Quirks { levels: !is_older, stand_in: !is_older, ..gemini::Quirks::default() })
+        }
         _ => Manner::OpenaiChat(openai_chat::Quirks::of(deployment.flavour)),
     }
 }

@@ -1,5 +1,7 @@
 //! One configuration in force: what an exchange holds on to from its beginning to its end.
 
+mod path;
+
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
@@ -13,6 +15,7 @@ use roundelay_protocol::{
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
+use self::path::ModelPath;
 use super::{
     balances::PolledKey,
     terms::{InForce, Terms},
@@ -20,7 +23,7 @@ use super::{
 use crate::{
     common::{clock::unix_time, secret::Secret},
     config::{self, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
-    upstream::{Endpoint, RequestHead},
+    upstream::{Endpoint, RequestHead, TokenSource},
 };
 
 /// A configuration with everything derived from it that an exchange needs.
@@ -32,6 +35,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
+    /// Where the access tokens of providers come from.
+    pub token_sources: Vec<Arc<TokenSource>>,
     deployments: Vec<Deployment>,
     terms: InForce,
 }
@@ -42,6 +47,7 @@ pub struct Prepared {
     config: Config,
     catalog: Catalog,
     polled_keys: Vec<PolledKey>,
+    token_sources: Vec<Arc<TokenSource>>,
     deployments: Vec<Deployment>,
 }
 
@@ -96,6 +102,8 @@ pub struct Deployment {
     pub capabilities: chat::Capabilities,
     /// Whether what its prompt cache should keep is marked for callers of other dialects who marked nothing.
     pub marks_cache: bool,
+    /// Where its access tokens come from; `None` where it takes a key.
+    pub tokens: Option<Arc<TokenSource>>,
     /// What its model answers with an error; `None` when that is not known.
     pub refuses: Option<Refuses>,
     /// The version of Anthropic's dialect that it is spoken to in, unless the caller names another.
@@ -111,6 +119,9 @@ pub struct Deployment {
     /// Of a service: at no path yet, and without the type of what is sent.
     service: RequestHead,
     path_prefix: Box<str>,
+    generate: RequestHead,
+    /// How a path is written that holds the model's name.
+    model_path: ModelPath,
     /// Whether its configuration itself says which version of Anthropic's dialect is spoken.
     has_version: bool,
 }
@@ -141,16 +152,18 @@ impl Deployment {
         failure
     }
 
-    /// The part of a request's head that does not depend on the request.
-    pub fn request_head(&self, operation: Operation) -> Cow<'_, RequestHead> {
-        match operation {
-            Operation::Chat => Cow::Borrowed(&self.chat),
-            Operation::Completions => Cow::Borrowed(&self.completions),
-            Operation::Messages => Cow::Borrowed(&self.messages),
+    /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
+    /// hold the model's name, and those of services.
+    pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
+        Cow::Borrowed(match operation {
+            Operation::Chat => &self.chat,
+            Operation::Completions => &self.completions,
+            Operation::Messages => &self.messages,
+            Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
             Operation::Service(service) => {
-                Cow::Owned(self.service.at(&format!("{}{}", self.path_prefix, service.path())))
+                return Cow::Owned(self.service.at(&format!("{}{}", self.path_prefix, service.path())));
             }
-        }
+        })
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -174,15 +187,20 @@ impl Snapshot {
     /// See [`SnapshotFault`].
     pub fn prepare(config: Config) -> Result<Prepared, SnapshotFault> {
         let layout = config.layout()?;
+        let tokens: Vec<Option<Arc<TokenSource>>> = config.providers.iter().map(token_source).collect();
         let deployments = layout
             .deployments
             .iter()
             .zip(&layout.catalog.deployments)
             .zip(0..)
-            .map(|((deployment, routed), id)| ready(&config, deployment, &routed.name, DeploymentId(id)))
+            .map(|((deployment, routed), id)| {
+                let tokens = tokens[deployment.provider].clone();
+                ready(&config, deployment, &routed.name, DeploymentId(id), tokens)
+            })
             .collect::<Result<_, _>>()?;
         let polled_keys = polled_keys(&config, &layout)?;
-        Ok(Prepared { config, catalog: layout.catalog, polled_keys, deployments })
+        let token_sources = tokens.into_iter().flatten().collect();
+        Ok(Prepared { config, catalog: layout.catalog, polled_keys, token_sources, deployments })
     }
 
     /// What an id of this snapshot's catalog stands for.
@@ -225,9 +243,9 @@ impl Prepared {
 
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
-        let Self { config, catalog, polled_keys, deployments } = self;
+        let Self { config, catalog, polled_keys, token_sources, deployments } = self;
         let catalog = router.adopt(catalog);
-        Snapshot { config, catalog, polled_keys, deployments, terms: InForce::default() }
+        Snapshot { config, catalog, polled_keys, token_sources, deployments, terms: InForce::default() }
     }
 }
 
@@ -240,6 +258,7 @@ fn ready(
     deployment: &config::Deployment,
     name: &Arc<str>,
     id: DeploymentId,
+    tokens: Option<Arc<TokenSource>>,
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
@@ -273,14 +292,17 @@ fn ready(
             Flavour::OpenAi | Flavour::Azure if provider.protocol == Protocol::OpenAi => {
                 OutputField::MaxCompletionTokens
             }
+            _ if matches!(provider.protocol, Protocol::Gemini | Protocol::Vertex) => OutputField::MaxOutputTokens,
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
             Protocol::OpenAi => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
+            Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
         },
         capabilities: capabilities(&model.capabilities),
         marks_cache: model.marks_cache,
+        tokens,
         refuses: model.refuses,
         version: version(provider),
         issuer: issuer(name),
@@ -292,8 +314,15 @@ fn ready(
         messages: head(Some(Operation::Messages))?,
         service: head(None)?,
         path_prefix: Box::from(&*url.path_prefix),
+        generate: head(Some(Operation::Generate))?,
+        model_path: ModelPath::new(&url.path_prefix),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
+}
+
+fn token_source(provider: &config::Provider) -> Option<Arc<TokenSource>> {
+    let credentials = provider.credentials.as_ref()?;
+    Some(Arc::new(TokenSource::new(&provider.name, credentials)))
 }
 
 fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
@@ -340,6 +369,11 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
         let (field, value) = match provider.protocol {
             Protocol::OpenAi => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
+            // A token that somebody else renews.
+            Protocol::Vertex if key.starts_with("ya29.") => {
+                ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
+            }
+            Protocol::Gemini | Protocol::Vertex => ("x-goog-api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
         head.field(field, value.as_bytes());

@@ -36,11 +36,19 @@ impl RequestHead {
         Self { bytes, has_body }
     }
 
-    /// The same at another path, which starts with `/`.
+    /// The same head for another path, which starts with `/` and holds no space.
+    #[must_use]
     pub fn at(&self, path: &str) -> Self {
-        let rest = self.bytes.windows(VERSION.len()).position(|part| part == VERSION).unwrap_or(0);
-        let (method, _) = self.bytes.split_at(self.bytes.iter().position(|&byte| byte == b' ').map_or(0, |at| at + 1));
-        Self { bytes: [method, path.as_bytes(), &self.bytes[rest..]].concat(), has_body: self.has_body }
+        debug_assert!(!path.contains(|c: char| c.is_ascii_whitespace() || c.is_control()), "a path is one word");
+        let line_end = self.bytes.windows(2).position(|pair| pair == b"\r\n").unwrap_or(self.bytes.len());
+        let method = self.bytes.split(|&byte| byte == b' ').next().unwrap_or_default();
+        let mut bytes = Vec::with_capacity(self.bytes.len() + path.len());
+        bytes.extend_from_slice(method);
+        bytes.push(b' ');
+        bytes.extend_from_slice(path.as_bytes());
+        bytes.extend_from_slice(b" HTTP/1.1");
+        bytes.extend_from_slice(&self.bytes[line_end..]);
+        Self { bytes, has_body: self.has_body }
     }
 
     /// Adds a header field. The caller has validated both (`http::HeaderValue` does): neither holds a line break.
@@ -64,9 +72,6 @@ impl RequestHead {
         message
     }
 }
-
-/// What follows the path.
-const VERSION: &[u8] = b" HTTP/1.1\r\n";
 
 /// An answer's status and header fields.
 #[derive(Debug)]

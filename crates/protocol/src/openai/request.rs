@@ -5,6 +5,7 @@ mod asked;
 mod bad_request;
 mod fields;
 mod form;
+mod gemini;
 mod head;
 mod media;
 mod messages;
@@ -61,7 +62,7 @@ pub struct Request {
     pub cache_key: Option<String>,
     /// What a service is asked for, in what it may be billed by.
     pub asked: Asked,
-    /// Where the value of `model` stands.
+    /// Where the value of `model` stands; nowhere where it stands in the path.
     pub model_span: Range<usize>,
     model_splice: ModelSplice,
     usage_splice: UsageSplice,

@@ -79,6 +79,7 @@ pub(crate) fn demand(now: Instant) -> Demand {
         needs: Capabilities::NONE,
         input_tokens: 100,
         together: None,
+        units: [0.0; 4],
         output_tokens: 0,
         allowed: None,
         conversation: None,

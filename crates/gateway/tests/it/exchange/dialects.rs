@@ -1,6 +1,6 @@
 //! Callers of OpenAI's dialect and of Anthropic's, at providers of either: each pair, streamed or not.
 
-mod claude;
+pub(super) mod claude;
 
 use serde_json::{Value, json};
 

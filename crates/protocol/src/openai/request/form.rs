@@ -308,7 +308,7 @@ mod tests {
         }
         check("multipart/form-data", &whole, "invalid_form");
         check("multipart/form-data; boundary=other", &whole, "invalid_form");
-        check("application/json", &whole, "invalid_json");
+        check("application/json", &whole, "invalid_type");
         check(KIND, &whole[..whole.len() - 9], "invalid_form");
         check(KIND, &whole.replace("name=\"model\"", "x"), "invalid_form");
         check(KIND, &form(&[("model", "m")]), "missing_required_parameter");

@@ -19,7 +19,7 @@ fn wav_ms(bytes: &[u8]) -> Option<u64> {
         let length = u32::from_le_bytes(*length) as usize;
         match name {
             b"fmt " => {
-                let rate = after.get(8..12)?.first_chunk::<4>()?;
+                let rate = after.get(..length)?.get(8..12)?.first_chunk::<4>()?;
                 bytes_per_second = Some(u64::from(u32::from_le_bytes(*rate)));
             }
             // A recorder that was streaming did not know the length.
