@@ -21,7 +21,8 @@ pub use self::{
     environment::process_environment,
     kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
-    models::{Model, ModelDeployment},
+    losses::Losses,
+    models::{Model, ModelDeployment, Refuses},
     money::{MoneySettings, OnDisconnect, Surcharges, UnknownPrice},
     names::Found,
     pools::{Handover, Pool, Shift},
@@ -48,6 +49,7 @@ mod interpolation;
 mod kept;
 mod known_providers;
 mod log;
+mod losses;
 mod models;
 mod money;
 mod names;

@@ -1,8 +1,10 @@
 //! Any dialect to any other: the decoders and encoders of all of them behind one door.
 
+mod follower;
 mod manner;
 mod stream;
 
+pub use follower::{Follower, scan_answer};
 pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
 };

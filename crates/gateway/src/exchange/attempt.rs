@@ -1,6 +1,6 @@
 //! One dispatch to one deployment, up to its first content or the reason why there is none.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
@@ -9,9 +9,9 @@ use roundelay_protocol::{
     Malformed, anthropic,
     chat::{Dialect, Losses},
     estimate::OutputTokens,
-    failure::{Class, Failure, Headers, Seen},
+    failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
-    translate::{StreamEncoder, Translation, decode_answer, encode_answer},
+    translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -23,7 +23,7 @@ use super::{
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
-    outgoing::Outgoing,
+    outgoing::{Outgoing, Thoughts, told},
     snapshot::Deployment,
 };
 use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
@@ -110,37 +110,17 @@ impl Headers for Head {
 /// Makes one attempt. Dropped, it closes the connection.
 pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
     let deployment = flight.deployment;
-    let outgoing = match call.outgoing(inbound, deployment) {
-        Ok(outgoing) => outgoing,
-        Err(bad) => {
-            let failure = Failure::new(Class::CallerBad, &bad.message);
-            let (reused_connection, had_content) = (false, false);
-            return Attempted::Failed(Failed { failure, status: Some(400), reused_connection, had_content });
-        }
+    let sent = match send(worker, inbound, call, flight, Thoughts::Readable).await {
+        // Thoughts of an earlier turn whose mark was lost, or that its maker no longer knows: it may answer without them.
+        Err(Unanswered { rejects_thoughts: true, .. }) => send(worker, inbound, call, flight, Thoughts::None).await,
+        sent => sent,
+    };
+    let (head, answer, outgoing) = match sent {
+        Ok(sent) => sent,
+        Err(unanswered) => return Attempted::Failed(unanswered.failed),
     };
     let outgoing = outgoing.as_deref();
-    let (request, body) =
-        outgoing.map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
-    let upstream_model = deployment.upstream_model(&call.request.model);
-    // Anthropic always tells.
-    let ask_usage = request.stream && request.operation != Operation::Messages;
-    let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
-    let head = request_head(inbound, deployment, request.operation);
-    let timers = timers(call, deployment);
-    let dispatched = async {
-        let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
-        flight.is_being_sent();
-        connection.send(&head, &body, timers).await
-    };
-    let (head, mut answer) = match dispatched.await {
-        Ok(answered) => answered,
-        Err(fault) => return Attempted::Failed(failed_dispatch(deployment, &fault)),
-    };
-    flight.hear(head.status);
-    if !(200..300).contains(&head.status) {
-        let body = read_failure(&mut answer, call.deadline).await;
-        return Attempted::Failed(refused(deployment, &head, &body));
-    }
+    let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
     let content_type = head.header("content-type").unwrap_or_default();
     let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
     if !is_events {
@@ -148,9 +128,9 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             (Err(failed), _) => Attempted::Failed(failed),
             (Ok(whole), None) => Attempted::Whole(whole),
             (Ok(whole), Some(outgoing)) if deployment.dialect == inbound.operation.dialect() => {
-                Attempted::Whole(Whole { dropped: outgoing.dropped(), ..whole })
+                Attempted::Whole(Whole { dropped: told(outgoing.losses.iter()), ..whole })
             }
-            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, deployment, outgoing) {
+            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, deployment, outgoing) {
                 Some(whole) => Attempted::Whole(whole),
                 None => {
                     let seen = Seen::Unparsable { after_content: false };
@@ -179,6 +159,62 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
         return Attempted::Failed(Failed { had_content: incoming.has_content, ..failed });
     }
     Attempted::Opened(incoming)
+}
+
+/// Why a request that was sent has no answer.
+struct Unanswered {
+    failed: Failed,
+    /// Whether it was refused for the thoughts of earlier turns that it holds.
+    rejects_thoughts: bool,
+}
+
+impl From<Failed> for Unanswered {
+    fn from(failed: Failed) -> Self {
+        Self { failed, rejects_thoughts: false }
+    }
+}
+
+/// Sends the request as its deployment has to be told it; gives the head of a success, with the rest to be read.
+async fn send(
+    worker: &Worker,
+    inbound: &Inbound,
+    call: &Call,
+    flight: &Flight<'_>,
+    thoughts: Thoughts,
+) -> Result<(Head, upstream::Body, Option<Arc<Outgoing>>), Unanswered> {
+    let deployment = flight.deployment;
+    let outgoing = call.outgoing(inbound, deployment, thoughts).map_err(|bad| {
+        let failure = Failure::new(Class::CallerBad, &bad.message);
+        let (reused_connection, had_content) = (false, false);
+        Failed { failure, status: None, reused_connection, had_content }
+    })?;
+    let (request, body) =
+        outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
+    let upstream_model = deployment.upstream_model(&call.request.model);
+    // Anthropic always tells.
+    let ask_usage = request.stream && request.operation != Operation::Messages;
+    let output_max = flight.output_max().or_else(|| flight.most_it_gives());
+    let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
+    let head = request_head(inbound, deployment, request.operation);
+    let timers = timers(call, deployment);
+    let dispatched = async {
+        let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
+        flight.is_being_sent();
+        connection.send(&head, &body, timers).await
+    };
+    let (head, mut answer) = dispatched.await.map_err(|fault| failed_dispatch(deployment, &fault))?;
+    let is_success = (200..300).contains(&head.status);
+    if !is_success {
+        let body = read_failure(&mut answer, call.deadline).await;
+        let rejects_thoughts =
+            thoughts == Thoughts::Readable && request.holds.thoughts && rejects_thoughts(head.status, &body);
+        if !rejects_thoughts {
+            flight.hear(head.status);
+        }
+        return Err(Unanswered { failed: refused(deployment, &head, &body), rejects_thoughts });
+    }
+    flight.hear(head.status);
+    Ok((head, answer, outgoing))
 }
 
 /// The head of the upstream's request: ours, and of the caller's only what is the vendor's own business, and agents' names for
@@ -231,29 +267,46 @@ fn incoming(
             Incoming::translated(answer, translation, (from, to), call.request.include_usage)
         }
         (_, Dialect::Anthropic) => Incoming::messages(answer),
-        _ => Incoming::new(answer, call.request.choices, call.request.include_usage),
+        (_, dialect) => match Follower::new(dialect) {
+            Some(follower) => Incoming::passed(answer, dialect, follower),
+            None => Incoming::new(answer, call.request.choices, call.request.include_usage),
+        },
     };
-    incoming.dropped = outgoing.and_then(Outgoing::dropped);
+    incoming.dropped = outgoing.and_then(|outgoing| told(outgoing.losses.iter()));
     incoming
 }
 
 /// A whole answer in the caller's words; `None` when it cannot be read as what its dialect says.
-fn said_again(whole: Whole, inbound: &Inbound, deployment: &Deployment, outgoing: &Outgoing) -> Option<Whole> {
+fn said_again(
+    whole: Whole,
+    inbound: &Inbound,
+    call: &Call,
+    deployment: &Deployment,
+    outgoing: &Outgoing,
+) -> Option<Whole> {
     let to = inbound.operation.dialect();
     let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
     outgoing.tools.answer(&mut answer);
-    let body = encode_answer(&answer, to, "", &mut Losses::default());
+    let mut losses = Losses::default();
+    let body = encode_answer(&answer, to, "", &mut losses);
+    // A call without its arguments is none; where the limit of output cut it, its caller is told that by the end.
+    if whole.scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
+        return None;
+    }
+    call.said_again.note(&losses);
+    let dropped = told(outgoing.losses.iter().chain(losses.iter()));
     let cost_place = scan(to, &body).ok()?.cost_place;
     let scanned = Scanned { cost_place, ..whole.scanned };
     let content_type = "application/json".to_owned();
-    Some(Whole { content_type, dialect: to, dropped: outgoing.dropped(), body: body.into(), scanned })
+    Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
 }
 
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
     match dialect {
         Dialect::Anthropic => anthropic::scan_answer(body),
-        _ => Scanned::scan(body),
+        Dialect::OpenaiChat => Scanned::scan(body),
+        Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Bedrock => scan_answer(dialect, body),
     }
 }
 

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use roundelay_ledger::Money;
 use roundelay_protocol::{
     anthropic::{self, Place},
-    chat::Dialect,
+    chat::{Dialect, Losses},
     estimate::{Output, OutputTokens},
     openai::{
         Finish,
@@ -18,6 +18,7 @@ use roundelay_protocol::{
         with_cost,
     },
     sse,
+    translate::Follower,
     usage::{CostPlace, Usage},
 };
 use roundelay_routing::Tokens;
@@ -106,6 +107,8 @@ enum Reading {
     OpenAi,
     /// Anthropic's events, passed on as they are.
     Messages(anthropic::Scanner),
+    /// Events of another dialect, passed on as they are.
+    Passed(Follower),
     /// In another dialect than the caller's.
     Translated(Box<Translated>),
 }
@@ -128,6 +131,11 @@ impl Incoming {
     /// Anthropic's, for a caller who speaks it as well.
     pub(super) fn messages(body: upstream::Body) -> Self {
         Self::of(body, Reading::Messages(anthropic::Scanner::default()), Dialect::Anthropic, 1, true)
+    }
+
+    /// Of a dialect that is followed in the common form, for a caller who speaks it as well.
+    pub(super) fn passed(body: upstream::Body, dialect: Dialect, follower: Follower) -> Self {
+        Self::of(body, Reading::Passed(follower), dialect, 1, true)
     }
 
     fn of(body: upstream::Body, reading: Reading, dialect: Dialect, choices: u32, caller_asked_usage: bool) -> Self {
@@ -188,7 +196,7 @@ impl Incoming {
             self.unended = self.terminal.unfinished();
             self.usage_data = None;
             match &self.reading {
-                Reading::OpenAi => {}
+                Reading::OpenAi | Reading::Passed(_) => {}
                 Reading::Messages(scanner) => self.place = scanner.place(),
                 Reading::Translated(translated) => {
                     translated.note_shown(&self.out, &mut self.place, &mut self.last_chunk);
@@ -246,7 +254,9 @@ impl Incoming {
         self.out.extend_from_slice(match self.dialect {
             _ if !mark.is_empty() => &mark,
             Dialect::Anthropic => anthropic::STOP,
-            _ => DONE,
+            Dialect::OpenaiChat => DONE,
+            // The typed end is the last event.
+            Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Bedrock => b"",
         });
         self.out.split().freeze()
     }
@@ -286,6 +296,14 @@ impl Incoming {
         match self.usage() {
             Some(usage) if self.shown == self.content => outcome::output(&usage),
             _ => self.shown.tokens(),
+        }
+    }
+
+    /// What of the answer its caller's dialect could not say; `None` where it is passed on as it is.
+    pub(super) fn losses(&self) -> Option<&Losses> {
+        match &self.reading {
+            Reading::Translated(translated) => Some(translated.losses()),
+            Reading::OpenAi | Reading::Messages(_) | Reading::Passed(_) => None,
         }
     }
 
@@ -340,15 +358,21 @@ impl Incoming {
             }
             return Ok(false);
         };
+        let mut has_stopped = false;
         let (chunk, is_mark) = match &mut self.reading {
-            Reading::Messages(scanner) => (scanner.chunk(data), scanner.has_stopped()),
+            Reading::Messages(scanner) => (scanner.chunk(data).ok(), scanner.has_stopped()),
+            Reading::Passed(follower) => {
+                let chunk = follower.chunk(data).ok();
+                has_stopped = follower.has_stopped();
+                (chunk, false)
+            }
             _ if is_done(data) => {
                 self.terminal.observe_done();
-                (Ok(Chunk::default()), true)
+                (Some(Chunk::default()), true)
             }
-            _ => (Chunk::scan(data), false),
+            _ => (Chunk::scan(data).ok(), false),
         };
-        let Ok(chunk) = chunk else {
+        let Some(chunk) = chunk else {
             self.skipped += 1;
             return Ok(false);
         };
@@ -390,7 +414,7 @@ impl Incoming {
             return Err(StreamFault::Garbled);
         }
         // Some servers forget `[DONE]`; behind the last choice and its usage there is nothing to wait for.
-        self.is_over = chunk.usage_only && self.is_whole();
+        self.is_over = has_stopped || chunk.usage_only && self.is_whole();
         Ok(chunk.has_content())
     }
 

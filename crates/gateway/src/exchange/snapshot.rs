@@ -6,6 +6,7 @@ use http::HeaderValue;
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
+    anthropic,
     chat::{self, Dialect, Issuer},
     failure::{Failure, Flavour, Seen, classify},
     openai::{Operation, OutputField},
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, BaseUrl, Config, Found, Protocol, Timeouts},
+    config::{self, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
     upstream::{Endpoint, RequestHead},
 };
 
@@ -31,8 +32,6 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
-    /// Whether some provider speaks Anthropic's dialect, so that conversations may have thoughts signed there.
-    pub speaks_messages: bool,
     deployments: Vec<Deployment>,
     terms: InForce,
 }
@@ -95,6 +94,10 @@ pub struct Deployment {
     pub dialect: Dialect,
     /// What its model takes, for who writes to it in another dialect than the caller's.
     pub capabilities: chat::Capabilities,
+    /// What its model answers with an error; `None` when that is not known.
+    pub refuses: Option<Refuses>,
+    /// The version of Anthropic's dialect that it is spoken to in, unless the caller names another.
+    pub version: anthropic::Version,
     /// What its signatures are known by.
     pub issuer: Issuer,
     prices: Option<Arc<PriceList>>,
@@ -103,7 +106,7 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
-    /// The version of its dialect that its configuration sends with every request.
+    /// Whether its configuration itself says which version of Anthropic's dialect is spoken.
     has_version: bool,
 }
 
@@ -215,9 +218,8 @@ impl Prepared {
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
         let Self { config, catalog, polled_keys, deployments } = self;
-        let speaks_messages = deployments.iter().any(|deployment| deployment.dialect == Dialect::Anthropic);
         let catalog = router.adopt(catalog);
-        Snapshot { config, catalog, polled_keys, speaks_messages, deployments, terms: InForce::default() }
+        Snapshot { config, catalog, polled_keys, deployments, terms: InForce::default() }
     }
 }
 
@@ -267,6 +269,8 @@ fn ready(
             Protocol::Anthropic => Dialect::Anthropic,
         },
         capabilities: capabilities(&model.capabilities),
+        refuses: model.refuses,
+        version: version(provider),
         issuer: issuer(name),
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
@@ -290,6 +294,16 @@ fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
         prefill: model.prefill,
         ..chat::Capabilities::default()
     }
+}
+
+/// The version of Anthropic's dialect that the configuration writes into every request.
+fn version(provider: &config::Provider) -> anthropic::Version {
+    let later = anthropic::Version::V2026_10_21;
+    let is_later = provider
+        .headers
+        .iter()
+        .any(|(name, value)| name == "anthropic-version" && value.as_bytes() == later.name().as_bytes());
+    if is_later { later } else { anthropic::Version::default() }
 }
 
 /// Callers see it before signatures, so it tells nothing but which is which.

@@ -48,7 +48,7 @@ impl Scanner {
             "message_delta" => {
                 if let Some(span) = event.usage {
                     self.counts.read(&mut Reader::of(&event.text[span.clone()]))?;
-                    chunk.cost_place = cost_place(event.text, &span)?;
+                    chunk.cost_place = CostPlace::within(event.text, &span)?;
                 }
                 chunk.usage = self.counts.usage();
                 let reason = wire::member_text(event.delta.unwrap_or("{}"), "stop_reason")?;
@@ -100,7 +100,7 @@ pub fn scan_answer(body: &[u8]) -> Result<Answer, Malformed> {
     reader.end()?;
     if let (Some(span), Ok(text)) = (usage, std::str::from_utf8(body)) {
         counts.read(&mut Reader::of(&text[span.clone()]))?;
-        answer.cost_place = cost_place(text, &span)?;
+        answer.cost_place = CostPlace::within(text, &span)?;
     }
     answer.usage = counts.usage();
     answer.finished = u128::from(answer.finish.is_some());
@@ -210,26 +210,6 @@ fn finish(reason: &str) -> Option<Finish> {
         "refusal" => Finish::ContentFilter,
         _ => Finish::Other,
     })
-}
-
-/// Where the cost goes in the usage at `span` of `text`.
-fn cost_place(text: &str, span: &Range<usize>) -> Result<Option<CostPlace>, Malformed> {
-    let mut reader = Reader::of(&text[span.clone()]);
-    if reader.kind()? != Kind::Object {
-        return Ok(None);
-    }
-    let mut place = CostPlace::First { at: span.start + 1, is_only: true };
-    reader.object(|reader, name| {
-        if let CostPlace::First { is_only, .. } = &mut place {
-            *is_only = false;
-        }
-        let value = reader.skip()?;
-        if name == "cost" {
-            place = CostPlace::Value { start: span.start + value.start, end: span.start + value.end };
-        }
-        Ok::<_, Malformed>(())
-    })?;
-    Ok(Some(place))
 }
 
 #[cfg(test)]

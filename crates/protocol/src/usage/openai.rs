@@ -5,6 +5,8 @@
 //! (`cache_creation_input_tokens` among the prompt's details); recorded answers of xAI, whose
 //! completion count leaves reasoning out, and of Azure's DeepSeek (`reasoning_tokens` beside the counts).
 
+use std::ops::Range;
+
 use super::{TOKENS_MAX, Usage};
 use crate::json::{Kind, Malformed, Reader};
 
@@ -21,6 +23,28 @@ pub enum CostPlace {
     Value { start: usize, end: usize },
     /// There is none: it becomes the first member, or the only one.
     First { at: usize, is_only: bool },
+}
+
+impl CostPlace {
+    /// In the usage at `span` of `text`; `None` where that is no object.
+    pub(crate) fn within(text: &str, span: &Range<usize>) -> Result<Option<Self>, Malformed> {
+        let mut reader = Reader::of(&text[span.clone()]);
+        if reader.kind()? != Kind::Object {
+            return Ok(None);
+        }
+        let mut place = Self::First { at: span.start + 1, is_only: true };
+        reader.object(|reader, name| {
+            if let Self::First { is_only, .. } = &mut place {
+                *is_only = false;
+            }
+            let value = reader.skip()?;
+            if name == "cost" {
+                place = Self::Value { start: span.start + value.start, end: span.start + value.end };
+            }
+            Ok::<_, Malformed>(())
+        })?;
+        Ok(Some(place))
+    }
 }
 
 /// Reads the value of a `usage` member; `None` when it is no object.

@@ -4,9 +4,8 @@ use bytes::{Bytes, BytesMut};
 use roundelay_ledger::Money;
 use roundelay_protocol::{
     anthropic::Place,
-    chat::{self, Dialect, Event, Json, PartKind, Stop},
-    estimate::Output,
-    openai::{Finish, chunk::Chunk},
+    chat::{self, Dialect, Event, Json, Losses},
+    openai::chunk::Chunk,
     translate::{StreamEncoder, Translation, encode_error},
 };
 
@@ -30,6 +29,11 @@ impl Translated {
             let line = out.split(|&byte| byte == b'\n').next().unwrap_or_default();
             *last_chunk = Bytes::copy_from_slice(line.strip_prefix(b"data: ").unwrap_or_default());
         }
+    }
+
+    /// What of the answer its caller's dialect could not say, so far.
+    pub(super) fn losses(&self) -> &Losses {
+        self.translation.encoder.losses()
     }
 
     /// Takes it that no more comes of an answer all of whose choices have ended.
@@ -77,31 +81,26 @@ impl Incoming {
         };
         let Translated { translation, from } = &mut **translated;
         let events_before = *content_events;
-        let (mut seen, mut finished, mut problem) = (0, 0, None);
+        let mut problem = None;
         let mut said = Vec::new();
         let mut watch = |event: &Event<'_>| {
-            match event {
-                Event::PartStart { choice, .. } => seen |= bit(*choice),
-                Event::Stop { choice, stop } => {
-                    finished |= bit(*choice);
-                    finish.get_or_insert(finish_of(stop));
-                }
-                Event::Usage(usage) => {
-                    *counted = Some(Counted { usage: *usage, content: *content, content_events: *content_events });
-                }
-                Event::Error(told) => problem = Some(Bytes::from(encode_error(told, *from))),
-                _ => {}
+            let mut chunk = Chunk::default();
+            chunk.note(event);
+            if let Some(usage) = chunk.usage {
+                *counted = Some(Counted { usage, content: *content, content_events: *content_events });
             }
-            if event.is_content() {
-                *content = content.plus(output(event));
-                *content_events += 1;
+            if let Event::Error(told) = event {
+                problem = Some(Bytes::from(encode_error(told, *from)));
             }
+            terminal.observe(&chunk);
+            *finish = finish.or(chunk.finish);
+            *content = content.plus(chunk.output);
+            *content_events += u64::from(chunk.has_content());
         };
         let read = match piece {
             Some(piece) => translation.push(piece, &mut said, &mut watch),
             None => translation.finish(&mut said, &mut watch),
         };
-        terminal.observe(&Chunk { seen: seen | finished, finished, ..Chunk::default() });
         let is_ended = translation.is_whole();
         let has_new_content = self.content_events > events_before;
         if problem.is_some() {
@@ -129,35 +128,6 @@ impl Incoming {
             Progress::None
         })
     }
-}
-
-/// The reason as routing and money know it; which word the caller reads is the encoder's business.
-fn finish_of(stop: &Stop<'_>) -> Finish {
-    match stop {
-        Stop::Finished | Stop::Sequence(_) => Finish::Stop,
-        Stop::Length | Stop::WindowFull => Finish::Length,
-        Stop::ToolCalls => Finish::ToolCalls,
-        Stop::Refusal(_) | Stop::Filter => Finish::ContentFilter,
-        Stop::Pause | Stop::Other(_) => Finish::Other,
-    }
-}
-
-fn bit(choice: u32) -> u128 {
-    1_u128.checked_shl(choice).unwrap_or(0)
-}
-
-/// How much content an event brings.
-fn output(event: &Event<'_>) -> Output {
-    let text_bytes = match event {
-        Event::Text { text, .. }
-        | Event::Arguments { text, .. }
-        | Event::Thinking { text, .. }
-        | Event::Refusal { text, .. }
-        | Event::PartStart { kind: PartKind::ToolCall { name: text, .. }, .. } => text.written().len() as u64,
-        _ => 0,
-    };
-    let images = u64::from(matches!(event, Event::PartStart { kind: PartKind::Whole(_), .. }));
-    Output { text_bytes, images, ..Output::default() }
 }
 
 /// Where the last of these whole events begins. Encoders write one line of data for each.
