@@ -4,6 +4,7 @@ import json
 
 import openai
 
+from harness.talks import clients
 from harness.talks.told import SCHEMAS, Told, schema
 
 
@@ -14,8 +15,8 @@ class ChatTalk:
     ENDS = {"stop": "stop", "tool_calls": "calls", "length": "length", "content_filter": "filtered"}
 
     def __init__(self, origin: str, key: str, model: str):
-        client = openai.OpenAI(base_url=f"{origin}/v1", api_key=key, max_retries=0)
-        self._completions, self._model, self._messages = client.chat.completions, model, []
+        self._completions = clients.of_openai(origin, key).chat.completions
+        self._model, self._messages = model, []
         self._calls: list[tuple[str, str]] = []
 
     def says(self, way: str, prompt: str) -> Told:
@@ -69,7 +70,9 @@ class ChatTalk:
     def _told(self, text: str | None, end: str | None, usage: object, calls: list) -> Told:
         assert end is not None, "quiet end: no finish reason"
         self._calls = [(id, name) for id, name, _ in calls]
-        told = Told(text or "", self.ENDS[end], usage.prompt_tokens, usage.completion_tokens)
-        told.cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
+        told = Told(text or "", self.ENDS[end], input=0, output=0)
+        if usage:
+            told.input, told.output = usage.prompt_tokens, usage.completion_tokens
+            told.cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
         told.calls = [(name, json.loads(arguments)) for _, name, arguments in calls]
         return told

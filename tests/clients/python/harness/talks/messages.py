@@ -4,6 +4,7 @@ import json
 
 import anthropic
 
+from harness.talks import clients
 from harness.talks.told import SCHEMAS, Told, schema
 
 
@@ -14,7 +15,7 @@ class MessagesTalk:
     ENDS = {"end_turn": "stop", "tool_use": "calls", "max_tokens": "length", "refusal": "filtered"}
 
     def __init__(self, origin: str, key: str, model: str):
-        self._client = anthropic.Anthropic(base_url=origin, api_key=key, max_retries=0)
+        self._client = clients.of_anthropic(origin, key)
         self._model, self._messages = model, []
         self._calls: list[tuple[str, str]] = []
 

@@ -5,6 +5,7 @@ import json
 import openai
 from openai.types.responses import Response
 
+from harness.talks import clients
 from harness.talks.told import SCHEMAS, Told, schema
 
 
@@ -14,8 +15,8 @@ class ResponsesTalk:
     ways = ("whole", "events", "helper", "parse", "stored")
 
     def __init__(self, origin: str, key: str, model: str):
-        client = openai.OpenAI(base_url=f"{origin}/v1", api_key=key, max_retries=0)
-        self._responses, self._model, self._input = client.responses, model, []
+        self._responses = clients.of_openai(origin, key).responses
+        self._model, self._input = model, []
         self._calls: list[tuple[str, str]] = []
         self._last: str | None = None
 
