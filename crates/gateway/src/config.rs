@@ -19,6 +19,7 @@ pub use self::{
     currency::{CnyPerUsd, Currency},
     deployments::{Deployment, Layout},
     environment::process_environment,
+    google::GoogleCredentials,
     kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
     losses::Losses,
@@ -28,7 +29,7 @@ pub use self::{
     pools::{Handover, Pool, Shift},
     preferences::Preferences,
     price::PriceOrigin,
-    providers::{Protocol, Provider},
+    providers::{AwsKey, Protocol, Provider},
     server::Server,
     stamp::Stamp,
     timeouts::Timeouts,
@@ -44,6 +45,7 @@ mod complaint;
 mod currency;
 mod deployments;
 mod environment;
+mod google;
 mod hour;
 mod interpolation;
 mod kept;

@@ -9,8 +9,10 @@ mod connect;
 mod fetch;
 mod head;
 mod idle;
+mod sigv4;
 mod stream;
 mod tls;
+mod token;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -22,6 +24,8 @@ pub use self::{
     connect::Endpoint,
     fetch::FetchFault,
     head::{Head, RequestHead},
+    sigv4::Signer,
+    token::{TokenFault, TokenSource},
 };
 use self::{idle::Idle, stream::Stream, tls::Tls};
 

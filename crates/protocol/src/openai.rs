@@ -25,6 +25,11 @@ pub enum Operation {
     Completions,
     /// `POST /v1/messages`, Anthropic's: what routing and money need to know of it is learnt like that of the others.
     Messages,
+    /// `POST /v1/models/{model}:generateContent`, Gemini's, and `:streamGenerateContent`: what its body does not say, the
+    /// model and whether to stream, is set by who knows the path.
+    Generate,
+    /// Bedrock's `POST /model/{model}/converse` and `converse-stream`, to providers alone: no caller asks in its words.
+    Converse,
 }
 
 impl Operation {
@@ -33,15 +38,19 @@ impl Operation {
         match self {
             Self::Chat | Self::Completions => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
+            Self::Generate => Dialect::Gemini,
+            Self::Converse => Dialect::Bedrock,
         }
     }
 
-    /// The path under the provider's base URL.
+    /// The path under the provider's base URL; where the model stands in it, its beginning.
     pub fn path(self) -> &'static str {
         match self {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
+            Self::Generate => "/models",
+            Self::Converse => "/model",
         }
     }
 }

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     Malformed, anthropic,
-    chat::{Dialect, Losses},
+    chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
+    clock_skew,
     flight::Flight,
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -26,7 +27,11 @@ use super::{
     outgoing::{Outgoing, Thoughts, told},
     snapshot::Deployment,
 };
-use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead};
+use crate::{
+    common::clock::unix_time,
+    telemetry::events,
+    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault},
+};
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;
@@ -191,15 +196,24 @@ async fn send(
     let (request, body) =
         outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
     let upstream_model = deployment.upstream_model(&call.request.model);
-    // Anthropic always tells.
-    let ask_usage = request.stream && request.operation != Operation::Messages;
+    // The others always tell.
+    let ask_usage = request.stream && request.operation.dialect() == Dialect::OpenaiChat;
     let output_max = flight.output_max().or_else(|| flight.most_it_gives());
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
-    let head = request_head(inbound, deployment, request.operation);
+    let head = deployment.request_head(request.operation, upstream_model, request.stream);
+    let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment);
+    if let Some(tokens) = &deployment.tokens {
+        let bearer = tokens.bearer(call.deadline.min(flight.began + timers.connect)).await;
+        let bearer = bearer.map_err(|fault| without_token(&fault))?;
+        head.to_mut().field("authorization", bearer.as_bytes());
+    }
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
+        if let Some(signer) = &deployment.signer {
+            signer.sign(head.to_mut(), &body, now());
+        }
         connection.send(&head, &body, timers).await
     };
     let (head, mut answer) = dispatched.await.map_err(|fault| failed_dispatch(deployment, &fault))?;
@@ -225,18 +239,23 @@ async fn send(
 ///
 /// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
 /// version whoever asks.
-fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Operation) -> Cow<'a, RequestHead> {
-    let mut head = Cow::Borrowed(deployment.request_head(operation));
+fn with_callers_fields<'a>(
+    mut head: Cow<'a, RequestHead>,
+    inbound: &Inbound,
+    deployment: &Deployment,
+    operation: Operation,
+) -> Cow<'a, RequestHead> {
     let is_translated = operation.dialect() != inbound.operation.dialect();
     let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
         let name = name.as_str();
-        let is_anthropics = name.starts_with("anthropic-") && (operation == Operation::Messages || !is_translated);
+        let is_anthropics = name.starts_with("anthropic-")
+            && (operation == Operation::Messages || !is_translated && operation.dialect() == Dialect::OpenaiChat);
         if name == "anthropic-version" && operation == Operation::Messages && (is_translated || has_version) {
             continue;
         }
         has_version |= name == "anthropic-version";
-        let is_openais = name.starts_with("openai-") && operation != Operation::Messages;
+        let is_openais = name.starts_with("openai-") && operation.dialect() == Dialect::OpenaiChat;
         let is_vendors = is_openais || is_anthropics;
         let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
         if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
@@ -247,6 +266,16 @@ fn request_head<'a>(inbound: &Inbound, deployment: &'a Deployment, operation: Op
         head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
     }
     head
+}
+
+/// An attempt that was not made for want of an access token.
+fn without_token(fault: &TokenFault) -> Failed {
+    let class = match fault {
+        TokenFault::Refused(_) => Class::UpstreamAuth,
+        TokenFault::Unreachable(_) => Class::ConnectFail,
+    };
+    let failure = Failure::new(class, &fault.to_string());
+    Failed { failure, status: None, reused_connection: false, had_content: false }
 }
 
 /// How its stream is read: as it is where the caller speaks the deployment's dialect, else through a translation.
@@ -264,6 +293,7 @@ fn incoming(
             let mut translation = Translation::new(from, encoder);
             translation.tools = outgoing.tools.clone();
             translation.issuer = Some(deployment.issuer);
+            translation.names = names(inbound, call, deployment);
             Incoming::translated(answer, translation, (from, to), call.request.include_usage)
         }
         (_, Dialect::Anthropic) => Incoming::messages(answer),
@@ -287,6 +317,7 @@ fn said_again(
     let to = inbound.operation.dialect();
     let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
+    answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
     let mut losses = Losses::default();
     let body = encode_answer(&answer, to, "", &mut losses);
@@ -300,6 +331,22 @@ fn said_again(
     let scanned = Scanned { cost_place, ..whole.scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
+}
+
+/// What an answer is called whose own dialect names none.
+fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'static> {
+    let prefix = match inbound.operation.dialect() {
+        Dialect::Anthropic => "msg_",
+        Dialect::OpenaiResponses => "resp_",
+        Dialect::OpenaiChat => "chatcmpl-",
+        Dialect::Gemini | Dialect::Bedrock => "",
+    };
+    let seconds = inbound.id.unix_ms() / 1000;
+    Start {
+        id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
+        model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
+        created: Some(seconds.cast_signed()),
+    }
 }
 
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
@@ -322,6 +369,11 @@ fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
     DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
 }
 
+/// Seconds since 1970 UTC.
+fn now() -> i64 {
+    unix_time().as_secs().cast_signed()
+}
+
 fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
     Failed { failure: deployment.classify(seen), status, reused_connection: false, had_content: false }
 }
@@ -338,6 +390,11 @@ fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
 }
 
 fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
+    if deployment.signer.is_some()
+        && let Some(off_by) = clock_skew::refused_by(head.status, head, body, now())
+    {
+        events::clock_refused(&deployment.provider, off_by);
+    }
     failed(deployment, &Seen::Response { status: head.status, headers: head, body }, Some(head.status))
 }
 

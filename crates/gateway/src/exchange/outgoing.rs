@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, with_readable_thoughts},
-    chat::{Capabilities, Dialect, FreeTools, Issuer, Loss, Losses, Target, Why},
+    bedrock,
+    chat::{Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
+    gemini,
     openai::{BadRequest, Operation, Request},
     openai_chat,
     translate::{Manner, decode_request, encode_request},
@@ -50,6 +52,7 @@ struct Kind {
     /// Where the request holds thoughts that only their own deployment can read.
     issuer: Option<Issuer>,
     thoughts: Thoughts,
+    marks_cache: bool,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -84,6 +87,7 @@ impl Call {
             sampling: !refuses.sampling,
             forced_tools: !refuses.forced_tools,
             system: !refuses.system,
+            cache_marks: takes_cache_marks(deployment, upstream_model),
             ..deployment.capabilities
         };
         let kind = Kind {
@@ -92,6 +96,7 @@ impl Call {
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
+            marks_cache: deployment.marks_cache && !is_own,
         };
         let mut said = self.said_again.lock();
         if let Some((_, outgoing)) = said.kinds.iter().find(|(known, _)| *known == kind) {
@@ -101,7 +106,7 @@ impl Call {
         let outgoing = if is_own && from == Dialect::Anthropic {
             Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?
         } else {
-            Outgoing::translated(from, &inbound.body, &kind)?
+            Outgoing::translated(from, &inbound.body, &kind, &self.request)?
         };
         let outgoing = Arc::new(outgoing);
         said.note(&outgoing.losses);
@@ -116,7 +121,7 @@ impl Call {
         let has_refused_thoughts = holds.foreign_thoughts || thoughts == Thoughts::None && holds.thoughts;
         match operation {
             Operation::Completions => false,
-            Operation::Messages => has_refused_thoughts,
+            Operation::Messages | Operation::Generate | Operation::Converse => has_refused_thoughts,
             Operation::Chat => {
                 has_refused_thoughts
                     || refuses.sampling && holds.sampling
@@ -159,21 +164,29 @@ impl Said {
 }
 
 impl Outgoing {
-    fn translated(from: Dialect, body: &[u8], kind: &Kind) -> Result<Self, BadRequest> {
+    /// `caller` is what was read of the caller's own `body`, and of what its dialect has elsewhere.
+    fn translated(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
         let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts } = *kind;
+        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache } = *kind;
+        if marks_cache {
+            asked.mark(Keep::Default);
+        }
         if thoughts == Thoughts::None {
             asked.forget_thoughts();
             losses.add(Why::Issuer, "thoughts", "their deployment refused them");
         }
-        let target = Target { model: "", capabilities, issuer, output_max };
+        asked.is_streaming = caller.stream;
+        let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
+            Dialect::Gemini => Operation::Generate,
+            Dialect::Bedrock => Operation::Converse,
             _ => Operation::Chat,
         };
-        let request = Request::scan(operation, &said)?;
+        let mut request = Request::scan(operation, &said)?;
+        request.stream = caller.stream;
         let tools = FreeTools::of(&asked, manner.takes_free_input());
         Ok(Self { body: said.into(), request, tools, losses })
     }
@@ -238,14 +251,41 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
             output_format: is_claude_after(model, 1),
             version: deployment.version,
         }),
+        Dialect::Bedrock => Manner::Bedrock(bedrock_quirks(deployment, model)),
+        // Google, "thinking" and "thought signatures": levels and calls that must be signed are there since Gemini 3.
+        Dialect::Gemini => {
+            let is_older = ["gemini-1", "gemini-2", "gemma", "learnlm"].iter().any(|older| model.contains(older));
+            Manner::Gemini(gemini::Quirks { levels: !is_older, stand_in: !is_older, ..gemini::Quirks::default() })
+        }
         _ => Manner::OpenaiChat(openai_chat::Quirks::of(deployment.flavour)),
     }
+}
+
+/// A profile of one's own does not tell its model; what callers call it may.
+fn bedrock_quirks(deployment: &Deployment, model: &str) -> bedrock::Quirks {
+    let named = name_of_model(deployment, model);
+    bedrock::Quirks {
+        claude: named.contains("claude"),
+        output_config: !named.contains("claude") || is_claude_after(named, 5),
+        adaptive: is_claude_after(named, 6),
+    }
+}
+
+fn name_of_model<'n>(deployment: &'n Deployment, model: &'n str) -> &'n str {
+    let is_hidden = deployment.dialect == Dialect::Bedrock && !model.contains("claude");
+    if is_hidden && deployment.model.contains("claude") { &deployment.model } else { model }
+}
+
+/// Bedrock, "Prompt caching for faster model inference": other models refuse a request with a mark.
+fn takes_cache_marks(deployment: &Deployment, model: &str) -> bool {
+    let named = name_of_model(deployment, model);
+    deployment.dialect != Dialect::Bedrock || named.contains("claude") || named.contains("amazon.nova")
 }
 
 /// What a model refuses. Of one about which nothing is written the name alone is known: Claude models from 4.7 on refuse
 /// `temperature`, `top_p` and `top_k`.
 fn refuses(deployment: &Deployment, model: &str) -> Refuses {
-    let by_name = || Refuses { sampling: is_claude_after(model, 7), ..Refuses::default() };
+    let by_name = || Refuses { sampling: is_claude_after(name_of_model(deployment, model), 7), ..Refuses::default() };
     deployment.refuses.unwrap_or_else(by_name)
 }
 

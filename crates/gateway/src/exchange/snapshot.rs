@@ -1,6 +1,8 @@
 //! One configuration in force: what an exchange holds on to from its beginning to its end.
 
-use std::{collections::HashSet, sync::Arc};
+mod path;
+
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
 use roundelay_calendar::UnixTime;
@@ -13,14 +15,15 @@ use roundelay_protocol::{
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
+use self::path::ModelPath;
 use super::{
     balances::PolledKey,
     terms::{InForce, Terms},
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
-    upstream::{Endpoint, RequestHead},
+    config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
+    upstream::{Endpoint, RequestHead, Signer, TokenSource},
 };
 
 /// A configuration with everything derived from it that an exchange needs.
@@ -32,6 +35,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
+    /// Where the access tokens of providers come from.
+    pub token_sources: Vec<Arc<TokenSource>>,
     deployments: Vec<Deployment>,
     terms: InForce,
 }
@@ -42,6 +47,7 @@ pub struct Prepared {
     config: Config,
     catalog: Catalog,
     polled_keys: Vec<PolledKey>,
+    token_sources: Vec<Arc<TokenSource>>,
     deployments: Vec<Deployment>,
 }
 
@@ -94,6 +100,10 @@ pub struct Deployment {
     pub dialect: Dialect,
     /// What its model takes, for who writes to it in another dialect than the caller's.
     pub capabilities: chat::Capabilities,
+    /// Whether what its prompt cache should keep is marked for callers of other dialects who marked nothing.
+    pub marks_cache: bool,
+    /// Where its access tokens come from; `None` where it takes a key.
+    pub tokens: Option<Arc<TokenSource>>,
     /// What its model answers with an error; `None` when that is not known.
     pub refuses: Option<Refuses>,
     /// The version of Anthropic's dialect that it is spoken to in, unless the caller names another.
@@ -103,9 +113,16 @@ pub struct Deployment {
     prices: Option<Arc<PriceList>>,
     upstream_model: Option<Arc<str>>,
     secrets: Vec<Secret>,
+    /// What signs its requests, each when it is sent.
+    pub signer: Option<Signer>,
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
+    generate: RequestHead,
+    /// How a path is written that holds the model's name.
+    model_path: ModelPath,
+    /// What its paths name beside a deployment of Azure's.
+    api_version: Option<Arc<str>>,
     /// Whether its configuration itself says which version of Anthropic's dialect is spoken.
     has_version: bool,
 }
@@ -136,12 +153,20 @@ impl Deployment {
         failure
     }
 
-    /// The part of a request's head that does not depend on the request.
-    pub fn request_head(&self, operation: Operation) -> &RequestHead {
-        match operation {
+    /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
+    /// hold the model's name.
+    pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
+        let head = match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
+            Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
+            // All heads are the same but for their paths.
+            Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
+        };
+        match &self.api_version {
+            Some(version) => Cow::Owned(head.at(&self.model_path.deployment(operation, model, version))),
+            None => Cow::Borrowed(head),
         }
     }
 
@@ -166,15 +191,20 @@ impl Snapshot {
     /// See [`SnapshotFault`].
     pub fn prepare(config: Config) -> Result<Prepared, SnapshotFault> {
         let layout = config.layout()?;
+        let tokens: Vec<Option<Arc<TokenSource>>> = config.providers.iter().map(token_source).collect();
         let deployments = layout
             .deployments
             .iter()
             .zip(&layout.catalog.deployments)
             .zip(0..)
-            .map(|((deployment, routed), id)| ready(&config, deployment, &routed.name, DeploymentId(id)))
+            .map(|((deployment, routed), id)| {
+                let tokens = tokens[deployment.provider].clone();
+                ready(&config, deployment, &routed.name, DeploymentId(id), tokens)
+            })
             .collect::<Result<_, _>>()?;
         let polled_keys = polled_keys(&config, &layout)?;
-        Ok(Prepared { config, catalog: layout.catalog, polled_keys, deployments })
+        let token_sources = tokens.into_iter().flatten().collect();
+        Ok(Prepared { config, catalog: layout.catalog, polled_keys, token_sources, deployments })
     }
 
     /// What an id of this snapshot's catalog stands for.
@@ -217,9 +247,9 @@ impl Prepared {
 
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
-        let Self { config, catalog, polled_keys, deployments } = self;
+        let Self { config, catalog, polled_keys, token_sources, deployments } = self;
         let catalog = router.adopt(catalog);
-        Snapshot { config, catalog, polled_keys, deployments, terms: InForce::default() }
+        Snapshot { config, catalog, polled_keys, token_sources, deployments, terms: InForce::default() }
     }
 }
 
@@ -232,11 +262,16 @@ fn ready(
     deployment: &config::Deployment,
     name: &Arc<str>,
     id: DeploymentId,
+    tokens: Option<Arc<TokenSource>>,
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
     let head = |operation: Operation| -> Result<RequestHead, SnapshotFault> {
-        let mut head = RequestHead::post(&format!("{}{}", url.path_prefix, operation.path()), &url.authority());
+        let mut path = format!("{}{}", url.path_prefix, operation.path());
+        if let Some(version) = &provider.api_version {
+            path += &format!("?api-version={version}");
+        }
+        let mut head = RequestHead::post(&path, &url.authority());
         head.field("content-type", b"application/json");
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
@@ -259,27 +294,42 @@ fn ready(
         output_max: model.max_output,
         // OpenAI's reasoning models refuse the older name; other servers may not know the newer one.
         output_field: match provider.flavour {
-            Flavour::OpenAi | Flavour::Azure if provider.protocol == Protocol::OpenAi => {
+            Flavour::OpenAi | Flavour::Azure if matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure) => {
                 OutputField::MaxCompletionTokens
             }
+            _ if matches!(provider.protocol, Protocol::Gemini | Protocol::Vertex) => OutputField::MaxOutputTokens,
+            _ if provider.protocol == Protocol::Bedrock => OutputField::ConverseMaxTokens,
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
-            Protocol::OpenAi => Dialect::OpenaiChat,
+            Protocol::OpenAi | Protocol::Azure => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
+            Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
+            Protocol::Bedrock => Dialect::Bedrock,
         },
         capabilities: capabilities(&model.capabilities),
+        marks_cache: model.marks_cache,
+        tokens,
         refuses: model.refuses,
         version: version(provider),
         issuer: issuer(name),
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),
+        signer: provider.signing.as_ref().map(signer),
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
+        generate: head(Operation::Generate)?,
+        model_path: ModelPath::new(&url.path_prefix),
+        api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
+}
+
+fn token_source(provider: &config::Provider) -> Option<Arc<TokenSource>> {
+    let credentials = provider.credentials.as_ref()?;
+    Some(Arc::new(TokenSource::new(&provider.name, credentials)))
 }
 
 fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
@@ -306,6 +356,16 @@ fn version(provider: &config::Provider) -> anthropic::Version {
     if is_later { later } else { anthropic::Version::default() }
 }
 
+fn signer(key: &AwsKey) -> Signer {
+    Signer {
+        access_key_id: key.access_key_id.expose().into(),
+        secret_access_key: key.secret_access_key.clone(),
+        session_token: key.session_token.clone(),
+        region: (*key.region).into(),
+        service: "bedrock",
+    }
+}
+
 /// Callers see it before signatures, so it tells nothing but which is which.
 fn issuer(name: &str) -> Issuer {
     let hash = blake3::derive_key("roundelay 2026 issuer of a signature", name.as_bytes());
@@ -324,8 +384,14 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
     if let Some(index) = key {
         let key = provider.api_keys[index].expose();
         let (field, value) = match provider.protocol {
-            Protocol::OpenAi => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
+            Protocol::OpenAi | Protocol::Bedrock => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
+            // A token that somebody else renews.
+            Protocol::Vertex if key.starts_with("ya29.") => {
+                ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
+            }
+            Protocol::Gemini | Protocol::Vertex => ("x-goog-api-key", HeaderValue::try_from(key)),
+            Protocol::Azure => ("api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
         head.field(field, value.as_bytes());

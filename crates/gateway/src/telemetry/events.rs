@@ -48,6 +48,11 @@ pub fn key_set_aside(key_name: &str, reason: &str) {
     error!(key_name = clean(key_name), reason = clean(reason), "provider key set aside");
 }
 
+/// A provider takes no signature of ours, because this machine's clock is off by so many seconds: behind where negative.
+pub fn clock_refused(provider: &str, off_by_s: i64) {
+    error!(provider = clean(provider), off_by_s, "provider refuses signatures: set this machine's clock");
+}
+
 /// What is left at a provider is too little, so that its deployments are left out; `key` counts the provider's keys
 /// from 1.
 pub fn balance_too_low(provider: &str, key: usize, usd: f64, min_usd: f64) {
@@ -67,6 +72,11 @@ pub fn balance_unknown(provider: &str, key: usize, reason: &str) {
 /// A provider that did not tell what is left does so now.
 pub fn balance_known(provider: &str, key: usize, usd: f64) {
     info!(provider = clean(provider), key, usd, "upstream balance known again");
+}
+
+/// A provider's credentials brought no access token; until they do, its deployments fail.
+pub fn no_access_token(provider: &str, reason: &str) {
+    error!(provider = clean(provider), reason = clean(reason), "no access token for a provider");
 }
 
 /// An exchange ended without an answer; `class` is the name of the last failure's class.

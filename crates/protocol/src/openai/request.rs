@@ -2,7 +2,9 @@
 
 mod anthropic;
 mod bad_request;
+mod bedrock;
 mod fields;
+mod gemini;
 mod head;
 mod media;
 mod messages;
@@ -50,7 +52,7 @@ pub struct Request {
     pub user: Option<String>,
     /// `prompt_cache_key`: requests that share one want the same deployment.
     pub cache_key: Option<String>,
-    /// Where the value of `model` stands.
+    /// Where the value of `model` stands; nowhere where it stands in the path.
     pub model_span: Range<usize>,
     usage_splice: UsageSplice,
     output_limits: OutputLimits,

@@ -68,7 +68,7 @@ impl Incoming {
         caller_asked_usage: bool,
     ) -> Self {
         let reading = Reading::Translated(Box::new(Translated { translation, from }));
-        Self::of(body, reading, to, 1, caller_asked_usage || to == Dialect::Anthropic)
+        Self::of(body, reading, to, 1, caller_asked_usage || to != Dialect::OpenaiChat)
     }
 
     /// Says a piece again, or where there is none the end of the connection.

@@ -1,6 +1,6 @@
 //! Callers of OpenAI's dialect and of Anthropic's, at providers of either: each pair, streamed or not.
 
-mod claude;
+pub(super) mod claude;
 
 use serde_json::{Value, json};
 
@@ -10,12 +10,12 @@ use crate::support::{Answer, Request, TestGateway, Upstream};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Caller {
+pub(super) enum Caller {
     Chat,
     Messages,
 }
 
-const BOTH: [Caller; 2] = [Caller::Chat, Caller::Messages];
+pub(super) const BOTH: [Caller; 2] = [Caller::Chat, Caller::Messages];
 
 struct House {
     gateway: TestGateway,
@@ -91,15 +91,15 @@ timeouts = {{ idle = '250ms' }}
 
 /// What an answer says, in whatever dialect and form: its text, why it ended, its usage.
 #[derive(Debug, PartialEq)]
-struct Said {
-    text: String,
-    stop: Option<String>,
-    usage: Value,
-    is_error: bool,
-    is_ended: bool,
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) stop: Option<String>,
+    pub(super) usage: Value,
+    pub(super) is_error: bool,
+    pub(super) is_ended: bool,
 }
 
-fn said(caller: Caller, stream: bool, answer: &Answer) -> Said {
+pub(super) fn said(caller: Caller, stream: bool, answer: &Answer) -> Said {
     let mut said = Said { text: String::new(), stop: None, usage: Value::Null, is_error: false, is_ended: !stream };
     let events = match stream {
         true => events(&answer.body),
@@ -469,7 +469,7 @@ fn what_a_model_refuses_is_left_out_and_a_limit_above_its_own_is_lowered() {
          [providers.gpt]\nbase_url = '{}'\napi_keys = ['k']\n\
          [models.small]\ndeployments = ['gpt/rehearsal-words-1']\nrefuses = ['sampling', 'forced_tools', 'system']\nmax_output = 100\n\
          [models.any]\ndeployments = ['gpt/rehearsal-words-1']\n\
-         [models.brief]\ndeployments = ['claude/x']\nmax_output = 100\n\
+         [models.brief]\ndeployments = ['claude/x']\nmax_output = 100\ncache = 'auto'\n\
          [models.exact]\ndeployments = ['claude/x']\nlosses = 'refuse'\n\
          [pools.exact-or-any]\nmembers = ['exact', 'any']\nstrategy = 'priority'\nlosses = 'refuse'\n",
         claude.address,
@@ -495,6 +495,8 @@ fn what_a_model_refuses_is_left_out_and_a_limit_above_its_own_is_lowered() {
     assert_eq!(ask("brief").status, 200);
     let sent: Value = serde_json::from_str(&claude.last().1).unwrap();
     assert_eq!(sent["max_tokens"], 100, "{sent}");
+    let marked = |value: &Value| value.to_string().matches("cache_control").count();
+    assert_eq!((marked(&sent["tools"]), marked(&sent["system"]), marked(&sent["messages"])), (1, 1, 1), "{sent}");
 
     let answer = ask("exact");
     let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();

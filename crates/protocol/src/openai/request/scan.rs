@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     estimate::Size,
+    gemini::camel,
     json::{Kind, Malformed, Reader},
     openai::Operation,
 };
@@ -40,7 +41,11 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
     let first_member = reader.offset() + 1;
     scan.request.usage_splice = UsageSplice::NewMember { at: first_member };
     scan.request.output_limits.first_member = first_member;
-    reader.object(|reader, key| scan.member(reader, key))?;
+    match operation {
+        Operation::Generate => reader.object(|reader, key| scan.generate_member(reader, key))?,
+        Operation::Converse => reader.object(|reader, key| scan.request.read_converse(reader, key))?,
+        _ => reader.object(|reader, key| scan.member(reader, key))?,
+    }
     reader.end()?;
     scan.finish()
 }
@@ -83,6 +88,9 @@ const ONCE: [&str; 17] = [
     "prompt_cache_key",
 ];
 
+/// The same in Gemini's dialect, whose members may be written in two ways.
+const GENERATE_ONCE: [&str; 5] = ["contents", "systemInstruction", "generationConfig", "tools", "cachedContent"];
+
 /// Whether an object of that name turns reasoning on: it does unless it says otherwise.
 fn asks_for_thinking(raw: &str) -> bool {
     let dense: String = raw.chars().filter(|letter| !letter.is_ascii_whitespace()).take(256).collect();
@@ -92,7 +100,7 @@ fn asks_for_thinking(raw: &str) -> bool {
 
 impl Scan<'_> {
     fn member(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
-        self.refuse_duplicate(reader, key)?;
+        self.members.refuse_duplicate(&ONCE, reader, key)?;
         let request = &mut self.request;
         match key {
             "model" => self.model(reader)?,
@@ -169,13 +177,11 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn refuse_duplicate(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
-        let Some(index) = ONCE.iter().position(|known| *known == key) else { return Ok(()) };
-        if self.members.seen >> index & 1 == 1 {
-            return Err(BadRequest::duplicate(ONCE[index], reader.offset()).into());
-        }
-        self.members.seen |= 1 << index;
-        Ok(())
+    /// A member of a body in Gemini's dialect.
+    fn generate_member(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
+        let name = camel(key);
+        self.members.refuse_duplicate(&GENERATE_ONCE, reader, &name)?;
+        self.request.read_generate(reader, &name, self.body, &mut self.members.n)
     }
 
     fn has(&self, key: &str) -> bool {
@@ -218,6 +224,11 @@ impl Scan<'_> {
     }
 
     fn finish(self) -> Result<Request, Fault> {
+        match self.request.operation {
+            Operation::Generate => return self.finish_generate(),
+            Operation::Converse => return Ok(self.request),
+            Operation::Chat | Operation::Completions | Operation::Messages => {}
+        }
         if !self.has("model") {
             return Err(BadRequest::missing("model", r#""model": "NAME""#).into());
         }
@@ -229,7 +240,7 @@ impl Scan<'_> {
         request.max_output_tokens = request.output_limits.asked();
         request.user = members.safety_identifier.or(members.user);
         let prompts = match request.operation {
-            Operation::Chat | Operation::Messages => 1,
+            Operation::Chat | Operation::Messages | Operation::Generate | Operation::Converse => 1,
             Operation::Completions => request.messages,
         };
         let n = members.n.unwrap_or(1);
@@ -240,6 +251,29 @@ impl Scan<'_> {
             return Err(BadRequest::value("n", message).into());
         }
         Ok(request)
+    }
+
+    fn finish_generate(self) -> Result<Request, Fault> {
+        let Self { mut request, members, .. } = self;
+        if request.messages == 0 {
+            return Err(BadRequest::missing("contents", r#""contents": [{"parts": [{"text": "…"}]}]"#).into());
+        }
+        request.max_output_tokens = request.output_limits.asked();
+        request.choices = members.n.unwrap_or(1);
+        request.generated = request.choices;
+        Ok(request)
+    }
+}
+
+impl Members {
+    /// Errors when a member of `once` was seen before.
+    fn refuse_duplicate(&mut self, once: &[&'static str], reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
+        let Some(index) = once.iter().position(|known| *known == key) else { return Ok(()) };
+        if self.seen >> index & 1 == 1 {
+            return Err(BadRequest::duplicate(once[index], reader.offset()).into());
+        }
+        self.seen |= 1 << index;
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(super) const TEXT: &str = "Hello there, you";
+pub(in super::super) const TEXT: &str = "Hello there, you";
 
 pub(super) const WHOLE: &str = r#"{"id":"msg_1", "type":"message","role":"assistant","model":"claude-opus-4-6","content":[{"type":"text","text":"Hello there, you","new":1.50}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"cache_read_input_tokens":4,"cache_creation_input_tokens":2,"output_tokens":6}}"#;
 
@@ -64,13 +64,13 @@ const BAD: &str = r#"{"type":"error","error":{"type":"invalid_request_error","me
 
 const FORGOTTEN: &str = r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#;
 
-pub(super) struct Claude {
-    pub(super) address: SocketAddr,
+pub(in super::super) struct Claude {
+    pub(in super::super) address: SocketAddr,
     last: Arc<Mutex<(String, String)>>,
 }
 
 impl Claude {
-    pub(super) fn start() -> Self {
+    pub(in super::super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let last = Arc::new(Mutex::new((String::new(), String::new())));
@@ -93,7 +93,7 @@ impl Claude {
     }
 
     /// The head and the body of the last request.
-    pub(super) fn last(&self) -> (String, String) {
+    pub(in super::super) fn last(&self) -> (String, String) {
         self.last.lock().unwrap().clone()
     }
 }
