@@ -47,6 +47,8 @@ const SCRIPT = [
   { expects: Object.values(RESULTS), says: END },
 ];
 const EVENTS_MAX = 100;
+/** Without usage: a chat stream that ends between its finish reason and its usage is whole, and not counted. */
+const said = ({ text, thought, calls, end }) => ({ text, thought, calls, end });
 
 describe('every client at every dialect', { timeout: 180_000 }, () => {
   const stage = new Stage();
@@ -79,6 +81,8 @@ describe('every client at every dialect', { timeout: 180_000 }, () => {
 
       test(`${of}: an answer that is cut by its limit says so`, async () => {
         await rehearsal.misbehave('words-600');
+        // Where tools are strict, this helper takes no answer that ended early.
+        if (caller === 'chat' && way === 'helper') return assert.rejects(talk().says(way, PROMPT), OpenAI.LengthFinishReasonError);
         const told = await talk().says(way, PROMPT);
         assert.deepEqual([told.end, told.output, told.text.split(' ').length], ['length', 500, 500]);
       });
@@ -107,11 +111,13 @@ describe('every client at every dialect', { timeout: 180_000 }, () => {
           let failed = 0;
           for (let event = 0; event < EVENTS_MAX; event++) {
             const told = await ask(`reasoning-2-${fault}-after-event-${event}`);
-            if (told) assert.deepEqual(told, whole, `after event ${event}`);
+            if (told) assert.deepEqual(said(told), said(whole), `after event ${event}`);
             else assert.equal(failed++, event, 'broken until its end has come, and whole after');
+            // Past the last event the fault finds nothing to break.
+            if (event === failed + 2) break;
           }
           assert.ok(failed > 10 && failed < EVENTS_MAX, `${failed}`);
-          assert.equal(await rehearsal.seen(), seen + EVENTS_MAX);
+          assert.equal(await rehearsal.seen(), seen + failed + 3, 'each was really asked');
         });
       }
     }

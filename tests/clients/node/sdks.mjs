@@ -58,9 +58,9 @@ class ChatTalk {
       text: message.content ?? '',
       end: ChatTalk.ENDS[end],
       calls: (message.tool_calls ?? []).map(({ function: { name, arguments: json } }) => [name, JSON.parse(json)]),
-      input: usage.prompt_tokens,
-      output: usage.completion_tokens,
-      cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
+      input: usage?.prompt_tokens ?? 0,
+      output: usage?.completion_tokens ?? 0,
+      cached: usage?.prompt_tokens_details?.cached_tokens ?? 0,
     };
   }
 }

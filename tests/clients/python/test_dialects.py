@@ -138,7 +138,6 @@ class TestTypedHelpers:
             tools=[weather, clock],
             messages=[{"role": "user", "content": PROMPT}],
             stream=is_streamed,
-            thread=False,
         )
         last = None
         for step in runner:

@@ -64,8 +64,12 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
 fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
     let asked = match Asked::read(dialect, &request.path, &request.body) {
         Ok(asked) => asked,
-        Err(BadField { message, .. }) if dialect.always_counts() => {
-            return Route::Reply { status: 400, body: dialect.error(400, message) };
+        Err(BadField { field, message }) if dialect.always_counts() => {
+            let mut body = dialect.error(400, message);
+            if field == "thread" {
+                body["error"]["details"] = json!({"error_code": "thread_unsupported_request"});
+            }
+            return Route::Reply { status: 400, body };
         }
         Err(BadField { field, message }) => return Route::refused(400, message, Some(field), None),
     };

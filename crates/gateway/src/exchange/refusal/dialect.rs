@@ -8,7 +8,7 @@ use roundelay_protocol::{chat::Dialect, openai::error};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::Wire;
+use super::{super::outgoing::THREAD_UNSUPPORTED, Wire};
 
 /// The words that Anthropic's clients look for before they shorten a conversation.
 const TOO_LONG: &str = "prompt is too long";
@@ -48,6 +48,7 @@ impl Wire<'_> {
             code: self.code,
             param: self.param,
             reset_at: self.reset_at,
+            details: self.code.filter(|code| *code == THREAD_UNSUPPORTED).map(|error_code| Details { error_code }),
         };
         let body = Body { kind: "error", error, request_id: id.map(|id| id.to_string()) };
         serde_json::to_vec(&body).expect("strings and numbers always have a JSON form")
@@ -133,4 +134,12 @@ struct Error<'a> {
     param: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details<'a>>,
+}
+
+/// Where Anthropic's clients look for a finer word.
+#[derive(Serialize)]
+struct Details<'a> {
+    error_code: &'a str,
 }

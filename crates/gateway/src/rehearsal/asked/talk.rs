@@ -71,6 +71,9 @@ impl Talk {
     }
 
     fn read_anthropic(&mut self, body: &Value, messages: &[Value]) -> Result<(), BadField> {
+        if !body["thread"].is_null() {
+            return Err(BadField { field: "thread", message: "nothing is kept here: send the whole conversation" });
+        }
         self.instructed(&body["system"]);
         for message in messages {
             let blocks = message["content"].as_array().map_or(&[][..], Vec::as_slice);
