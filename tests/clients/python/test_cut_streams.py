@@ -20,7 +20,8 @@ SCRIPT = [
         ],
     }
 ]
-STREAMED = [(caller, way) for caller, way in WAYS if way in ("events", "helper")]
+STREAMS = {"gemini": ("events", "helper-events")}
+STREAMED = [(caller, way) for caller, way in WAYS if way in STREAMS.get(caller, ("events", "helper"))]
 EVENTS_MAX = 100
 
 

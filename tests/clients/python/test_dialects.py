@@ -6,6 +6,7 @@ import anthropic
 import openai
 import pydantic
 import pytest
+from google import genai
 
 from harness import dialects
 from harness.dialects import UPSTREAMS, House
@@ -77,7 +78,7 @@ def test_thoughts_are_kept_apart(house: House, caller: str, way: str, upstream: 
     talk = TALKS[caller](house.gateway.url(""), house.key.secret, upstream)
     told = talk.says(way, PROMPT)
     assert told.text.startswith("You said:") and len(told.text.split()) == 6 and told.output == 11
-    if caller == "messages":
+    if caller != "chat":
         assert len(told.thought.split()) == 5
 
 
@@ -105,6 +106,46 @@ class TestTypedHelpers:
         with client.chat.completions.stream(**asked) as stream:
             streamed = stream.get_final_completion().choices[0].message.parsed
         assert whole == streamed == Weather(city="Zürich", degrees=12)
+
+    def test_responses_parse(self, house: House, upstream: str):
+        client = openai.OpenAI(base_url=house.gateway.url(), api_key=house.key.secret, max_retries=0)
+        asked = {"model": upstream, "input": PROMPT, "text_format": Weather}
+        whole = client.responses.parse(**asked).output_parsed
+        with client.responses.stream(**asked) as stream:
+            streamed = stream.get_final_response().output_parsed
+        assert whole == streamed == Weather(city="Zürich", degrees=12)
+
+    def test_gemini_schema(self, house: House, upstream: str):
+        options = genai.types.HttpOptions(base_url=house.gateway.url(""))
+        client = genai.Client(api_key=house.key.secret, http_options=options)
+        config = {"response_mime_type": "application/json", "response_schema": Weather}
+        whole = client.models.generate_content(model=upstream, contents=PROMPT, config=config)
+        assert whole.parsed == Weather(city="Zürich", degrees=12)
+
+    @pytest.mark.parametrize("is_streamed", [False, True])
+    def test_gemini_calls_functions_itself(self, house: House, upstream: str, is_streamed: bool):
+        house.rehearsal.misbehave("honest", script=SCRIPT)
+        options = genai.types.HttpOptions(base_url=house.gateway.url(""))
+        client = genai.Client(api_key=house.key.secret, http_options=options)
+        heard = []
+
+        def weather(city: str) -> str:
+            """How it is there."""
+            heard.append(city)
+            return RESULTS["weather"]
+
+        def clock(zone: str) -> str:
+            """How late it is there."""
+            heard.append(zone)
+            return RESULTS["clock"]
+
+        asked = {"model": upstream, "contents": PROMPT, "config": {"tools": [weather, clock]}}
+        if is_streamed:
+            told = "".join(chunk.text or "" for chunk in client.models.generate_content_stream(**asked))
+        else:
+            told = client.models.generate_content(**asked).text
+        assert told.endswith(END)
+        assert heard == [value for call in SCRIPT[0]["calls"] for value in call["arguments"].values()]
 
     def test_messages_parse(self, house: House, upstream: str):
         client = anthropic.Anthropic(base_url=house.gateway.url(""), api_key=house.key.secret, max_retries=0)

@@ -247,7 +247,7 @@ fn check_thread(asked: &chat::Request<'_>) -> Result<(), BadRequest> {
     }
     let message = "`thread` is a conversation that Anthropic keeps, and no model that may answer now is at Anthropic: \
                    send the whole conversation without it";
-    Err(BadRequest { message: message.to_owned(), param: Some("thread"), code: THREAD_UNSUPPORTED })
+    Err(BadRequest { message: message.to_owned(), param: Some("thread"), code: "thread_unsupported_request" })
 }
 
 fn bad(message: String) -> BadRequest {
@@ -315,8 +315,6 @@ fn is_claude_after(model: &str, minor: u32) -> bool {
     }
 }
 
-/// What Anthropic's clients look for before they go on without a thread.
-pub(super) const THREAD_UNSUPPORTED: &str = "thread_unsupported_request";
 /// Tokens of output where the dialect demands a limit, the caller gave none, and the model's is not known.
 const OUTPUT_MAX: u64 = 4096;
 /// Bytes of an answer's header.

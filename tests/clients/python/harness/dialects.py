@@ -12,6 +12,7 @@ from harness.rehearsal import Rehearsal
 PROVIDERS = {
     "chat": 'protocol = "openai"\nbase_url = "{origin}/v1"',
     "messages": 'protocol = "anthropic"\nbase_url = "{origin}"',
+    "gemini": 'protocol = "gemini"\nbase_url = "{origin}/v1beta"',
 }
 UPSTREAMS = list(PROVIDERS)
 

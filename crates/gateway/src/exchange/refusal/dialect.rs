@@ -8,7 +8,7 @@ use roundelay_protocol::{chat::Dialect, openai::error};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{super::outgoing::THREAD_UNSUPPORTED, Wire};
+use super::Wire;
 
 /// The words that Anthropic's clients look for before they shorten a conversation.
 const TOO_LONG: &str = "prompt is too long";
@@ -48,7 +48,7 @@ impl Wire<'_> {
             code: self.code,
             param: self.param,
             reset_at: self.reset_at,
-            details: self.code.filter(|code| *code == THREAD_UNSUPPORTED).map(|error_code| Details { error_code }),
+            details: self.code.filter(|code| code.starts_with("thread_")).map(|error_code| Details { error_code }),
         };
         let body = Body { kind: "error", error, request_id: id.map(|id| id.to_string()) };
         serde_json::to_vec(&body).expect("strings and numbers always have a JSON form")
@@ -138,7 +138,7 @@ struct Error<'a> {
     details: Option<Details<'a>>,
 }
 
-/// Where Anthropic's clients look for a finer word.
+/// Where Anthropic's clients look for what became of a conversation that it keeps.
 #[derive(Serialize)]
 struct Details<'a> {
     error_code: &'a str,

@@ -96,9 +96,9 @@ class ResponsesTalk:
             text=response.output_text,
             thought="".join(reasoning),
             end=ends[reason],
-            input=usage.input_tokens,
-            output=usage.output_tokens,
-            cached=usage.input_tokens_details.cached_tokens,
+            input=usage.input_tokens if usage else 0,
+            output=usage.output_tokens if usage else 0,
+            cached=usage.input_tokens_details.cached_tokens if usage else 0,
             calls=[(call.name, json.loads(call.arguments)) for call in calls],
         )
 
