@@ -302,3 +302,37 @@ pub(super) fn write_call(object: &mut Object<'_>, call: &ToolCall<'_>, with_id: 
     function.end();
     is_object
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls and results of tools named by a letter, with an id or without, and the ids that they get.
+    #[track_caller]
+    fn check(said: &[(&str, &str, &str)], expected: &[&str]) {
+        let mut ids = Ids::default();
+        let given = said.iter().map(|(kind, name, id)| {
+            let (name, id) = (Text::plain(*name), Some(Text::plain(*id)).filter(|id| !id.is_empty()));
+            let id = if *kind == "call" { ids.of_call(id, &name) } else { ids.of_result(id, &name) };
+            id.decode().into_owned()
+        });
+        assert_eq!(given.collect::<Vec<_>>(), expected, "{said:?}");
+    }
+
+    #[test]
+    fn a_result_answers_the_first_open_call_of_its_name() {
+        check(
+            &[("call", "f", ""), ("call", "f", ""), ("result", "f", ""), ("result", "f", "")],
+            &["gemini-f-0", "gemini-f-1", "gemini-f-0", "gemini-f-1"],
+        );
+        check(
+            &[("call", "f", "a"), ("call", "g", "b"), ("result", "g", ""), ("result", "f", "")],
+            &["a", "b", "b", "a"],
+        );
+        check(
+            &[("call", "f", "a"), ("call", "f", "b"), ("result", "f", "a"), ("result", "f", "")],
+            &["a", "b", "a", "b"],
+        );
+        check(&[("result", "f", ""), ("call", "f", "")], &["gemini-f-0", "gemini-f-1"]);
+    }
+}
