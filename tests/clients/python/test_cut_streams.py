@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness import dialects
-from harness.dialects import UPSTREAMS, House
+from harness.dialects import House, pairs
 from harness.sdks import FAILURES, TALKS, WAYS, Told
 from harness.waiting import until
 
@@ -32,8 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.mark.parametrize("fault", ["cut", "end", "error"])
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-@pytest.mark.parametrize("caller, way", STREAMED)
+@pytest.mark.parametrize("caller, way, upstream", pairs(STREAMED))
 def test_a_whole_answer_or_an_error(house: House, caller: str, way: str, upstream: str, fault: str):
     whole = ask(house, caller, way, upstream, "honest")
     assert isinstance(whole, Told) and len(whole.calls) == 2, whole

@@ -9,7 +9,7 @@ import pytest
 from google import genai
 
 from harness import dialects
-from harness.dialects import UPSTREAMS, House
+from harness.dialects import UPSTREAMS, House, pairs
 from harness.sdks import TALKS, WAYS
 
 TEXT = 'I ask «Zürich» first:\n\t"both" \\ at  once.'
@@ -39,8 +39,7 @@ def behaves(house: House) -> None:
     house.rehearsal.behave()
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-@pytest.mark.parametrize("caller, way", WAYS)
+@pytest.mark.parametrize("caller, way, upstream", pairs(WAYS))
 def test_a_task_with_tools(house: House, caller: str, way: str, upstream: str):
     house.rehearsal.misbehave("cached-2", script=SCRIPT)
     talk = TALKS[caller](house.gateway.url(""), house.key.secret, upstream)
@@ -57,8 +56,7 @@ def test_a_task_with_tools(house: House, caller: str, way: str, upstream: str):
     assert last.input > first.input and last.output == len(END.split())
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-@pytest.mark.parametrize("caller, way", WAYS)
+@pytest.mark.parametrize("caller, way, upstream", pairs(WAYS))
 def test_an_answer_that_is_cut_by_its_limit_says_so(house: House, caller: str, way: str, upstream: str):
     house.rehearsal.misbehave("words-600")
     talk = TALKS[caller](house.gateway.url(""), house.key.secret, upstream)
@@ -71,8 +69,7 @@ def test_an_answer_that_is_cut_by_its_limit_says_so(house: House, caller: str, w
     assert told.end == "length" and told.output == len(told.text.split()) == 500
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-@pytest.mark.parametrize("caller, way", WAYS)
+@pytest.mark.parametrize("caller, way, upstream", pairs(WAYS))
 def test_thoughts_are_kept_apart(house: House, caller: str, way: str, upstream: str):
     house.rehearsal.misbehave("reasoning-5-words-6")
     talk = TALKS[caller](house.gateway.url(""), house.key.secret, upstream)

@@ -1,6 +1,6 @@
 """One rehearsal provider behind a gateway under every dialect: a model for each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,15 @@ PROVIDERS = {
     "gemini": 'protocol = "gemini"\nbase_url = "{origin}/v1beta"',
 }
 UPSTREAMS = list(PROVIDERS)
+# Asked by callers of the same dialect alone: for others there are chats at the same provider.
+PROVIDERS["responses"] = 'protocol = "openai"\nresponses = true\nbase_url = "{origin}/v1"'
+
+
+def pairs(callers: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Each of the callers, whose dialect is their first word, with each provider it can be at."""
+    own = {"responses": ["responses"]}
+    return [(*caller, upstream) for caller in callers for upstream in UPSTREAMS + own.get(caller[0], [])]
+
 
 # Faults follow each other here, and each is to reach the provider: none of them sets it aside.
 PATIENT = """
@@ -58,7 +67,7 @@ def standing(folder: Path) -> Iterator[House]:
         rehearsal = Rehearsal("rehearsal", folder)
         at_end.callback(rehearsal.kill)
         rehearsal.start()
-        text = PATIENT + "".join(provider(name, name, rehearsal.origin) for name in UPSTREAMS)
+        text = PATIENT + "".join(provider(name, name, rehearsal.origin) for name in PROVIDERS)
         gateway = Gateway(folder, text)
         at_end.callback(gateway.kill)
         gateway.start()
