@@ -125,7 +125,6 @@ impl Told {
     /// Anthropic's details are an object, Google's a list.
     fn read_details(&mut self, details: &Value) {
         self.value_word(&details["error_code"]);
-        self.code = self.code.take().or_else(|| scalar(&details["error_code"]));
         for detail in details.as_array().into_iter().flatten() {
             self.value_word(&detail["reason"]);
             if let Some(delay) = detail["retryDelay"].as_str() {
