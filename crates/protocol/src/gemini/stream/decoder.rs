@@ -237,7 +237,7 @@ impl Decoder {
             let part = self.next_part()?;
             self.choices[choice as usize].has_calls = true;
             let id = piece.id.share();
-            let id = if id.is_empty() { self.ids.of_call(&piece.name) } else { id };
+            let id = self.ids.of_call(Some(id).filter(|id| !id.is_empty()), &piece.name);
             let kind = PartKind::ToolCall { id, name: piece.name.share(), kind: ToolCallKind::Function };
             sink(Event::PartStart { part, choice, kind });
             if let Some(signature) = signature {
