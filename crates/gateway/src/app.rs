@@ -5,6 +5,7 @@ mod forget;
 mod overdue;
 mod reload;
 mod signals;
+mod tokens;
 mod watch;
 
 use std::{
@@ -203,9 +204,11 @@ impl App {
             };
             let watching = watch::follow(&self.gateway, stopped.clone());
             let balances = balances::follow(&self.gateway, stopped.clone());
+            let tokens = tokens::follow(&self.gateway, stopped.clone());
             let overdue = overdue::follow(&self.gateway, &self.store, stopped.clone());
             let forgetting = forget::follow(&self.gateway, &self.store, stopped.clone());
-            let (.., drained) = tokio::join!(signals, files, watching, balances, overdue, forgetting, admin, drained);
+            let (.., drained) =
+                tokio::join!(signals, files, watching, balances, tokens, overdue, forgetting, admin, drained);
             drained
         })?;
         self.gateway.recorder.shutdown();

@@ -19,9 +19,11 @@ pub use self::{
     currency::{CnyPerUsd, Currency},
     deployments::{Deployment, Layout},
     environment::process_environment,
+    google::GoogleCredentials,
     kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
-    models::{Model, ModelDeployment},
+    losses::Losses,
+    models::{Model, ModelDeployment, Refuses},
     money::{MoneySettings, OnDisconnect, Surcharges, UnknownPrice},
     names::Found,
     pools::{Handover, Pool, Shift},
@@ -43,11 +45,13 @@ mod complaint;
 mod currency;
 mod deployments;
 mod environment;
+mod google;
 mod hour;
 mod interpolation;
 mod kept;
 mod known_providers;
 mod log;
+mod losses;
 mod models;
 mod money;
 mod names;

@@ -2,6 +2,7 @@
 
 mod connection;
 mod count_tokens;
+mod gemini;
 mod intake;
 mod models;
 mod peer;

@@ -11,6 +11,7 @@ mod head;
 mod idle;
 mod stream;
 mod tls;
+mod token;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -22,6 +23,7 @@ pub use self::{
     connect::Endpoint,
     fetch::FetchFault,
     head::{Head, RequestHead},
+    token::{TokenFault, TokenSource},
 };
 use self::{idle::Idle, stream::Stream, tls::Tls};
 

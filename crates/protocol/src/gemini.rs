@@ -17,6 +17,7 @@ mod tokens;
 
 pub use answer::{decode_answer, encode_answer};
 pub use error::{decode_error, encode_error, status};
+pub(crate) use parts::camel;
 pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};
-pub use stream::{Decoder, Encoder};
+pub use stream::{Decoder, Encoder, cut_short, with_stop};

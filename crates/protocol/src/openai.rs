@@ -12,7 +12,7 @@ pub mod stream;
 
 pub use cost::with_cost;
 pub use finish::Finish;
-pub use request::{BadRequest, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use request::{BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
 
 use crate::chat::Dialect;
 
@@ -25,6 +25,9 @@ pub enum Operation {
     Completions,
     /// `POST /v1/messages`, Anthropic's: what routing and money need to know of it is learnt like that of the others.
     Messages,
+    /// `POST /v1/models/{model}:generateContent`, Gemini's, and `:streamGenerateContent`: what its body does not say, the
+    /// model and whether to stream, is set by who knows the path.
+    Generate,
 }
 
 impl Operation {
@@ -33,15 +36,17 @@ impl Operation {
         match self {
             Self::Chat | Self::Completions => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
+            Self::Generate => Dialect::Gemini,
         }
     }
 
-    /// The path under the provider's base URL.
+    /// The path under the provider's base URL; where the model stands in it, its beginning.
     pub fn path(self) -> &'static str {
         match self {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
+            Self::Generate => "/models",
         }
     }
 }

@@ -10,7 +10,10 @@ from harness import stage as stages
 from harness.stage import Stage
 
 # A proxy or a default endpoint of the machine would lead the clients elsewhere.
-FOREIGN = ("http_proxy", "https_proxy", "all_proxy", "openai_base_url", "openai_api_key", "anthropic_base_url")
+FOREIGN = (
+    *("http_proxy", "https_proxy", "all_proxy", "openai_base_url", "openai_api_key", "anthropic_base_url"),
+    *("google_api_key", "gemini_api_key", "google_gemini_base_url", "google_genai_use_vertexai"),
+)
 
 
 def pytest_configure() -> None:

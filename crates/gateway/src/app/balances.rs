@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use roundelay_protocol::balance::{Question, Reading};
 use tokio::{
     sync::watch,
@@ -228,7 +229,7 @@ async fn ask(upstream: &Upstream, key: &PolledKey) -> Polled {
             headers: ANSWER_WAIT,
             deadline: Instant::now() + ANSWER_WAIT,
         };
-        let reading = match upstream.fetch(&key.endpoint, head, timers, ANSWER_MAX).await {
+        let reading = match upstream.fetch(&key.endpoint, head, &Bytes::new(), timers, ANSWER_MAX).await {
             Err(fault) => return Polled::Silent(fault.reason().to_owned()),
             Ok((200, body)) => match read(*question, &body, &key.poll) {
                 Ok(reading) => reading,

@@ -5,7 +5,8 @@ use http::header::AUTHORIZATION;
 
 use super::AuthRefusal;
 
-/// The key in `Authorization: Bearer`, else in `x-api-key`, else in `x-goog-api-key`; never in the URL, which is logged.
+/// The key in `Authorization: Bearer`, else in `x-api-key`, else in `x-goog-api-key`. Not in the URL, which proxies on the
+/// way log: that is for the paths of Gemini's dialect alone.
 ///
 /// Another `Authorization` scheme, or an empty header, is passed over, since SDKs send one when they are given no key.
 /// Errors with `Malformed` when the chosen header is not visible ASCII, with `Missing` when there is none.

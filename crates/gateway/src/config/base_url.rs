@@ -96,6 +96,11 @@ impl BaseUrl {
         }
     }
 
+    /// Whether it is Google's address of Gemini's own dialect; that of OpenAI's is below it.
+    pub(super) fn is_gemini(&self) -> bool {
+        matches!(&self.host, Host::Name(name) if &**name == GEMINI_HOST) && !self.path_prefix.ends_with("/openai")
+    }
+
     /// Whether a request to it would arrive at `listener` on this machine.
     pub(super) fn reaches(&self, listener: SocketAddr) -> bool {
         let is_here = match &self.host {
@@ -118,6 +123,9 @@ impl BaseUrl {
         }
     }
 }
+
+/// Where AI Studio serves its models, in several versions.
+pub(super) const GEMINI_HOST: &str = "generativelanguage.googleapis.com";
 
 impl Host {
     fn parse(text: &str) -> Result<Self, BaseUrlFault> {

@@ -91,10 +91,10 @@ impl Config {
         Ok(Layout { catalog: routing::Catalog::new(listed, models, pools)?, deployments })
     }
 
-    /// What a model can do wherever it is served: Anthropic's dialect has no legacy completions.
+    /// What a model can do wherever it is served: other dialects than OpenAI's have no legacy completions.
     fn capabilities(&self, model: &Model) -> routing::Capabilities {
-        let speaks_messages = |place: &ModelDeployment| self.providers[place.provider].protocol == Protocol::Anthropic;
-        let completions = model.capabilities.completions && !model.deployments.iter().any(speaks_messages);
+        let is_other = |place: &ModelDeployment| self.providers[place.provider].protocol != Protocol::OpenAi;
+        let completions = model.capabilities.completions && !model.deployments.iter().any(is_other);
         routing::Capabilities { completions, ..model.capabilities }
     }
 

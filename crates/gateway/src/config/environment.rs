@@ -65,9 +65,13 @@ fn base_url(known: &KnownProvider, environment: Environment<'_>) -> Result<BaseU
     };
     let mut base_url = BaseUrl::parse(text.trim())
         .map_err(|fault| complaint(fault.to_string(), "write what comes before `/chat/completions`, or unset it"))?;
-    if known.name == "anthropic" && base_url.path_prefix.is_empty() {
-        // Anthropic's own clients put `/v1` behind this variable themselves.
-        base_url.path_prefix = "/v1".into();
+    if base_url.path_prefix.is_empty() {
+        // Their own clients put the version behind this variable themselves.
+        match known.name {
+            "anthropic" => base_url.path_prefix = "/v1".into(),
+            "gemini" => base_url.path_prefix = "/v1beta".into(),
+            _ => {}
+        }
     }
     if base_url.reaches(Server::default().listen) {
         let instead = "unset it for the gateway; it is for the gateway's callers";

@@ -1,4 +1,5 @@
-//! Providers known by name: where their OpenAI-compatible endpoint is, and which variables carry their key.
+//! Providers known by name: where their endpoint is, OpenAI-compatible but for those of Anthropic and Google, and which
+//! variables carry their key.
 //!
 //! Addresses and variables are those of each vendor's own API reference and quick start.
 
@@ -27,7 +28,9 @@ pub(super) fn known_provider(name: &str) -> Option<&'static KnownProvider> {
 pub(super) fn vendor_at(base_url: &BaseUrl) -> Option<&'static str> {
     let is_there = |known: &&KnownProvider| {
         let address = BaseUrl::parse(known.base_url).expect("a test parses every known address");
-        let is_path = address.path_prefix == base_url.path_prefix
+        // Google has several versions and dialects of one API there, and nothing else.
+        let is_path = address.is_gemini()
+            || address.path_prefix == base_url.path_prefix
             || address.path_prefix.strip_suffix("/v1") == Some(&*base_url.path_prefix);
         is_path && (&address.host, address.port) == (&base_url.host, base_url.port)
     };
@@ -59,7 +62,7 @@ pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
     stopping(hosted("anthropic", "https://api.anthropic.com/v1", &["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL")),
     hosted(
         "gemini",
-        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "https://generativelanguage.googleapis.com/v1beta",
         &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         "GEMINI_BASE_URL",
     ),

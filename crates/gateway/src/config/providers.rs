@@ -10,12 +10,14 @@ pub(super) use self::read::{complain_of_own_address, is_key, read_all};
 use super::{
     balance::BalancePoll,
     base_url::BaseUrl,
+    google::GoogleCredentials,
     known_providers::{KnownProvider, vendor_at},
     timeouts::{Timeouts, TimeoutsWritten},
 };
 use crate::common::secret::Secret;
 
 mod read;
+mod vertex;
 
 /// An account at a vendor, or a server.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct Provider {
     pub base_url: BaseUrl,
     /// Its keys; empty when it asks for none. Calls rotate over them.
     pub api_keys: Vec<Secret>,
+    /// What access tokens are asked for with, where they are used instead of keys.
+    pub credentials: Option<Arc<GoogleCredentials>>,
     /// Its timers; a model may have its own (see [`super::ModelDeployment::timeouts`]).
     pub timeouts: Timeouts,
     /// Sent with every request to it. The values are marked sensitive, so that they do not print.
@@ -55,12 +59,20 @@ pub enum Protocol {
     OpenAi,
     /// Anthropic's Messages.
     Anthropic,
+    /// Gemini's `generateContent`, as AI Studio serves it.
+    Gemini,
+    /// The same at Vertex AI.
+    Vertex,
 }
 
 impl Protocol {
-    /// What a provider known by that name speaks when nothing was written.
-    fn by_default(name: &str) -> Self {
-        if name == "anthropic" { Self::Anthropic } else { Self::OpenAi }
+    /// What a provider known by that name speaks at that address when nothing was written.
+    fn by_default(name: &str, base_url: &BaseUrl) -> Self {
+        match name {
+            "anthropic" => Self::Anthropic,
+            "gemini" | "google" if base_url.is_gemini() => Self::Gemini,
+            _ => Self::OpenAi,
+        }
     }
 }
 
@@ -75,10 +87,12 @@ impl Provider {
     /// the router adapts to, holds calls back.
     const CONCURRENCY_MAX: u32 = 10_000;
 
-    /// Its keys, and the values of its headers, which may be keys as well. One of less than 6 bytes is no secret.
+    /// Its keys and credentials, and the values of its headers, which may be keys as well. One of less than 6 bytes is no
+    /// secret.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).map(Secret::new);
-        self.api_keys.iter().cloned().chain(headers).filter(|secret| secret.expose().len() >= 6)
+        let credentials = self.credentials.iter().flat_map(|credentials| credentials.secrets());
+        self.api_keys.iter().cloned().chain(credentials).chain(headers).filter(|secret| secret.expose().len() >= 6)
     }
 
     /// What its address is known by from one configuration to the next; never shown.
@@ -94,6 +108,8 @@ impl Provider {
         let endpoint = self.endpoint_identity();
         let mut parts = vec![endpoint.as_bytes()];
         parts.extend(index.map(|index| self.api_keys[index].expose().as_bytes()));
+        let credentials = self.credentials.as_ref().map(|credentials| credentials.identity());
+        parts.extend(credentials.as_ref().map(String::as_bytes));
         for (name, value) in &self.headers {
             parts.extend([name.as_str().as_bytes(), value.as_bytes()]);
         }
@@ -111,12 +127,13 @@ impl Provider {
     pub(super) fn of_environment(known: &KnownProvider, base_url: BaseUrl, api_key: Secret) -> Self {
         Self {
             name: known.name.into(),
-            protocol: Protocol::by_default(known.name),
+            protocol: Protocol::by_default(known.name, &base_url),
             flavour: Flavour::from_name(known.name).unwrap_or_default(),
             timeouts: default_timeouts(&base_url),
             balance: BalancePoll::by_default(known.name, &base_url),
             base_url,
             api_keys: vec![api_key],
+            credentials: None,
             headers: Vec::new(),
             concurrency_max: Self::CONCURRENCY_MAX,
             region: None,

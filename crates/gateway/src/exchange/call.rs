@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::{
     gateway::Gateway,
-    outgoing::SaidAgain,
+    outgoing::{SaidAgain, Thoughts, shown},
     refusal::Refusal,
     snapshot::{Deployment, Snapshot},
     terms::Terms,
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     auth::Caller,
     billing::Payer,
-    config::{Surcharges, UnknownPrice},
+    config::{Losses, Surcharges, UnknownPrice},
 };
 
 /// A request whose caller is known and whose body is here.
@@ -43,10 +43,23 @@ pub struct Inbound {
     pub caller: Arc<Caller>,
     /// What is asked for.
     pub operation: Operation,
+    /// What of that stands in the path, in Gemini's dialect.
+    pub addressed: Option<Addressed>,
     /// The request's header fields.
     pub headers: HeaderMap,
     /// The request's body, as sent.
     pub body: Bytes,
+}
+
+/// What the path of a request in Gemini's dialect says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressed {
+    /// The name of a model or pool.
+    pub model: String,
+    /// Whether the answer is to be streamed.
+    pub is_streamed: bool,
+    /// Whether the stream is to be one JSON array, and not server-sent events.
+    pub is_array: bool,
 }
 
 impl Inbound {
@@ -111,7 +124,11 @@ impl Call {
     /// # Errors
     /// When the body is not such a request, or names what is unknown here or not allowed to this caller.
     pub(super) fn decode(gateway: &Gateway, inbound: &Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
-        let request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
+        let mut request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
+        if let Some(Addressed { model, is_streamed, .. }) = &inbound.addressed {
+            request.model.clone_from(model);
+            (request.stream, request.include_usage) = (*is_streamed, true);
+        }
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
         let allowed = allowed(inbound, &snapshot, &request.model, target)?;
@@ -169,13 +186,34 @@ impl Call {
 }
 
 impl Call {
+    /// Checks that a deployment can be told the request, and all of it where nothing may be left out.
+    ///
+    /// # Errors
+    /// With what its caller is told where no other can.
+    pub(super) fn check_sayable(&self, inbound: &Inbound, deployment: &Deployment) -> Result<(), BadRequest> {
+        let Some(outgoing) = self.outgoing(inbound, deployment, Thoughts::Readable)? else { return Ok(()) };
+        let config = &self.snapshot.config;
+        let losses = match self.demand.target {
+            Target::Pool(pool) => config.pools[pool.0 as usize].losses,
+            Target::Model(model) => config.models[model.0 as usize].losses,
+        };
+        let Some(first) = outgoing.left_out().next().filter(|_| losses == Losses::Refuse) else { return Ok(()) };
+        let message = format!(
+            "no model that may answer now can be told all of this request: `{}` would be left out ({}). Leave it out, ask for \
+             another model, or have an operator set `losses = \"report\"`",
+            shown(&first.path),
+            first.what,
+        );
+        Err(BadRequest { message, param: None, code: "unsupported_parameter" })
+    }
+
     /// The most tokens that its input may be billed as by a deployment: no more than its model reads of each prompt, as far
     /// as the catalogue says.
     pub(super) fn input_bound(&self, id: DeploymentId) -> u64 {
         let model = self.snapshot.catalog.deployments[id.0 as usize].model;
         let window = self.snapshot.catalog.models[model.0 as usize].context_window;
         let prompts = match self.request.operation {
-            Operation::Chat | Operation::Messages => 1,
+            Operation::Chat | Operation::Messages | Operation::Generate => 1,
             Operation::Completions => self.request.messages.max(1),
         };
         let most = window.map_or(u64::MAX, |window| window.saturating_mul(prompts.into()));
@@ -200,6 +238,8 @@ fn refuse_surcharge(request: &Request, payer: &Payer, snapshot: &Snapshot) -> Re
         "`{member}` can make the provider charge more than the listed price, and the money of this key is limited: leave \
          it out, or have an operator set `surcharges = \"pass\"` in `[money]`{}",
         match member {
+            "tools" if request.operation == Operation::Generate => " (`functionDeclarations` are fine)",
+            "serviceTier" => " (`standard` and `flex` are fine)",
             "tools" => " (tools of type `function` and `custom` are fine)",
             "service_tier" => " (`auto`, `default` and `flex` are fine)",
             _ => "",
@@ -245,7 +285,8 @@ fn capabilities(needs: &Needs, operation: Operation) -> Capabilities {
         json_object: needs.json_object,
         json_schema: needs.json_schema,
         logprobs: needs.logprobs,
-        reasoning: needs.reasoning,
+        // Anthropic's clients ask for thoughts whoever answers, and do without.
+        reasoning: needs.reasoning && operation != Operation::Messages,
         completions: operation == Operation::Completions,
         ..Capabilities::NONE
     }

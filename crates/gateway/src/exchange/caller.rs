@@ -1,6 +1,8 @@
 //! The caller's side of an exchange: who waits, what they have been shown, and whether they are still there.
 
-use std::{future::pending, pin::pin, time::Duration};
+mod array;
+
+use std::{borrow::Cow, future::pending, pin::pin, time::Duration};
 
 use http::HeaderValue;
 use roundelay_ledger::ExchangeId;
@@ -10,6 +12,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
+use self::array::JsonArray;
 use super::{
     Ending, Refusal,
     answer::{self, Answer, AnswerBody, Served},
@@ -41,7 +44,10 @@ impl From<pipe::CallerLeft> for Interruption {
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// Anthropic's own sign of life.
 const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+/// Google's clients take a comment for a part of an answer; an empty line is nothing in a stream and in an array.
+const EMPTY_LINE: &[u8] = b"\n";
 const STREAM: &str = "text/event-stream; charset=utf-8";
+const ARRAY: &str = "application/json; charset=utf-8";
 
 /// One caller.
 #[derive(Debug)]
@@ -49,6 +55,8 @@ pub(super) struct CallerSide {
     id: ExchangeId,
     dialect: Dialect,
     shown: Shown,
+    /// What a stream's events become elements of, where that was asked for.
+    array: Option<JsonArray>,
     /// When the caller of a stream must see life again.
     next_sign: Option<Instant>,
     keep_alive: Duration,
@@ -74,6 +82,7 @@ impl CallerSide {
             id: inbound.id,
             dialect: inbound.operation.dialect(),
             shown: Shown::Nothing(reply),
+            array: inbound.addressed.as_ref().filter(|addressed| addressed.is_array).map(|_| JsonArray::default()),
             next_sign: Some(inbound.received + gateway.server.header_hold),
             keep_alive: gateway.server.keep_alive_comment,
             stall_max: gateway.server.client_write_stall,
@@ -122,7 +131,10 @@ impl CallerSide {
     /// Shows bytes of a stream, and waits while the caller has too many unread.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Interruption> {
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
-        let has_room = pipe.write(bytes)?;
+        let has_room = match &mut self.array {
+            None => pipe.write(bytes)?,
+            Some(array) => pipe.write(&array.push(bytes))?,
+        };
         self.next_sign = Some(Instant::now() + self.keep_alive);
         if has_room {
             return Ok(());
@@ -154,26 +166,29 @@ impl CallerSide {
 
     /// Shows how the exchange ended.
     pub(super) fn conclude(self, ending: Ending) {
+        let (dialect, id, asked, mut array) = (self.dialect, self.id, self.asked, self.array);
+        let error = |refusal: &Refusal| refusal.wire().event(dialect, id, &asked);
+        let mut end = |pipe: PipeWriter, last: &[u8]| {
+            let last = match &mut array {
+                None => Cow::Borrowed(last),
+                Some(array) => Cow::Owned(array.end(last)),
+            };
+            let _ = pipe.write(&last);
+            pipe.end();
+        };
         match (self.shown, ending) {
             // A caller who left in this very moment is not told.
             (Shown::Nothing(reply), Ending::Whole(answer)) => drop(reply.send(Ok(answer))),
             (Shown::Nothing(reply), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
                 drop(reply.send(Err(refusal)));
             }
-            (Shown::Stream(pipe), Ending::Streamed(tail)) => {
-                let _ = pipe.write(&tail);
-                pipe.end();
-            }
-            (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => {
-                let _ = pipe.write(&refusal.wire().event(self.dialect, self.id, &self.asked));
-                pipe.end();
-            }
+            (Shown::Stream(pipe), Ending::Streamed(tail)) => end(pipe, &tail),
+            (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => end(pipe, &error(&refusal)),
             (Shown::Nothing(reply), Ending::Interrupted(Interruption::Stopping)) => {
                 drop(reply.send(Err(Refusal::Stopping)));
             }
             (Shown::Stream(pipe), Ending::Interrupted(Interruption::Stopping)) => {
-                let _ = pipe.write(&Refusal::Stopping.wire().event(self.dialect, self.id, &self.asked));
-                pipe.end();
+                end(pipe, &error(&Refusal::Stopping));
             }
             // A stream whose caller left is broken off by the pipe's end going unsaid.
             (Shown::Nothing(_) | Shown::Stream(_), _) | (Shown::Everything, _) => {}
@@ -183,7 +198,11 @@ impl CallerSide {
     fn show_life(&mut self) -> Result<(), Interruption> {
         self.begin_stream(None);
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
-        pipe.write(if self.dialect == Dialect::Anthropic { PING } else { KEEP_ALIVE })?;
+        pipe.write(match self.dialect {
+            Dialect::Anthropic => PING,
+            Dialect::Gemini => EMPTY_LINE,
+            _ => KEEP_ALIVE,
+        })?;
         self.next_sign = Some(Instant::now() + self.keep_alive);
         Ok(())
     }
@@ -193,7 +212,8 @@ impl CallerSide {
         self.shown = match shown {
             Shown::Nothing(reply) => {
                 let (writer, reader) = pipe();
-                let answer = answer::head(self.id, self.dialect, STREAM, served, AnswerBody::Stream(reader));
+                let kind = if self.array.is_some() { ARRAY } else { STREAM };
+                let answer = answer::head(self.id, self.dialect, kind, served, AnswerBody::Stream(reader));
                 // A caller who left is found by the next write.
                 drop(reply.send(Ok(answer)));
                 Shown::Stream(writer)

@@ -9,8 +9,9 @@ use http::HeaderValue;
 use roundelay_ledger::Money;
 use roundelay_protocol::{
     anthropic::{self, Place},
-    chat::Dialect,
+    chat::{Dialect, Losses},
     estimate::{Output, OutputTokens},
+    gemini,
     openai::{
         Finish,
         chunk::Chunk,
@@ -218,11 +219,12 @@ impl Incoming {
             (_, None) => tail,
         };
         if !is_lowered || self.finish != Some(Finish::Length) {
-            tail
-        } else if self.dialect == Dialect::Anthropic {
-            anthropic::with_stop(&tail, BUDGET).into()
-        } else {
-            before_done(&tail, &cut_short(&self.last_chunk, 0, BUDGET))
+            return tail;
+        }
+        match self.dialect {
+            Dialect::Anthropic => anthropic::with_stop(&tail, BUDGET).into(),
+            Dialect::Gemini => gemini::with_stop(&tail, BUDGET).into(),
+            _ => before_done(&tail, &cut_short(&self.last_chunk, 0, BUDGET)),
         }
     }
 
@@ -233,8 +235,15 @@ impl Incoming {
             return tail;
         }
         let charged = charged.map(|charged| charged.to_string());
-        if self.dialect == Dialect::Anthropic {
-            return anthropic::cut_short(self.place, (input, output), charged.as_deref(), BUDGET).into();
+        match self.dialect {
+            Dialect::Anthropic => {
+                return anthropic::cut_short(self.place, (input, output), charged.as_deref(), BUDGET).into();
+            }
+            Dialect::Gemini => {
+                let unfinished = self.unended | self.terminal.unfinished();
+                return gemini::cut_short(unfinished, (input, output), charged.as_deref(), BUDGET).into();
+            }
+            _ => {}
         }
         before_done(&tail, &counted(&self.last_chunk, input, output, charged.as_deref()))
     }
@@ -247,7 +256,7 @@ impl Incoming {
             return self.out.split().freeze();
         }
         // A last event may have come without its blank line; another one ends nothing twice.
-        if !self.out.is_empty() && !self.out.ends_with(b"\n\n") {
+        if !self.out.is_empty() && !self.out.ends_with(b"\n\n") && !self.out.ends_with(b"\r\n\r\n") {
             self.out.extend_from_slice(b"\n\n");
         }
         let mark = mem::take(&mut self.mark);
@@ -264,10 +273,13 @@ impl Incoming {
     /// An end in the place of all that was not shown, because there is no money for it: each choice stops at its length.
     pub(super) fn cut_short(&mut self) -> Bytes {
         self.out.clear();
-        if self.dialect == Dialect::Anthropic {
-            return anthropic::cut_short(self.place, (0, self.shown.tokens().total()), None, BUDGET).into();
+        let (unfinished, output) = (self.unended | self.terminal.unfinished(), self.shown.tokens().total());
+        match self.dialect {
+            Dialect::Anthropic => return anthropic::cut_short(self.place, (0, output), None, BUDGET).into(),
+            Dialect::Gemini => return gemini::cut_short(unfinished, (0, output), None, BUDGET).into(),
+            _ => {}
         }
-        let end = cut_short(&self.last_chunk, self.unended | self.terminal.unfinished(), BUDGET);
+        let end = cut_short(&self.last_chunk, unfinished, BUDGET);
         self.out.extend_from_slice(&end);
         self.out.extend_from_slice(DONE);
         self.out.split().freeze()
@@ -296,6 +308,14 @@ impl Incoming {
         match self.usage() {
             Some(usage) if self.shown == self.content => outcome::output(&usage),
             _ => self.shown.tokens(),
+        }
+    }
+
+    /// What of the answer its caller's dialect could not say; `None` where it is passed on as it is.
+    pub(super) fn losses(&self) -> Option<&Losses> {
+        match &self.reading {
+            Reading::Translated(translated) => Some(translated.losses()),
+            Reading::OpenAi | Reading::Messages(_) | Reading::Passed(_) => None,
         }
     }
 

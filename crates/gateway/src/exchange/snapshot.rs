@@ -1,25 +1,29 @@
 //! One configuration in force: what an exchange holds on to from its beginning to its end.
 
-use std::{collections::HashSet, sync::Arc};
+mod path;
+
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use http::HeaderValue;
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
+    anthropic,
     chat::{self, Dialect, Issuer},
     failure::{Failure, Flavour, Seen, classify},
     openai::{Operation, OutputField},
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
 
+use self::path::ModelPath;
 use super::{
     balances::PolledKey,
     terms::{InForce, Terms},
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, BaseUrl, Config, Found, Protocol, Timeouts},
-    upstream::{Endpoint, RequestHead},
+    config::{self, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
+    upstream::{Endpoint, RequestHead, TokenSource},
 };
 
 /// A configuration with everything derived from it that an exchange needs.
@@ -31,8 +35,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// The keys whose balance at the provider is asked for.
     pub polled_keys: Vec<PolledKey>,
-    /// Whether some provider speaks Anthropic's dialect, so that conversations may have thoughts signed there.
-    pub speaks_messages: bool,
+    /// Where the access tokens of providers come from.
+    pub token_sources: Vec<Arc<TokenSource>>,
     deployments: Vec<Deployment>,
     terms: InForce,
 }
@@ -43,6 +47,7 @@ pub struct Prepared {
     config: Config,
     catalog: Catalog,
     polled_keys: Vec<PolledKey>,
+    token_sources: Vec<Arc<TokenSource>>,
     deployments: Vec<Deployment>,
 }
 
@@ -95,6 +100,14 @@ pub struct Deployment {
     pub dialect: Dialect,
     /// What its model takes, for who writes to it in another dialect than the caller's.
     pub capabilities: chat::Capabilities,
+    /// Whether what its prompt cache should keep is marked for callers of other dialects who marked nothing.
+    pub marks_cache: bool,
+    /// Where its access tokens come from; `None` where it takes a key.
+    pub tokens: Option<Arc<TokenSource>>,
+    /// What its model answers with an error; `None` when that is not known.
+    pub refuses: Option<Refuses>,
+    /// The version of Anthropic's dialect that it is spoken to in, unless the caller names another.
+    pub version: anthropic::Version,
     /// What its signatures are known by.
     pub issuer: Issuer,
     prices: Option<Arc<PriceList>>,
@@ -103,7 +116,10 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
-    /// The version of its dialect that its configuration sends with every request.
+    generate: RequestHead,
+    /// How a path is written that holds the model's name.
+    model_path: ModelPath,
+    /// Whether its configuration itself says which version of Anthropic's dialect is spoken.
     has_version: bool,
 }
 
@@ -133,13 +149,15 @@ impl Deployment {
         failure
     }
 
-    /// The part of a request's head that does not depend on the request.
-    pub fn request_head(&self, operation: Operation) -> &RequestHead {
-        match operation {
+    /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
+    /// hold the model's name.
+    pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
+        Cow::Borrowed(match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
-        }
+            Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
+        })
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -163,15 +181,20 @@ impl Snapshot {
     /// See [`SnapshotFault`].
     pub fn prepare(config: Config) -> Result<Prepared, SnapshotFault> {
         let layout = config.layout()?;
+        let tokens: Vec<Option<Arc<TokenSource>>> = config.providers.iter().map(token_source).collect();
         let deployments = layout
             .deployments
             .iter()
             .zip(&layout.catalog.deployments)
             .zip(0..)
-            .map(|((deployment, routed), id)| ready(&config, deployment, &routed.name, DeploymentId(id)))
+            .map(|((deployment, routed), id)| {
+                let tokens = tokens[deployment.provider].clone();
+                ready(&config, deployment, &routed.name, DeploymentId(id), tokens)
+            })
             .collect::<Result<_, _>>()?;
         let polled_keys = polled_keys(&config, &layout)?;
-        Ok(Prepared { config, catalog: layout.catalog, polled_keys, deployments })
+        let token_sources = tokens.into_iter().flatten().collect();
+        Ok(Prepared { config, catalog: layout.catalog, polled_keys, token_sources, deployments })
     }
 
     /// What an id of this snapshot's catalog stands for.
@@ -214,10 +237,9 @@ impl Prepared {
 
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
-        let Self { config, catalog, polled_keys, deployments } = self;
-        let speaks_messages = deployments.iter().any(|deployment| deployment.dialect == Dialect::Anthropic);
+        let Self { config, catalog, polled_keys, token_sources, deployments } = self;
         let catalog = router.adopt(catalog);
-        Snapshot { config, catalog, polled_keys, speaks_messages, deployments, terms: InForce::default() }
+        Snapshot { config, catalog, polled_keys, token_sources, deployments, terms: InForce::default() }
     }
 }
 
@@ -230,6 +252,7 @@ fn ready(
     deployment: &config::Deployment,
     name: &Arc<str>,
     id: DeploymentId,
+    tokens: Option<Arc<TokenSource>>,
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
@@ -260,13 +283,19 @@ fn ready(
             Flavour::OpenAi | Flavour::Azure if provider.protocol == Protocol::OpenAi => {
                 OutputField::MaxCompletionTokens
             }
+            _ if matches!(provider.protocol, Protocol::Gemini | Protocol::Vertex) => OutputField::MaxOutputTokens,
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
             Protocol::OpenAi => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
+            Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
         },
         capabilities: capabilities(&model.capabilities),
+        marks_cache: model.marks_cache,
+        tokens,
+        refuses: model.refuses,
+        version: version(provider),
         issuer: issuer(name),
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
@@ -274,8 +303,15 @@ fn ready(
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
+        generate: head(Operation::Generate)?,
+        model_path: ModelPath::new(&url.path_prefix),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
+}
+
+fn token_source(provider: &config::Provider) -> Option<Arc<TokenSource>> {
+    let credentials = provider.credentials.as_ref()?;
+    Some(Arc::new(TokenSource::new(&provider.name, credentials)))
 }
 
 fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
@@ -290,6 +326,16 @@ fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
         prefill: model.prefill,
         ..chat::Capabilities::default()
     }
+}
+
+/// The version of Anthropic's dialect that the configuration writes into every request.
+fn version(provider: &config::Provider) -> anthropic::Version {
+    let later = anthropic::Version::V2026_10_21;
+    let is_later = provider
+        .headers
+        .iter()
+        .any(|(name, value)| name == "anthropic-version" && value.as_bytes() == later.name().as_bytes());
+    if is_later { later } else { anthropic::Version::default() }
 }
 
 /// Callers see it before signatures, so it tells nothing but which is which.
@@ -312,6 +358,11 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
         let (field, value) = match provider.protocol {
             Protocol::OpenAi => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
+            // A token that somebody else renews.
+            Protocol::Vertex if key.starts_with("ya29.") => {
+                ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
+            }
+            Protocol::Gemini | Protocol::Vertex => ("x-goog-api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
         head.field(field, value.as_bytes());

@@ -14,8 +14,17 @@ use crate::{
     exchange::{Refusal, Worker},
 };
 
+/// In whose words models are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// One that all clients but Google's read.
+    Common,
+    /// Theirs.
+    Google,
+}
+
 /// The whole list. Pools first: they are what callers should name.
-pub(super) fn list(worker: &Worker, caller: &Caller) -> Vec<u8> {
+pub(super) fn list(worker: &Worker, caller: &Caller, shape: Shape) -> Vec<u8> {
     let snapshot = worker.gateway.snapshot.load();
     let config = &snapshot.config;
     let asker = Asker::of(worker, caller);
@@ -24,11 +33,14 @@ pub(super) fn list(worker: &Worker, caller: &Caller) -> Vec<u8> {
     let pools = pools.map(|pool| (pool_entry(pool), asker.offer(&reach_of(config, pool))));
     let models = models.map(|model| (model_entry(model), asker.offer(&[model])));
     let listed: Vec<(Entry<'_>, Offer)> = pools.chain(models).collect();
+    if shape == Shape::Google {
+        return models::google::list(listed.into_iter().map(|(entry, _)| entry));
+    }
     models::list(listed.iter().map(|(entry, offer)| Entry { offer: Some(offer), ..*entry }))
 }
 
 /// One of it.
-pub(super) fn detail(worker: &Worker, caller: &Caller, name: &str) -> Result<Vec<u8>, Refusal> {
+pub(super) fn detail(worker: &Worker, caller: &Caller, name: &str, shape: Shape) -> Result<Vec<u8>, Refusal> {
     let snapshot = worker.gateway.snapshot.load();
     let config = &snapshot.config;
     let asker = Asker::of(worker, caller);
@@ -37,6 +49,9 @@ pub(super) fn detail(worker: &Worker, caller: &Caller, name: &str) -> Result<Vec
     let model = || config.models.iter().find(|model| *model.name == *name && !model.is_open());
     let found = pool.or_else(|| model().map(|model| (model_entry(model), vec![model])));
     let (entry, reach) = found.filter(|_| caller.may_ask_for(name)).ok_or_else(|| Refusal::unknown_model(name))?;
+    if shape == Shape::Google {
+        return Ok(models::google::detail(&entry));
+    }
     Ok(models::detail(&Entry { offer: Some(&asker.offer(&reach)), ..entry }))
 }
 

@@ -10,11 +10,15 @@ use roundelay_protocol::{chat::Dialect, openai::Operation};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{count_tokens, intake, models, peer, receipt, redeem, refusal, standing, usage};
+use super::{
+    count_tokens,
+    gemini::{self, Asked},
+    intake, models, peer, receipt, redeem, refusal, standing, usage,
+};
 use crate::{
-    auth::{Caller, presented},
+    auth::{AuthRefusal, Caller, presented},
     common::clock::unix_time,
-    exchange::{self, Answer, AnswerBody, Inbound, Refusal, Worker},
+    exchange::{self, Addressed, Answer, AnswerBody, Inbound, Refusal, Worker},
 };
 
 /// What a path asks for.
@@ -22,6 +26,7 @@ use crate::{
 enum Route {
     Exchange(Operation),
     CountTokens,
+    Gemini(Asked),
     Models,
     Model(String),
     Balance,
@@ -61,24 +66,31 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
     if head_bytes > worker.gateway.server.header_bytes_max {
         return Err(Refusal::HeadTooLarge);
     }
-    let caller = authenticate(worker, peer, &head.headers)?;
+    let key = if may_name_key(&route) { gemini::parameter(head.uri.query(), "key") } else { None };
+    let caller = authenticate(worker, peer, &head.headers, key)?;
     match (route, &head.method) {
         (Route::Exchange(operation), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
-            let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
-            let taken = Instant::now();
-            let inbound = Inbound { id, received, taken, caller, operation, headers: head.headers, body };
-            exchange::serve(worker, inbound)
-                .await
-                .or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
+            exchange(worker, received, caller, (operation, None), head.headers, body).await
         }
+        (Route::Gemini(Asked::Answer(addressed)), &Method::POST) => {
+            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let is_events = gemini::parameter(head.uri.query(), "alt") == Some("sse");
+            let addressed = Addressed { is_array: addressed.is_streamed && !is_events, ..addressed };
+            exchange(worker, received, caller, (Operation::Generate, Some(addressed)), head.headers, body).await
+        }
+        (Route::Gemini(Asked::Count(model)), &Method::POST) => {
+            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            gemini::count(worker, &model, &body).map(page)
+        }
+        (Route::Gemini(Asked::Nothing), _) => Err(not_found(path)),
         (Route::CountTokens, &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
             count_tokens::count(worker, &body).map(page)
         }
-        (Route::Exchange(_) | Route::CountTokens, _) => Err(Refusal::Method("POST")),
-        (Route::Models, &Method::GET) => Ok(json(models::list(worker, &caller))),
-        (Route::Model(name), &Method::GET) => models::detail(worker, &caller, &name).map(json),
+        (Route::Exchange(_) | Route::CountTokens | Route::Gemini(_), _) => Err(Refusal::Method("POST")),
+        (Route::Models, &Method::GET) => Ok(json(models::list(worker, &caller, shape(&head, key)))),
+        (Route::Model(name), &Method::GET) => models::detail(worker, &caller, &name, shape(&head, key)).map(json),
         (Route::Balance, &Method::GET) => standing::balance(worker, &caller).map(page),
         (Route::Usage, &Method::GET) => usage::usage(worker, &caller, &head.uri).await.map(page),
         (Route::Key, &Method::GET) => standing::key(worker, &caller).map(page),
@@ -102,12 +114,42 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
     }
 }
 
-/// Finds the route of a path. `/v1/…`, `/api/…`, `/api/v1/…` and `/anthropic/v1/…` are the same place, and a base
-/// URL that already ends in `/v1`, or does not, works all the same.
+/// Serves an exchange. A refusal is an answer with its name from here on.
+async fn exchange(
+    worker: &Arc<Worker>,
+    received: Instant,
+    caller: Arc<Caller>,
+    (operation, addressed): (Operation, Option<Addressed>),
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Answer, Refusal> {
+    let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
+    let inbound = Inbound { id, received, taken: Instant::now(), caller, operation, addressed, headers, body };
+    let served = exchange::serve(worker, inbound).await;
+    served.or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
+}
+
+/// Whether a caller may write its key into the URL, as Google's do. Nothing of a query is ever logged.
+fn may_name_key(route: &Route) -> bool {
+    matches!(route, Route::Gemini(_) | Route::Models | Route::Model(_))
+}
+
+/// Google's clients read models in a shape of their own, and are known by how they ask.
+fn shape(head: &Parts, key: Option<&str>) -> models::Shape {
+    let is_googles = key.is_some() || head.uri.path().contains(BETA) || head.headers.contains_key("x-goog-api-key");
+    if is_googles { models::Shape::Google } else { models::Shape::Common }
+}
+
+/// The version of Gemini's dialect that nobody else has.
+const BETA: &str = "/v1beta/";
+
+/// Finds the route of a path. `/v1/…`, `/v1beta/…`, `/api/…`, `/api/v1/…` and `/anthropic/v1/…` are the same place, and a
+/// base URL that already ends in `/v1`, or does not, works all the same.
 fn route(path: &str) -> Option<Route> {
     let mut rest = path;
-    while let Some(shorter) =
-        ["/v1/", "/api/", "/anthropic/"].iter().find_map(|base| rest.starts_with(base).then(|| &rest[base.len() - 1..]))
+    while let Some(shorter) = ["/v1/", "/api/", "/anthropic/", BETA]
+        .iter()
+        .find_map(|base| rest.starts_with(base).then(|| &rest[base.len() - 1..]))
     {
         rest = shorter;
     }
@@ -127,16 +169,22 @@ fn route(path: &str) -> Option<Route> {
             Some(Route::Receipt(percent_decoded(&other["/receipts/".len()..])?))
         }
         other => {
-            let name = other.strip_prefix("/models/")?;
-            Some(Route::Model(percent_decoded(name)?))
+            let name = percent_decoded(other.strip_prefix("/models/")?)?;
+            Some(gemini::asked(&name).map_or_else(|| Route::Model(name), Route::Gemini))
         }
     }
 }
 
 /// Whose words a refusal is in where the path is all there is to go by.
 fn dialect(path: &str) -> Dialect {
-    let is_messages = matches!(route(path), Some(Route::Exchange(Operation::Messages) | Route::CountTokens));
-    if is_messages || path.starts_with("/anthropic/") { Dialect::Anthropic } else { Dialect::OpenaiChat }
+    match route(path) {
+        Some(Route::Exchange(operation)) => operation.dialect(),
+        Some(Route::CountTokens) => Dialect::Anthropic,
+        Some(Route::Gemini(_)) => Dialect::Gemini,
+        _ if path.starts_with("/anthropic/") => Dialect::Anthropic,
+        _ if path.contains(BETA) => Dialect::Gemini,
+        _ => Dialect::OpenaiChat,
+    }
 }
 
 /// SDKs write the slash of `provider/model` as `%2F`.
@@ -160,8 +208,12 @@ fn not_found(path: &str) -> Refusal {
     Refusal::NotFound(path.chars().filter(|c| !c.is_control()).take(200).collect())
 }
 
-fn authenticate(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
-    let presented = presented(headers).map_err(Refusal::Unauthorized)?;
+/// `key` is one that stands in the URL; any header comes before it.
+fn authenticate(worker: &Worker, peer: IpAddr, headers: &HeaderMap, key: Option<&str>) -> Result<Arc<Caller>, Refusal> {
+    let presented = match (presented(headers), key) {
+        (Err(AuthRefusal::Missing), Some(key)) => key,
+        (presented, _) => presented.map_err(Refusal::Unauthorized)?,
+    };
     let now = unix_time().as_secs().cast_signed();
     let caller = worker.gateway.keys.authenticate(presented, now).map_err(Refusal::Unauthorized)?;
     if caller.networks.is_some() {
@@ -225,6 +277,22 @@ mod tests {
             &["/v1/models/openai%2Fgpt-4o", "/api/v1/models/openai/gpt-4o"],
             Some(Route::Model("openai/gpt-4o".to_owned())),
         );
+        let addressed =
+            |model: &str, is_streamed| Addressed { model: model.to_owned(), is_streamed, is_array: is_streamed };
+        let answer = |model: &str, is_streamed| Some(Route::Gemini(Asked::Answer(addressed(model, is_streamed))));
+        check(
+            &[
+                "/v1/models/a%2Fb:generateContent",
+                "/v1beta/models/a/b:generateContent",
+                "/models/a/b%3AgenerateContent",
+            ],
+            answer("a/b", false),
+        );
+        check(&["/v1beta/models/llama3:8b:streamGenerateContent"], answer("llama3:8b", true));
+        check(&["/v1beta/models/a:countTokens"], Some(Route::Gemini(Asked::Count("a".to_owned()))));
+        check(&["/v1beta/models/a:embedContent"], Some(Route::Gemini(Asked::Nothing)));
+        check(&["/v1beta/models", "/v1beta/models/"], Some(Route::Models));
+        check(&["/v1/models/llama3:8b"], Some(Route::Model("llama3:8b".to_owned())));
         check(&["/", "/v1", "/v1/embeddings", "/v1/models/%zz", "/admin/keys"], None);
     }
 }

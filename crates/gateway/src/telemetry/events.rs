@@ -69,6 +69,11 @@ pub fn balance_known(provider: &str, key: usize, usd: f64) {
     info!(provider = clean(provider), key, usd, "upstream balance known again");
 }
 
+/// A provider's credentials brought no access token; until they do, its deployments fail.
+pub fn no_access_token(provider: &str, reason: &str) {
+    error!(provider = clean(provider), reason = clean(reason), "no access token for a provider");
+}
+
 /// An exchange ended without an answer; `class` is the name of the last failure's class.
 pub fn exchange_failed(exchange: impl Display, model: &str, class: &str, attempts: u32) {
     warn!(exchange = clean(exchange), model = clean(model), class, attempts, "exchange failed");

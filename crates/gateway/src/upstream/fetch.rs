@@ -34,7 +34,7 @@ impl FetchFault {
 }
 
 impl Upstream {
-    /// Sends a request without a body and reads its answer of at most `most` bytes: status and body.
+    /// Sends a request, whose `content` a `GET` has none of, and reads its answer of at most `most` bytes: status and body.
     ///
     /// Sent once more when an idle connection turns out to be closed, which says nothing of the provider; so it is for
     /// requests that may be repeated. Dropped, it closes the connection.
@@ -45,12 +45,12 @@ impl Upstream {
         &self,
         endpoint: &Endpoint,
         head: &RequestHead,
+        content: &Bytes,
         timers: DispatchTimers,
         most: usize,
     ) -> Result<(u16, Bytes), FetchFault> {
-        let nothing = Bytes::new();
-        let dispatched = match self.dispatch(endpoint, head, &nothing, timers).await {
-            Err(DispatchFault::ClosedIdle(_)) => self.dispatch(endpoint, head, &nothing, timers).await,
+        let dispatched = match self.dispatch(endpoint, head, content, timers).await {
+            Err(DispatchFault::ClosedIdle(_)) => self.dispatch(endpoint, head, content, timers).await,
             dispatched => dispatched,
         };
         let (head, mut body) = dispatched.map_err(FetchFault::Dispatch)?;
@@ -95,10 +95,10 @@ mod tests {
             let second = Duration::from_secs(1);
             let timers = DispatchTimers { connect: second, headers: second, deadline: Instant::now() + 2 * second };
             let upstream = Upstream::new();
-            let head = RequestHead::get("/left", "h");
+            let (head, nothing) = (RequestHead::get("/left", "h"), Bytes::new());
             tokio::select! {
                 () = serve => unreachable!("it waits for ever"),
-                fetched = upstream.fetch(&endpoint, &head, timers, 8) => fetched,
+                fetched = upstream.fetch(&endpoint, &head, &nothing, timers, 8) => fetched,
             }
         });
         match fetched {

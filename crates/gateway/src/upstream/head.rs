@@ -36,6 +36,21 @@ impl RequestHead {
         Self { bytes, has_body }
     }
 
+    /// The same head for another path, which starts with `/` and holds no space.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Self {
+        debug_assert!(!path.contains(|c: char| c.is_ascii_whitespace() || c.is_control()), "a path is one word");
+        let line_end = self.bytes.windows(2).position(|pair| pair == b"\r\n").unwrap_or(self.bytes.len());
+        let method = self.bytes.split(|&byte| byte == b' ').next().unwrap_or_default();
+        let mut bytes = Vec::with_capacity(self.bytes.len() + path.len());
+        bytes.extend_from_slice(method);
+        bytes.push(b' ');
+        bytes.extend_from_slice(path.as_bytes());
+        bytes.extend_from_slice(b" HTTP/1.1");
+        bytes.extend_from_slice(&self.bytes[line_end..]);
+        Self { bytes, has_body: self.has_body }
+    }
+
     /// Adds a header field. The caller has validated both (`http::HeaderValue` does): neither holds a line break.
     pub fn field(&mut self, name: &str, value: &[u8]) -> &mut Self {
         debug_assert!(!value.contains(&b'\n') && !value.contains(&b'\r'), "a header value is one line");

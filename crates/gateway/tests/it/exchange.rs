@@ -6,6 +6,7 @@ mod by_the_hour;
 mod dialects;
 mod ends;
 mod falls_back;
+pub(crate) mod gemini;
 mod hedges;
 mod made_again;
 mod passes_through;

@@ -15,7 +15,7 @@ pub(super) const STAND_IN: &str = "skip_thought_signature_validator";
 pub(super) const OWN_ID: &str = "gemini-";
 
 /// Members may be written with underscores as well.
-pub(super) fn camel(name: &str) -> Cow<'_, str> {
+pub(crate) fn camel(name: &str) -> Cow<'_, str> {
     if !name.contains('_') {
         return Cow::Borrowed(name);
     }

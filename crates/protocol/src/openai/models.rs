@@ -3,6 +3,7 @@
 //! OpenAI's clients read `object`, `created`, `owned_by`; Anthropic's `type`, `display_name`, `created_at` and the
 //! page marks; OpenRouter's what an [`Offer`] says. None minds the others' members.
 
+pub mod google;
 mod offer;
 
 use serde::Serialize;

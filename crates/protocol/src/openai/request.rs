@@ -3,6 +3,7 @@
 mod anthropic;
 mod bad_request;
 mod fields;
+mod gemini;
 mod head;
 mod media;
 mod messages;
@@ -37,6 +38,7 @@ pub struct Request {
     /// Choices the upstream generates and bills: larger than `choices` where `best_of` is.
     pub generated: u32,
     pub needs: Needs,
+    pub holds: Holds,
     /// Messages of a chat; prompts of a legacy completion.
     pub messages: u32,
     /// No assistant or tool message yet.
@@ -49,7 +51,7 @@ pub struct Request {
     pub user: Option<String>,
     /// `prompt_cache_key`: requests that share one want the same deployment.
     pub cache_key: Option<String>,
-    /// Where the value of `model` stands.
+    /// Where the value of `model` stands; nowhere where it stands in the path.
     pub model_span: Range<usize>,
     usage_splice: UsageSplice,
     output_limits: OutputLimits,
@@ -73,4 +75,19 @@ pub struct Needs {
     pub web_search: bool,
     /// The last message is the assistant's: the model is asked to go on with it.
     pub prefill: bool,
+}
+
+/// What some model or deployment may refuse, so that it is left out there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Holds {
+    /// `temperature`, `top_p`, `top_k`, or a penalty.
+    pub sampling: bool,
+    /// A tool that must be used.
+    pub forced_tools: bool,
+    /// A system prompt.
+    pub system: bool,
+    /// Thoughts of earlier turns, or what seals them.
+    pub thoughts: bool,
+    /// Thoughts that are marked with their deployment, or signed by nobody: not every server of the dialect reads them.
+    pub foreign_thoughts: bool,
 }

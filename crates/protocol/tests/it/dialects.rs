@@ -1,5 +1,6 @@
 //! The dialects and the common form between them.
 
+mod answers;
 mod awkward;
 mod clients;
 mod faults;

@@ -16,6 +16,7 @@ use super::{
         who_pays,
     },
     Protocol, Provider, default_timeouts,
+    vertex::Project,
 };
 use crate::common::secret::Secret;
 
@@ -45,8 +46,27 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
             Some("leave out `/`, `#`, `*` and spaces".to_owned()),
         );
     }
-    let protocol = read_protocol(&section, name);
-    let base_url = read_base_url(&section, name, known).map(|base_url| below_version(protocol, base_url));
+    let written = read_protocol(&section);
+    let is_vertex = match written {
+        Written::As(protocol) => protocol == Protocol::Vertex,
+        Written::Nothing => name == "vertex",
+        Written::Fault => false,
+    };
+    // Where it is is known without a word.
+    let has_own_address = is_vertex && !section.has("base_url");
+    let base_url = if has_own_address { None } else { read_base_url(&section, name, known) };
+    let protocol = match (written, &base_url) {
+        _ if is_vertex => Some(Protocol::Vertex),
+        (Written::Nothing, Some(base_url)) => Some(Protocol::by_default(name, base_url)),
+        (Written::Nothing | Written::Fault, _) => None,
+        (Written::As(protocol), _) => Some(protocol),
+    };
+    let project = Project::read(&section, protocol);
+    let base_url = match protocol {
+        Some(Protocol::Vertex) if has_own_address || base_url.is_some() => Some(project.base_url(&section, base_url)),
+        _ => base_url.map(|base_url| with_version(&section, protocol, base_url)),
+    };
+    let credentials = project.credentials;
     let api_keys = read_api_keys(&section, known, base_url.as_ref());
     let flavour = read_flavour(&section, name, protocol);
     let headers = read_headers(&section);
@@ -66,6 +86,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         timeouts: timeouts_written.over(default_timeouts(&base_url)),
         base_url,
         api_keys,
+        credentials,
         headers,
         concurrency_max: concurrency_max.map_or(Provider::CONCURRENCY_MAX, |count| count as u32),
         balance,
@@ -76,34 +97,52 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     })
 }
 
-fn read_protocol(section: &Section<'_>, name: &str) -> Option<Protocol> {
+/// What stands there as the protocol.
+#[derive(Clone, Copy)]
+enum Written {
+    Nothing,
+    Fault,
+    As(Protocol),
+}
+
+fn read_protocol(section: &Section<'_>) -> Written {
     let choices = [
         ("openai", Some(Protocol::OpenAi)),
         ("anthropic", Some(Protocol::Anthropic)),
-        ("gemini", None),
+        ("gemini", Some(Protocol::Gemini)),
+        ("vertex", Some(Protocol::Vertex)),
         ("azure", None),
         ("bedrock", None),
     ];
-    if !section.has("protocol") {
-        // Asked for all the same, so that it is known.
-        section.choice("protocol", &choices);
-        return Some(Protocol::by_default(name));
+    // Asked for even where it is not written, so that it is known.
+    match section.choice("protocol", &choices) {
+        None if section.has("protocol") => Written::Fault,
+        None => Written::Nothing,
+        Some(Some(protocol)) => Written::As(protocol),
+        Some(None) => {
+            let instead = "use the vendor's OpenAI-compatible endpoint: `protocol = \"openai\"` with its `base_url`";
+            let message = "this protocol is not supported by this version";
+            section.complain("protocol", message, Some(instead.to_owned()));
+            Written::Fault
+        }
     }
-    let protocol = section.choice("protocol", &choices)?;
-    if protocol.is_none() {
-        section.complain(
-            "protocol",
-            "this protocol is not supported by this version",
-            Some("use the vendor's OpenAI-compatible endpoint: `protocol = \"openai\"` with its `base_url`".to_owned()),
-        );
-    }
-    protocol
 }
 
-/// Anthropic's own clients are given its address without the `/v1` that they put behind it themselves.
-fn below_version(protocol: Option<Protocol>, mut base_url: BaseUrl) -> BaseUrl {
-    if protocol == Some(Protocol::Anthropic) && base_url.path_prefix.is_empty() {
-        base_url.path_prefix = "/v1".into();
+/// Clients of Anthropic and Google are given an address without the version that they put behind it themselves; and at
+/// Google OpenAI's dialect is below the other.
+fn with_version(section: &Section<'_>, protocol: Option<Protocol>, mut base_url: BaseUrl) -> BaseUrl {
+    match (protocol, &*base_url.path_prefix) {
+        (Some(Protocol::Anthropic), "") => base_url.path_prefix = "/v1".into(),
+        (Some(Protocol::Gemini), "") => base_url.path_prefix = "/v1beta".into(),
+        (Some(Protocol::Gemini), path) if path.ends_with("/openai") => {
+            let instead = "leave out `/openai`, or write `protocol = \"openai\"`".to_owned();
+            section.complain("base_url", "this is the address of OpenAI's dialect", Some(instead));
+        }
+        (Some(Protocol::OpenAi), path) if base_url.is_gemini() => {
+            let version = if path.is_empty() { "/v1beta" } else { path };
+            base_url.path_prefix = format!("{version}/openai").into();
+        }
+        _ => {}
     }
     base_url
 }
@@ -180,7 +219,7 @@ pub(in super::super) fn is_key(text: &str) -> bool {
 fn complain_of_no_key(section: &Section<'_>, known: Option<&KnownProvider>, base_url: Option<&BaseUrl>) {
     let needs_key = known.is_some_and(|known| !known.key_variables.is_empty());
     let is_remote = base_url.is_some_and(|base_url| !base_url.is_local());
-    if !is_remote || section.has("headers") {
+    if !is_remote || section.has("headers") || section.has("credentials") {
         return;
     }
     let variable = known.and_then(|known| known.key_variables.first()).copied().unwrap_or("NAME");
@@ -196,6 +235,7 @@ fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -
     let choices = Flavour::ALL.map(|(flavour, _)| (flavour.name(), flavour));
     section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_else(|| match protocol {
         Some(Protocol::Anthropic) => Flavour::Anthropic,
+        Some(Protocol::Gemini | Protocol::Vertex) => Flavour::Gemini,
         _ => Flavour::default(),
     })
 }

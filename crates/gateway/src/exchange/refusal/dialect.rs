@@ -6,6 +6,7 @@ use bytes::Bytes;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{chat::Dialect, openai::error};
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::Wire;
 
@@ -17,6 +18,7 @@ impl Wire<'_> {
     pub fn body(&self, dialect: Dialect, id: Option<ExchangeId>) -> Bytes {
         match dialect {
             Dialect::Anthropic => self.anthropic(id).into(),
+            Dialect::Gemini => self.gemini().into(),
             _ => error::body(&self.error()).into(),
         }
     }
@@ -27,6 +29,7 @@ impl Wire<'_> {
             Dialect::Anthropic => {
                 [b"event: error\ndata: ".as_slice(), &self.anthropic(Some(id)), b"\n\n"].concat().into()
             }
+            Dialect::Gemini => [b"data: ".as_slice(), &self.gemini(), b"\n\n"].concat().into(),
             _ => error::event(&self.error(), &id.to_string(), asked),
         }
     }
@@ -48,6 +51,49 @@ impl Wire<'_> {
         };
         let body = Body { kind: "error", error, request_id: id.map(|id| id.to_string()) };
         serde_json::to_vec(&body).expect("strings and numbers always have a JSON form")
+    }
+}
+
+impl Wire<'_> {
+    /// Google's shape. Its clients know an error inside a stream by its being the first member.
+    fn gemini(&self) -> Vec<u8> {
+        let metadata = [("param", self.param.map(str::to_owned)), ("resetAt", self.reset_at.map(|at| at.to_string()))];
+        let metadata: Map<String, Value> =
+            metadata.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
+        let mut details = vec![json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": self.code.unwrap_or(self.kind),
+            "domain": "roundelay",
+            "metadata": metadata,
+        })];
+        details.extend(self.retry_after.map(|wait| {
+            json!({
+                "@type": "type.googleapis.com/google.rpc.RetryInfo",
+                "retryDelay": format!("{}.{:03}s", wait.as_secs(), wait.subsec_millis()),
+            })
+        }));
+        let error = json!({ "error": {
+            "code": self.status,
+            "message": self.message,
+            "status": gemini_status(self.status),
+            "details": details,
+        } });
+        error.to_string().into_bytes()
+    }
+}
+
+/// Google's words for its statuses (`google.rpc.Code`, and Gemini's own 402).
+fn gemini_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        402 | 429 => "RESOURCE_EXHAUSTED",
+        405 | 501 => "UNIMPLEMENTED",
+        502 | 503 => "UNAVAILABLE",
+        400..=499 => "INVALID_ARGUMENT",
+        _ => "INTERNAL",
     }
 }
 

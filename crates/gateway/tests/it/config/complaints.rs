@@ -92,7 +92,7 @@ fn providers_are_refused_with_what_to_write() {
     );
     check("[providers.groq]\napi_keys = ['${GROQ']", "5:13", "providers.groq.api_keys[0]", &["without its `}`"]);
     check("[providers.groq]\napi_keys = 'a'", "5:12", "providers.groq.api_keys", &["a list of strings"]);
-    for protocol in ["gemini", "azure", "bedrock"] {
+    for protocol in ["azure", "bedrock"] {
         check(
             &format!("[providers.x]\nbase_url = 'http://h/v1'\nprotocol = '{protocol}'"),
             "6:1",

@@ -2,9 +2,9 @@
 
 use std::{fs, time::Duration};
 
-use roundelay::config;
+use roundelay::config::{self, Protocol};
 
-use super::{PROVIDERS, read};
+use super::{PROVIDERS, environment, read};
 
 #[test]
 fn strings_take_variables_defaults_files_and_dollars() {
@@ -104,4 +104,28 @@ fn balances_are_asked_for_at_the_vendors_own_address_or_where_it_is_written() {
         "mine]\nbase_url = 'https://relay.example/v1'\nbalance_kind = 'siliconflow'",
         Some(("siliconflow", 300, 0, "CNY")),
     );
+}
+
+/// What is spoken with the one provider of a configuration, and where.
+#[track_caller]
+fn check_protocol(provider: &str, (protocol, base_url): (Protocol, &str)) {
+    let config = read(&format!("[providers.{provider}\napi_keys = ['${{OPENAI_API_KEY}}']"));
+    let found = &config.providers[0];
+    assert_eq!((found.protocol, &*found.base_url.to_string()), (protocol, base_url), "{provider}");
+}
+
+#[test]
+fn google_is_spoken_to_in_its_own_dialect_unless_another_is_written() {
+    const HOST: &str = "https://generativelanguage.googleapis.com";
+    let at = |path: &str| format!("{HOST}{path}");
+    check_protocol("gemini]", (Protocol::Gemini, &at("/v1beta")));
+    check_protocol("gemini]\nprotocol = 'openai'", (Protocol::OpenAi, &at("/v1beta/openai")));
+    check_protocol(&format!("gemini]\nbase_url = '{HOST}/v1beta/openai'"), (Protocol::OpenAi, &at("/v1beta/openai")));
+    check_protocol(&format!("gemini]\nbase_url = '{HOST}'"), (Protocol::Gemini, &at("/v1beta")));
+    check_protocol(&format!("google]\nbase_url = '{HOST}/v1'"), (Protocol::Gemini, &at("/v1")));
+    check_protocol("gemini]\nbase_url = 'http://h/v1'", (Protocol::OpenAi, "http://h/v1"));
+    check_protocol("x]\nbase_url = 'http://h'\nprotocol = 'gemini'", (Protocol::Gemini, "http://h/v1beta"));
+    let wrong = format!("[providers.x]\nprotocol = 'gemini'\nbase_url = '{HOST}/v1beta/openai'\napi_keys = []");
+    let wrong = config::parse(&wrong, "test.toml", &environment).expect_err("the other dialect's address").to_string();
+    assert!(wrong.contains("OpenAI's dialect"), "{wrong}");
 }

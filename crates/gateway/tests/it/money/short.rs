@@ -6,7 +6,7 @@ use roundelay_ledger::{EntryKind, Money};
 use serde_json::Value;
 
 use super::{Team, question, stops, sum, works_on};
-use crate::support::Request;
+use crate::{exchange::gemini::scripted::Scripted, support::Request};
 
 /// What an answer of 20 words to ten costs.
 const ANSWER: i64 = 50_000;
@@ -140,4 +140,63 @@ fn without_a_price_a_prepaid_account_is_not_served_and_another_is() {
     let answer = team.ask(&question("unpriced", false)).send(team.gateway.callers);
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &"price_unknown".into()), "{}", answer.body);
     assert_eq!(team.gateway.chat("unpriced").status, 200);
+}
+
+#[test]
+fn geminis_callers_read_in_their_own_words_that_the_money_ended() {
+    let ask = |team: &Team, model: &str, verb: &str| {
+        let body = serde_json::json!({
+            "contents": [{ "parts": [{ "text": "one two three four five six seven eight nine ten" }] }],
+            "generationConfig": { "maxOutputTokens": if verb == "generateContent" { 2_000 } else { 20 } },
+        });
+        let path = format!("/v1beta/models/{model}:{verb}");
+        Request::post(&path, &body).header("x-goog-api-key", &team.key).send(team.gateway.callers)
+    };
+    let team = Team::configured(Money::from_nano(200_000), stops);
+    let answer = ask(&team, "words-2000-deaf", "streamGenerateContent?alt=sse");
+    let events: Vec<Value> =
+        answer.body.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect();
+    let end = events.last().unwrap();
+    assert_eq!(end["candidates"][0]["finishReason"], "MAX_TOKENS", "{}", answer.body);
+    assert_eq!(end["roundelay"]["stop"], "budget", "{}", answer.body);
+    assert_eq!(answer.body.matches("finishReason").count(), 1, "{}", answer.body);
+    let charged = sum(&team.books(), EntryKind::Charge);
+    assert_eq!((end["usageMetadata"]["cost"].as_f64().unwrap() * 1e9).round() as i64, charged, "{}", answer.body);
+
+    let team = Team::with(Money::from_nano(700_000));
+    let body = ask(&team, "words-2000", "generateContent").json();
+    assert_eq!(body["candidates"][0]["finishReason"], "MAX_TOKENS", "{body}");
+    assert_eq!(body["roundelay"]["stop"], "budget", "{body}");
+    let charged = 10_000 + body["usageMetadata"]["candidatesTokenCount"].as_i64().unwrap() * 2_000;
+    assert_eq!(sum(&team.books(), EntryKind::Charge), charged);
+
+    let team = Team::with(Money::from_nano(1_000));
+    let refused = ask(&team, "words-2000", "generateContent");
+    assert_eq!((refused.status, &refused.json()["error"]["status"]), (402, &"RESOURCE_EXHAUSTED".into()));
+    assert_eq!(refused.json()["error"]["details"][0]["reason"], "insufficient_balance", "{}", refused.body);
+}
+
+#[test]
+fn a_provider_of_geminis_dialect_is_told_where_the_money_ends() {
+    let gemini = Scripted::start();
+    let provider = format!(
+        "[providers.gemini]\nprotocol = 'gemini'\nbase_url = 'http://{}'\napi_keys = ['AIza-key']\n[models.pro]\n\
+         deployments = ['gemini/gemini-3-pro']\nprice = {{ input = 1.0, output = 2.0 }}\nmax_output = 60000\n",
+        gemini.address
+    );
+    let team = Team::configured(Money::from_nano(700_000), |config| config + &provider);
+    let chat = question("pro", false);
+    let contents = serde_json::json!({ "contents": [{ "parts": [{ "text": "x" }] }] });
+    for (path, body) in [("/v1/chat/completions", &chat), ("/v1beta/models/pro:generateContent", &contents)] {
+        let answer = Request::post(path, body).bearer(&team.key).send(team.gateway.callers);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let sent: Value = serde_json::from_str(&gemini.last().1).unwrap();
+        let ceiling = sent["generationConfig"]["maxOutputTokens"].as_u64().unwrap();
+        assert!((1..400).contains(&ceiling), "{sent}");
+    }
+    // What costs more than the list says is not for who can run out of money.
+    let search = serde_json::json!({ "contents": [{ "parts": [{ "text": "x" }] }], "tools": [{ "googleSearch": {} }] });
+    let refused =
+        Request::post("/v1beta/models/pro:generateContent", &search).bearer(&team.key).send(team.gateway.callers);
+    assert_eq!((refused.status, &refused.json()["error"]["status"]), (400, &"INVALID_ARGUMENT".into()));
 }

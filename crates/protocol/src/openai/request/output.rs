@@ -13,11 +13,12 @@ pub struct OutputMax {
 }
 
 /// The member by which an upstream is told. OpenAI's reasoning models refuse `max_tokens`; many others know no
-/// `max_completion_tokens`.
+/// `max_completion_tokens`; Gemini's stands in `generationConfig`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutputField {
     MaxTokens,
     MaxCompletionTokens,
+    MaxOutputTokens,
 }
 
 impl OutputField {
@@ -26,6 +27,7 @@ impl OutputField {
         match self {
             Self::MaxTokens => "max_tokens",
             Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::MaxOutputTokens => "maxOutputTokens",
         }
     }
 }
@@ -33,10 +35,23 @@ impl OutputField {
 /// What a body says of a choice's output, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OutputLimits {
+    /// Gemini's `maxOutputTokens` as well.
     pub(super) max_tokens: Option<OutputLimit>,
     pub(super) max_completion_tokens: Option<OutputLimit>,
     /// Where a new first member goes.
     pub(super) first_member: usize,
+    pub(super) config: GenerationConfig,
+}
+
+/// What there is of Gemini's `generationConfig`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum GenerationConfig {
+    #[default]
+    Absent,
+    /// A null, or what is no object: the whole value.
+    Null(Range<usize>),
+    /// Where a new first member of it goes, and whether it is the only one.
+    Object { at: usize, is_only: bool },
 }
 
 /// One limit as written.
@@ -76,7 +91,9 @@ impl OutputLimits {
         let is_above = |limit: &&&OutputLimit| limit.tokens.is_none_or(|asked| asked > most.tokens);
         let lowered = written.iter().filter(is_above).map(|limit| (limit.value.clone(), tokens.to_string()));
         let is_known = match most.field {
-            OutputField::MaxTokens => self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null),
+            OutputField::MaxTokens | OutputField::MaxOutputTokens => {
+                self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null)
+            }
             OutputField::MaxCompletionTokens => !written.is_empty(),
         };
         let added = (!is_known).then(|| self.new_limit(most.field, tokens));
@@ -86,12 +103,25 @@ impl OutputLimits {
     /// A member may not be there twice, so a null is written over.
     fn new_limit(&self, field: OutputField, tokens: u64) -> (Range<usize>, String) {
         let null = match field {
-            OutputField::MaxTokens => &self.max_tokens,
+            OutputField::MaxTokens | OutputField::MaxOutputTokens => &self.max_tokens,
             OutputField::MaxCompletionTokens => &self.max_completion_tokens,
         };
         match null {
             Some(limit) => (limit.value.clone(), tokens.to_string()),
+            None if field == OutputField::MaxOutputTokens => self.new_in_config(tokens),
             None => (self.first_member..self.first_member, format!("\"{}\":{tokens},", field.name())),
+        }
+    }
+
+    fn new_in_config(&self, tokens: u64) -> (Range<usize>, String) {
+        let member = format!("\"{}\":{tokens}", OutputField::MaxOutputTokens.name());
+        match &self.config {
+            GenerationConfig::Absent => {
+                (self.first_member..self.first_member, format!("\"generationConfig\":{{{member}}},"))
+            }
+            GenerationConfig::Null(value) => (value.clone(), format!("{{{member}}}")),
+            GenerationConfig::Object { at, is_only: true } => (*at..*at, member),
+            GenerationConfig::Object { at, is_only: false } => (*at..*at, format!("{member},")),
         }
     }
 }

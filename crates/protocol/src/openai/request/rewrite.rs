@@ -80,9 +80,13 @@ impl Request {
     ///
     /// `body` must be the body that was scanned.
     pub fn rewrite(&self, body: &[u8], rewrite: &Rewrite<'_>) -> Bytes {
-        let mut model = Vec::with_capacity(rewrite.upstream_model.len() + 2);
-        push_string(&mut model, rewrite.upstream_model);
-        let mut splices = vec![(self.model_span.clone(), Cow::Owned(model))];
+        let mut splices = Vec::with_capacity(2);
+        // A name is never empty, so that one without a place stands in the path.
+        if !self.model_span.is_empty() {
+            let mut model = Vec::with_capacity(rewrite.upstream_model.len() + 2);
+            push_string(&mut model, rewrite.upstream_model);
+            splices.push((self.model_span.clone(), Cow::Owned(model)));
+        }
         if self.stream && rewrite.ask_usage {
             let (span, new) = self.usage_splice.splice();
             splices.push((span, Cow::Borrowed(new)));

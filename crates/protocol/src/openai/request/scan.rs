@@ -1,7 +1,7 @@
 //! The one pass over a request body.
 
 use super::{
-    BadRequest, Needs, Request,
+    BadRequest, Holds, Needs, Request,
     bad_request::Fault,
     fields::{boolean, choices, is_filled_list, optional_text},
     head::Head,
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     estimate::Size,
+    gemini::camel,
     json::{Kind, Malformed, Reader},
     openai::Operation,
 };
@@ -40,7 +41,10 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
     let first_member = reader.offset() + 1;
     scan.request.usage_splice = UsageSplice::NewMember { at: first_member };
     scan.request.output_limits.first_member = first_member;
-    reader.object(|reader, key| scan.member(reader, key))?;
+    match operation {
+        Operation::Generate => reader.object(|reader, key| scan.generate_member(reader, key))?,
+        _ => reader.object(|reader, key| scan.member(reader, key))?,
+    }
     reader.end()?;
     scan.finish()
 }
@@ -83,6 +87,9 @@ const ONCE: [&str; 17] = [
     "prompt_cache_key",
 ];
 
+/// The same in Gemini's dialect, whose members may be written in two ways.
+const GENERATE_ONCE: [&str; 5] = ["contents", "systemInstruction", "generationConfig", "tools", "cachedContent"];
+
 /// Whether an object of that name turns reasoning on: it does unless it says otherwise.
 fn asks_for_thinking(raw: &str) -> bool {
     let dense: String = raw.chars().filter(|letter| !letter.is_ascii_whitespace()).take(256).collect();
@@ -92,7 +99,7 @@ fn asks_for_thinking(raw: &str) -> bool {
 
 impl Scan<'_> {
     fn member(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
-        self.refuse_duplicate(reader, key)?;
+        self.members.refuse_duplicate(&ONCE, reader, key)?;
         let request = &mut self.request;
         match key {
             "model" => self.model(reader)?,
@@ -114,6 +121,16 @@ impl Scan<'_> {
             "max_tokens" => request.output_limits.max_tokens = Some(OutputLimit::read(reader)?),
             "max_completion_tokens" => {
                 request.output_limits.max_completion_tokens = Some(OutputLimit::read(reader)?);
+            }
+            "temperature" | "top_p" | "top_k" | "frequency_penalty" | "presence_penalty" => {
+                request.holds.sampling |= reader.raw()? != "null";
+            }
+            "tool_choice" => {
+                let span = reader.skip()?;
+                let choice = text(self.body, &span);
+                let is_free = ["\"auto\"", "\"none\"", "null"].iter().any(|free| choice.contains(free));
+                request.holds.forced_tools = !is_free;
+                request.add_other_span(span, self.body);
             }
             "n" => self.members.n = Some(choices(reader, "n")?),
             "best_of" => self.members.best_of = Some(choices(reader, "best_of")?),
@@ -159,13 +176,11 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn refuse_duplicate(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
-        let Some(index) = ONCE.iter().position(|known| *known == key) else { return Ok(()) };
-        if self.members.seen >> index & 1 == 1 {
-            return Err(BadRequest::duplicate(ONCE[index], reader.offset()).into());
-        }
-        self.members.seen |= 1 << index;
-        Ok(())
+    /// A member of a body in Gemini's dialect.
+    fn generate_member(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
+        let name = camel(key);
+        self.members.refuse_duplicate(&GENERATE_ONCE, reader, &name)?;
+        self.request.read_generate(reader, &name, self.body, &mut self.members.n)
     }
 
     fn has(&self, key: &str) -> bool {
@@ -208,6 +223,9 @@ impl Scan<'_> {
     }
 
     fn finish(self) -> Result<Request, Fault> {
+        if self.request.operation == Operation::Generate {
+            return self.finish_generate();
+        }
         if !self.has("model") {
             return Err(BadRequest::missing("model", r#""model": "NAME""#).into());
         }
@@ -219,7 +237,7 @@ impl Scan<'_> {
         request.max_output_tokens = request.output_limits.asked();
         request.user = members.safety_identifier.or(members.user);
         let prompts = match request.operation {
-            Operation::Chat | Operation::Messages => 1,
+            Operation::Chat | Operation::Messages | Operation::Generate => 1,
             Operation::Completions => request.messages,
         };
         let n = members.n.unwrap_or(1);
@@ -230,6 +248,29 @@ impl Scan<'_> {
             return Err(BadRequest::value("n", message).into());
         }
         Ok(request)
+    }
+
+    fn finish_generate(self) -> Result<Request, Fault> {
+        let Self { mut request, members, .. } = self;
+        if request.messages == 0 {
+            return Err(BadRequest::missing("contents", r#""contents": [{"parts": [{"text": "…"}]}]"#).into());
+        }
+        request.max_output_tokens = request.output_limits.asked();
+        request.choices = members.n.unwrap_or(1);
+        request.generated = request.choices;
+        Ok(request)
+    }
+}
+
+impl Members {
+    /// Errors when a member of `once` was seen before.
+    fn refuse_duplicate(&mut self, once: &[&'static str], reader: &mut Reader<'_>, key: &str) -> Result<(), Fault> {
+        let Some(index) = once.iter().position(|known| *known == key) else { return Ok(()) };
+        if self.seen >> index & 1 == 1 {
+            return Err(BadRequest::duplicate(once[index], reader.offset()).into());
+        }
+        self.seen |= 1 << index;
+        Ok(())
     }
 }
 
@@ -247,6 +288,7 @@ impl Request {
             choices: 1,
             generated: 1,
             needs: Needs::default(),
+            holds: Holds::default(),
             messages: u32::from(operation == Operation::Completions),
             is_first_turn: true,
             size: Size::default(),

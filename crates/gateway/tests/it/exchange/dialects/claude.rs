@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(super) const TEXT: &str = "Hello there, you";
+pub(in super::super) const TEXT: &str = "Hello there, you";
 
 pub(super) const WHOLE: &str = r#"{"id":"msg_1", "type":"message","role":"assistant","model":"claude-opus-4-6","content":[{"type":"text","text":"Hello there, you","new":1.50}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"cache_read_input_tokens":4,"cache_creation_input_tokens":2,"output_tokens":6}}"#;
 
@@ -62,13 +62,15 @@ data: {"type":"message_stop"}
 const OVERLOADED: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
 const BAD: &str = r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: too many"}}"#;
 
-pub(super) struct Claude {
-    pub(super) address: SocketAddr,
+const FORGOTTEN: &str = r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#;
+
+pub(in super::super) struct Claude {
+    pub(in super::super) address: SocketAddr,
     last: Arc<Mutex<(String, String)>>,
 }
 
 impl Claude {
-    pub(super) fn start() -> Self {
+    pub(in super::super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let last = Arc::new(Mutex::new((String::new(), String::new())));
@@ -91,7 +93,7 @@ impl Claude {
     }
 
     /// The head and the body of the last request.
-    pub(super) fn last(&self) -> (String, String) {
+    pub(in super::super) fn last(&self) -> (String, String) {
         self.last.lock().unwrap().clone()
     }
 }
@@ -101,6 +103,7 @@ fn answer(socket: &mut TcpStream, question: &Value) -> std::io::Result<()> {
     let (status, body) = match (question["model"].as_str().unwrap(), is_stream) {
         ("overloaded", _) | ("overloaded-late", false) => (529, OVERLOADED.to_owned()),
         ("bad", _) => (400, BAD.to_owned()),
+        ("forgetful", _) if question.to_string().contains("signature") => (400, FORGOTTEN.to_owned()),
         ("tool", false) => (200, TOOL.to_owned()),
         ("tool", true) => (200, format!("{BEGIN}{TOOL_STREAM}")),
         ("overloaded-late", true) => (200, format!("{BEGIN}event: error\ndata: {OVERLOADED}\n\n")),

@@ -1,0 +1,83 @@
+//! Gemini at Vertex AI: the address of a project, and the credentials that become access tokens.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        base_url::{BaseUrl, Host},
+        google::GoogleCredentials,
+        reader::{At, Section, Text},
+    },
+    Protocol,
+};
+
+/// What a provider's section says of a project.
+pub(super) struct Project {
+    name: Option<String>,
+    location: String,
+    pub(super) credentials: Option<Arc<GoogleCredentials>>,
+}
+
+impl Project {
+    /// Asks for every key, so that all are known; complains of them where another protocol is spoken.
+    pub(super) fn read(section: &Section<'_>, protocol: Option<Protocol>) -> Self {
+        let [name, location] = ["project", "location"].map(|key| section.text(key));
+        let credentials = section.text("credentials");
+        if protocol.is_some_and(|protocol| protocol != Protocol::Vertex) {
+            for key in ["project", "location", "credentials"].into_iter().filter(|key| section.has(key)) {
+                section.complain(key, "this is for `protocol = \"vertex\"` alone", None);
+            }
+        }
+        let credentials = credentials.and_then(|At { value, place }| match GoogleCredentials::read(&value.text) {
+            Ok(credentials) => Some(Arc::new(credentials)),
+            Err(fault) => {
+                let instead = "write the path of a service account's key file, or `metadata` on a machine of Google's";
+                let message = format!("`{}`: {fault}", value.shown());
+                section.reading().complain(&place, message, Some(instead.to_owned()));
+                None
+            }
+        });
+        let word = |found: Option<At<Text>>| {
+            found.and_then(|At { value, place }| {
+                if is_word(&value.text) {
+                    return Some(value.text);
+                }
+                section.reading().complain(&place, "this has characters that no such name has", None);
+                None
+            })
+        };
+        let (name, location) = (word(name), word(location));
+        let name = name.or_else(|| credentials.as_ref()?.project.clone());
+        Self { name, location: location.unwrap_or_else(|| "global".to_owned()), credentials }
+    }
+
+    /// The address that requests go to: the one that is written, or Google's for the location, and the project below it.
+    pub(super) fn base_url(&self, section: &Section<'_>, written: Option<BaseUrl>) -> BaseUrl {
+        let mut base_url = written.unwrap_or_else(|| self.google());
+        let version = if base_url.path_prefix.is_empty() { "/v1" } else { &*base_url.path_prefix };
+        let project = match &self.name {
+            Some(name) => format!("/projects/{name}/locations/{}", self.location),
+            None => String::new(),
+        };
+        if self.name.is_none() && self.credentials.is_some() {
+            let instead = "write `project = \"NAME\"`: the credentials name none".to_owned();
+            section.reading().complain(section.place(), "which project pays is not known", Some(instead));
+        }
+        base_url.path_prefix = format!("{version}{project}/publishers/google").into();
+        base_url
+    }
+
+    /// Vertex AI's own hosts ("locations" in its documentation).
+    fn google(&self) -> BaseUrl {
+        let host = match &*self.location {
+            "global" => "aiplatform.googleapis.com".to_owned(),
+            continent @ ("us" | "eu") => format!("aiplatform.{continent}.rep.googleapis.com"),
+            region => format!("{region}-aiplatform.googleapis.com"),
+        };
+        BaseUrl { https: true, host: Host::Name(host.into()), port: 443, path_prefix: "".into() }
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte))
+}

@@ -1,0 +1,64 @@
+//! Paths that hold the name of the model.
+
+use std::{fmt::Write as _, sync::Arc};
+
+/// How such a path is written, for one deployment.
+#[derive(Debug, Clone)]
+pub(super) struct ModelPath {
+    prefix: Arc<str>,
+}
+
+impl ModelPath {
+    /// `prefix` is what every path of the provider begins with.
+    pub(super) fn new(prefix: &Arc<str>) -> Self {
+        Self { prefix: Arc::clone(prefix) }
+    }
+
+    /// Gemini's: `/models/{model}:generateContent`. Models of one's own are elsewhere, and say so in their name.
+    pub(super) fn generate(&self, model: &str, is_streamed: bool) -> String {
+        let mut path = String::with_capacity(self.prefix.len() + model.len() + 48);
+        path.push_str(&self.prefix);
+        let (folder, name) = match model.split_once('/') {
+            Some((folder @ ("models" | "tunedModels"), name)) => (folder, name),
+            _ => ("models", model),
+        };
+        path.push('/');
+        path.push_str(folder);
+        path.push('/');
+        push_segment(&mut path, name);
+        path.push_str(if is_streamed { ":streamGenerateContent?alt=sse" } else { ":generateContent" });
+        path
+    }
+}
+
+/// Adds a caller's or an operator's word as one segment of a path, whatever it holds (RFC 3986, section 2.3).
+fn push_segment(path: &mut String, word: &str) {
+    for byte in word.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            // Writing into a `String` cannot fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leaves_its_segment() {
+        let path = ModelPath::new(&"/v1beta".into());
+        for (model, expected) in [
+            ("gemini-2.5-pro", "/v1beta/models/gemini-2.5-pro"),
+            ("tunedModels/mine", "/v1beta/tunedModels/mine"),
+            ("../../x?key=1#", "/v1beta/models/..%2F..%2Fx%3Fkey%3D1%23"),
+            ("tunedModels/../x", "/v1beta/tunedModels/..%2Fx"),
+            ("é:b\r\n", "/v1beta/models/%C3%A9%3Ab%0D%0A"),
+        ] {
+            assert_eq!(path.generate(model, false), format!("{expected}:generateContent"));
+            assert_eq!(path.generate(model, true), format!("{expected}:streamGenerateContent?alt=sse"));
+        }
+    }
+}
