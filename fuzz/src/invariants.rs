@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use roundelay_protocol::{
     anthropic, bedrock,
-    chat::{Answer, Body, Capabilities, Dialect, Event, Fold, Json, Keep, Losses, Stop, StreamFault, Target},
+    chat::{Answer, Body, Capabilities, Dialect, Event, Fold, Json, Keep, Losses, PartKind, Stop, StreamFault, Target},
     openai::{self, Operation},
     sse,
     translate::{self, Manner, StreamDecoder, StreamEncoder},
@@ -102,6 +102,7 @@ fn decode(from: Dialect, pieces: &[&[u8]]) -> Decoded {
 /// The order that [`Event`] promises.
 fn in_order(events: &[Event<'_>], end: &Result<(), StreamFault>) {
     let mut open: Vec<bool> = Vec::new();
+    let mut kinds: Vec<PartKind<'_>> = Vec::new();
     let (mut has_begun, mut has_ended, mut has_stopped) = (false, false, false);
     for event in events {
         assert!(!has_ended, "{event:?} after the end");
@@ -110,14 +111,23 @@ fn in_order(events: &[Event<'_>], end: &Result<(), StreamFault>) {
                 assert!(!has_begun, "two starts");
                 has_begun = true;
             }
-            Event::PartStart { part, .. } => {
+            Event::PartStart { part, kind, .. } => {
                 assert_eq!(*part as usize, open.len(), "parts are numbered as they begin");
                 open.push(true);
+                kinds.push(kind.clone());
             }
             Event::Text { part, .. }
             | Event::Arguments { part, .. }
             | Event::Thinking { part, .. }
-            | Event::Refusal { part, .. } => assert!(open[*part as usize], "{event:?} of a part that is over"),
+            | Event::Refusal { part, .. } => {
+                assert!(open[*part as usize], "{event:?} of a part that is over");
+                let is_its_own = match (event, &kinds[*part as usize]) {
+                    (Event::Text { .. }, PartKind::Text) | (Event::Refusal { .. }, PartKind::Refusal) => true,
+                    (Event::Thinking { .. }, PartKind::Thinking) => true,
+                    (_, kind) => matches!((event, kind), (Event::Arguments { .. }, PartKind::ToolCall { .. })),
+                };
+                assert!(is_its_own, "{event:?} of {:?}", kinds[*part as usize]);
+            }
             // Gemini tells sources, and dialects that sign thoughts only a call's signature, when the part is over.
             Event::Signature { part, .. } | Event::Annotation { part, .. } => {
                 assert!((*part as usize) < open.len(), "{event:?} of no part");
