@@ -7,7 +7,7 @@ use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     Malformed, anthropic,
-    chat::{Dialect, Losses},
+    chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
+    clock_skew,
     flight::Flight,
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -26,7 +27,11 @@ use super::{
     outgoing::{Outgoing, Thoughts, told},
     snapshot::Deployment,
 };
-use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault};
+use crate::{
+    common::clock::unix_time,
+    telemetry::events,
+    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault},
+};
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;
@@ -143,8 +148,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
-        let seen = match timeout_at(until.min(silent), incoming.read()).await {
-            Ok(Ok(Progress::None | Progress::Content | Progress::Ended)) => continue,
+        let read = timeout_at(until.min(silent), incoming.read()).await;
+        flight.note_input(incoming.counted_so_far());
+        let seen = match read {
+            Ok(Ok(Progress::None | Progress::Work | Progress::Content | Progress::Ended)) => continue,
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
         };
@@ -155,7 +162,11 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             StreamFault::Garbled => Seen::Unparsable { after_content: false },
             StreamFault::Silent => Seen::FirstContentTimeout,
         };
-        let failed = failed(deployment, &seen, Some(head.status));
+        let words = match &seen {
+            Seen::StreamError { data, .. } => deployment.words(200, data),
+            _ => None,
+        };
+        let failed = Failed { words, ..failed(deployment, &seen, Some(head.status)) };
         return Attempted::Failed(Failed { had_content: incoming.has_content, ..failed });
     }
     Attempted::Opened(incoming)
@@ -185,8 +196,8 @@ async fn send(
     let deployment = flight.deployment;
     let outgoing = call.outgoing(inbound, deployment, thoughts).map_err(|bad| {
         let failure = Failure::new(Class::CallerBad, &bad.message);
-        let (reused_connection, had_content) = (false, false);
-        Failed { failure, status: None, reused_connection, had_content }
+        let (words, reused_connection, had_content) = (None, false, false);
+        Failed { failure, status: None, words, reused_connection, had_content }
     })?;
     let (request, body) =
         outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
@@ -206,6 +217,9 @@ async fn send(
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
+        if let Some(signer) = &deployment.signer {
+            signer.sign(head.to_mut(), &body, now());
+        }
         connection.send(&head, &body, timers).await
     };
     let (head, mut answer) = dispatched.await.map_err(|fault| failed_dispatch(deployment, &fault))?;
@@ -231,7 +245,9 @@ async fn send(
 ///
 /// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
 /// version whoever asks.
-fn with_callers_fields<'a>(
+///
+/// What Anthropic's callers write behind the `?` is Anthropic's business as well.
+pub(super) fn with_callers_fields<'a>(
     mut head: Cow<'a, RequestHead>,
     inbound: &Inbound,
     deployment: &Deployment,
@@ -249,13 +265,20 @@ fn with_callers_fields<'a>(
         has_version |= name == "anthropic-version";
         let is_openais = name.starts_with("openai-") && operation.dialect() == Dialect::OpenaiChat;
         let is_vendors = is_openais || is_anthropics;
-        let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
+        let is_agents =
+            matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id" | "x-claude-code-agent-id");
         if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
             head.to_mut().field(name, value.as_bytes());
         }
     }
     if !has_version {
         head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
+    }
+    if operation == Operation::Messages
+        && !is_translated
+        && let Some(query) = inbound.query_passed_on()
+    {
+        head.to_mut().query(&query);
     }
     head
 }
@@ -267,7 +290,7 @@ fn without_token(fault: &TokenFault) -> Failed {
         TokenFault::Unreachable(_) => Class::ConnectFail,
     };
     let failure = Failure::new(class, &fault.to_string());
-    Failed { failure, status: None, reused_connection: false, had_content: false }
+    Failed { failure, status: None, words: None, reused_connection: false, had_content: false }
 }
 
 /// How its stream is read: as it is where the caller speaks the deployment's dialect, else through a translation.
@@ -285,6 +308,7 @@ fn incoming(
             let mut translation = Translation::new(from, encoder);
             translation.tools = outgoing.tools.clone();
             translation.issuer = Some(deployment.issuer);
+            translation.names = names(inbound, call, deployment);
             Incoming::translated(answer, translation, (from, to), call.request.include_usage)
         }
         (_, Dialect::Anthropic) => Incoming::messages(answer),
@@ -308,6 +332,7 @@ fn said_again(
     let to = inbound.operation.dialect();
     let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
+    answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
     let mut losses = Losses::default();
     let body = encode_answer(&answer, to, "", &mut losses);
@@ -321,6 +346,22 @@ fn said_again(
     let scanned = Scanned { cost_place, ..whole.scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
+}
+
+/// What an answer is called whose own dialect names none.
+fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'static> {
+    let prefix = match inbound.operation.dialect() {
+        Dialect::Anthropic => "msg_",
+        Dialect::OpenaiResponses => "resp_",
+        Dialect::OpenaiChat => "chatcmpl-",
+        Dialect::Gemini | Dialect::Bedrock => "",
+    };
+    let seconds = inbound.id.unix_ms() / 1000;
+    Start {
+        id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
+        model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
+        created: Some(seconds.cast_signed()),
+    }
 }
 
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
@@ -343,8 +384,13 @@ fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
     DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
 }
 
+/// Seconds since 1970 UTC.
+fn now() -> i64 {
+    unix_time().as_secs().cast_signed()
+}
+
 fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
-    Failed { failure: deployment.classify(seen), status, reused_connection: false, had_content: false }
+    Failed { failure: deployment.classify(seen), status, words: None, reused_connection: false, had_content: false }
 }
 
 fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
@@ -359,7 +405,14 @@ fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
 }
 
 fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
-    failed(deployment, &Seen::Response { status: head.status, headers: head, body }, Some(head.status))
+    if deployment.signer.is_some()
+        && let Some(off_by) = clock_skew::refused_by(head.status, head, body, now())
+    {
+        events::clock_refused(&deployment.provider, off_by);
+    }
+    let words = deployment.words(head.status, body);
+    let seen = Seen::Response { status: head.status, headers: head, body };
+    Failed { words, ..failed(deployment, &seen, Some(head.status)) }
 }
 
 /// As much of a failure's body as comes in time.

@@ -43,6 +43,7 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
     scan.request.output_limits.first_member = first_member;
     match operation {
         Operation::Generate => reader.object(|reader, key| scan.generate_member(reader, key))?,
+        Operation::Converse => reader.object(|reader, key| scan.request.read_converse(reader, key))?,
         _ => reader.object(|reader, key| scan.member(reader, key))?,
     }
     reader.end()?;
@@ -91,7 +92,7 @@ const ONCE: [&str; 17] = [
 const GENERATE_ONCE: [&str; 5] = ["contents", "systemInstruction", "generationConfig", "tools", "cachedContent"];
 
 /// Whether an object of that name turns reasoning on: it does unless it says otherwise.
-fn asks_for_thinking(raw: &str) -> bool {
+pub(super) fn asks_for_thinking(raw: &str) -> bool {
     let dense: String = raw.chars().filter(|letter| !letter.is_ascii_whitespace()).take(256).collect();
     let is_off = ["\"disabled\"", "\"enabled\":false", "\"effort\":\"none\""].iter().any(|off| dense.contains(off));
     dense.starts_with('{') && dense.len() > 2 && !is_off
@@ -113,7 +114,8 @@ impl Scan<'_> {
             "prompt" if request.operation == Operation::Completions => {
                 request.read_prompt(reader, self.body)?;
             }
-            "system" | "output_config" | "speed" | "inference_geo" | "mcp_servers" | "container" | "fallbacks"
+            "system" | "thinking" | "output_config" | "speed" | "inference_geo" | "mcp_servers" | "container"
+            | "fallbacks"
                 if request.operation == Operation::Messages =>
             {
                 request.read_anthropic(reader, key, self.body)?;
@@ -223,8 +225,10 @@ impl Scan<'_> {
     }
 
     fn finish(self) -> Result<Request, Fault> {
-        if self.request.operation == Operation::Generate {
-            return self.finish_generate();
+        match self.request.operation {
+            Operation::Generate => return self.finish_generate(),
+            Operation::Converse => return Ok(self.request),
+            Operation::Chat | Operation::Completions | Operation::Messages => {}
         }
         if !self.has("model") {
             return Err(BadRequest::missing("model", r#""model": "NAME""#).into());
@@ -237,7 +241,7 @@ impl Scan<'_> {
         request.max_output_tokens = request.output_limits.asked();
         request.user = members.safety_identifier.or(members.user);
         let prompts = match request.operation {
-            Operation::Chat | Operation::Messages | Operation::Generate => 1,
+            Operation::Chat | Operation::Messages | Operation::Generate | Operation::Converse => 1,
             Operation::Completions => request.messages,
         };
         let n = members.n.unwrap_or(1);
