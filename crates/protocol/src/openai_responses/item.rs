@@ -52,9 +52,21 @@ impl<'a> Members<'a> {
     }
 }
 
+/// Reads one item of an answer, whose messages are the assistant's whether they say so or not.
+pub(super) fn read_output<'a>(raw: &'a str) -> Result<Item<'a>, DecodeFault> {
+    let mut item = Members::read(raw)?;
+    if item.kind.is("message") {
+        item.role.get_or_insert_with(|| Text::plain("assistant"));
+    }
+    turned(raw, item)
+}
+
 /// Reads one item.
 pub(super) fn read<'a>(raw: &'a str) -> Result<Item<'a>, DecodeFault> {
-    let item = Members::read(raw)?;
+    turned(raw, Members::read(raw)?)
+}
+
+fn turned<'a>(raw: &'a str, item: Members<'a>) -> Result<Item<'a>, DecodeFault> {
     let one = |role, body| Item { role, parts: vec![Part::new(body)], extra: Extra::default() };
     let kind = item.kind.written();
     Ok(match kind {
