@@ -54,9 +54,12 @@ fn request(from: Dialect, data: &[u8]) {
         // Once written in a dialect's own words, it is the same each time.
         // Neighbours become one turn when they are read, whose results stand first when it is written: hence twice.
         let again = translate::encode_request(&read, &target, &Manner::of(to), &mut Losses::default());
-        let read = translate::decode_request(to, &again).expect("it is a request");
+        let mut read = translate::decode_request(to, &again).expect("it is a request");
         let again = translate::encode_request(&read, &target, &Manner::of(to), &mut Losses::default());
-        let read_again = translate::decode_request(to, &again).expect("it is a request");
+        let mut read_again = translate::decode_request(to, &again).expect("it is a request");
+        // A turn of nothing is not written.
+        read.turns.retain(|turn| !turn.parts.is_empty());
+        read_again.turns.retain(|turn| !turn.parts.is_empty());
         assert_eq!(read, read_again, "{}", to.name());
     }
     request.mark(Keep::Default);

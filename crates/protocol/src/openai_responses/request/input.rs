@@ -317,11 +317,17 @@ fn is_item(part: &Part<'_>) -> bool {
     match &part.body {
         Body::Opaque { dialect: Dialect::OpenaiResponses, json } => {
             let kind = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
-            !kind.written().starts_with("input_") && !kind.written().starts_with("output_")
+            let kind = kind.written();
+            !kind.starts_with("input_") && !kind.starts_with("output_") && !PARTS.contains(&kind)
         }
         _ => false,
     }
 }
+
+/// Parts of messages that are told from items by no beginning of their names. What names no type is a part: items that
+/// name none are messages.
+const PARTS: [&str; 7] =
+    ["", "text", "refusal", "summary_text", "reasoning_text", "computer_screenshot", "encrypted_content"];
 
 fn has_marks(part: &Part<'_>) -> bool {
     matches!(&part.body, Body::Text { annotations, signature, .. } if !annotations.is_empty() || signature.is_some())
