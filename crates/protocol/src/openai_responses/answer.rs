@@ -247,7 +247,7 @@ fn write_part(list: &mut Array<'_>, part: &Part<'_>, id: &str, dialect: Dialect,
         _ => None,
     };
     match &part.body {
-        Body::Opaque { dialect: Dialect::OpenaiResponses, json } => json.write(list.next()),
+        Body::Opaque { dialect: Dialect::OpenaiResponses, json } => item::as_item(json, id).write(list.next()),
         Body::Text { .. }
         | Body::Refusal(_)
         | Body::ToolCall(_)

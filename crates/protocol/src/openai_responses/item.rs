@@ -179,6 +179,36 @@ fn reasoning<'a>(item: &Members<'a>) -> Result<(Body<'a>, bool), Malformed> {
     })
 }
 
+/// Whether what only this dialect knows is an item, as opposed to a part of a message.
+pub(super) fn is_item(json: &Json<'_>) -> bool {
+    let kind = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
+    let kind = kind.written();
+    !kind.starts_with("input_") && !kind.starts_with("output_") && !PARTS.contains(&kind)
+}
+
+/// Parts of messages that are told from items by no beginning of their names. What names no type is a part: items that
+/// name none are messages.
+const PARTS: [&str; 7] =
+    ["", "text", "refusal", "summary_text", "reasoning_text", "computer_screenshot", "encrypted_content"];
+
+/// The same as an item of an answer: a part in a message of its own.
+pub(super) fn as_item<'j>(json: &'j Json<'_>, id: &str) -> Json<'j> {
+    if is_item(json) {
+        return json.share();
+    }
+    let mut out = Vec::new();
+    let mut message = Object::new(&mut out);
+    message.word("type", "message");
+    message.word("id", id);
+    message.word("role", "assistant");
+    message.word("status", "completed");
+    let mut list = message.array("content");
+    json.write(list.next());
+    list.end();
+    message.end();
+    Json::built(out)
+}
+
 /// Reads the content of a message or a result: a string or a list of parts.
 fn content<'a>(raw: &'a str, parts: &mut Vec<Part<'a>>) -> Result<(), DecodeFault> {
     let reader = &mut Reader::of(raw);

@@ -314,20 +314,8 @@ impl Input<'_> {
 
 /// An item that only this dialect knows, as opposed to such a part of a message.
 fn is_item(part: &Part<'_>) -> bool {
-    match &part.body {
-        Body::Opaque { dialect: Dialect::OpenaiResponses, json } => {
-            let kind = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
-            let kind = kind.written();
-            !kind.starts_with("input_") && !kind.starts_with("output_") && !PARTS.contains(&kind)
-        }
-        _ => false,
-    }
+    matches!(&part.body, Body::Opaque { dialect: Dialect::OpenaiResponses, json } if item::is_item(json))
 }
-
-/// Parts of messages that are told from items by no beginning of their names. What names no type is a part: items that
-/// name none are messages.
-const PARTS: [&str; 7] =
-    ["", "text", "refusal", "summary_text", "reasoning_text", "computer_screenshot", "encrypted_content"];
 
 fn has_marks(part: &Part<'_>) -> bool {
     matches!(&part.body, Body::Text { annotations, signature, .. } if !annotations.is_empty() || signature.is_some())
