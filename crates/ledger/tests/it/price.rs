@@ -45,8 +45,16 @@ fn each_class_is_charged_at_its_price() {
         audio_input: Some(10_000_000_000_000_000),
         audio_output: Some(100_000_000_000_000_000),
     });
-    let counts =
-        Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4, audio_input: 5, audio_output: 6, image: 7 };
+    let counts = Tokens {
+        input: 1,
+        output: 2,
+        cache_read: 3,
+        cache_write: 4,
+        audio_input: 5,
+        audio_output: 6,
+        image: 7,
+        cache_write_long: 0,
+    };
     check(&each, counts, "654.328"); // an image token is an input token: 1 + 7 of them, at a thousandth
 }
 
@@ -57,6 +65,16 @@ fn a_class_without_a_price_costs_what_its_side_costs() {
     check(&price, Tokens { cache_write: 1_000, ..Tokens::default() }, "0.003");
     check(&price, Tokens { audio_input: 1_000, ..Tokens::default() }, "0.003");
     check(&price, Tokens { audio_output: 1_000, ..Tokens::default() }, "0.015");
+}
+
+#[test]
+fn what_is_kept_for_longer_costs_twice_the_input_or_what_any_write_costs() {
+    let long = Tokens { cache_write_long: 1_000, ..Tokens::default() };
+    for (cache_write, dollars) in [(None, "0.006"), (Some(3_750_000_000), "0.006"), (Some(9_000_000_000), "0.009")] {
+        check(&Price::flat(TokenPrices { cache_write, ..prices(3_000_000, 15_000_000, None) }), long, dollars);
+    }
+    // It is input like any other for the tiers.
+    check(&tiered(), Tokens { cache_write_long: 200_001, ..Tokens::default() }, "2.400012");
 }
 
 #[test]
