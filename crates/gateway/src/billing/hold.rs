@@ -237,6 +237,11 @@ impl Hold<'_> {
         self.quote.is_some()
     }
 
+    /// Whether there may be no money for more than was set aside.
+    pub fn is_bounded(&self) -> bool {
+        self.is_bounded
+    }
+
     /// Hears how many tokens of output have come, at least and at most, and sets more aside before they are used up.
     /// `false` when there is no money for what has come: none of it may be shown that was not paid for.
     pub fn covers(&self, (least, most): (u64, u64)) -> bool {

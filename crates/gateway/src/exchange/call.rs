@@ -22,6 +22,7 @@ use super::{
     gateway::Gateway,
     outgoing::{SaidAgain, Thoughts, shown},
     refusal::Refusal,
+    responses::Turn,
     snapshot::{Deployment, Snapshot},
     terms::Terms,
 };
@@ -53,6 +54,8 @@ pub struct Inbound {
     pub query: Option<Box<str>>,
     /// The request's body, as sent.
     pub body: Bytes,
+    /// Of one for a response, its place in its conversation.
+    pub turn: Option<Box<Turn>>,
 }
 
 /// What the path of a request in Gemini's dialect says.
@@ -106,8 +109,8 @@ impl Inbound {
 
     /// The caller's own name for the conversation, from our header or from those that agents send.
     fn session(&self) -> Option<&[u8]> {
-        const SESSION_HEADERS: [&str; 4] =
-            ["x-roundelay-session", "x-session-id", "session_id", "x-claude-code-session-id"];
+        const SESSION_HEADERS: [&str; 5] =
+            ["x-roundelay-session", "x-session-id", "session_id", "session-id", "x-claude-code-session-id"];
         SESSION_HEADERS.iter().find_map(|name| self.headers.get(*name)).map(|value| value.as_bytes())
     }
 }
@@ -229,7 +232,11 @@ impl Call {
         let model = self.snapshot.catalog.deployments[id.0 as usize].model;
         let window = self.snapshot.catalog.models[model.0 as usize].context_window;
         let prompts = match self.request.operation {
-            Operation::Chat | Operation::Messages | Operation::Generate | Operation::Converse => 1,
+            Operation::Chat
+            | Operation::Messages
+            | Operation::Responses
+            | Operation::Generate
+            | Operation::Converse => 1,
             Operation::Completions => self.request.messages.max(1),
         };
         let most = window.map_or(u64::MAX, |window| window.saturating_mul(prompts.into()));

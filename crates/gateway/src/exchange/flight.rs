@@ -175,6 +175,11 @@ impl<'a> Flight<'a> {
         self.hold.is_lowered()
     }
 
+    /// Whether there may be no money for all of its answer.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.hold.is_bounded()
+    }
+
     /// Whether its end is worth knowing for the bill.
     pub(super) fn is_priced(&self) -> bool {
         self.hold.is_priced()

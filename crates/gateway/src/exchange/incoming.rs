@@ -18,7 +18,7 @@ use roundelay_protocol::{
         stream::{Terminal, counted, cut_short, is_done, is_hidden},
         with_cost,
     },
-    sse,
+    openai_responses, sse,
     translate::Follower,
     usage::{CostPlace, Usage},
 };
@@ -106,6 +106,8 @@ pub(super) struct Incoming {
     unended: u128,
     /// How far what was shown of Anthropic's events has come.
     place: Place,
+    /// What was shown of a response that may have to be ended before its time.
+    response: Option<Box<openai_responses::Shown>>,
     /// The mark after which nothing comes, as the provider wrote it; empty where it did not.
     mark: Bytes,
     counted: Option<Counted>,
@@ -164,6 +166,7 @@ impl Incoming {
             events: sse::Reader::new(sse::Limits::default()),
             unended: terminal.unfinished(),
             place: Place::default(),
+            response: None,
             mark: Bytes::new(),
             terminal,
             caller_asked_usage,
@@ -179,6 +182,11 @@ impl Incoming {
             finish: None,
             skipped: 0,
         }
+    }
+
+    /// Makes ready for an end before its time.
+    pub(super) fn may_be_cut_short(&mut self) {
+        self.response = (self.dialect == Dialect::OpenaiResponses).then(Box::default);
     }
 
     /// Reads what has arrived, or waits for more.
@@ -218,7 +226,11 @@ impl Incoming {
                     translated.note_shown(&self.out, &mut self.place, &mut self.last_chunk);
                 }
             }
-            self.out.split().freeze()
+            let shown = self.out.split().freeze();
+            if let Some(response) = &mut self.response {
+                response.push(shown.clone());
+            }
+            shown
         })
     }
 
@@ -238,6 +250,7 @@ impl Incoming {
         }
         match self.dialect {
             Dialect::Anthropic => anthropic::with_stop(&tail, BUDGET).into(),
+            Dialect::OpenaiResponses => openai_responses::with_stop(&tail, BUDGET).into(),
             Dialect::Gemini => gemini::with_stop(&tail, BUDGET).into(),
             _ => before_done(&tail, &cut_short(&self.last_chunk, 0, BUDGET)),
         }
@@ -259,6 +272,9 @@ impl Incoming {
                 return gemini::cut_short(unfinished, (input, output), charged.as_deref(), BUDGET).into();
             }
             _ => {}
+        }
+        if let Some(response) = &self.response {
+            return response.cut_short((input, output), charged.as_deref(), BUDGET).into();
         }
         before_done(&tail, &counted(&self.last_chunk, input, output, charged.as_deref()))
     }
@@ -293,6 +309,9 @@ impl Incoming {
             Dialect::Anthropic => return anthropic::cut_short(self.place, (0, output), None, BUDGET).into(),
             Dialect::Gemini => return gemini::cut_short(unfinished, (0, output), None, BUDGET).into(),
             _ => {}
+        }
+        if let Some(response) = &self.response {
+            return response.cut_short((0, output), None, BUDGET).into();
         }
         let end = cut_short(&self.last_chunk, unfinished, BUDGET);
         self.out.extend_from_slice(&end);

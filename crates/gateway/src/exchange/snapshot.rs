@@ -120,6 +120,8 @@ pub struct Deployment {
     completions: RequestHead,
     messages: RequestHead,
     count: RequestHead,
+    /// Where Responses are served there.
+    responses: Option<RequestHead>,
     generate: RequestHead,
     /// How a path is written that holds the model's name.
     model_path: ModelPath,
@@ -175,11 +177,16 @@ impl Deployment {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
+            Operation::Responses => self.responses.as_ref().unwrap_or(&self.chat),
             Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
             // All heads are the same but for their paths.
             Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
         };
         match &self.api_version {
+            // Azure's Responses name the deployment in the body, in dated versions as well.
+            Some(version) if operation == Operation::Responses => {
+                Cow::Owned(head.at(&self.model_path.versioned(operation, version)))
+            }
             Some(version) => Cow::Owned(head.at(&self.model_path.deployment(operation, model, version))),
             None => Cow::Borrowed(head),
         }
@@ -188,6 +195,14 @@ impl Deployment {
     /// That of a question for a count of tokens, where its dialect is Anthropic's.
     pub(super) fn count_head(&self) -> &RequestHead {
         &self.count
+    }
+
+    /// What is spoken with it for such a request.
+    pub fn dialect_for(&self, operation: Operation) -> Dialect {
+        match operation {
+            Operation::Responses if self.responses.is_some() => Dialect::OpenaiResponses,
+            _ => self.dialect,
+        }
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -342,6 +357,9 @@ fn ready(
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
         count: head_at("/messages/count_tokens")?,
+        responses: (provider.responses && matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure))
+            .then(|| head(Operation::Responses))
+            .transpose()?,
         generate: head(Operation::Generate)?,
         model_path: ModelPath::new(&url.path_prefix),
         api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),

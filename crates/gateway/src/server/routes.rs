@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     gemini::{self, Asked},
-    intake, models, peer, receipt, redeem, refusal, standing, usage,
+    intake, models, peer, receipt, redeem, refusal, responses, standing, usage, websocket,
 };
 use crate::{
     auth::{AuthRefusal, Caller, presented},
@@ -25,6 +25,7 @@ use crate::{
 enum Route {
     Exchange(Operation),
     CountTokens,
+    Response(responses::Asked),
     Gemini(Asked),
     Models,
     Model(String),
@@ -72,6 +73,9 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
             exchange(worker, received, caller, (operation, None), (head.headers, head.uri.query()), body).await
         }
+        (Route::Exchange(Operation::Responses), &Method::GET) if websocket::is_asked(&head.headers) => {
+            websocket::agree(peer, &head.headers)
+        }
         (Route::Gemini(Asked::Answer(addressed)), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
             let is_events = gemini::parameter(head.uri.query(), "alt") == Some("sse");
@@ -83,12 +87,20 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             gemini::count(worker, &model, &body).map(page)
         }
         (Route::Gemini(Asked::Nothing), _) => Err(not_found(path)),
+        (Route::Response(asked), method) => {
+            let body = match *method {
+                Method::POST => intake::receive(&worker.gateway.server, &head.headers, body).await?,
+                _ => Bytes::new(),
+            };
+            responses::answer(worker, &caller, (method, &asked), head.uri.query(), body).map(json)
+        }
         (Route::CountTokens, &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let (taken, operation, query) = (Instant::now(), Operation::Messages, head.uri.query().map(Into::into));
             let (addressed, headers) = (None, head.headers);
-            let inbound = Inbound { id, received, taken, caller, operation, addressed, headers, query, body };
+            let inbound =
+                Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None };
             exchange::count_tokens(worker, &inbound).await.map(page)
         }
         (Route::Exchange(_) | Route::CountTokens | Route::Gemini(_), _) => Err(Refusal::Method("POST")),
@@ -128,7 +140,7 @@ async fn exchange(
 ) -> Result<Answer, Refusal> {
     let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
     let (taken, query) = (Instant::now(), query.map(Into::into));
-    let inbound = Inbound { id, received, taken, caller, operation, addressed, headers, query, body };
+    let inbound = Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None };
     let served = exchange::serve(worker, inbound).await;
     served.or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
 }
@@ -155,6 +167,10 @@ fn route(path: &str) -> Option<Route> {
         "/chat/completions" => Some(Route::Exchange(Operation::Chat)),
         "/completions" => Some(Route::Exchange(Operation::Completions)),
         "/messages" => Some(Route::Exchange(Operation::Messages)),
+        "/responses" => Some(Route::Exchange(Operation::Responses)),
+        other if other.starts_with("/responses/") => {
+            responses::asked(&percent_decoded(&other["/responses/".len()..])?).map(Route::Response)
+        }
         "/messages/count_tokens" => Some(Route::CountTokens),
         "/models" => Some(Route::Models),
         "/balance" => Some(Route::Balance),
@@ -220,7 +236,12 @@ fn not_found(path: &str) -> Refusal {
 }
 
 /// `key` is one that stands in the URL; any header comes before it.
-fn authenticate(worker: &Worker, peer: IpAddr, headers: &HeaderMap, key: Option<&str>) -> Result<Arc<Caller>, Refusal> {
+pub(super) fn authenticate(
+    worker: &Worker,
+    peer: IpAddr,
+    headers: &HeaderMap,
+    key: Option<&str>,
+) -> Result<Arc<Caller>, Refusal> {
     let presented = match (presented(headers), key) {
         (Err(AuthRefusal::Missing), Some(key)) => key,
         (presented, _) => presented.map_err(Refusal::Unauthorized)?,

@@ -10,6 +10,7 @@ mod media;
 mod messages;
 mod output;
 mod prompt;
+mod responses;
 mod rewrite;
 mod scan;
 mod surcharge;
@@ -32,7 +33,8 @@ pub struct Request {
     pub stream: bool,
     /// The caller set `stream_options.include_usage`.
     pub include_usage: bool,
-    /// `max_completion_tokens`, else `max_tokens`; `None` leaves it to the model. For one choice.
+    /// `max_completion_tokens`, else `max_tokens`, of a response `max_output_tokens`; `None` leaves it to the model. For
+    /// one choice.
     pub max_output_tokens: Option<u64>,
     /// Choices the answer will have: `n`, times the number of prompts. At most 128 in a stream.
     pub choices: u32,
@@ -40,7 +42,7 @@ pub struct Request {
     pub generated: u32,
     pub needs: Needs,
     pub holds: Holds,
-    /// Messages of a chat; prompts of a legacy completion.
+    /// Messages of a chat, items of a response's input; prompts of a legacy completion.
     pub messages: u32,
     /// No assistant or tool message yet.
     pub is_first_turn: bool,
