@@ -200,6 +200,7 @@ impl Connection<'_> {
             }
         };
         let mut inbound = Inbound {
+            query: None,
             id: self.worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX)),
             received,
             taken: received,

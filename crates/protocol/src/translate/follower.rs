@@ -110,7 +110,9 @@ impl Chunk {
             Event::Error(_) => self.is_error = true,
             _ => {}
         }
+        self.goes_on |= matches!(event, Event::PartStart { .. } | Event::PartEnd { .. } | Event::Signature { .. });
         if event.is_content() {
+            self.goes_on = true;
             self.content = self.content.max(content(event));
             self.output = self.output.plus(output(event));
         }
