@@ -65,6 +65,8 @@ pub struct Provider {
 pub enum Protocol {
     /// Chat completions and what goes with them.
     OpenAi,
+    /// OpenAI's Responses, whoever asks.
+    Responses,
     /// Anthropic's Messages.
     Anthropic,
     /// Gemini's `generateContent`, as AI Studio serves it.

@@ -118,6 +118,7 @@ enum Written {
 fn read_protocol(section: &Section<'_>) -> Written {
     let choices = [
         ("openai", Protocol::OpenAi),
+        ("responses", Protocol::Responses),
         ("anthropic", Protocol::Anthropic),
         ("gemini", Protocol::Gemini),
         ("vertex", Protocol::Vertex),
@@ -280,7 +281,7 @@ fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -
         Some(Protocol::Gemini | Protocol::Vertex) => Flavour::Gemini,
         Some(Protocol::Azure) => Flavour::Azure,
         Some(Protocol::Bedrock) => Flavour::Bedrock,
-        Some(Protocol::OpenAi) | None => Flavour::default(),
+        Some(Protocol::OpenAi | Protocol::Responses) | None => Flavour::default(),
     })
 }
 
