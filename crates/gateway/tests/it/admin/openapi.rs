@@ -175,6 +175,11 @@ fn every_route_is_in_the_document_and_answers_as_it_says() {
     for path in ["/v1/messages", "/v1/messages/count_tokens"] {
         ask("post", path, path, question.clone(), 200);
     }
+    let contents = json!({ "contents": [{ "parts": [{ "text": "Hello" }] }] });
+    for verb in ["generateContent", "streamGenerateContent", "countTokens"] {
+        let template = format!("/v1beta/models/{{model}}:{verb}");
+        ask("post", &template, &template.replace("{model}", "first"), contents.clone(), 200);
+    }
     let codes = json!({ "amount": "1", "count": 3, "currency": "usd", "note": "n" });
     let codes = ask("post", "/admin/codes", "/admin/codes", codes, 201).json();
     let code = |place: usize, field: &str| codes[place][field].as_str().unwrap().to_owned();
