@@ -29,7 +29,7 @@ pub use self::{
     pools::{Handover, Pool, Shift},
     preferences::Preferences,
     price::PriceOrigin,
-    providers::{Protocol, Provider},
+    providers::{AwsKey, Protocol, Provider},
     server::Server,
     stamp::Stamp,
     timeouts::Timeouts,

@@ -8,6 +8,7 @@ mod attempt;
 mod balances;
 mod call;
 mod caller;
+mod clock_skew;
 mod decision;
 mod draft;
 mod drains;

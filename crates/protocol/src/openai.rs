@@ -28,6 +28,8 @@ pub enum Operation {
     /// `POST /v1/models/{model}:generateContent`, Gemini's, and `:streamGenerateContent`: what its body does not say, the
     /// model and whether to stream, is set by who knows the path.
     Generate,
+    /// Bedrock's `POST /model/{model}/converse` and `converse-stream`, to providers alone: no caller asks in its words.
+    Converse,
 }
 
 impl Operation {
@@ -37,6 +39,7 @@ impl Operation {
             Self::Chat | Self::Completions => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
             Self::Generate => Dialect::Gemini,
+            Self::Converse => Dialect::Bedrock,
         }
     }
 
@@ -47,6 +50,7 @@ impl Operation {
             Self::Completions => "/completions",
             Self::Messages => "/messages",
             Self::Generate => "/models",
+            Self::Converse => "/model",
         }
     }
 }

@@ -91,10 +91,12 @@ impl Config {
         Ok(Layout { catalog: routing::Catalog::new(listed, models, pools)?, deployments })
     }
 
-    /// What a model can do wherever it is served: other dialects than OpenAI's have no legacy completions.
+    /// What a model can do wherever it is served: OpenAI's dialect alone has legacy completions.
     fn capabilities(&self, model: &Model) -> routing::Capabilities {
-        let is_other = |place: &ModelDeployment| self.providers[place.provider].protocol != Protocol::OpenAi;
-        let completions = model.capabilities.completions && !model.deployments.iter().any(is_other);
+        let speaks_other = |place: &ModelDeployment| {
+            !matches!(self.providers[place.provider].protocol, Protocol::OpenAi | Protocol::Azure)
+        };
+        let completions = model.capabilities.completions && !model.deployments.iter().any(speaks_other);
         routing::Capabilities { completions, ..model.capabilities }
     }
 

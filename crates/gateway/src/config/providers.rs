@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 use roundelay_ledger::Policy;
 use roundelay_protocol::failure::Flavour;
 
+pub use self::clouds::AwsKey;
 pub(super) use self::read::{complain_of_own_address, is_key, read_all};
 use super::{
     balance::BalancePoll,
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::common::secret::Secret;
 
+mod clouds;
 mod read;
 mod vertex;
 
@@ -34,6 +36,10 @@ pub struct Provider {
     pub api_keys: Vec<Secret>,
     /// What access tokens are asked for with, where they are used instead of keys.
     pub credentials: Option<Arc<GoogleCredentials>>,
+    /// What requests to it are signed with; `None` where a key goes with them.
+    pub signing: Option<AwsKey>,
+    /// The version that Azure's paths name; a dated one is that of the paths with a deployment in them.
+    pub api_version: Option<Arc<str>>,
     /// Its timers; a model may have its own (see [`super::ModelDeployment::timeouts`]).
     pub timeouts: Timeouts,
     /// Sent with every request to it. The values are marked sensitive, so that they do not print.
@@ -63,6 +69,10 @@ pub enum Protocol {
     Gemini,
     /// The same at Vertex AI.
     Vertex,
+    /// OpenAI's words at Azure's paths.
+    Azure,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
 }
 
 impl Protocol {
@@ -71,7 +81,17 @@ impl Protocol {
         match name {
             "anthropic" => Self::Anthropic,
             "gemini" | "google" if base_url.is_gemini() => Self::Gemini,
-            _ => Self::OpenAi,
+            name => Self::of_cloud(name).unwrap_or(Self::OpenAi),
+        }
+    }
+
+    /// What a cloud known by that name speaks, which has an address for each account or region.
+    fn of_cloud(name: &str) -> Option<Self> {
+        match name {
+            "vertex" => Some(Self::Vertex),
+            "azure" => Some(Self::Azure),
+            "bedrock" => Some(Self::Bedrock),
+            _ => None,
         }
     }
 }
@@ -92,7 +112,14 @@ impl Provider {
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).map(Secret::new);
         let credentials = self.credentials.iter().flat_map(|credentials| credentials.secrets());
-        self.api_keys.iter().cloned().chain(credentials).chain(headers).filter(|secret| secret.expose().len() >= 6)
+        let signing = self.signing.iter().flat_map(AwsKey::secrets).cloned();
+        let keys = self.api_keys.iter().cloned().chain(credentials).chain(signing);
+        keys.chain(headers).filter(|secret| secret.expose().len() >= 6)
+    }
+
+    /// Whether its paths name a deployment, as those of Azure's dated versions do.
+    pub fn has_deployments_in_paths(&self) -> bool {
+        self.protocol == Protocol::Azure && self.api_version.as_deref().is_some_and(clouds::is_dated)
     }
 
     /// What its address is known by from one configuration to the next; never shown.
@@ -110,6 +137,7 @@ impl Provider {
         parts.extend(index.map(|index| self.api_keys[index].expose().as_bytes()));
         let credentials = self.credentials.as_ref().map(|credentials| credentials.identity());
         parts.extend(credentials.as_ref().map(String::as_bytes));
+        parts.extend(self.signing.iter().flat_map(AwsKey::secrets).map(|secret| secret.expose().as_bytes()));
         for (name, value) in &self.headers {
             parts.extend([name.as_str().as_bytes(), value.as_bytes()]);
         }
@@ -134,6 +162,8 @@ impl Provider {
             base_url,
             api_keys: vec![api_key],
             credentials: None,
+            signing: None,
+            api_version: None,
             headers: Vec::new(),
             concurrency_max: Self::CONCURRENCY_MAX,
             region: None,

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     Malformed, anthropic,
-    chat::{Dialect, Losses},
+    chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
+    clock_skew,
     flight::Flight,
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -26,7 +27,11 @@ use super::{
     outgoing::{Outgoing, Thoughts, told},
     snapshot::Deployment,
 };
-use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault};
+use crate::{
+    common::clock::unix_time,
+    telemetry::events,
+    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault},
+};
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;
@@ -206,6 +211,9 @@ async fn send(
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
+        if let Some(signer) = &deployment.signer {
+            signer.sign(head.to_mut(), &body, now());
+        }
         connection.send(&head, &body, timers).await
     };
     let (head, mut answer) = dispatched.await.map_err(|fault| failed_dispatch(deployment, &fault))?;
@@ -285,6 +293,7 @@ fn incoming(
             let mut translation = Translation::new(from, encoder);
             translation.tools = outgoing.tools.clone();
             translation.issuer = Some(deployment.issuer);
+            translation.names = names(inbound, call, deployment);
             Incoming::translated(answer, translation, (from, to), call.request.include_usage)
         }
         (_, Dialect::Anthropic) => Incoming::messages(answer),
@@ -308,6 +317,7 @@ fn said_again(
     let to = inbound.operation.dialect();
     let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
+    answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
     let mut losses = Losses::default();
     let body = encode_answer(&answer, to, "", &mut losses);
@@ -321,6 +331,22 @@ fn said_again(
     let scanned = Scanned { cost_place, ..whole.scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
+}
+
+/// What an answer is called whose own dialect names none.
+fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'static> {
+    let prefix = match inbound.operation.dialect() {
+        Dialect::Anthropic => "msg_",
+        Dialect::OpenaiResponses => "resp_",
+        Dialect::OpenaiChat => "chatcmpl-",
+        Dialect::Gemini | Dialect::Bedrock => "",
+    };
+    let seconds = inbound.id.unix_ms() / 1000;
+    Start {
+        id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
+        model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
+        created: Some(seconds.cast_signed()),
+    }
 }
 
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
@@ -343,6 +369,11 @@ fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
     DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
 }
 
+/// Seconds since 1970 UTC.
+fn now() -> i64 {
+    unix_time().as_secs().cast_signed()
+}
+
 fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
     Failed { failure: deployment.classify(seen), status, reused_connection: false, had_content: false }
 }
@@ -359,6 +390,11 @@ fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
 }
 
 fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
+    if deployment.signer.is_some()
+        && let Some(off_by) = clock_skew::refused_by(head.status, head, body, now())
+    {
+        events::clock_refused(&deployment.provider, off_by);
+    }
     failed(deployment, &Seen::Response { status: head.status, headers: head, body }, Some(head.status))
 }
 

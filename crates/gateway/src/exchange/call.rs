@@ -213,7 +213,7 @@ impl Call {
         let model = self.snapshot.catalog.deployments[id.0 as usize].model;
         let window = self.snapshot.catalog.models[model.0 as usize].context_window;
         let prompts = match self.request.operation {
-            Operation::Chat | Operation::Messages | Operation::Generate => 1,
+            Operation::Chat | Operation::Messages | Operation::Generate | Operation::Converse => 1,
             Operation::Completions => self.request.messages.max(1),
         };
         let most = window.map_or(u64::MAX, |window| window.saturating_mul(prompts.into()));

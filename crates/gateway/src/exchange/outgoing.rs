@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, with_readable_thoughts},
+    bedrock,
     chat::{Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
     openai::{BadRequest, Operation, Request},
@@ -86,6 +87,7 @@ impl Call {
             sampling: !refuses.sampling,
             forced_tools: !refuses.forced_tools,
             system: !refuses.system,
+            cache_marks: takes_cache_marks(deployment, upstream_model),
             ..deployment.capabilities
         };
         let kind = Kind {
@@ -119,7 +121,7 @@ impl Call {
         let has_refused_thoughts = holds.foreign_thoughts || thoughts == Thoughts::None && holds.thoughts;
         match operation {
             Operation::Completions => false,
-            Operation::Messages | Operation::Generate => has_refused_thoughts,
+            Operation::Messages | Operation::Generate | Operation::Converse => has_refused_thoughts,
             Operation::Chat => {
                 has_refused_thoughts
                     || refuses.sampling && holds.sampling
@@ -180,6 +182,7 @@ impl Outgoing {
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
             Dialect::Gemini => Operation::Generate,
+            Dialect::Bedrock => Operation::Converse,
             _ => Operation::Chat,
         };
         let mut request = Request::scan(operation, &said)?;
@@ -248,6 +251,7 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
             output_format: is_claude_after(model, 1),
             version: deployment.version,
         }),
+        Dialect::Bedrock => Manner::Bedrock(bedrock_quirks(deployment, model)),
         // Google, "thinking" and "thought signatures": levels and calls that must be signed are there since Gemini 3.
         Dialect::Gemini => {
             let is_older = ["gemini-1", "gemini-2", "gemma", "learnlm"].iter().any(|older| model.contains(older));
@@ -257,10 +261,31 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
     }
 }
 
+/// A profile of one's own does not tell its model; what callers call it may.
+fn bedrock_quirks(deployment: &Deployment, model: &str) -> bedrock::Quirks {
+    let named = name_of_model(deployment, model);
+    bedrock::Quirks {
+        claude: named.contains("claude"),
+        output_config: !named.contains("claude") || is_claude_after(named, 5),
+        adaptive: is_claude_after(named, 6),
+    }
+}
+
+fn name_of_model<'n>(deployment: &'n Deployment, model: &'n str) -> &'n str {
+    let is_hidden = deployment.dialect == Dialect::Bedrock && !model.contains("claude");
+    if is_hidden && deployment.model.contains("claude") { &deployment.model } else { model }
+}
+
+/// Bedrock, "Prompt caching for faster model inference": other models refuse a request with a mark.
+fn takes_cache_marks(deployment: &Deployment, model: &str) -> bool {
+    let named = name_of_model(deployment, model);
+    deployment.dialect != Dialect::Bedrock || named.contains("claude") || named.contains("amazon.nova")
+}
+
 /// What a model refuses. Of one about which nothing is written the name alone is known: Claude models from 4.7 on refuse
 /// `temperature`, `top_p` and `top_k`.
 fn refuses(deployment: &Deployment, model: &str) -> Refuses {
-    let by_name = || Refuses { sampling: is_claude_after(model, 7), ..Refuses::default() };
+    let by_name = || Refuses { sampling: is_claude_after(name_of_model(deployment, model), 7), ..Refuses::default() };
     deployment.refuses.unwrap_or_else(by_name)
 }
 

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
-    upstream::{Endpoint, RequestHead, TokenSource},
+    config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
+    upstream::{Endpoint, RequestHead, Signer, TokenSource},
 };
 
 /// A configuration with everything derived from it that an exchange needs.
@@ -113,12 +113,16 @@ pub struct Deployment {
     prices: Option<Arc<PriceList>>,
     upstream_model: Option<Arc<str>>,
     secrets: Vec<Secret>,
+    /// What signs its requests, each when it is sent.
+    pub signer: Option<Signer>,
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
     generate: RequestHead,
     /// How a path is written that holds the model's name.
     model_path: ModelPath,
+    /// What its paths name beside a deployment of Azure's.
+    api_version: Option<Arc<str>>,
     /// Whether its configuration itself says which version of Anthropic's dialect is spoken.
     has_version: bool,
 }
@@ -152,12 +156,18 @@ impl Deployment {
     /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
     /// hold the model's name.
     pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
-        Cow::Borrowed(match operation {
+        let head = match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
             Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
-        })
+            // All heads are the same but for their paths.
+            Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
+        };
+        match &self.api_version {
+            Some(version) => Cow::Owned(head.at(&self.model_path.deployment(operation, model, version))),
+            None => Cow::Borrowed(head),
+        }
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -257,7 +267,11 @@ fn ready(
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
     let head = |operation: Operation| -> Result<RequestHead, SnapshotFault> {
-        let mut head = RequestHead::post(&format!("{}{}", url.path_prefix, operation.path()), &url.authority());
+        let mut path = format!("{}{}", url.path_prefix, operation.path());
+        if let Some(version) = &provider.api_version {
+            path += &format!("?api-version={version}");
+        }
+        let mut head = RequestHead::post(&path, &url.authority());
         head.field("content-type", b"application/json");
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
@@ -280,16 +294,18 @@ fn ready(
         output_max: model.max_output,
         // OpenAI's reasoning models refuse the older name; other servers may not know the newer one.
         output_field: match provider.flavour {
-            Flavour::OpenAi | Flavour::Azure if provider.protocol == Protocol::OpenAi => {
+            Flavour::OpenAi | Flavour::Azure if matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure) => {
                 OutputField::MaxCompletionTokens
             }
             _ if matches!(provider.protocol, Protocol::Gemini | Protocol::Vertex) => OutputField::MaxOutputTokens,
+            _ if provider.protocol == Protocol::Bedrock => OutputField::ConverseMaxTokens,
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
-            Protocol::OpenAi => Dialect::OpenaiChat,
+            Protocol::OpenAi | Protocol::Azure => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
             Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
+            Protocol::Bedrock => Dialect::Bedrock,
         },
         capabilities: capabilities(&model.capabilities),
         marks_cache: model.marks_cache,
@@ -300,11 +316,13 @@ fn ready(
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),
+        signer: provider.signing.as_ref().map(signer),
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
         generate: head(Operation::Generate)?,
         model_path: ModelPath::new(&url.path_prefix),
+        api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
 }
@@ -338,6 +356,16 @@ fn version(provider: &config::Provider) -> anthropic::Version {
     if is_later { later } else { anthropic::Version::default() }
 }
 
+fn signer(key: &AwsKey) -> Signer {
+    Signer {
+        access_key_id: key.access_key_id.expose().into(),
+        secret_access_key: key.secret_access_key.clone(),
+        session_token: key.session_token.clone(),
+        region: (*key.region).into(),
+        service: "bedrock",
+    }
+}
+
 /// Callers see it before signatures, so it tells nothing but which is which.
 fn issuer(name: &str) -> Issuer {
     let hash = blake3::derive_key("roundelay 2026 issuer of a signature", name.as_bytes());
@@ -356,13 +384,14 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
     if let Some(index) = key {
         let key = provider.api_keys[index].expose();
         let (field, value) = match provider.protocol {
-            Protocol::OpenAi => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
+            Protocol::OpenAi | Protocol::Bedrock => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
             // A token that somebody else renews.
             Protocol::Vertex if key.starts_with("ya29.") => {
                 ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
             }
             Protocol::Gemini | Protocol::Vertex => ("x-goog-api-key", HeaderValue::try_from(key)),
+            Protocol::Azure => ("api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
         head.field(field, value.as_bytes());

@@ -61,6 +61,11 @@ impl RequestHead {
         self
     }
 
+    /// The request line and the fields so far.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The whole head of a request with a body of that many bytes; a `GET` has none and says nothing of it.
     pub(super) fn message(&self, body_length: usize) -> Vec<u8> {
         let mut message = Vec::with_capacity(self.bytes.len() + 40);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 mod by_the_hour;
+mod clouds;
 mod dialects;
 mod ends;
 mod falls_back;

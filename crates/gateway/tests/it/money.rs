@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 mod amounts;
+mod bedrock;
 mod bounds;
 mod killed;
 mod leaving;

@@ -2,8 +2,10 @@
 
 mod client;
 mod gateway;
+mod scripted;
 mod upstream;
 
 pub(crate) use client::{Answer, Request};
 pub(crate) use gateway::TestGateway;
+pub(crate) use scripted::{Asked, Said, Scripted};
 pub(crate) use upstream::Upstream;

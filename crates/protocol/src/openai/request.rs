@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod bad_request;
+mod bedrock;
 mod fields;
 mod gemini;
 mod head;

@@ -10,12 +10,12 @@ use crate::support::{Answer, Request, TestGateway, Upstream};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Caller {
+pub(super) enum Caller {
     Chat,
     Messages,
 }
 
-const BOTH: [Caller; 2] = [Caller::Chat, Caller::Messages];
+pub(super) const BOTH: [Caller; 2] = [Caller::Chat, Caller::Messages];
 
 struct House {
     gateway: TestGateway,
@@ -91,15 +91,15 @@ timeouts = {{ idle = '250ms' }}
 
 /// What an answer says, in whatever dialect and form: its text, why it ended, its usage.
 #[derive(Debug, PartialEq)]
-struct Said {
-    text: String,
-    stop: Option<String>,
-    usage: Value,
-    is_error: bool,
-    is_ended: bool,
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) stop: Option<String>,
+    pub(super) usage: Value,
+    pub(super) is_error: bool,
+    pub(super) is_ended: bool,
 }
 
-fn said(caller: Caller, stream: bool, answer: &Answer) -> Said {
+pub(super) fn said(caller: Caller, stream: bool, answer: &Answer) -> Said {
     let mut said = Said { text: String::new(), stop: None, usage: Value::Null, is_error: false, is_ended: !stream };
     let events = match stream {
         true => events(&answer.body),

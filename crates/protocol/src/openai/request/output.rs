@@ -13,12 +13,13 @@ pub struct OutputMax {
 }
 
 /// The member by which an upstream is told. OpenAI's reasoning models refuse `max_tokens`; many others know no
-/// `max_completion_tokens`; Gemini's stands in `generationConfig`.
+/// `max_completion_tokens`; Gemini's stands in `generationConfig`, Bedrock's in `inferenceConfig`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutputField {
     MaxTokens,
     MaxCompletionTokens,
     MaxOutputTokens,
+    ConverseMaxTokens,
 }
 
 impl OutputField {
@@ -28,6 +29,16 @@ impl OutputField {
             Self::MaxTokens => "max_tokens",
             Self::MaxCompletionTokens => "max_completion_tokens",
             Self::MaxOutputTokens => "maxOutputTokens",
+            Self::ConverseMaxTokens => "maxTokens",
+        }
+    }
+
+    /// The object it stands in; `None` for the body itself.
+    const fn parent(self) -> Option<&'static str> {
+        match self {
+            Self::MaxTokens | Self::MaxCompletionTokens => None,
+            Self::MaxOutputTokens => Some("generationConfig"),
+            Self::ConverseMaxTokens => Some("inferenceConfig"),
         }
     }
 }
@@ -35,17 +46,17 @@ impl OutputField {
 /// What a body says of a choice's output, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OutputLimits {
-    /// Gemini's `maxOutputTokens` as well.
+    /// Gemini's `maxOutputTokens` and Bedrock's `maxTokens` as well.
     pub(super) max_tokens: Option<OutputLimit>,
     pub(super) max_completion_tokens: Option<OutputLimit>,
     /// Where a new first member goes.
     pub(super) first_member: usize,
-    pub(super) config: GenerationConfig,
+    pub(super) parent: ParentObject,
 }
 
-/// What there is of Gemini's `generationConfig`.
+/// What there is of the object that holds the limit where the body itself does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum GenerationConfig {
+pub(super) enum ParentObject {
     #[default]
     Absent,
     /// A null, or what is no object: the whole value.
@@ -91,10 +102,8 @@ impl OutputLimits {
         let is_above = |limit: &&&OutputLimit| limit.tokens.is_none_or(|asked| asked > most.tokens);
         let lowered = written.iter().filter(is_above).map(|limit| (limit.value.clone(), tokens.to_string()));
         let is_known = match most.field {
-            OutputField::MaxTokens | OutputField::MaxOutputTokens => {
-                self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null)
-            }
             OutputField::MaxCompletionTokens => !written.is_empty(),
+            _ => self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null),
         };
         let added = (!is_known).then(|| self.new_limit(most.field, tokens));
         lowered.chain(added).collect()
@@ -103,25 +112,23 @@ impl OutputLimits {
     /// A member may not be there twice, so a null is written over.
     fn new_limit(&self, field: OutputField, tokens: u64) -> (Range<usize>, String) {
         let null = match field {
-            OutputField::MaxTokens | OutputField::MaxOutputTokens => &self.max_tokens,
             OutputField::MaxCompletionTokens => &self.max_completion_tokens,
+            _ => &self.max_tokens,
         };
-        match null {
-            Some(limit) => (limit.value.clone(), tokens.to_string()),
-            None if field == OutputField::MaxOutputTokens => self.new_in_config(tokens),
-            None => (self.first_member..self.first_member, format!("\"{}\":{tokens},", field.name())),
+        match (null, field.parent()) {
+            (Some(limit), _) => (limit.value.clone(), tokens.to_string()),
+            (None, Some(parent)) => self.new_in(parent, field, tokens),
+            (None, None) => (self.first_member..self.first_member, format!("\"{}\":{tokens},", field.name())),
         }
     }
 
-    fn new_in_config(&self, tokens: u64) -> (Range<usize>, String) {
-        let member = format!("\"{}\":{tokens}", OutputField::MaxOutputTokens.name());
-        match &self.config {
-            GenerationConfig::Absent => {
-                (self.first_member..self.first_member, format!("\"generationConfig\":{{{member}}},"))
-            }
-            GenerationConfig::Null(value) => (value.clone(), format!("{{{member}}}")),
-            GenerationConfig::Object { at, is_only: true } => (*at..*at, member),
-            GenerationConfig::Object { at, is_only: false } => (*at..*at, format!("{member},")),
+    fn new_in(&self, parent: &str, field: OutputField, tokens: u64) -> (Range<usize>, String) {
+        let member = format!("\"{}\":{tokens}", field.name());
+        match &self.parent {
+            ParentObject::Absent => (self.first_member..self.first_member, format!("\"{parent}\":{{{member}}},")),
+            ParentObject::Null(value) => (value.clone(), format!("{{{member}}}")),
+            ParentObject::Object { at, is_only: true } => (*at..*at, member),
+            ParentObject::Object { at, is_only: false } => (*at..*at, format!("{member},")),
         }
     }
 }

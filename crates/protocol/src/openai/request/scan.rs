@@ -43,6 +43,7 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
     scan.request.output_limits.first_member = first_member;
     match operation {
         Operation::Generate => reader.object(|reader, key| scan.generate_member(reader, key))?,
+        Operation::Converse => reader.object(|reader, key| scan.request.read_converse(reader, key))?,
         _ => reader.object(|reader, key| scan.member(reader, key))?,
     }
     reader.end()?;
@@ -223,8 +224,10 @@ impl Scan<'_> {
     }
 
     fn finish(self) -> Result<Request, Fault> {
-        if self.request.operation == Operation::Generate {
-            return self.finish_generate();
+        match self.request.operation {
+            Operation::Generate => return self.finish_generate(),
+            Operation::Converse => return Ok(self.request),
+            Operation::Chat | Operation::Completions | Operation::Messages => {}
         }
         if !self.has("model") {
             return Err(BadRequest::missing("model", r#""model": "NAME""#).into());
@@ -237,7 +240,7 @@ impl Scan<'_> {
         request.max_output_tokens = request.output_limits.asked();
         request.user = members.safety_identifier.or(members.user);
         let prompts = match request.operation {
-            Operation::Chat | Operation::Messages | Operation::Generate => 1,
+            Operation::Chat | Operation::Messages | Operation::Generate | Operation::Converse => 1,
             Operation::Completions => request.messages,
         };
         let n = members.n.unwrap_or(1);
