@@ -77,10 +77,11 @@ fn answer(socket: &mut TcpStream, line: &str) -> std::io::Result<()> {
                 .unwrap()
                 .to_owned(),
         ),
-        ("tool" | "malformed" | "blocked", _) => {
+        ("tool" | "malformed" | "blocked" | "empty", _) => {
             let body = match model {
                 "tool" => TOOL,
                 "malformed" => MALFORMED,
+                "empty" => r#"{"candidates":[],"usageMetadata":{"promptTokenCount":10}}"#,
                 _ => BLOCKED,
             };
             (200, if is_stream { event(body) } else { body.to_owned() })
