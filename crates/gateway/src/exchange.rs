@@ -9,6 +9,7 @@ mod balances;
 mod call;
 mod caller;
 mod clock_skew;
+mod count;
 mod decision;
 mod draft;
 mod drains;
@@ -38,6 +39,7 @@ pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
     call::{Addressed, Inbound},
+    count::count_tokens,
     decision::explain_stop,
     gateway::{Gateway, Worker},
     preview::write_preview,
@@ -139,7 +141,8 @@ async fn pursue(
                 return Ending::Refused(flight::short(gateway, call, draft, stop, plan.decision()));
             }
             Step::Stop(stop) => {
-                return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock));
+                let dialect = inbound.operation.dialect();
+                return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock, dialect));
             }
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
@@ -204,6 +207,7 @@ async fn pursue(
                 draft.learn_stream(&incoming, flight.deployment);
                 let name = relayed.name();
                 let (total, tokens) = (flight.elapsed(), incoming.tokens());
+                flight.note_input(incoming.counted_so_far());
                 let seen = flight.seen(incoming.usage(), incoming.shown_tokens());
                 return match relayed {
                     Relayed::Whole(tail) => {
@@ -220,9 +224,10 @@ async fn pursue(
                         let paid = (paid.total_input(), paid.total_output());
                         Ending::Streamed(incoming.counted(tail, paid, draft.charged()))
                     }
-                    Relayed::Broke(failure) => {
+                    Relayed::Broke(failure, words) => {
+                        let words = words.and_then(|words| words.fit_for(inbound.operation.dialect(), failure.class));
                         flight.land(plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen));
-                        Ending::Cut(Refusal::Broke(Box::new(failure)))
+                        Ending::Cut(Refusal::Broke(Box::new(failure), words))
                     }
                     Relayed::Interrupted(why) => {
                         let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };

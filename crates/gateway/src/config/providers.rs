@@ -146,18 +146,19 @@ impl Provider {
 
     /// The timers of a model here: what the model wrote, then what the provider wrote, then the defaults.
     pub(super) fn timeouts_for(&self, model: &TimeoutsWritten, is_reasoning: bool) -> Timeouts {
-        let defaults = default_timeouts(&self.base_url);
+        let defaults = default_timeouts(self.protocol, &self.base_url);
         let defaults = if is_reasoning { defaults.for_reasoning() } else { defaults };
         model.or(&self.timeouts_written).over(defaults)
     }
 
     /// A known provider with a key, as a start without a file makes it.
     pub(super) fn of_environment(known: &KnownProvider, base_url: BaseUrl, api_key: Secret) -> Self {
+        let protocol = Protocol::by_default(known.name, &base_url);
         Self {
             name: known.name.into(),
-            protocol: Protocol::by_default(known.name, &base_url),
+            protocol,
             flavour: Flavour::from_name(known.name).unwrap_or_default(),
-            timeouts: default_timeouts(&base_url),
+            timeouts: default_timeouts(protocol, &base_url),
             balance: BalancePoll::by_default(known.name, &base_url),
             base_url,
             api_keys: vec![api_key],
@@ -186,7 +187,8 @@ fn identity(provider: &str, parts: &[&[u8]]) -> String {
 }
 
 /// A server of one's own may have to load the model first.
-fn default_timeouts(base_url: &BaseUrl) -> Timeouts {
+fn default_timeouts(protocol: Protocol, base_url: &BaseUrl) -> Timeouts {
     let defaults = Timeouts::default();
+    let defaults = if protocol == Protocol::Anthropic { defaults.for_messages() } else { defaults };
     if base_url.is_local() { defaults.for_cold_loads() } else { defaults }
 }

@@ -148,8 +148,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
-        let seen = match timeout_at(until.min(silent), incoming.read()).await {
-            Ok(Ok(Progress::None | Progress::Content | Progress::Ended)) => continue,
+        let read = timeout_at(until.min(silent), incoming.read()).await;
+        flight.note_input(incoming.counted_so_far());
+        let seen = match read {
+            Ok(Ok(Progress::None | Progress::Work | Progress::Content | Progress::Ended)) => continue,
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
         };
@@ -160,7 +162,11 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             StreamFault::Garbled => Seen::Unparsable { after_content: false },
             StreamFault::Silent => Seen::FirstContentTimeout,
         };
-        let failed = failed(deployment, &seen, Some(head.status));
+        let words = match &seen {
+            Seen::StreamError { data, .. } => deployment.words(200, data),
+            _ => None,
+        };
+        let failed = Failed { words, ..failed(deployment, &seen, Some(head.status)) };
         return Attempted::Failed(Failed { had_content: incoming.has_content, ..failed });
     }
     Attempted::Opened(incoming)
@@ -190,8 +196,8 @@ async fn send(
     let deployment = flight.deployment;
     let outgoing = call.outgoing(inbound, deployment, thoughts).map_err(|bad| {
         let failure = Failure::new(Class::CallerBad, &bad.message);
-        let (reused_connection, had_content) = (false, false);
-        Failed { failure, status: None, reused_connection, had_content }
+        let (words, reused_connection, had_content) = (None, false, false);
+        Failed { failure, status: None, words, reused_connection, had_content }
     })?;
     let (request, body) =
         outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
@@ -239,7 +245,9 @@ async fn send(
 ///
 /// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
 /// version whoever asks.
-fn with_callers_fields<'a>(
+///
+/// What Anthropic's callers write behind the `?` is Anthropic's business as well.
+pub(super) fn with_callers_fields<'a>(
     mut head: Cow<'a, RequestHead>,
     inbound: &Inbound,
     deployment: &Deployment,
@@ -257,13 +265,20 @@ fn with_callers_fields<'a>(
         has_version |= name == "anthropic-version";
         let is_openais = name.starts_with("openai-") && operation.dialect() == Dialect::OpenaiChat;
         let is_vendors = is_openais || is_anthropics;
-        let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
+        let is_agents =
+            matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id" | "x-claude-code-agent-id");
         if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
             head.to_mut().field(name, value.as_bytes());
         }
     }
     if !has_version {
         head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
+    }
+    if operation == Operation::Messages
+        && !is_translated
+        && let Some(query) = inbound.query_passed_on()
+    {
+        head.to_mut().query(&query);
     }
     head
 }
@@ -275,7 +290,7 @@ fn without_token(fault: &TokenFault) -> Failed {
         TokenFault::Unreachable(_) => Class::ConnectFail,
     };
     let failure = Failure::new(class, &fault.to_string());
-    Failed { failure, status: None, reused_connection: false, had_content: false }
+    Failed { failure, status: None, words: None, reused_connection: false, had_content: false }
 }
 
 /// How its stream is read: as it is where the caller speaks the deployment's dialect, else through a translation.
@@ -375,7 +390,7 @@ fn now() -> i64 {
 }
 
 fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
-    Failed { failure: deployment.classify(seen), status, reused_connection: false, had_content: false }
+    Failed { failure: deployment.classify(seen), status, words: None, reused_connection: false, had_content: false }
 }
 
 fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
@@ -395,7 +410,9 @@ fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
     {
         events::clock_refused(&deployment.provider, off_by);
     }
-    failed(deployment, &Seen::Response { status: head.status, headers: head, body }, Some(head.status))
+    let words = deployment.words(head.status, body);
+    let seen = Seen::Response { status: head.status, headers: head, body };
+    Failed { words, ..failed(deployment, &seen, Some(head.status)) }
 }
 
 /// As much of a failure's body as comes in time.

@@ -40,6 +40,8 @@ pub struct Gateway {
     pub connections: Tasks,
     /// Answers that are read to their end for nobody but the bill.
     pub drains: Drains,
+    /// Counts of tokens that providers are asked for.
+    pub counts: Drains,
     /// Turns true when exchanges must end at once.
     pub ending: watch::Sender<bool>,
     /// What time it is.
@@ -67,6 +69,7 @@ impl Gateway {
             keys,
             billing,
             drains: Drains::default(),
+            counts: Drains::default(),
             recorder,
             ids,
             balances: Balances::default(),

@@ -54,14 +54,29 @@ pub(super) enum StreamFault {
 }
 
 /// What a piece of a stream brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Progress {
-    /// Lifecycle frames, comments, empty deltas: no reason to wait on.
+    /// Lifecycle frames, comments, pings, empty deltas: no reason to wait on.
     None,
+    /// No content, but a sign that the model works: a block began or ended, or what was thought unseen was signed.
+    Work,
     /// Content.
     Content,
     /// The stream is over, and the answer is whole.
     Ended,
+}
+
+impl Progress {
+    /// What a chunk brings that is not the last.
+    fn of(chunk: &Chunk) -> Self {
+        if chunk.has_content() {
+            Self::Content
+        } else if chunk.goes_on {
+            Self::Work
+        } else {
+            Self::None
+        }
+    }
 }
 
 /// A stream being read. Dropped, it closes the connection: so the provider learns that nobody waits.
@@ -293,6 +308,11 @@ impl Incoming {
         Some(counted.usage)
     }
 
+    /// What the provider has counted so far, whatever has come since: where it tells at the beginning, its input.
+    pub(super) fn counted_so_far(&self) -> Option<Usage> {
+        self.counted.map(|counted| counted.usage)
+    }
+
     /// How many tokens the output so far has, at least and at most: by the provider's own count, and what has come since.
     pub(super) fn output_bounds(&self) -> (u64, u64) {
         let (tokens, content, events) = self.counted.map_or_else(Default::default, |counted| {
@@ -351,9 +371,7 @@ impl Incoming {
         let mut progress = Progress::None;
         while let Some(event) = self.events.next() {
             let event = event.map_err(|_| StreamFault::Garbled)?;
-            if self.learn(&event)? && progress == Progress::None {
-                progress = Progress::Content;
-            }
+            progress = progress.max(self.learn(&event)?);
             if self.is_over {
                 return Ok(Progress::Ended);
             }
@@ -361,14 +379,14 @@ impl Incoming {
         Ok(progress)
     }
 
-    /// Learns from one event; `true` when it brought content.
-    fn learn(&mut self, event: &sse::Event) -> Result<bool, StreamFault> {
+    /// Learns from one event, and says what it brought; never that it is the last.
+    fn learn(&mut self, event: &sse::Event) -> Result<Progress, StreamFault> {
         let Some(data) = &event.data else {
             // A sign of life before content must not commit to this answer.
             if self.has_content {
                 self.out.extend_from_slice(&event.raw);
             }
-            return Ok(false);
+            return Ok(Progress::None);
         };
         let mut has_stopped = false;
         let (chunk, is_mark) = match &mut self.reading {
@@ -386,7 +404,7 @@ impl Incoming {
         };
         let Some(chunk) = chunk else {
             self.skipped += 1;
-            return Ok(false);
+            return Ok(Progress::None);
         };
         if is_mark {
             if !self.is_whole() {
@@ -396,7 +414,7 @@ impl Incoming {
                 self.mark = event.raw.clone();
             }
             self.is_over = true;
-            return Ok(false);
+            return Ok(Progress::None);
         }
         if chunk.is_error || chunk.finish == Some(Finish::Error) {
             return Err(StreamFault::Error(data.clone()));
@@ -427,7 +445,7 @@ impl Incoming {
         }
         // Some servers forget `[DONE]`; behind the last choice and its usage there is nothing to wait for.
         self.is_over = has_stopped || chunk.usage_only && self.is_whole();
-        Ok(chunk.has_content())
+        Ok(Progress::of(&chunk))
     }
 
     /// The connection has ended; the answer may be whole all the same.
@@ -529,7 +547,7 @@ mod tests {
                     shown.extend_from_slice(&bytes);
                 }
                 match read {
-                    Ok(Progress::None | Progress::Content) => {}
+                    Ok(Progress::None | Progress::Work | Progress::Content) => {}
                     Ok(Progress::Ended) => break End::Whole,
                     Err(StreamFault::Error(_)) => break End::Error,
                     Err(StreamFault::Cut) => break End::Cut,

@@ -10,7 +10,7 @@ use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
     anthropic,
     chat::{self, Dialect, Issuer},
-    failure::{Failure, Flavour, Seen, classify},
+    failure::{Failure, Flavour, Seen, classify, mask},
     openai::{Operation, OutputField},
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
@@ -18,6 +18,7 @@ use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Ro
 use self::path::ModelPath;
 use super::{
     balances::PolledKey,
+    refusal::Words,
     terms::{InForce, Terms},
 };
 use crate::{
@@ -118,6 +119,7 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
+    count: RequestHead,
     generate: RequestHead,
     /// How a path is written that holds the model's name.
     model_path: ModelPath,
@@ -146,11 +148,24 @@ impl Deployment {
         let mut failure = classify(self.flavour, seen, unix_time().as_secs().cast_signed());
         let Failure { message, code, kind, param, .. } = &mut failure;
         for text in [Some(message), code.as_mut(), kind.as_mut(), param.as_mut()].into_iter().flatten() {
-            for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
-                *text = text.replace(secret.expose(), "***");
-            }
+            self.hide_secrets(text);
         }
         failure
+    }
+
+    /// What it said with that status as its own dialect has it, where that is an error; without a secret as well.
+    pub(super) fn words(&self, status: u16, body: &[u8]) -> Option<Words> {
+        Words::read(self.dialect, status, body, |text| {
+            let mut text = mask(text);
+            self.hide_secrets(&mut text);
+            text
+        })
+    }
+
+    fn hide_secrets(&self, text: &mut String) {
+        for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
+            *text = text.replace(secret.expose(), "***");
+        }
     }
 
     /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
@@ -168,6 +183,11 @@ impl Deployment {
             Some(version) => Cow::Owned(head.at(&self.model_path.deployment(operation, model, version))),
             None => Cow::Borrowed(head),
         }
+    }
+
+    /// That of a question for a count of tokens, where its dialect is Anthropic's.
+    pub(super) fn count_head(&self) -> &RequestHead {
+        &self.count
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -266,8 +286,8 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let head = |operation: Operation| -> Result<RequestHead, SnapshotFault> {
-        let mut path = format!("{}{}", url.path_prefix, operation.path());
+    let head_at = |path: &str| -> Result<RequestHead, SnapshotFault> {
+        let mut path = format!("{}{path}", url.path_prefix);
         if let Some(version) = &provider.api_version {
             path += &format!("?api-version={version}");
         }
@@ -276,6 +296,7 @@ fn ready(
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
     };
+    let head = |operation: Operation| head_at(operation.path());
     let model = &config.models[deployment.model];
     Ok(Deployment {
         id,
@@ -320,6 +341,7 @@ fn ready(
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
+        count: head_at("/messages/count_tokens")?,
         generate: head(Operation::Generate)?,
         model_path: ModelPath::new(&url.path_prefix),
         api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),

@@ -17,7 +17,7 @@ mod surcharge;
 use std::ops::Range;
 
 pub use bad_request::BadRequest;
-pub use output::{OutputField, OutputMax};
+pub use output::{BUDGET_MIN, OutputField, OutputMax};
 pub use rewrite::Rewrite;
 
 use self::{head::Head, output::OutputLimits, rewrite::UsageSplice};
@@ -57,6 +57,13 @@ pub struct Request {
     usage_splice: UsageSplice,
     output_limits: OutputLimits,
     head: Head,
+}
+
+impl Request {
+    /// Tokens of output that may be thought, of those that may come at all; `None` where the request does not say.
+    pub fn thinking_budget(&self) -> Option<u64> {
+        self.output_limits.budget.as_ref().and_then(|budget| budget.tokens)
+    }
 }
 
 /// What a deployment must be able to do to take the request.

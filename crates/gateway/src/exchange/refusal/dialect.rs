@@ -17,6 +17,7 @@ impl Wire<'_> {
     /// The body of the answer.
     pub fn body(&self, dialect: Dialect, id: Option<ExchangeId>) -> Bytes {
         match dialect {
+            _ if self.own_words.is_some() => self.own_words.cloned().unwrap_or_default(),
             Dialect::Anthropic => self.anthropic(id).into(),
             Dialect::Gemini => self.gemini().into(),
             _ => error::body(&self.error()).into(),
@@ -27,7 +28,14 @@ impl Wire<'_> {
     pub(in super::super) fn event(&self, dialect: Dialect, id: ExchangeId, asked: &str) -> Bytes {
         match dialect {
             Dialect::Anthropic => {
-                [b"event: error\ndata: ".as_slice(), &self.anthropic(Some(id)), b"\n\n"].concat().into()
+                let body = self.body(dialect, Some(id));
+                let mut event = b"event: error\n".to_vec();
+                // A provider may have written it over several lines.
+                for line in body.split(|&byte| byte == b'\n') {
+                    event.extend([b"data: ".as_slice(), line.trim_ascii_end(), b"\n"].concat());
+                }
+                event.push(b'\n');
+                event.into()
             }
             Dialect::Gemini => [b"data: ".as_slice(), &self.gemini(), b"\n\n"].concat().into(),
             _ => error::event(&self.error(), &id.to_string(), asked),

@@ -49,6 +49,8 @@ pub(super) struct OutputLimits {
     /// Gemini's `maxOutputTokens` and Bedrock's `maxTokens` as well.
     pub(super) max_tokens: Option<OutputLimit>,
     pub(super) max_completion_tokens: Option<OutputLimit>,
+    /// The part that may be thought, which is below the whole (`thinking.budget_tokens`).
+    pub(super) budget: Option<OutputLimit>,
     /// Where a new first member goes.
     pub(super) first_member: usize,
     pub(super) parent: ParentObject,
@@ -72,7 +74,7 @@ pub(super) struct OutputLimit {
     is_null: bool,
     /// What is not a plain number is left for the upstream to judge: no limit is known then, and the model's own
     /// applies.
-    tokens: Option<u64>,
+    pub(super) tokens: Option<u64>,
 }
 
 impl OutputLimit {
@@ -81,6 +83,11 @@ impl OutputLimit {
         // Some servers take 0 for no limit at all.
         let tokens = reader.raw()?.parse().ok().filter(|&tokens| tokens > 0);
         Ok(Self { value: start..reader.position(), is_null, tokens })
+    }
+
+    /// As it stands in a body of which a part from `start` on was read.
+    pub(super) fn behind(self, start: usize) -> Self {
+        Self { value: self.value.start + start..self.value.end + start, ..self }
     }
 }
 
@@ -91,7 +98,7 @@ impl OutputLimits {
         tokens(&self.max_completion_tokens).or_else(|| tokens(&self.max_tokens))
     }
 
-    /// What to put where, so that no limit is above `most`: at most two splices, in no order.
+    /// What to put where, so that no limit is above `most`: at most three splices, in no order.
     ///
     /// An upstream that knows only `max_tokens` is told by it even where the caller wrote the other. One that knows
     /// `max_completion_tokens` takes either, and OpenAI's refuses both at once.
@@ -106,7 +113,14 @@ impl OutputLimits {
             _ => self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null),
         };
         let added = (!is_known).then(|| self.new_limit(most.field, tokens));
-        lowered.chain(added).collect()
+        lowered.chain(added).chain(self.lowered_budget(tokens)).collect()
+    }
+
+    /// What is thought has to leave room for a word. A budget that did not before is its caller's own business.
+    fn lowered_budget(&self, tokens: u64) -> Option<(Range<usize>, String)> {
+        let budget = self.budget.as_ref().filter(|budget| budget.tokens.is_some_and(|budget| budget >= tokens))?;
+        let is_lowered = self.asked().is_none_or(|asked| asked > tokens);
+        is_lowered.then(|| (budget.value.clone(), tokens.saturating_sub(1).max(BUDGET_MIN).to_string()))
     }
 
     /// A member may not be there twice, so a null is written over.
@@ -132,3 +146,6 @@ impl OutputLimits {
         }
     }
 }
+
+/// The least that may be thought (Anthropic, "extended thinking").
+pub const BUDGET_MIN: u64 = 1_024;

@@ -92,7 +92,7 @@ const ONCE: [&str; 17] = [
 const GENERATE_ONCE: [&str; 5] = ["contents", "systemInstruction", "generationConfig", "tools", "cachedContent"];
 
 /// Whether an object of that name turns reasoning on: it does unless it says otherwise.
-fn asks_for_thinking(raw: &str) -> bool {
+pub(super) fn asks_for_thinking(raw: &str) -> bool {
     let dense: String = raw.chars().filter(|letter| !letter.is_ascii_whitespace()).take(256).collect();
     let is_off = ["\"disabled\"", "\"enabled\":false", "\"effort\":\"none\""].iter().any(|off| dense.contains(off));
     dense.starts_with('{') && dense.len() > 2 && !is_off
@@ -114,7 +114,8 @@ impl Scan<'_> {
             "prompt" if request.operation == Operation::Completions => {
                 request.read_prompt(reader, self.body)?;
             }
-            "system" | "output_config" | "speed" | "inference_geo" | "mcp_servers" | "container" | "fallbacks"
+            "system" | "thinking" | "output_config" | "speed" | "inference_geo" | "mcp_servers" | "container"
+            | "fallbacks"
                 if request.operation == Operation::Messages =>
             {
                 request.read_anthropic(reader, key, self.body)?;
