@@ -30,7 +30,7 @@ impl House {
     fn start() -> Self {
         let (gemini, claude, gpt) = (Scripted::start(), Claude::start(), Upstream::start());
         let mut toml = format!(
-            "server.header_hold = '100ms'
+            "server.header_hold = '1s'
 server.keep_alive_comment = '100ms'
 [providers.gemini]
 protocol = 'gemini'
