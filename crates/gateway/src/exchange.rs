@@ -24,13 +24,15 @@ mod race;
 mod refusal;
 mod relay;
 mod replay;
+mod responses;
+mod service;
 mod snapshot;
 mod terms;
 
 use std::sync::Arc;
 
 use roundelay_ledger::Case;
-use roundelay_protocol::openai::BadRequest;
+use roundelay_protocol::openai::{BadRequest, Operation};
 use roundelay_routing::{AttemptKind, Exclusion, Outcome, Plan, Step, StopReason};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
@@ -45,6 +47,7 @@ pub use self::{
     preview::write_preview,
     refusal::{FailedExchange, NotPaid, Refusal, Unserved, Wire},
     replay::{KeptDraw, Remade, ReplayFault, read_draws},
+    responses::{Kept, Recent, Responses, Turn, make_ready, spelled_out},
     snapshot::{Snapshot, SnapshotFault},
     terms::Terms,
 };
@@ -56,6 +59,7 @@ use self::{
     outcome::Failed,
     race::Race,
     relay::Relayed,
+    responses::End,
 };
 use crate::billing::Shortfall;
 
@@ -91,7 +95,11 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
     let _in_flight = gateway.metrics.exchange_began();
     let mut draft = Draft::begin(&inbound);
     let mut caller = CallerSide::new(reply, &inbound, gateway);
-    let ending = match Call::decode(gateway, &inbound, draft.admitted()) {
+    let taken_up = match inbound.operation {
+        Operation::Responses => responses::take_up(gateway, &mut inbound),
+        _ => Ok(()),
+    };
+    let ending = match taken_up.and_then(|()| Call::decode(gateway, &inbound, draft.admitted())) {
         Ok(call) => {
             draft.learn_call(&call);
             caller.learn_call(&call);
@@ -193,14 +201,18 @@ async fn pursue(
                 if caller.has_left() {
                     return Ending::Interrupted(Interruption::CallerLeft);
                 }
-                return Ending::Whole(whole.into_answer(inbound.id, &flight, draft.attempts(), draft.charged()));
+                let answer = whole.into_answer(inbound.id, &flight, draft.attempts(), draft.charged());
+                if let AnswerBody::Whole(body) = answer.body() {
+                    responses::keep(gateway, inbound, flight.deployment.issuer, End::Whole(body));
+                }
+                return Ending::Whole(answer);
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
                 call.said_again.forget();
-                caller.open(flight.deployment, draft.attempts(), incoming.dropped.take());
+                caller.open(flight.deployment, draft.attempts(), &mut incoming);
                 let relayed = relay::relay(&mut incoming, caller, &flight).await;
                 let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
                 incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));
@@ -215,6 +227,7 @@ async fn pursue(
                         let tail = incoming.priced(tail, draft.charged(), flight.is_lowered());
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
+                        responses::keep(gateway, inbound, flight.deployment.issuer, End::Stream(&tail));
                         Ending::Streamed(tail)
                     }
                     Relayed::Spent(tail) => {
@@ -222,7 +235,9 @@ async fn pursue(
                         let bill = (flight.cancelled(), seen);
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, bill);
                         let paid = (paid.total_input(), paid.total_output());
-                        Ending::Streamed(incoming.counted(tail, paid, draft.charged()))
+                        let tail = incoming.counted(tail, paid, draft.charged());
+                        responses::keep(gateway, inbound, flight.deployment.issuer, End::Stream(&tail));
+                        Ending::Streamed(tail)
                     }
                     Relayed::Broke(failure, words) => {
                         let words = words.and_then(|words| words.fit_for(inbound.operation.dialect(), failure.class));

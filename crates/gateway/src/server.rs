@@ -8,9 +8,11 @@ mod peer;
 mod receipt;
 mod redeem;
 mod refusal;
+mod responses;
 mod routes;
 mod standing;
 mod usage;
+mod websocket;
 
 use std::{
     io,

@@ -10,7 +10,8 @@ use roundelay_protocol::{
     chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
-    openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
+    openai::{Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, service, with_cost},
+    openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
 use roundelay_routing::Tokens;
@@ -25,6 +26,7 @@ use super::{
     incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
     outgoing::{Outgoing, Thoughts, told},
+    responses::identity,
     snapshot::Deployment,
 };
 use crate::{
@@ -115,6 +117,7 @@ impl Headers for Head {
 /// Makes one attempt. Dropped, it closes the connection.
 pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
     let deployment = flight.deployment;
+    let dialect = deployment.dialect_for(inbound.operation);
     let sent = match send(worker, inbound, call, flight, Thoughts::Readable).await {
         // Thoughts of an earlier turn whose mark was lost, or that its maker no longer knows: it may answer without them.
         Err(Unanswered { rejects_thoughts: true, .. }) => send(worker, inbound, call, flight, Thoughts::None).await,
@@ -127,12 +130,11 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let outgoing = outgoing.as_deref();
     let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
     let content_type = head.header("content-type").unwrap_or_default();
-    let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
-    if !is_events {
-        return match (read_whole(deployment, &head, answer, call, content_type).await, outgoing) {
+    if !is_streamed(request, content_type) {
+        return match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
             (Err(failed), _) => Attempted::Failed(failed),
             (Ok(whole), None) => Attempted::Whole(whole),
-            (Ok(whole), Some(outgoing)) if deployment.dialect == inbound.operation.dialect() => {
+            (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() => {
                 Attempted::Whole(Whole { dropped: told(outgoing.losses.iter()), ..whole })
             }
             (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, deployment, outgoing) {
@@ -144,7 +146,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             },
         };
     }
-    let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing));
+    let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing, content_type));
+    if flight.is_bounded() {
+        incoming.may_be_cut_short();
+    }
     let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
@@ -202,8 +207,8 @@ async fn send(
     let (request, body) =
         outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
     let upstream_model = deployment.upstream_model(&call.request.model);
-    // The others always tell.
-    let ask_usage = request.stream && request.operation.dialect() == Dialect::OpenaiChat;
+    // The others always tell, and services know no such option.
+    let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let output_max = flight.output_max().or_else(|| flight.most_it_gives());
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
@@ -253,6 +258,9 @@ pub(super) fn with_callers_fields<'a>(
     deployment: &Deployment,
     operation: Operation,
 ) -> Cow<'a, RequestHead> {
+    if operation.service().is_some() {
+        head.to_mut().field("content-type", inbound.content_type().as_bytes());
+    }
     let is_translated = operation.dialect() != inbound.operation.dialect();
     let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
@@ -263,11 +271,21 @@ pub(super) fn with_callers_fields<'a>(
             continue;
         }
         has_version |= name == "anthropic-version";
-        let is_openais = name.starts_with("openai-") && operation.dialect() == Dialect::OpenaiChat;
+        let is_openais = name.starts_with("openai-")
+            && matches!(operation.dialect(), Dialect::OpenaiChat | Dialect::OpenaiResponses);
         let is_vendors = is_openais || is_anthropics;
-        let is_agents =
-            matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id" | "x-claude-code-agent-id");
-        if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
+        let is_agents = matches!(
+            name,
+            "x-session-id"
+                | "session_id"
+                | "session-id"
+                | "thread-id"
+                | "x-claude-code-session-id"
+                | "x-claude-code-agent-id"
+        );
+        // A socket of a caller's is no business of the provider's.
+        let is_sockets = name == "openai-beta" && value.as_bytes().starts_with(b"responses_websockets");
+        if is_agents || is_vendors && !is_sockets && !matches!(name, "openai-organization" | "openai-project") {
             head.to_mut().field(name, value.as_bytes());
         }
     }
@@ -300,11 +318,21 @@ fn incoming(
     call: &Call,
     deployment: &Deployment,
     outgoing: Option<&Outgoing>,
+    content_type: &str,
 ) -> Incoming {
+    if inbound.operation.service().is_some() {
+        return match call.request.stream {
+            true => Incoming::events(answer, call.request.choices, content_type),
+            false => Incoming::audio(answer, content_type),
+        };
+    }
     let to = inbound.operation.dialect();
-    let mut incoming = match (outgoing, deployment.dialect) {
+    let mut incoming = match (outgoing, deployment.dialect_for(inbound.operation)) {
         (Some(outgoing), from) if from != to => {
-            let encoder = StreamEncoder::new(to, "", call.request.include_usage);
+            let mut encoder = StreamEncoder::new(to, "", call.request.include_usage);
+            if let (StreamEncoder::OpenaiResponses(encoder), Some(identity)) = (&mut encoder, identity(inbound)) {
+                encoder.introduce(identity);
+            }
             let mut translation = Translation::new(from, encoder);
             translation.tools = outgoing.tools.clone();
             translation.issuer = Some(deployment.issuer);
@@ -330,12 +358,15 @@ fn said_again(
     outgoing: &Outgoing,
 ) -> Option<Whole> {
     let to = inbound.operation.dialect();
-    let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
+    let mut answer = decode_answer(deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
     answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
     let mut losses = Losses::default();
-    let body = encode_answer(&answer, to, "", &mut losses);
+    let body = match identity(inbound) {
+        Some(identity) => openai_responses::encode_answer_as(&answer, "", Some(&identity), &mut losses),
+        None => encode_answer(&answer, to, "", &mut losses),
+    };
     // A call without its arguments is none; where the limit of output cut it, its caller is told that by the end.
     if whole.scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
         return None;
@@ -361,6 +392,22 @@ fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'stat
         id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
         model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
         created: Some(seconds.cast_signed()),
+    }
+}
+
+/// Whether an answer is shown as it comes.
+fn is_streamed(request: &Request, content_type: &str) -> bool {
+    let is_page = content_type.contains("json") || content_type.contains("html");
+    (request.stream || request.operation == Operation::Service(Service::Speech)) && !is_page
+}
+
+/// What an answer says that was not streamed. A transcript need not be JSON.
+fn scan_whole(request: &Request, dialect: Dialect, content_type: &str, body: &[u8]) -> Result<Scanned, Malformed> {
+    let Some(service) = request.operation.service() else { return scan(dialect, body) };
+    let scanned = service::answer::scan(service, body);
+    match scanned {
+        Err(_) if request.asked.is_text && !content_type.contains("html") => Ok(service::answer::of_text(body)),
+        scanned => scanned,
     }
 }
 
@@ -430,7 +477,7 @@ async fn read_failure(answer: &mut upstream::Body, deadline: Instant) -> Bytes {
 }
 
 async fn read_whole(
-    deployment: &Deployment,
+    (deployment, dialect): (&Deployment, Dialect),
     head: &Head,
     mut answer: upstream::Body,
     call: &Call,
@@ -463,16 +510,21 @@ async fn read_whole(
         }
     }
     let body = if joined.is_empty() { first } else { joined.freeze() };
-    match scan(deployment.dialect, &body) {
-        _ if body.trim_ascii().is_empty() => Err(failed(&Seen::EmptyAnswer)),
+    let request = &call.request;
+    match scan_whole(request, dialect, content_type, &body) {
+        // Of silence, a transcript as text is nothing.
+        _ if body.trim_ascii().is_empty() && !request.asked.is_text => Err(failed(&Seen::EmptyAnswer)),
         // A page of an edge in front of the provider tells more than that it is not JSON.
         Err(_) => Err(refused(deployment, head, &body)),
         Ok(scanned) if scanned.is_error => Err(refused(deployment, head, &body)),
         Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
-        // A caller who asked for a stream cannot read a whole answer.
-        Ok(_) if call.request.stream => Err(failed(&Seen::Unparsable { after_content: false })),
+        // A caller who asked for a stream cannot read a whole answer. Models that hear may not stream at all, which their
+        // callers know.
+        Ok(_) if request.stream && request.operation.service().is_none() => {
+            Err(failed(&Seen::Unparsable { after_content: false }))
+        }
         Ok(scanned) => {
-            let (content_type, dialect) = (content_type.to_owned(), deployment.dialect);
+            let content_type = content_type.to_owned();
             Ok(Whole { content_type, dialect, dropped: None, body, scanned })
         }
     }

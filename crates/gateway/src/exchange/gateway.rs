@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use roundelay_routing::Router;
 use tokio::sync::watch;
 
-use super::{balances::Balances, drains::Drains, snapshot::Snapshot};
+use super::{balances::Balances, drains::Drains, responses::Responses, snapshot::Snapshot};
 use crate::{
     auth::Keys,
     billing::Billing,
@@ -34,6 +34,8 @@ pub struct Gateway {
     pub ids: ExchangeIds,
     /// What is left at providers.
     pub balances: Balances,
+    /// Responses that conversations go on from.
+    pub responses: Responses,
     /// What is counted.
     pub metrics: Metrics,
     /// Callers' connections.
@@ -73,6 +75,7 @@ impl Gateway {
             recorder,
             ids,
             balances: Balances::default(),
+            responses: Responses::default(),
             metrics: Metrics::new(),
             connections: Tasks::default(),
             ending: watch::Sender::new(false),

@@ -10,8 +10,8 @@ use roundelay_protocol::{
     chat::{Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
     openai::{BadRequest, Operation, Request},
-    openai_chat,
-    translate::{Manner, decode_request, encode_request},
+    openai_chat, openai_responses,
+    translate::{Manner, decode_request, encode_request, turned_tools},
 };
 
 use super::{
@@ -76,10 +76,18 @@ impl Call {
         deployment: &Deployment,
         thoughts: Thoughts,
     ) -> Result<Option<Arc<Outgoing>>, BadRequest> {
+        if let Some(service) = inbound.operation.service() {
+            if deployment.dialect == Dialect::OpenaiChat {
+                return Ok(None);
+            }
+            let message = format!("no model that may answer now is at a provider with OpenAI's `{}`", service.path());
+            return Err(BadRequest { message, param: None, code: "unsupported_parameter" });
+        }
         let from = inbound.operation.dialect();
         let upstream_model = deployment.upstream_model(&self.request.model);
         let refuses = refuses(deployment, upstream_model);
-        let is_own = deployment.dialect == from;
+        let to = deployment.dialect_for(inbound.operation);
+        let is_own = to == from;
         if is_own && !self.is_changed(inbound.operation, refuses, thoughts) {
             return Ok(None);
         }
@@ -91,7 +99,7 @@ impl Call {
             ..deployment.capabilities
         };
         let kind = Kind {
-            manner: manner(deployment, upstream_model),
+            manner: manner(deployment, to, upstream_model),
             capabilities,
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
@@ -120,8 +128,10 @@ impl Call {
         let holds = self.request.holds;
         let has_refused_thoughts = holds.foreign_thoughts || thoughts == Thoughts::None && holds.thoughts;
         match operation {
-            Operation::Completions => false,
-            Operation::Messages | Operation::Generate | Operation::Converse => has_refused_thoughts,
+            Operation::Completions | Operation::Service(_) => false,
+            Operation::Messages | Operation::Responses | Operation::Generate | Operation::Converse => {
+                has_refused_thoughts
+            }
             Operation::Chat => {
                 has_refused_thoughts
                     || refuses.sampling && holds.sampling
@@ -181,13 +191,14 @@ impl Outgoing {
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
+            Dialect::OpenaiResponses => Operation::Responses,
             Dialect::Gemini => Operation::Generate,
             Dialect::Bedrock => Operation::Converse,
             _ => Operation::Chat,
         };
         let mut request = Request::scan(operation, &said)?;
         request.stream = caller.stream;
-        let tools = FreeTools::of(&asked, manner.takes_free_input());
+        let tools = turned_tools(&asked, &manner);
         Ok(Self { body: said.into(), request, tools, losses })
     }
 
@@ -242,8 +253,9 @@ fn bad(message: String) -> BadRequest {
 }
 
 /// How the server wants what its dialect says in more than one way.
-fn manner(deployment: &Deployment, model: &str) -> Manner {
-    match deployment.dialect {
+fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
+    match dialect {
+        Dialect::OpenaiResponses => Manner::OpenaiResponses(openai_responses::Quirks::default()),
         // Anthropic, "adaptive thinking" (from 4.6 on) and "structured outputs" (from 4.1 and 4.5 on). Models of others
         // know budgets alone.
         Dialect::Anthropic => Manner::Anthropic(anthropic::Quirks {

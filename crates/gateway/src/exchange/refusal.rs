@@ -39,8 +39,10 @@ pub enum Refusal {
     Unauthorized(AuthRefusal),
     /// Nothing is served at that path.
     NotFound(String),
-    /// There is no receipt of that exchange: a word for programs, and why.
+    /// There is no receipt of that exchange, or no response of that name: a word for programs, and why.
     NoReceipt(&'static str, String),
+    /// It is not served here, and why.
+    NotServed(&'static str),
     /// Something is, but not by that method.
     Method(&'static str),
     /// The body is not such a request.
@@ -152,7 +154,7 @@ impl Refusal {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Unauthorized(_) | Self::AddressNotAllowed(_) => "unauthorized",
-            Self::NotFound(_) | Self::NoReceipt(..) => "not_found",
+            Self::NotFound(_) | Self::NoReceipt(..) | Self::NotServed(_) => "not_found",
             Self::Method(_) => "method",
             Self::BodyTooLarge(_) | Self::BodySlow | Self::BodyCut | Self::Encoded => "body",
             Self::HeadTooLarge | Self::AddressTooLong | Self::NotHttp | Self::HeadSlow => "head",
@@ -173,10 +175,11 @@ impl Refusal {
                 404,
                 "not_found_error",
                 format!(
-                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1beta/models/MODEL:generateContent`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/key`, `/v1/credits`, `/v1/receipts/…` and `/v1/redeem`"
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1/responses`, `/v1beta/models/MODEL:generateContent`, `/v1/embeddings`, `/v1/rerank`, `/v1/moderations`, `/v1/images/…`, `/v1/audio/…`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/key`, `/v1/credits`, `/v1/receipts/…` and `/v1/redeem`"
                 ),
             ),
             Self::NoReceipt(code, why) => Wire { code: Some(code), ..Wire::new(404, "not_found_error", why.as_str()) },
+            Self::NotServed(why) => Wire { code: Some("not_served"), ..Wire::new(501, "invalid_request_error", *why) },
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
             Self::BadRequest(bad) => Wire {
                 param: bad.param,
@@ -188,7 +191,9 @@ impl Refusal {
                 ..Wire::new(
                     413,
                     "invalid_request_error",
-                    format!("the body is larger than {max} bytes, the limit of this gateway (`server.body_max`)"),
+                    format!(
+                        "the body is larger than {max} bytes, the limit of this gateway (`server.body_max`, and `server.upload_max` for forms)"
+                    ),
                 )
             },
             Self::BodySlow => Wire {

@@ -120,6 +120,10 @@ pub struct Deployment {
     completions: RequestHead,
     messages: RequestHead,
     count: RequestHead,
+    /// Where Responses are served there.
+    responses: Option<RequestHead>,
+    /// Of a service: at no path yet, and without the type of what is sent.
+    service: RequestHead,
     generate: RequestHead,
     /// How a path is written that holds the model's name.
     model_path: ModelPath,
@@ -169,17 +173,28 @@ impl Deployment {
     }
 
     /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
-    /// hold the model's name.
+    /// hold the model's name, and those of services.
     pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
         let head = match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
+            Operation::Responses => self.responses.as_ref().unwrap_or(&self.chat),
             Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
             // All heads are the same but for their paths.
             Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
+            Operation::Service(service) => {
+                return Cow::Owned(self.service.at(&match &self.api_version {
+                    Some(version) => self.model_path.deployment(Operation::Service(service), model, version),
+                    None => self.model_path.plain(service.path()),
+                }));
+            }
         };
         match &self.api_version {
+            // Azure's Responses name the deployment in the body, in dated versions as well.
+            Some(version) if operation == Operation::Responses => {
+                Cow::Owned(head.at(&self.model_path.versioned(operation, version)))
+            }
             Some(version) => Cow::Owned(head.at(&self.model_path.deployment(operation, model, version))),
             None => Cow::Borrowed(head),
         }
@@ -188,6 +203,14 @@ impl Deployment {
     /// That of a question for a count of tokens, where its dialect is Anthropic's.
     pub(super) fn count_head(&self) -> &RequestHead {
         &self.count
+    }
+
+    /// What is spoken with it for such a request.
+    pub fn dialect_for(&self, operation: Operation) -> Dialect {
+        match operation {
+            Operation::Responses if self.responses.is_some() => Dialect::OpenaiResponses,
+            _ => self.dialect,
+        }
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -286,16 +309,19 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let head_at = |path: &str| -> Result<RequestHead, SnapshotFault> {
+    let head_of = |path: &str, is_json: bool| -> Result<RequestHead, SnapshotFault> {
         let mut path = format!("{}{path}", url.path_prefix);
         if let Some(version) = &provider.api_version {
             path += &format!("?api-version={version}");
         }
         let mut head = RequestHead::post(&path, &url.authority());
-        head.field("content-type", b"application/json");
+        if is_json {
+            head.field("content-type", b"application/json");
+        }
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
     };
+    let head_at = |path: &str| head_of(path, true);
     let head = |operation: Operation| head_at(operation.path());
     let model = &config.models[deployment.model];
     Ok(Deployment {
@@ -342,7 +368,11 @@ fn ready(
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
         count: head_at("/messages/count_tokens")?,
+        responses: (provider.responses && matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure))
+            .then(|| head(Operation::Responses))
+            .transpose()?,
         generate: head(Operation::Generate)?,
+        service: head_of("/", false)?,
         model_path: ModelPath::new(&url.path_prefix),
         api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),

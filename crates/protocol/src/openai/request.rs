@@ -1,26 +1,36 @@
 //! A caller's request: what routing and money need to know of it, learnt in one pass.
 
 mod anthropic;
+mod asked;
 mod bad_request;
 mod bedrock;
 mod fields;
+mod form;
 mod gemini;
 mod head;
 mod media;
 mod messages;
 mod output;
 mod prompt;
+mod recording;
+mod responses;
 mod rewrite;
 mod scan;
+mod service;
 mod surcharge;
 
 use std::ops::Range;
 
+pub use asked::Asked;
 pub use bad_request::BadRequest;
 pub use output::{BUDGET_MIN, OutputField, OutputMax};
 pub use rewrite::Rewrite;
 
-use self::{head::Head, output::OutputLimits, rewrite::UsageSplice};
+use self::{
+    head::Head,
+    output::OutputLimits,
+    rewrite::{ModelSplice, UsageSplice},
+};
 use super::Operation;
 use crate::estimate::Size;
 
@@ -32,7 +42,8 @@ pub struct Request {
     pub stream: bool,
     /// The caller set `stream_options.include_usage`.
     pub include_usage: bool,
-    /// `max_completion_tokens`, else `max_tokens`; `None` leaves it to the model. For one choice.
+    /// `max_completion_tokens`, else `max_tokens`, of a response `max_output_tokens`; `None` leaves it to the model. For
+    /// one choice.
     pub max_output_tokens: Option<u64>,
     /// Choices the answer will have: `n`, times the number of prompts. At most 128 in a stream.
     pub choices: u32,
@@ -40,7 +51,7 @@ pub struct Request {
     pub generated: u32,
     pub needs: Needs,
     pub holds: Holds,
-    /// Messages of a chat; prompts of a legacy completion.
+    /// Messages of a chat, items of a response's input; prompts of a legacy completion.
     pub messages: u32,
     /// No assistant or tool message yet.
     pub is_first_turn: bool,
@@ -52,8 +63,11 @@ pub struct Request {
     pub user: Option<String>,
     /// `prompt_cache_key`: requests that share one want the same deployment.
     pub cache_key: Option<String>,
+    /// What a service is asked for, in what it may be billed by.
+    pub asked: Asked,
     /// Where the value of `model` stands; nowhere where it stands in the path.
     pub model_span: Range<usize>,
+    model_splice: ModelSplice,
     usage_splice: UsageSplice,
     output_limits: OutputLimits,
     head: Head,

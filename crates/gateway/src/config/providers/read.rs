@@ -15,7 +15,7 @@ use super::{
         timeouts::TimeoutsWritten,
         who_pays,
     },
-    Protocol, Provider, clouds, default_timeouts,
+    Protocol, Provider, clouds, default_timeouts, responses_by_default,
     vertex::Project,
 };
 use crate::common::secret::Secret;
@@ -79,6 +79,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let balance = BalancePoll::read(&section, name, base_url.as_ref());
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
     let stops_on_cancel = section.boolean("stops_on_cancel");
+    let responses = section.boolean("responses");
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     warn_of_dialect(&section, name, base_url.as_ref());
@@ -89,6 +90,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         protocol,
         flavour,
         timeouts: timeouts_written.over(default_timeouts(protocol, &base_url)),
+        responses: responses.unwrap_or_else(|| responses_by_default(flavour, &base_url)),
         base_url,
         api_keys,
         credentials,

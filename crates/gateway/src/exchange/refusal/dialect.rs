@@ -4,7 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use roundelay_ledger::ExchangeId;
-use roundelay_protocol::{chat::Dialect, openai::error};
+use roundelay_protocol::{
+    chat::{Dialect, Problem, ProblemKind, Text},
+    openai::error,
+    openai_responses::Begun,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -40,6 +44,21 @@ impl Wire<'_> {
             Dialect::Gemini => [b"data: ".as_slice(), &self.gemini(), b"\n\n"].concat().into(),
             _ => error::event(&self.error(), &id.to_string(), asked),
         }
+    }
+
+    /// The events that end a stream of a response.
+    pub(in super::super) fn response_events(&self, begun: &Begun) -> Bytes {
+        let body = error::body(&self.error());
+        let inner = body.strip_prefix(b"{\"error\":").and_then(|rest| rest.strip_suffix(b"}"));
+        let inner = std::str::from_utf8(inner.unwrap_or(b"{}")).unwrap_or("{}");
+        let text = |word: &str| Text::plain(word.to_owned());
+        let problem = Problem {
+            kind: ProblemKind::of_status(self.status),
+            message: text(&self.message),
+            code: self.code.map(text),
+            param: self.param.map(text),
+        };
+        begun.fail(inner, &problem).into()
     }
 
     /// Anthropic's shape, with what only this gateway says beside it: its clients pass over what they do not know.

@@ -20,6 +20,8 @@ pub enum OutputField {
     MaxCompletionTokens,
     MaxOutputTokens,
     ConverseMaxTokens,
+    /// Of the Responses API, whatever the upstream takes elsewhere.
+    ResponseMaxTokens,
 }
 
 impl OutputField {
@@ -29,6 +31,7 @@ impl OutputField {
             Self::MaxTokens => "max_tokens",
             Self::MaxCompletionTokens => "max_completion_tokens",
             Self::MaxOutputTokens => "maxOutputTokens",
+            Self::ResponseMaxTokens => "max_output_tokens",
             Self::ConverseMaxTokens => "maxTokens",
         }
     }
@@ -36,7 +39,7 @@ impl OutputField {
     /// The object it stands in; `None` for the body itself.
     const fn parent(self) -> Option<&'static str> {
         match self {
-            Self::MaxTokens | Self::MaxCompletionTokens => None,
+            Self::MaxTokens | Self::MaxCompletionTokens | Self::ResponseMaxTokens => None,
             Self::MaxOutputTokens => Some("generationConfig"),
             Self::ConverseMaxTokens => Some("inferenceConfig"),
         }
@@ -51,6 +54,7 @@ pub(super) struct OutputLimits {
     pub(super) max_completion_tokens: Option<OutputLimit>,
     /// The part that may be thought, which is below the whole (`thinking.budget_tokens`).
     pub(super) budget: Option<OutputLimit>,
+    pub(super) max_output_tokens: Option<OutputLimit>,
     /// Where a new first member goes.
     pub(super) first_member: usize,
     pub(super) parent: ParentObject,
@@ -92,10 +96,11 @@ impl OutputLimit {
 }
 
 impl OutputLimits {
-    /// `max_completion_tokens`, else `max_tokens`.
+    /// `max_output_tokens`, else `max_completion_tokens`, else `max_tokens`.
     pub(super) fn asked(&self) -> Option<u64> {
         let tokens = |limit: &Option<OutputLimit>| limit.as_ref().and_then(|limit| limit.tokens);
-        tokens(&self.max_completion_tokens).or_else(|| tokens(&self.max_tokens))
+        let known = [&self.max_output_tokens, &self.max_completion_tokens, &self.max_tokens];
+        known.into_iter().find_map(tokens)
     }
 
     /// What to put where, so that no limit is above `most`: at most three splices, in no order.
@@ -104,12 +109,13 @@ impl OutputLimits {
     /// `max_completion_tokens` takes either, and OpenAI's refuses both at once.
     pub(super) fn splices(&self, most: &OutputMax) -> Vec<(Range<usize>, String)> {
         let tokens = self.asked().map_or(most.tokens, |asked| asked.min(most.tokens));
-        let written = [&self.max_tokens, &self.max_completion_tokens].into_iter().flatten();
+        let known = [&self.max_tokens, &self.max_completion_tokens, &self.max_output_tokens];
+        let written = known.into_iter().flatten();
         let written: Vec<_> = written.filter(|limit| !limit.is_null).collect();
         let is_above = |limit: &&&OutputLimit| limit.tokens.is_none_or(|asked| asked > most.tokens);
         let lowered = written.iter().filter(is_above).map(|limit| (limit.value.clone(), tokens.to_string()));
         let is_known = match most.field {
-            OutputField::MaxCompletionTokens => !written.is_empty(),
+            OutputField::MaxCompletionTokens | OutputField::ResponseMaxTokens => !written.is_empty(),
             _ => self.max_tokens.as_ref().is_some_and(|limit| !limit.is_null),
         };
         let added = (!is_known).then(|| self.new_limit(most.field, tokens));
@@ -127,6 +133,7 @@ impl OutputLimits {
     fn new_limit(&self, field: OutputField, tokens: u64) -> (Range<usize>, String) {
         let null = match field {
             OutputField::MaxCompletionTokens => &self.max_completion_tokens,
+            OutputField::ResponseMaxTokens => &self.max_output_tokens,
             _ => &self.max_tokens,
         };
         match (null, field.parent()) {
