@@ -243,6 +243,16 @@ CAPABILITIES = [
     ("prefill", "supports_assistant_prefill"),
 ]
 
+# What a request may hold and the model answers with an error.
+REFUSES = [
+    ("sampling", "supports_sampling_params"),
+    ("forced_tools", "supports_forced_tool_use"),
+    ("system", "supports_system_messages"),
+]
+# What the map does not say of OpenAI's: "temperature, top_p, logprobs: requests to older GPT-5 models, e.g. gpt-5, gpt-5-mini or
+# gpt-5-nano, that include these fields will raise an error"; so do those of the o series. https://platform.openai.com/docs/guides/latest-model
+NO_SAMPLING = r"gpt-5|gpt-5-(mini|nano|2025-08-07|mini-2025-08-07)|o3|o3-mini|o4-mini"
+
 CLASSES = {
     "input": "input_cost_per_token",
     "output": "output_cost_per_token",
@@ -444,6 +454,11 @@ def block(name, entry, at, packages, today):
     if output and window and output < window:
         lines.append(f"max_output = {int(output)}")
     lines.append("capabilities = " + json.dumps(capabilities(entry)))
+    refused = [name for name, flag in REFUSES if entry.get(flag) is False]
+    if re.fullmatch(NO_SAMPLING, name):
+        refused.append("sampling")
+    if refused:
+        lines.append("refuses = " + json.dumps(refused))
     retired = RETIRED.get(name, entry.get("deprecation_date"))
     if retired and retired <= today:
         lines.append(f'retired = "{retired}"')
@@ -468,6 +483,7 @@ def main():
     packages = Packages([argument for argument in sys.argv[1:] if argument.endswith(".whl")], today)
     print("# Well-known models: where they are served, at what price, how much they take, what they can do. Written by collect.py.")
     print("# `context_window` is input and output together, in tokens; a capability that is not listed is one the model lacks.")
+    print("# `refuses` is what it answers with an error: parameters that choose among likely words, tools that must be used, a system prompt.")
     print("# Prices are for a million tokens, in USD unless a currency is named. A place without a price: none is published, or none was confirmed.")
     print("\n[sources]")
     for key, (text, date) in SOURCES.items():

@@ -22,7 +22,8 @@ pub use self::{
     google::GoogleCredentials,
     kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
-    models::{Model, ModelDeployment},
+    losses::Losses,
+    models::{Model, ModelDeployment, Refuses},
     money::{MoneySettings, OnDisconnect, Surcharges, UnknownPrice},
     names::Found,
     pools::{Handover, Pool, Shift},
@@ -50,6 +51,7 @@ mod interpolation;
 mod kept;
 mod known_providers;
 mod log;
+mod losses;
 mod models;
 mod money;
 mod names;

@@ -29,7 +29,8 @@ mod terms;
 use std::sync::Arc;
 
 use roundelay_ledger::Case;
-use roundelay_routing::{AttemptKind, Outcome, Plan, Step, StopReason};
+use roundelay_protocol::openai::BadRequest;
+use roundelay_routing::{AttemptKind, Exclusion, Outcome, Plan, Step, StopReason};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
@@ -119,6 +120,7 @@ async fn pursue(
     let gateway = &*worker.gateway;
     let mut last: Option<Failed> = None;
     let mut short: Option<Shortfall> = None;
+    let mut unsaid: Option<BadRequest> = None;
     loop {
         let step = plan.next(&mut gateway.router(), gateway.clock.now());
         let attempt = match step {
@@ -130,6 +132,9 @@ async fn pursue(
             Step::Stop(_) if last.is_none() && short.is_some() => {
                 return Ending::Refused(Refusal::Short(Box::new(short.expect("it was seen above"))));
             }
+            Step::Stop(_) if last.is_none() && unsaid.is_some() => {
+                return Ending::Refused(Refusal::BadRequest(unsaid.expect("it was seen above")));
+            }
             Step::Stop(stop) if last.is_none() && stop.reason == StopReason::Unaffordable => {
                 return Ending::Refused(flight::short(gateway, call, draft, stop, plan.decision()));
             }
@@ -137,6 +142,12 @@ async fn pursue(
                 return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock));
             }
         };
+        // Another candidate may speak the caller's own dialect, or take all that the request holds.
+        if let Err(bad) = call.check_sayable(inbound, call.snapshot.deployment(attempt.deployment)) {
+            plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Dialect, gateway.clock.now());
+            unsaid = Some(bad);
+            continue;
+        }
         if let (AttemptKind::Fallback, Some(failed)) = (attempt.kind, &last) {
             gateway.metrics.fallback(failed.failure.class.name());
         }
@@ -144,7 +155,7 @@ async fn pursue(
             Ok(race) => race,
             // Another candidate may be cheaper; when there is none, this is what the caller is told.
             Err(shortfall) => {
-                plan.pass_over(&mut gateway.router(), &attempt, gateway.clock.now());
+                plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Unaffordable, gateway.clock.now());
                 short = Some(shortfall);
                 continue;
             }
@@ -185,9 +196,11 @@ async fn pursue(
                 let flight = race.winner();
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
+                call.said_again.forget();
                 caller.open(flight.deployment, draft.attempts(), incoming.dropped.take());
                 let relayed = relay::relay(&mut incoming, caller, &flight).await;
                 let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
+                incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));
                 draft.learn_stream(&incoming, flight.deployment);
                 let name = relayed.name();
                 let (total, tokens) = (flight.elapsed(), incoming.tokens());

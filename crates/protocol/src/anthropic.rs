@@ -6,11 +6,13 @@
 mod answer;
 mod blocks;
 mod error;
+mod ids;
 mod passing;
 mod quirks;
 mod request;
 mod stop;
 mod stream;
+mod thoughts;
 mod tokens;
 
 pub use answer::{decode_answer, encode_answer};
@@ -20,3 +22,4 @@ pub use passing::{Scanner, scan_answer};
 pub use quirks::{Quirks, Version};
 pub use request::{decode_request, encode_request};
 pub use stream::{Decoder, Encoder, Place, STOP, cut_short, with_stop};
+pub use thoughts::{Readable, with_readable_thoughts};

@@ -10,6 +10,7 @@ mod mask;
 mod providers;
 mod rules;
 mod seen;
+mod signature;
 mod text;
 mod told;
 mod wait;
@@ -20,6 +21,7 @@ pub use class::Class;
 pub use flavour::Flavour;
 pub use mask::mask;
 pub use seen::{Headers, Seen};
+pub use signature::rejects_thoughts;
 
 use self::told::Told;
 

@@ -12,7 +12,7 @@ pub mod stream;
 
 pub use cost::with_cost;
 pub use finish::Finish;
-pub use request::{BadRequest, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use request::{BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
 
 use crate::chat::Dialect;
 

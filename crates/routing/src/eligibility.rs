@@ -29,6 +29,8 @@ pub enum Exclusion {
     Price,
     /// The payer cannot spend what it might cost.
     Unaffordable,
+    /// The request cannot be said in its dialect, or not without leaving out what the caller will not go without.
+    Dialect,
     /// Its time to first content is above what the pool allows.
     TooSlow,
     /// Too little is left of the balance behind its key.
@@ -99,7 +101,8 @@ impl Exclusion {
             | Self::OffDuty
             | Self::Region
             | Self::Price
-            | Self::Unaffordable => true,
+            | Self::Unaffordable
+            | Self::Dialect => true,
             Self::TooSlow
             | Self::UpstreamBalance
             | Self::Dead { .. }

@@ -262,9 +262,9 @@ impl Plan {
         }
     }
 
-    /// Takes back an attempt that was not sent because its payer cannot pay for it: the candidate is left out from now on,
-    /// and nothing is learnt of it. Ask [`Plan::next`] where to go instead.
-    pub fn pass_over(&mut self, router: &mut Router, attempt: &Attempt, now: Instant) {
+    /// Takes back an attempt that was not sent, because its payer cannot pay for it or its dialect has no words for the
+    /// request: the candidate is left out from now on, and nothing is learnt of it. Ask [`Plan::next`] where to go instead.
+    pub fn pass_over(&mut self, router: &mut Router, attempt: &Attempt, exclusion: Exclusion, now: Instant) {
         router.settle(attempt.id, &Outcome::Abandoned, now);
         for awaited in &mut self.awaited {
             *awaited = awaited.filter(|&id| id != attempt.id);
@@ -273,7 +273,7 @@ impl Plan {
         self.forgiven = self.forgiven.min(self.decision.attempts.len());
         for candidate in &mut self.decision.candidates {
             if candidate.deployment == attempt.deployment {
-                candidate.exclusion = Some(Exclusion::Unaffordable);
+                candidate.exclusion = Some(exclusion);
             }
         }
         self.intent = Intent::Draw;

@@ -16,6 +16,7 @@ pub(super) fn describe(excluded: &Value) -> String {
         "region" => "it is in none of the regions the pool allows",
         "price" => "its price is above what the pool allows",
         "unaffordable" => "the account cannot pay what it might cost",
+        "dialect" => "it could not be told all of the request",
         "too_slow" => "it is slower to its first token than the pool allows",
         "upstream_balance" => "too little is left of the balance at the provider",
         "key_rejected" => "the provider refuses its key",

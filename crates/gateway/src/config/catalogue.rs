@@ -14,6 +14,7 @@ use toml::de::DeTable;
 
 use super::{
     currency::{CnyPerUsd, Currency},
+    models::Refuses,
     price::{self, PriceOrigin},
     reader::Reading,
 };
@@ -28,6 +29,7 @@ pub(super) struct KnownModel {
     /// The longest output, in tokens.
     pub(super) max_output: Option<u64>,
     pub(super) capabilities: Capabilities,
+    pub(super) refuses: Refuses,
     /// The date on which its vendor stopped serving it.
     pub(super) retired: Option<&'static str>,
 }
@@ -170,6 +172,7 @@ fn read_model(part: &'static str) -> (&'static str, KnownModel) {
         context_window: None,
         max_output: None,
         capabilities: Capabilities::NONE,
+        refuses: Refuses::default(),
         retired: None,
     };
     for line in lines.lines().filter(|line| !line.is_empty()) {
@@ -178,6 +181,7 @@ fn read_model(part: &'static str) -> (&'static str, KnownModel) {
             "context_window" => model.context_window = value.parse().ok(),
             "max_output" => model.max_output = value.parse().ok(),
             "capabilities" => model.capabilities = read_capabilities(value),
+            "refuses" => model.refuses = read_refuses(value),
             "retired" => model.retired = Some(value.trim_matches('"')),
             _ => {
                 let provider = key.strip_prefix("at.").expect(SOUND);
@@ -208,6 +212,14 @@ fn read_capabilities(list: &str) -> Capabilities {
         *known = true;
     }
     capabilities
+}
+
+fn read_refuses(list: &str) -> Refuses {
+    let mut refuses = Refuses::default();
+    for name in list.split('"').skip(1).step_by(2) {
+        *refuses.member(name).expect(SOUND) = true;
+    }
+    refuses
 }
 
 fn table<'a>(of: &'a DeTable<'a>, key: &str) -> Option<&'a DeTable<'a>> {
@@ -286,6 +298,10 @@ mod tests {
             let listed = model.get("capabilities").and_then(|list| list.get_ref().as_array()).expect(name);
             let listed: Vec<&str> = listed.iter().filter_map(|capability| capability.get_ref().as_str()).collect();
             assert_eq!(known.capabilities, read_capabilities(&format!("{listed:?}")), "{name}");
+            let refused = model.get("refuses").and_then(|list| list.get_ref().as_array());
+            let refused: Vec<&str> =
+                refused.into_iter().flatten().filter_map(|refused| refused.get_ref().as_str()).collect();
+            assert_eq!(known.refuses, read_refuses(&format!("{refused:?}")), "{name}");
             let at = table(model, "at").expect(name);
             let places = at.iter().map(|(provider, place)| {
                 let place = place.get_ref().as_table().expect("a table");
@@ -308,5 +324,8 @@ mod tests {
         assert!(gpt_4o.tools && gpt_4o.vision && gpt_4o.json_schema && !gpt_4o.reasoning && !gpt_4o.embeddings);
         let opus = known_model("claude-opus-4-6").expect("claude-opus-4-6").capabilities;
         assert!(!opus.prefill, "Anthropic refuses prefill from Opus 4.6 on");
+        let refuses = |name| known_model(name).expect(name).refuses;
+        assert_eq!(refuses("claude-opus-4-6"), Refuses::default());
+        assert!(refuses("claude-opus-5").sampling && refuses("gpt-5-mini").sampling);
     }
 }

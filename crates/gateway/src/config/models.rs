@@ -7,6 +7,7 @@ use roundelay_routing as routing;
 
 use super::{
     catalogue::{self, KnownModel},
+    losses::Losses,
     price::{PriceOrigin, Priced, PricesWritten},
     reader::Section,
     roster::Roster,
@@ -15,6 +16,9 @@ use super::{
 };
 
 mod deployments;
+mod refuses;
+
+pub use refuses::Refuses;
 
 /// A name callers may ask for.
 #[derive(Debug, Clone)]
@@ -33,12 +37,16 @@ pub struct Model {
     pub max_output: Option<u64>,
     /// What it can do; everything when not known.
     pub capabilities: routing::Capabilities,
+    /// What is left out of requests to it; `None` when nothing is known of it.
+    pub refuses: Option<Refuses>,
     /// Whether it is known to think before it answers; part of that may never be seen.
     pub is_reasoning: bool,
     /// Most attempts for one exchange that asks for this model itself.
     pub attempts: u32,
     /// Longest time to the first content of an exchange that asks for this model itself, over all attempts.
     pub deadline: Duration,
+    /// What becomes of a request for this model itself that a deployment cannot be told in full.
+    pub losses: Losses,
     /// How long such an exchange waits for something to reopen; `None` = as `[routing.cooldown]` says.
     pub wait: Option<Duration>,
 }
@@ -100,9 +108,11 @@ impl Model {
             context_window: known.and_then(|known| known.context_window),
             max_output: known.and_then(|known| known.max_output),
             capabilities,
+            refuses: known.map(|known| known.refuses),
             is_reasoning,
             attempts: ATTEMPTS,
             deadline: DEADLINE,
+            losses: Losses::default(),
             wait: None,
         };
         model.deadline = DEADLINE.max(model.patience());
@@ -145,9 +155,11 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
             .or_else(|| known.and_then(|known| known.context_window)),
         max_output: section.count("max_output", 1..TOKENS_MAX).or_else(|| known.and_then(|known| known.max_output)),
         capabilities,
+        refuses: Refuses::read(&section).or_else(|| known.map(|known| known.refuses)),
         is_reasoning,
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: DEADLINE,
+        losses: Losses::read(&section),
         wait: section.wait("wait"),
     };
     model.deadline = section.duration("deadline").unwrap_or_else(|| DEADLINE.max(model.patience()));

@@ -9,6 +9,7 @@ use std::{
 use roundelay_routing as routing;
 
 use super::{
+    losses::Losses,
     models::{ATTEMPTS, DEADLINE, read_strategy},
     preferences::Preferences,
     reader::{At, Place, Section},
@@ -42,6 +43,8 @@ pub struct Pool {
     pub continuation: bool,
     /// What is prepared for a model that takes over a conversation.
     pub handover: Handover,
+    /// What becomes of a request that a member cannot be told in full.
+    pub losses: Losses,
     /// How its strategy chooses, beyond its name.
     pub preferences: Preferences,
 }
@@ -97,6 +100,7 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
         deadline: section.duration("deadline").unwrap_or_else(|| DEADLINE.max(patience)),
         continuation,
         handover: read_handover(&section),
+        losses: Losses::read(&section),
         preferences,
     };
     section.finish();

@@ -1,6 +1,6 @@
 //! One dispatch to one deployment, up to its first content or the reason why there is none.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
@@ -9,7 +9,7 @@ use roundelay_protocol::{
     Malformed, anthropic,
     chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
-    failure::{Class, Failure, Headers, Seen},
+    failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
@@ -24,7 +24,7 @@ use super::{
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
-    outgoing::Outgoing,
+    outgoing::{Outgoing, Thoughts, told},
     snapshot::Deployment,
 };
 use crate::{
@@ -115,47 +115,17 @@ impl Headers for Head {
 /// Makes one attempt. Dropped, it closes the connection.
 pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
     let deployment = flight.deployment;
-    let outgoing = match call.outgoing(inbound, deployment) {
-        Ok(outgoing) => outgoing,
-        Err(bad) => {
-            let failure = Failure::new(Class::CallerBad, &bad.message);
-            let (reused_connection, had_content) = (false, false);
-            return Attempted::Failed(Failed { failure, status: Some(400), reused_connection, had_content });
-        }
+    let sent = match send(worker, inbound, call, flight, Thoughts::Readable).await {
+        // Thoughts of an earlier turn whose mark was lost, or that its maker no longer knows: it may answer without them.
+        Err(Unanswered { rejects_thoughts: true, .. }) => send(worker, inbound, call, flight, Thoughts::None).await,
+        sent => sent,
+    };
+    let (head, answer, outgoing) = match sent {
+        Ok(sent) => sent,
+        Err(unanswered) => return Attempted::Failed(unanswered.failed),
     };
     let outgoing = outgoing.as_deref();
-    let (request, body) =
-        outgoing.map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
-    let upstream_model = deployment.upstream_model(&call.request.model);
-    // The others always tell.
-    let ask_usage = request.stream && request.operation.dialect() == Dialect::OpenaiChat;
-    let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max: flight.output_max() });
-    let head = deployment.request_head(request.operation, upstream_model, request.stream);
-    let mut head = with_callers_fields(head, inbound, deployment, request.operation);
-    let timers = timers(call, deployment);
-    if let Some(tokens) = &deployment.tokens {
-        match tokens.bearer(call.deadline.min(flight.began + timers.connect)).await {
-            Ok(bearer) => drop(head.to_mut().field("authorization", bearer.as_bytes())),
-            Err(fault) => return Attempted::Failed(without_token(&fault)),
-        }
-    }
-    let dispatched = async {
-        let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
-        flight.is_being_sent();
-        if let Some(signer) = &deployment.signer {
-            signer.sign(head.to_mut(), &body, now());
-        }
-        connection.send(&head, &body, timers).await
-    };
-    let (head, mut answer) = match dispatched.await {
-        Ok(answered) => answered,
-        Err(fault) => return Attempted::Failed(failed_dispatch(deployment, &fault)),
-    };
-    flight.hear(head.status);
-    if !(200..300).contains(&head.status) {
-        let body = read_failure(&mut answer, call.deadline).await;
-        return Attempted::Failed(refused(deployment, &head, &body));
-    }
+    let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
     let content_type = head.header("content-type").unwrap_or_default();
     let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
     if !is_events {
@@ -163,7 +133,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             (Err(failed), _) => Attempted::Failed(failed),
             (Ok(whole), None) => Attempted::Whole(whole),
             (Ok(whole), Some(outgoing)) if deployment.dialect == inbound.operation.dialect() => {
-                Attempted::Whole(Whole { dropped: outgoing.dropped(), ..whole })
+                Attempted::Whole(Whole { dropped: told(outgoing.losses.iter()), ..whole })
             }
             (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, deployment, outgoing) {
                 Some(whole) => Attempted::Whole(whole),
@@ -196,6 +166,71 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     Attempted::Opened(incoming)
 }
 
+/// Why a request that was sent has no answer.
+struct Unanswered {
+    failed: Failed,
+    /// Whether it was refused for the thoughts of earlier turns that it holds.
+    rejects_thoughts: bool,
+}
+
+impl From<Failed> for Unanswered {
+    fn from(failed: Failed) -> Self {
+        Self { failed, rejects_thoughts: false }
+    }
+}
+
+/// Sends the request as its deployment has to be told it; gives the head of a success, with the rest to be read.
+async fn send(
+    worker: &Worker,
+    inbound: &Inbound,
+    call: &Call,
+    flight: &Flight<'_>,
+    thoughts: Thoughts,
+) -> Result<(Head, upstream::Body, Option<Arc<Outgoing>>), Unanswered> {
+    let deployment = flight.deployment;
+    let outgoing = call.outgoing(inbound, deployment, thoughts).map_err(|bad| {
+        let failure = Failure::new(Class::CallerBad, &bad.message);
+        let (reused_connection, had_content) = (false, false);
+        Failed { failure, status: None, reused_connection, had_content }
+    })?;
+    let (request, body) =
+        outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
+    let upstream_model = deployment.upstream_model(&call.request.model);
+    // The others always tell.
+    let ask_usage = request.stream && request.operation.dialect() == Dialect::OpenaiChat;
+    let output_max = flight.output_max().or_else(|| flight.most_it_gives());
+    let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
+    let head = deployment.request_head(request.operation, upstream_model, request.stream);
+    let mut head = with_callers_fields(head, inbound, deployment, request.operation);
+    let timers = timers(call, deployment);
+    if let Some(tokens) = &deployment.tokens {
+        let bearer = tokens.bearer(call.deadline.min(flight.began + timers.connect)).await;
+        let bearer = bearer.map_err(|fault| without_token(&fault))?;
+        head.to_mut().field("authorization", bearer.as_bytes());
+    }
+    let dispatched = async {
+        let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
+        flight.is_being_sent();
+        if let Some(signer) = &deployment.signer {
+            signer.sign(head.to_mut(), &body, now());
+        }
+        connection.send(&head, &body, timers).await
+    };
+    let (head, mut answer) = dispatched.await.map_err(|fault| failed_dispatch(deployment, &fault))?;
+    let is_success = (200..300).contains(&head.status);
+    if !is_success {
+        let body = read_failure(&mut answer, call.deadline).await;
+        let rejects_thoughts =
+            thoughts == Thoughts::Readable && request.holds.thoughts && rejects_thoughts(head.status, &body);
+        if !rejects_thoughts {
+            flight.hear(head.status);
+        }
+        return Err(Unanswered { failed: refused(deployment, &head, &body), rejects_thoughts });
+    }
+    flight.hear(head.status);
+    Ok((head, answer, outgoing))
+}
+
 /// The head of the upstream's request: ours, and of the caller's only what is the vendor's own business, and agents' names for
 /// their sessions.
 ///
@@ -214,7 +249,8 @@ fn with_callers_fields<'a>(
     let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
         let name = name.as_str();
-        let is_anthropics = name.starts_with("anthropic-") && (operation == Operation::Messages || !is_translated);
+        let is_anthropics = name.starts_with("anthropic-")
+            && (operation == Operation::Messages || !is_translated && operation.dialect() == Dialect::OpenaiChat);
         if name == "anthropic-version" && operation == Operation::Messages && (is_translated || has_version) {
             continue;
         }
@@ -266,7 +302,7 @@ fn incoming(
             None => Incoming::new(answer, call.request.choices, call.request.include_usage),
         },
     };
-    incoming.dropped = outgoing.and_then(Outgoing::dropped);
+    incoming.dropped = outgoing.and_then(|outgoing| told(outgoing.losses.iter()));
     incoming
 }
 
@@ -283,11 +319,18 @@ fn said_again(
     answer.stamp(deployment.issuer);
     answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
-    let body = encode_answer(&answer, to, "", &mut Losses::default());
+    let mut losses = Losses::default();
+    let body = encode_answer(&answer, to, "", &mut losses);
+    // A call without its arguments is none; where the limit of output cut it, its caller is told that by the end.
+    if whole.scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
+        return None;
+    }
+    call.said_again.note(&losses);
+    let dropped = told(outgoing.losses.iter().chain(losses.iter()));
     let cost_place = scan(to, &body).ok()?.cost_place;
     let scanned = Scanned { cost_place, ..whole.scanned };
     let content_type = "application/json".to_owned();
-    Some(Whole { content_type, dialect: to, dropped: outgoing.dropped(), body: body.into(), scanned })
+    Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
 }
 
 /// What an answer is called whose own dialect names none.

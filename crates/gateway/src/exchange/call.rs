@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::{
     gateway::Gateway,
-    outgoing::SaidAgain,
+    outgoing::{SaidAgain, Thoughts, shown},
     refusal::Refusal,
     snapshot::{Deployment, Snapshot},
     terms::Terms,
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     auth::Caller,
     billing::Payer,
-    config::{Surcharges, UnknownPrice},
+    config::{Losses, Surcharges, UnknownPrice},
 };
 
 /// A request whose caller is known and whose body is here.
@@ -186,6 +186,27 @@ impl Call {
 }
 
 impl Call {
+    /// Checks that a deployment can be told the request, and all of it where nothing may be left out.
+    ///
+    /// # Errors
+    /// With what its caller is told where no other can.
+    pub(super) fn check_sayable(&self, inbound: &Inbound, deployment: &Deployment) -> Result<(), BadRequest> {
+        let Some(outgoing) = self.outgoing(inbound, deployment, Thoughts::Readable)? else { return Ok(()) };
+        let config = &self.snapshot.config;
+        let losses = match self.demand.target {
+            Target::Pool(pool) => config.pools[pool.0 as usize].losses,
+            Target::Model(model) => config.models[model.0 as usize].losses,
+        };
+        let Some(first) = outgoing.left_out().next().filter(|_| losses == Losses::Refuse) else { return Ok(()) };
+        let message = format!(
+            "no model that may answer now can be told all of this request: `{}` would be left out ({}). Leave it out, ask for \
+             another model, or have an operator set `losses = \"report\"`",
+            shown(&first.path),
+            first.what,
+        );
+        Err(BadRequest { message, param: None, code: "unsupported_parameter" })
+    }
+
     /// The most tokens that its input may be billed as by a deployment: no more than its model reads of each prompt, as far
     /// as the catalogue says.
     pub(super) fn input_bound(&self, id: DeploymentId) -> u64 {
@@ -264,7 +285,8 @@ fn capabilities(needs: &Needs, operation: Operation) -> Capabilities {
         json_object: needs.json_object,
         json_schema: needs.json_schema,
         logprobs: needs.logprobs,
-        reasoning: needs.reasoning,
+        // Anthropic's clients ask for thoughts whoever answers, and do without.
+        reasoning: needs.reasoning && operation != Operation::Messages,
         completions: operation == Operation::Completions,
         ..Capabilities::NONE
     }

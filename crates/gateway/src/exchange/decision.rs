@@ -20,7 +20,7 @@ use crate::journal::DECISION_MAX;
 /// Instants become milliseconds of wait from its first attempt. Choices that would make it longer than a record may be
 /// are left out, and counted.
 pub(super) fn to_json(call: &Call, deadline: Duration, decision: &Decision) -> String {
-    let dropped = call.dropped();
+    let dropped = call.said_again.dropped();
     let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &dropped);
     let whole = write(&decision.draws);
     if whole.len() <= DECISION_MAX { whole } else { write(&[]) }
@@ -76,7 +76,7 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     draws_omitted: usize,
     attempts: A,
     stop: Option<ShownStop>,
-    /// What of the request deployments of other dialects were not told.
+    /// What deployments were not told of the request, or its caller of the answer.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     dropped: &'a [String],
 }
@@ -138,6 +138,7 @@ impl ShownExclusion {
             Exclusion::Region => ("region", None, None),
             Exclusion::Price => ("price", None, None),
             Exclusion::Unaffordable => ("unaffordable", None, None),
+            Exclusion::Dialect => ("dialect", None, None),
             Exclusion::TooSlow => ("too_slow", None, None),
             Exclusion::UpstreamBalance => ("upstream_balance", None, None),
             Exclusion::Dead { why, until } => (why.name(), None, Some(until)),

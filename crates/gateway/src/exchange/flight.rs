@@ -136,6 +136,13 @@ impl<'a> Flight<'a> {
         Some(OutputMax { tokens, field: self.deployment.output_field })
     }
 
+    /// A ceiling where its caller asked for more than its model gives, which many servers refuse.
+    pub(super) fn most_it_gives(&self) -> Option<OutputMax> {
+        let tokens = self.deployment.output_max?;
+        let is_above = self.call.request.max_output_tokens? > tokens;
+        is_above.then_some(OutputMax { tokens, field: self.deployment.output_field })
+    }
+
     /// Room for reading its answer to the end though its caller has left: of a provider that works on whether or not
     /// anybody reads, and for keys that want it. `None` where it is not worth it, nothing was sent, or too many are read
     /// so.

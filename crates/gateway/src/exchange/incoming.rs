@@ -9,7 +9,7 @@ use http::HeaderValue;
 use roundelay_ledger::Money;
 use roundelay_protocol::{
     anthropic::{self, Place},
-    chat::Dialect,
+    chat::{Dialect, Losses},
     estimate::{Output, OutputTokens},
     gemini,
     openai::{
@@ -308,6 +308,14 @@ impl Incoming {
         match self.usage() {
             Some(usage) if self.shown == self.content => outcome::output(&usage),
             _ => self.shown.tokens(),
+        }
+    }
+
+    /// What of the answer its caller's dialect could not say; `None` where it is passed on as it is.
+    pub(super) fn losses(&self) -> Option<&Losses> {
+        match &self.reading {
+            Reading::Translated(translated) => Some(translated.losses()),
+            Reading::OpenAi | Reading::Messages(_) | Reading::Passed(_) => None,
         }
     }
 

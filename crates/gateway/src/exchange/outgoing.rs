@@ -1,12 +1,13 @@
-//! A request in the words of deployments that speak another dialect than its caller does.
+//! A request in the words of the deployment it goes to, where these are not its caller's own.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::HeaderValue;
 use roundelay_protocol::{
-    anthropic, bedrock,
-    chat::{Capabilities, Dialect, FreeTools, Issuer, Losses, Target},
+    anthropic::{self, Readable, with_readable_thoughts},
+    bedrock,
+    chat::{Capabilities, Dialect, FreeTools, Issuer, Loss, Losses, Target, Why},
     gemini,
     openai::{BadRequest, Operation, Request},
     openai_chat,
@@ -17,6 +18,7 @@ use super::{
     call::{Call, Inbound},
     snapshot::Deployment,
 };
+use crate::config::Refuses;
 
 /// A request as it was said again.
 #[derive(Debug)]
@@ -27,12 +29,19 @@ pub(super) struct Outgoing {
     pub(super) request: Request,
     /// Tools that were said as functions, to be turned back in the answer.
     pub(super) tools: FreeTools,
-    losses: Losses,
+    pub(super) losses: Losses,
 }
 
 /// The ways in which a request was said again: one for each kind of target, however many attempts go there.
 #[derive(Debug, Default)]
-pub(super) struct SaidAgain(Mutex<Vec<(Kind, Arc<Outgoing>)>>);
+pub(super) struct SaidAgain(Mutex<Said>);
+
+#[derive(Debug, Default)]
+struct Said {
+    kinds: Vec<(Kind, Arc<Outgoing>)>,
+    /// What of requests and answers was not told, for the record.
+    dropped: Vec<String>,
+}
 
 /// Targets that are told the same.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,70 +49,128 @@ struct Kind {
     manner: Manner,
     capabilities: Capabilities,
     output_max: u64,
-    /// Where the request holds signatures that only their own deployment can read.
+    /// Where the request holds thoughts that only their own deployment can read.
     issuer: Option<Issuer>,
+    thoughts: Thoughts,
+}
+
+/// Which thoughts of earlier turns are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thoughts {
+    /// Those that the deployment should be able to read.
+    Readable,
+    /// None, because it has refused them.
+    None,
 }
 
 impl Call {
-    /// The request in the words of a deployment; `None` where these are the caller's own, and none of its thoughts were
-    /// thought by somebody else.
+    /// The request in the words of a deployment; `None` where these are the caller's own, and the deployment takes all that
+    /// it holds.
     ///
     /// # Errors
-    /// When the request cannot be read as its dialect says. A server of that dialect would refuse it as well.
+    /// When the request cannot be read as its dialect says. A server of that dialect may know more than is known here.
     pub(super) fn outgoing(
         &self,
         inbound: &Inbound,
         deployment: &Deployment,
+        thoughts: Thoughts,
     ) -> Result<Option<Arc<Outgoing>>, BadRequest> {
         let from = inbound.operation.dialect();
-        let is_own = deployment.dialect == from;
-        if is_own && (!self.snapshot.has_signers || inbound.operation == Operation::Completions) {
-            return Ok(None);
-        }
-        let body = std::str::from_utf8(&inbound.body).unwrap_or_default();
-        let has_marks = body.contains(if from == Dialect::Gemini { MARK_IN_BASE64 } else { MARK });
-        if is_own && !has_marks && !(from == Dialect::Anthropic && body.contains(UNSIGNED)) {
-            return Ok(None);
-        }
         let upstream_model = deployment.upstream_model(&self.request.model);
+        let refuses = refuses(deployment, upstream_model);
+        let is_own = deployment.dialect == from;
+        if is_own && !self.is_changed(inbound.operation, refuses, thoughts) {
+            return Ok(None);
+        }
+        let capabilities = Capabilities {
+            sampling: !refuses.sampling,
+            forced_tools: !refuses.forced_tools,
+            system: !refuses.system,
+            cache_marks: takes_marks(deployment, upstream_model),
+            ..deployment.capabilities
+        };
         let kind = Kind {
             manner: manner(deployment, upstream_model),
-            capabilities: capabilities(deployment, upstream_model),
+            capabilities,
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
-            issuer: has_marks.then_some(deployment.issuer),
+            issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
+            thoughts,
         };
-        let mut said = self.said_again.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, outgoing)) = said.iter().find(|(known, _)| *known == kind) {
+        let mut said = self.said_again.lock();
+        if let Some((_, outgoing)) = said.kinds.iter().find(|(known, _)| *known == kind) {
             return Ok(Some(Arc::clone(outgoing)));
         }
-        let outgoing = Arc::new(Outgoing::new(from, &inbound.body, &kind, &self.request)?);
-        said.push((kind, Arc::clone(&outgoing)));
+        // Two attempts at once are rare, and who waits here would say the same again.
+        let outgoing = if is_own && from == Dialect::Anthropic {
+            Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?
+        } else {
+            Outgoing::translated(from, &inbound.body, &kind, &self.request)?
+        };
+        let outgoing = Arc::new(outgoing);
+        said.note(&outgoing.losses);
+        said.kinds.push((kind, Arc::clone(&outgoing)));
         Ok(Some(outgoing))
     }
 
-    /// What of the request some deployment was not told, for the record: where it stood, and why.
+    /// Whether a deployment of the caller's own dialect must be told something else than its caller wrote. Anthropic's
+    /// callers rely on their words being passed on as they are, but for thoughts that the deployment cannot read.
+    fn is_changed(&self, operation: Operation, refuses: Refuses, thoughts: Thoughts) -> bool {
+        let holds = self.request.holds;
+        let has_refused_thoughts = holds.foreign_thoughts || thoughts == Thoughts::None && holds.thoughts;
+        match operation {
+            Operation::Completions => false,
+            Operation::Messages | Operation::Generate | Operation::Converse => has_refused_thoughts,
+            Operation::Chat => {
+                has_refused_thoughts
+                    || refuses.sampling && holds.sampling
+                    || refuses.forced_tools && holds.forced_tools
+                    || refuses.system && holds.system
+            }
+        }
+    }
+}
+
+impl SaidAgain {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Said> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what of an answer its caller's dialect could not say.
+    pub(super) fn note(&self, losses: &Losses) {
+        self.lock().note(losses);
+    }
+
+    /// Lets go of the bodies. What was not told is kept.
+    pub(super) fn forget(&self) {
+        self.lock().kinds = Vec::new();
+    }
+
+    /// What was not told, or not exactly: where it stood, and why.
     pub(super) fn dropped(&self) -> Vec<String> {
-        let said = self.said_again.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let losses = said.iter().flat_map(|(_, outgoing)| outgoing.losses.iter());
-        let mut dropped: Vec<String> =
-            losses.map(|loss| format!("{}: {}", shown(&loss.path), loss.why.name())).collect();
+        let mut dropped = self.lock().dropped.clone();
         dropped.sort_unstable();
         dropped.dedup();
         dropped
     }
 }
 
+impl Said {
+    fn note(&mut self, losses: &Losses) {
+        let told = losses.iter().map(|loss| format!("{}: {}", shown(&loss.path), loss.why.name()));
+        self.dropped.extend(told.take(Losses::MAX.saturating_sub(self.dropped.len())));
+    }
+}
+
 impl Outgoing {
-    /// `caller` is what was read of the caller's own `body`.
-    fn new(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
-        let mut asked = decode_request(from, body).map_err(|fault| BadRequest {
-            message: fault.to_string(),
-            param: None,
-            code: "invalid_value",
-        })?;
+    /// `caller` is what was read of the caller's own `body`, and of what its dialect has elsewhere.
+    fn translated(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
+        let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer } = *kind;
-        // In some dialects they stand in the path.
+        let Kind { manner, capabilities, output_max, issuer, thoughts } = *kind;
+        if thoughts == Thoughts::None {
+            asked.forget_thoughts();
+            losses.add(Why::Issuer, "thoughts", "their deployment refused them");
+        }
         asked.is_streaming = caller.stream;
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
@@ -119,42 +186,70 @@ impl Outgoing {
         Ok(Self { body: said.into(), request, tools, losses })
     }
 
-    /// What was left out or changed, for the answer's head: the places, in the caller's own words.
-    pub(super) fn dropped(&self) -> Option<HeaderValue> {
-        let mut places = String::new();
-        for loss in self.losses.iter() {
-            let place = shown(&loss.path);
-            if places.len() + place.len() > DROPPED_MAX {
-                places.push_str(", ...");
-                break;
-            }
-            if !places.is_empty() {
-                places.push_str(", ");
-            }
-            places.push_str(&place);
+    /// The words of Anthropic's callers, byte for byte, without the thoughts that the deployment cannot read.
+    fn without_thoughts(body: &[u8], thoughts: Thoughts, own: Issuer) -> Result<Self, BadRequest> {
+        let readable = match thoughts {
+            Thoughts::Readable => Readable::OwnAnd(own),
+            Thoughts::None => Readable::None,
+        };
+        let (body, places) = with_readable_thoughts(body, readable).map_err(|fault| bad(fault.to_string()))?;
+        let mut losses = Losses::default();
+        for place in places {
+            losses.add(Why::Issuer, place, "thoughts that the deployment cannot read");
         }
-        if places.is_empty() { None } else { HeaderValue::try_from(places).ok() }
+        let request = Request::scan(Operation::Messages, &body)?;
+        Ok(Self { body: body.into(), request, tools: FreeTools::default(), losses })
+    }
+
+    /// What was left out, for who would rather not be answered than without it.
+    pub(super) fn left_out(&self) -> impl Iterator<Item = &Loss> {
+        self.losses.iter().filter(|loss| matches!(loss.why, Why::NoPeer | Why::Unsupported | Why::Issuer))
     }
 }
 
+/// What was left out or changed, for the answer's head: the places, and what became of them.
+pub(super) fn told<'l>(losses: impl Iterator<Item = &'l Loss>) -> Option<HeaderValue> {
+    let mut places = String::new();
+    for loss in losses {
+        let place = shown(&loss.path);
+        if places.len() + place.len() > TOLD_MAX {
+            places.push_str(", ...");
+            break;
+        }
+        if !places.is_empty() {
+            places.push_str(", ");
+        }
+        places.push_str(&place);
+        if loss.why == Why::Changed {
+            places.push_str(";changed");
+        }
+    }
+    if places.is_empty() { None } else { HeaderValue::try_from(places).ok() }
+}
+
 /// A place is made of names that the caller may have chosen.
-fn shown(path: &str) -> String {
-    path.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(PLACE_MAX).collect()
+pub(super) fn shown(path: &str) -> String {
+    path.chars().map(|c| if c.is_ascii_graphic() && c != ',' && c != ';' { c } else { '_' }).take(PLACE_MAX).collect()
+}
+
+fn bad(message: String) -> BadRequest {
+    BadRequest { message, param: None, code: "invalid_value" }
 }
 
 /// How the server wants what its dialect says in more than one way.
 fn manner(deployment: &Deployment, model: &str) -> Manner {
     match deployment.dialect {
-        // Anthropic, "adaptive thinking" (from 4.6 on) and "structured outputs" (from 4.1 and 4.5 on).
+        // Anthropic, "adaptive thinking" (from 4.6 on) and "structured outputs" (from 4.1 and 4.5 on). Models of others
+        // know budgets alone.
         Dialect::Anthropic => Manner::Anthropic(anthropic::Quirks {
-            adaptive: !is_one_of(model, &["claude-3", "-4-0", "-4-1", "-4-5", "-4-2025"]),
-            output_format: !is_one_of(model, &["claude-3", "-4-0", "-4-2025"]),
-            ..anthropic::Quirks::default()
+            adaptive: is_claude_after(model, 6),
+            output_format: is_claude_after(model, 1),
+            version: deployment.version,
         }),
         Dialect::Bedrock => Manner::Bedrock(bedrock_quirks(deployment, model)),
         // Google, "thinking" and "thought signatures": levels and calls that must be signed are there since Gemini 3.
         Dialect::Gemini => {
-            let is_older = is_one_of(model, &["gemini-1", "gemini-2", "gemma", "learnlm"]);
+            let is_older = ["gemini-1", "gemini-2", "gemma", "learnlm"].iter().any(|older| model.contains(older));
             Manner::Gemini(gemini::Quirks { levels: !is_older, stand_in: !is_older, ..gemini::Quirks::default() })
         }
         _ => Manner::OpenaiChat(openai_chat::Quirks::of(deployment.flavour)),
@@ -163,42 +258,76 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
 
 /// A profile of one's own does not tell its model; what callers call it may.
 fn bedrock_quirks(deployment: &Deployment, model: &str) -> bedrock::Quirks {
-    let claude = is_claude(deployment, model);
-    let named = if model.contains("claude") { model } else { &deployment.model };
+    let (claude, named) = (is_claude(deployment, model), claude_name(deployment, model));
     bedrock::Quirks {
         claude,
-        output_config: !claude || !is_one_of(named, &["claude-3", "-4-0", "-4-1", "-4-2025"]),
-        adaptive: claude && !is_one_of(named, &["claude-3", "-4-0", "-4-1", "-4-5", "-4-2025"]),
+        output_config: !claude || is_claude_after(named, 5),
+        adaptive: claude && is_claude_after(named, 6),
     }
 }
 
 fn is_claude(deployment: &Deployment, model: &str) -> bool {
-    model.contains("claude") || deployment.dialect == Dialect::Bedrock && deployment.model.contains("claude")
+    claude_name(deployment, model).contains("claude")
 }
 
-/// Anthropic's models after Claude 3 may refuse `temperature`, `top_p` and `top_k`, whatever their values.
-fn capabilities(deployment: &Deployment, model: &str) -> Capabilities {
-    let is_theirs = matches!(deployment.dialect, Dialect::Anthropic | Dialect::Bedrock);
-    let refuses = is_theirs && is_claude(deployment, model) && !model.contains("claude-3");
-    // Bedrock, "Prompt caching for faster model inference": others refuse a request with a mark.
-    let cache_marks =
-        deployment.dialect != Dialect::Bedrock || is_claude(deployment, model) || model.contains("amazon.nova");
-    Capabilities { sampling: !refuses, cache_marks, ..deployment.capabilities }
+/// What tells most of which Claude model it is, if it is one.
+fn claude_name<'a>(deployment: &'a Deployment, model: &'a str) -> &'a str {
+    let is_untold = deployment.dialect == Dialect::Bedrock && !model.contains("claude");
+    if is_untold { &deployment.model } else { model }
 }
 
-fn is_one_of(model: &str, parts: &[&str]) -> bool {
-    parts.iter().any(|part| model.contains(part))
+/// Whether its prompt cache takes marks. Bedrock, "Prompt caching for faster model inference": of other models than these it
+/// refuses a request with one.
+fn takes_marks(deployment: &Deployment, model: &str) -> bool {
+    deployment.dialect != Dialect::Bedrock || is_claude(deployment, model) || model.contains("amazon.nova")
 }
 
-/// How signatures begin that tell who made them.
-const MARK: &str = "\"rl1";
-/// The same in Gemini's dialect, whose signatures are bytes.
-const MARK_IN_BASE64: &str = "\"cmwx";
-/// A thought of a model that signs none. Anthropic's servers refuse it.
-const UNSIGNED: &str = "\"signature\":\"\"";
+/// What a model refuses. Of one about which nothing is written the name alone is known: Claude models from 4.7 on refuse
+/// `temperature`, `top_p` and `top_k`.
+fn refuses(deployment: &Deployment, model: &str) -> Refuses {
+    let by_name = || Refuses { sampling: is_claude_after(claude_name(deployment, model), 7), ..Refuses::default() };
+    deployment.refuses.unwrap_or_else(by_name)
+}
+
+/// Whether it is a Claude model of version 4 with at least that minor number, or of a later one: `claude-opus-4-6`,
+/// `claude-sonnet-4-5-20250929`, `claude-sonnet-4@20250514`, `anthropic.claude-opus-5-v1:0`.
+fn is_claude_after(model: &str, minor: u32) -> bool {
+    let Some((_, name)) = model.split_once("claude-") else { return false };
+    let mut numbers = name.split(['-', '@', '.', ':']).filter_map(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(4), Some(known)) if known < 1000 => known >= minor,
+        (Some(4), _) => minor == 0,
+        (Some(major), _) => major > 4 && major < 1000,
+        (None, _) => true,
+    }
+}
+
 /// Tokens of output where the dialect demands a limit, the caller gave none, and the model's is not known.
 const OUTPUT_MAX: u64 = 4096;
 /// Bytes of an answer's header.
-const DROPPED_MAX: usize = 1024;
+const TOLD_MAX: usize = 1024;
 /// Characters of one place.
 const PLACE_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_names_however_they_are_written() {
+        for (model, minor, expected) in [
+            ("claude-opus-4-6", 6, true),
+            ("claude-sonnet-4-5-20250929", 6, false),
+            ("claude-sonnet-4-5-20250929", 5, true),
+            ("claude-sonnet-4@20250514", 6, false),
+            ("claude-sonnet-4-20250514", 1, false),
+            ("claude-opus-4-10", 6, true),
+            ("claude-3-5-sonnet-latest", 1, false),
+            ("anthropic.claude-opus-5-5-v1:0", 7, true),
+            ("us.anthropic.claude-sonnet-4-6-v1:0", 7, false),
+            ("deepseek-chat", 1, false),
+        ] {
+            assert_eq!(is_claude_after(model, minor), expected, "{model} after 4.{minor}");
+        }
+    }
+}

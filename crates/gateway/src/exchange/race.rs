@@ -3,7 +3,7 @@
 use std::{pin::pin, sync::OnceLock};
 
 use roundelay_ledger::Case;
-use roundelay_routing::{Attempt, Plan};
+use roundelay_routing::{Attempt, Exclusion, Plan};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
@@ -79,12 +79,18 @@ impl<'a> Race<'a> {
             () = sleep_until(at) => {}
         }
         let second = plan.hedge(&mut gateway.router(), call.request.stream, gateway.clock.now());
-        let second = second.and_then(|second| match Flight::begin(gateway, call, second, draft) {
-            Ok(second) => Some(second),
-            Err(_) => {
-                plan.pass_over(&mut gateway.router(), &second, gateway.clock.now());
-                None
-            }
+        let second = second.and_then(|second| {
+            let deployment = call.snapshot.deployment(second.deployment);
+            let exclusion = if call.check_sayable(inbound, deployment).is_err() {
+                Exclusion::Dialect
+            } else {
+                match Flight::begin(gateway, call, second, draft) {
+                    Ok(second) => return Some(second),
+                    Err(_) => Exclusion::Unaffordable,
+                }
+            };
+            plan.pass_over(&mut gateway.router(), &second, exclusion, gateway.clock.now());
+            None
         });
         let Some(second) = second else {
             let attempted = leading.await;

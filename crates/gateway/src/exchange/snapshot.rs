@@ -8,6 +8,7 @@ use http::HeaderValue;
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
+    anthropic,
     chat::{self, Dialect, Issuer},
     failure::{Failure, Flavour, Seen, classify},
     openai::{Operation, OutputField},
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Timeouts},
+    config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
     upstream::{Endpoint, RequestHead, Signer, TokenSource},
 };
 
@@ -36,8 +37,6 @@ pub struct Snapshot {
     pub polled_keys: Vec<PolledKey>,
     /// Where the access tokens of providers come from.
     pub token_sources: Vec<Arc<TokenSource>>,
-    /// Whether some provider speaks a dialect whose thoughts are signed, so that conversations may hold some of there.
-    pub has_signers: bool,
     deployments: Vec<Deployment>,
     terms: InForce,
 }
@@ -103,6 +102,10 @@ pub struct Deployment {
     pub capabilities: chat::Capabilities,
     /// Where its access tokens come from; `None` where it takes a key.
     pub tokens: Option<Arc<TokenSource>>,
+    /// What its model answers with an error; `None` when that is not known.
+    pub refuses: Option<Refuses>,
+    /// The version of Anthropic's dialect that it is spoken to in, unless the caller names another.
+    pub version: anthropic::Version,
     /// What its signatures are known by.
     pub issuer: Issuer,
     prices: Option<Arc<PriceList>>,
@@ -118,7 +121,7 @@ pub struct Deployment {
     model_path: ModelPath,
     /// What its paths name beside a deployment of Azure's.
     api_version: Option<Arc<str>>,
-    /// The version of its dialect that its configuration sends with every request.
+    /// Whether its configuration itself says which version of Anthropic's dialect is spoken.
     has_version: bool,
 }
 
@@ -243,9 +246,8 @@ impl Prepared {
     /// Hands the catalog to the router, which keeps the health it knows by name.
     pub fn adopt(self, router: &mut Router) -> Snapshot {
         let Self { config, catalog, polled_keys, token_sources, deployments } = self;
-        let has_signers = deployments.iter().any(|deployment| deployment.dialect != Dialect::OpenaiChat);
         let catalog = router.adopt(catalog);
-        Snapshot { config, catalog, polled_keys, token_sources, has_signers, deployments, terms: InForce::default() }
+        Snapshot { config, catalog, polled_keys, token_sources, deployments, terms: InForce::default() }
     }
 }
 
@@ -305,6 +307,8 @@ fn ready(
         },
         capabilities: capabilities(&model.capabilities),
         tokens,
+        refuses: model.refuses,
+        version: version(provider),
         issuer: issuer(name),
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
@@ -347,6 +351,16 @@ fn signer(key: &AwsKey) -> Signer {
         region: (*key.region).into(),
         service: "bedrock",
     }
+}
+
+/// The version of Anthropic's dialect that the configuration writes into every request.
+fn version(provider: &config::Provider) -> anthropic::Version {
+    let later = anthropic::Version::V2026_10_21;
+    let is_later = provider
+        .headers
+        .iter()
+        .any(|(name, value)| name == "anthropic-version" && value.as_bytes() == later.name().as_bytes());
+    if is_later { later } else { anthropic::Version::default() }
 }
 
 /// Callers see it before signatures, so it tells nothing but which is which.

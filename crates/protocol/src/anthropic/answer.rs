@@ -1,6 +1,6 @@
 //! A whole answer, read and written.
 
-use super::{blocks, error, stop, tokens};
+use super::{blocks, error, ids::answered_id, stop, tokens};
 use crate::{
     chat::{
         Annotation, Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, Text, ToolCallKind,
@@ -77,8 +77,8 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);
     let mut list = object.array("content");
-    for part in &choice.parts {
-        write_block(&mut list, part, answer.dialect == Dialect::Anthropic, losses);
+    for (number, part) in choice.parts.iter().enumerate() {
+        write_block(&mut list, (number, part), answer.dialect == Dialect::Anthropic, losses);
     }
     list.end();
     write_stop(&mut object, choice.stop.as_ref());
@@ -109,7 +109,7 @@ pub(super) fn write_stop(object: &mut Object<'_>, reason: Option<&Stop<'_>>) {
     }
 }
 
-fn write_block(list: &mut Array<'_>, part: &Part<'_>, is_own: bool, losses: &mut Losses) {
+fn write_block(list: &mut Array<'_>, (number, part): (usize, &Part<'_>), is_own: bool, losses: &mut Losses) {
     let mut after = None;
     match &part.body {
         Body::Text { text, annotations, signature } => {
@@ -148,7 +148,7 @@ fn write_block(list: &mut Array<'_>, part: &Part<'_>, is_own: bool, losses: &mut
         Body::ToolCall(call) => {
             let mut object = list.object();
             object.word("type", "tool_use");
-            object.text("id", &call.id);
+            object.text("id", &answered_id(&call.id, number));
             object.text("name", &call.name);
             if call.kind == ToolCallKind::Custom {
                 object.raw("input", &wrapped_input(&call.arguments.as_text()).decode());
@@ -156,7 +156,7 @@ fn write_block(list: &mut Array<'_>, part: &Part<'_>, is_own: bool, losses: &mut
                 match call.arguments.as_object() {
                     Some(input) => object.json("input", &input),
                     None => {
-                        losses.add(Why::Changed, "answer.arguments", "arguments that are no JSON object");
+                        losses.add(Why::Changed, Losses::BROKEN_ARGUMENTS, "arguments that are no JSON object");
                         object.raw("input", "{}");
                     }
                 }

@@ -111,7 +111,7 @@ fn write_block(list: &mut Array<'_>, part: &Part<'_>, is_own: bool, losses: &mut
         }
         Body::SealedThinking { data } => blocks::write_reasoning(&mut object, None, Some(&data.marked())),
         Body::ToolCall(call) if !blocks::write_call(&mut object, call) => {
-            losses.add(Why::Changed, "answer.arguments", "arguments that are no JSON object");
+            losses.add(Why::Changed, Losses::BROKEN_ARGUMENTS, "arguments that are no JSON object");
         }
         _ => {}
     }

@@ -54,6 +54,9 @@ pub struct Losses {
 }
 
 impl Losses {
+    /// Where an answer's call stood whose arguments are no object, in dialects that have no other words for them.
+    pub const BROKEN_ARGUMENTS: &str = "answer.arguments";
+
     /// Beyond this many they are counted only: a long conversation may repeat one thousands of times.
     pub const MAX: usize = 64;
 

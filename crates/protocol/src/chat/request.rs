@@ -230,6 +230,21 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Leaves out what models thought in earlier turns, and every signature.
+    pub fn forget_thoughts(&mut self) {
+        for turn in &mut self.turns {
+            turn.parts.retain(|part| !matches!(part.body, Body::Thinking { .. } | Body::SealedThinking { .. }));
+            for part in &mut turn.parts {
+                match &mut part.body {
+                    Body::Text { signature, .. } => *signature = None,
+                    Body::ToolCall(call) => call.signature = None,
+                    _ => {}
+                }
+            }
+        }
+        self.turns.retain(|turn| !turn.parts.is_empty());
+    }
+
     /// About as many bytes as it takes to write it down, so that the buffer is grown once.
     pub(crate) fn size(&self) -> usize {
         let parts = self.turns.iter().flat_map(|turn| &turn.parts).chain(&self.system);

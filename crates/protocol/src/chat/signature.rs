@@ -23,18 +23,20 @@ const MARK_LENGTH: usize = MARK.len() + 16 + 1;
 impl<'a> Signature<'a> {
     /// Reads one as it stands on the wire.
     pub fn read(text: Text<'a>) -> Self {
-        let issuer = text.written().strip_prefix(MARK).and_then(|rest| {
-            let (digits, rest) = rest.split_at_checked(16)?;
-            rest.strip_prefix('-')?;
-            u64::from_str_radix(digits, 16).ok()
-        });
-        match issuer {
-            Some(issuer) => {
+        match Self::mark_of(text.written()) {
+            Some((issuer, mark)) => {
                 let length = text.written().len();
-                Self { text: text.slice(MARK_LENGTH..length), issuer: Some(Issuer(issuer)) }
+                Self { text: text.slice(mark..length), issuer: Some(issuer) }
             }
             None => Self { text, issuer: None },
         }
+    }
+
+    /// The issuer that is written in front of one, and how many bytes that takes.
+    pub(crate) fn mark_of(written: &str) -> Option<(Issuer, usize)> {
+        let (digits, rest) = written.strip_prefix(MARK)?.split_at_checked(16)?;
+        rest.strip_prefix('-')?;
+        Some((Issuer(u64::from_str_radix(digits, 16).ok()?), MARK_LENGTH))
     }
 
     /// Writes it for whoever keeps the conversation.
@@ -56,6 +58,11 @@ impl<'a> Signature<'a> {
         rest.strip_prefix('-')?;
         let text = text.slice(MARK_AFTER.len() + 17..text.written().len());
         Some(Self { text, issuer: (issuer != 0).then_some(Issuer(issuer)) })
+    }
+
+    /// Whether this is how a signature with its issuer begins, in whichever place.
+    pub(crate) fn is_marked(written: &str) -> bool {
+        written.starts_with(MARK) || written.starts_with(MARK_AFTER)
     }
 
     /// Writes it as a block of its own: for dialects that sign only thoughts, and tools and texts of others that do.

@@ -241,7 +241,7 @@ pub(super) fn write_part(list: &mut Array<'_>, part: &Part<'_>, dialect: Dialect
         }
         Body::ToolCall(call) => {
             if !parts::write_call(&mut object, call, true) {
-                losses.add(Why::Changed, "answer.arguments", "arguments that are no JSON object");
+                losses.add(Why::Changed, Losses::BROKEN_ARGUMENTS, "arguments that are no JSON object");
             }
             call.signature.as_ref()
         }

@@ -39,6 +39,7 @@ pub struct Request {
     /// Choices the upstream generates and bills: larger than `choices` where `best_of` is.
     pub generated: u32,
     pub needs: Needs,
+    pub holds: Holds,
     /// Messages of a chat; prompts of a legacy completion.
     pub messages: u32,
     /// No assistant or tool message yet.
@@ -75,4 +76,19 @@ pub struct Needs {
     pub web_search: bool,
     /// The last message is the assistant's: the model is asked to go on with it.
     pub prefill: bool,
+}
+
+/// What some model or deployment may refuse, so that it is left out there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Holds {
+    /// `temperature`, `top_p`, `top_k`, or a penalty.
+    pub sampling: bool,
+    /// A tool that must be used.
+    pub forced_tools: bool,
+    /// A system prompt.
+    pub system: bool,
+    /// Thoughts of earlier turns, or what seals them.
+    pub thoughts: bool,
+    /// Thoughts that are marked with their deployment, or signed by nobody: not every server of the dialect reads them.
+    pub foreign_thoughts: bool,
 }

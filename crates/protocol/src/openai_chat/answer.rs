@@ -48,7 +48,7 @@ fn choice<'a>(
     problem: &mut Option<Problem<'a>>,
 ) -> Result<(), DecodeFault> {
     let mut choice = Choice::default();
-    let mut refusal = None;
+    let (mut refusal, mut stopped) = (None, None);
     wire::members(reader, |reader, name| {
         match name {
             "message" => message(reader, &mut choice, &mut refusal)?,
@@ -58,12 +58,14 @@ fn choice<'a>(
                 if stop::is_failure(&reason) && problem.is_none() {
                     *problem = Some(super::stream::broken_off(reason.share().into_owned()));
                 }
-                choice.stop = stop::read(reason);
+                stopped = Some(reason);
             }
             _ => reader.pass()?,
         }
         Ok::<_, DecodeFault>(())
     })?;
+    let has_calls = choice.parts.iter().any(|part| matches!(part.body, Body::ToolCall(_)));
+    choice.stop = stopped.and_then(|reason| stop::read(reason, has_calls));
     answer.choices.push(choice);
     Ok(())
 }

@@ -78,11 +78,17 @@ impl<'a> Said<'a> {
         Ok(())
     }
 
-    /// The parts of a whole message. The details say the text again, where there are any.
-    pub(super) fn into_parts(self, parts: &mut Vec<Part<'a>>) {
-        let has_text = self.details.iter().any(|detail| matches!(detail, Detail::Text { .. }));
-        if let Some(text) = self.text.filter(|_| !has_text) {
-            parts.push(Part::new(Body::Thinking { text, signature: None }));
+    /// The parts of a whole message. The details say the text again, where there are any; those of a stream that was put
+    /// together hold the signature alone, and the text stands beside them.
+    pub(super) fn into_parts(mut self, parts: &mut Vec<Part<'a>>) {
+        let mut said = self.details.iter_mut().filter_map(|detail| match detail {
+            Detail::Text { text, .. } => Some(text),
+            Detail::Sealed(_) => None,
+        });
+        match (self.text.take(), said.next()) {
+            (Some(text), None) => parts.push(Part::new(Body::Thinking { text, signature: None })),
+            (Some(text), Some(first)) if first.is_empty() && said.all(|text| text.is_empty()) => *first = text,
+            _ => {}
         }
         for detail in self.details {
             parts.push(Part::new(match detail {

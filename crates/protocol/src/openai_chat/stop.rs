@@ -3,9 +3,13 @@
 use crate::chat::{Stop, Text};
 
 /// Reads one. Some servers write an empty string where they mean null, and their own words for the known ones.
-pub(super) fn read<'a>(reason: Text<'a>) -> Option<Stop<'a>> {
+///
+/// An answer that `has_calls` waits for their results whatever it says: OpenAI writes `stop` after a call that was forced by
+/// name, and other servers after any.
+pub(super) fn read<'a>(reason: Text<'a>, has_calls: bool) -> Option<Stop<'a>> {
     Some(match &*reason.decode() {
         "" => return None,
+        "stop" | "eos" | "end_turn" if has_calls => Stop::ToolCalls,
         "stop" | "eos" | "end_turn" => Stop::Finished,
         "length" | "max_tokens" => Stop::Length,
         "tool_calls" | "function_call" => Stop::ToolCalls,

@@ -1,5 +1,6 @@
 //! The dialects and the common form between them.
 
+mod answers;
 mod hostile;
 mod matrix;
 mod recordings;

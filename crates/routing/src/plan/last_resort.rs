@@ -135,6 +135,7 @@ impl Plan {
                     | Exclusion::Region
                     | Exclusion::Price
                     | Exclusion::Unaffordable
+                    | Exclusion::Dialect
                     | Exclusion::TooSlow
                     | Exclusion::Tried,
                 ) => {}

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use roundelay_ledger::Money;
 use roundelay_protocol::{
     anthropic::Place,
-    chat::{self, Dialect, Event, Json},
+    chat::{self, Dialect, Event, Json, Losses},
     openai::chunk::Chunk,
     translate::{StreamEncoder, Translation, encode_error},
 };
@@ -29,6 +29,11 @@ impl Translated {
             let line = out.split(|&byte| byte == b'\n').next().unwrap_or_default();
             *last_chunk = Bytes::copy_from_slice(line.strip_prefix(b"data: ").unwrap_or_default());
         }
+    }
+
+    /// What of the answer its caller's dialect could not say, so far.
+    pub(super) fn losses(&self) -> &Losses {
+        self.translation.encoder.losses()
     }
 
     /// Takes it that no more comes of an answer all of whose choices have ended.

@@ -122,6 +122,7 @@ fn explains(reason: StopReason, exclusion: &Exclusion) -> bool {
         | Exclusion::Window
         | Exclusion::Region
         | Exclusion::Price
+        | Exclusion::Dialect
         | Exclusion::TooSlow => reason == StopReason::NoneEligible,
         Exclusion::Unaffordable => reason == StopReason::Unaffordable,
         Exclusion::UpstreamBalance => reason == StopReason::AllDead,

@@ -44,13 +44,14 @@ timeouts = {{ idle = '250ms' }}
             gpt.base_url()
         );
         for (model, deployment) in [
-            ("claude", "claude/claude-opus-4-6"),
+            ("claude", "claude/claude-opus-4-8"),
             ("claude-down", "claude/overloaded"),
             ("claude-down-late", "claude/overloaded-late"),
             ("claude-cut", "claude/cut"),
             ("claude-slow", "claude/slow"),
             ("claude-tool", "claude/tool"),
             ("claude-bad", "claude/bad"),
+            ("claude-forgetful", "claude/forgetful"),
             ("gpt", "gpt/rehearsal-words-5"),
             ("gpt-cached", "gpt/rehearsal-words-5-cached-4"),
             ("gpt-down", "gpt/rehearsal-503"),
@@ -60,9 +61,13 @@ timeouts = {{ idle = '250ms' }}
         ] {
             toml += &format!("[models.{model}]\ndeployments = ['{deployment}']\nattempts = 1\n{price}\n");
         }
-        for (first, second) in
-            [("claude-down", "gpt"), ("claude-down-late", "gpt"), ("gpt-down", "claude"), ("gpt-down-late", "claude")]
-        {
+        for (first, second) in [
+            ("claude-down", "gpt"),
+            ("claude-down-late", "gpt"),
+            ("gpt-down", "claude"),
+            ("gpt-down-late", "claude"),
+            ("gpt", "claude"),
+        ] {
             toml += &format!("[pools.{first}-{second}]\nstrategy = 'priority'\nmembers = ['{first}', '{second}']\n");
         }
         Self { gateway: TestGateway::start(&toml), claude, gpt }
@@ -274,7 +279,7 @@ fn one_dialect_on_both_sides_passes_byte_for_byte() {
         let (before, after) = script.rsplit_once("\"usage\":{").unwrap();
         assert_eq!(answer.body, format!("{before}\"usage\":{{\"cost\":0.0000249,{after}"));
         let (head, sent) = house.claude.last();
-        assert_eq!(sent, body("claude-opus-4-6", stream));
+        assert_eq!(sent, body("claude-opus-4-8", stream));
         let head = head.to_lowercase();
         assert!(head.starts_with("post /v1/messages http/1.1\r\n"), "{head}");
         for (field, count) in [
@@ -298,7 +303,7 @@ fn a_provider_is_told_in_its_own_words() {
     let (head, sent) = house.claude.last();
     assert!(head.to_lowercase().contains("\r\nanthropic-version: 2023-06-01\r\n"), "{head}");
     let sent: Value = serde_json::from_str(&sent).unwrap();
-    assert_eq!((&sent["model"], &sent["max_tokens"]), (&json!("claude-opus-4-6"), &json!(64)), "{sent}");
+    assert_eq!((&sent["model"], &sent["max_tokens"]), (&json!("claude-opus-4-8"), &json!(64)), "{sent}");
     assert!(sent["temperature"].is_null(), "{sent}");
 
     let body = json!({
@@ -415,4 +420,98 @@ fn tokens_are_estimated_before_they_are_sent() {
     let tokens = answer.json()["input_tokens"].as_u64().unwrap();
     assert!((1_000..2_000).contains(&tokens), "{}", answer.body);
     assert_eq!(house.gpt.control.last_request().map(|_| ()), None, "nobody is asked");
+}
+
+/// A conversation in Anthropic's words, whose last answer has these thoughts.
+fn after_thoughts(model: &str, thoughts: &str) -> String {
+    format!(
+        "{{\"model\":\"{model}\", \"max_tokens\":9,\"messages\":[{{\"role\":\"user\",\"content\":\"x\"}},\
+         {{\"role\":\"assistant\",\"content\":[{thoughts}{{\"type\":\"text\",\"text\":\"y\"}}]}}, {{\"role\":\"user\",\"content\":\"z\"}}]}}"
+    )
+}
+
+fn ask_messages(house: &House, body: &str) -> Answer {
+    Request::new("POST", "/v1/messages", None).bearer(&house.gateway.key).body(body).send(house.gateway.callers)
+}
+
+#[test]
+fn thoughts_of_others_are_left_out_and_the_rest_passes_byte_for_byte() {
+    let house = House::start();
+    let own = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\":\"Sig\"} , ";
+    let unsigned = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\": \"\"} , ";
+    let foreign = "{\"type\":\"redacted_thinking\",\"data\":\"rl1-0000000000000001-Sig\"} , ";
+    for (thoughts, sent, dropped) in
+        [(own, own, None), (unsigned, "", Some("messages.1.content.0")), (foreign, "", Some("messages.1.content.0"))]
+    {
+        let answer = ask_messages(&house, &after_thoughts("claude", thoughts));
+        assert_eq!((answer.status, answer.header("x-roundelay-dropped")), (200, dropped), "{}", answer.body);
+        assert_eq!(house.claude.last().1, after_thoughts("claude-opus-4-8", sent));
+    }
+}
+
+#[test]
+fn thoughts_that_their_server_refuses_are_left_out_and_it_is_asked_again() {
+    let house = House::start();
+    let own = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\":\"Sig\"},";
+    let answer = ask_messages(&house, &after_thoughts("claude-forgetful", own));
+    assert_eq!((answer.status, answer.header("x-roundelay-attempts")), (200, Some("1")), "{}", answer.body);
+    assert_eq!(answer.header("x-roundelay-dropped"), Some("messages.1.content.0"));
+    assert_eq!(house.claude.last().1, after_thoughts("forgetful", ""));
+    let record = record(&house.gateway);
+    assert_eq!((&record["outcome"], &record["cost_nano"]), (&json!("answered"), &json!(24_900)), "{record}");
+}
+
+#[test]
+fn what_a_model_refuses_is_left_out_and_a_limit_above_its_own_is_lowered() {
+    let (claude, gpt) = (Claude::start(), Upstream::start());
+    let gateway = TestGateway::start(&format!(
+        "[providers.claude]\nprotocol = 'anthropic'\nbase_url = 'http://{}'\napi_keys = ['k']\n\
+         [providers.gpt]\nbase_url = '{}'\napi_keys = ['k']\n\
+         [models.small]\ndeployments = ['gpt/rehearsal-words-1']\nrefuses = ['sampling', 'forced_tools', 'system']\nmax_output = 100\n\
+         [models.any]\ndeployments = ['gpt/rehearsal-words-1']\n\
+         [models.brief]\ndeployments = ['claude/x']\nmax_output = 100\n\
+         [models.exact]\ndeployments = ['claude/x']\nlosses = 'refuse'\n\
+         [pools.exact-or-any]\nmembers = ['exact', 'any']\nstrategy = 'priority'\nlosses = 'refuse'\n",
+        claude.address,
+        gpt.base_url()
+    ));
+    let body = |model: &str| {
+        json!({
+            "model": model, "max_tokens": 500, "temperature": 0.5, "logit_bias": {"7": 1}, "tool_choice": "required",
+            "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+            "messages": [{ "role": "system", "content": "S" }, { "role": "user", "content": "Hello" }]
+        })
+    };
+    let ask =
+        |model: &str| Request::post("/v1/chat/completions", &body(model)).bearer(&gateway.key).send(gateway.callers);
+
+    let answer = ask("small");
+    let dropped = answer.header("x-roundelay-dropped").unwrap_or_default();
+    assert!(answer.status == 200 && dropped.contains("temperature") && dropped.contains("tool_choice"), "{dropped}");
+    let sent: Value = serde_json::from_slice(&gpt.control.last_request().unwrap().body).unwrap();
+    assert!(sent["temperature"].is_null() && sent["tool_choice"] != "required" && sent["max_tokens"] == 100, "{sent}");
+    assert_eq!((&sent["messages"][0]["role"], &sent["logit_bias"]), (&json!("user"), &json!({"7": 1})), "{sent}");
+
+    assert_eq!(ask("brief").status, 200);
+    let sent: Value = serde_json::from_str(&claude.last().1).unwrap();
+    assert_eq!(sent["max_tokens"], 100, "{sent}");
+
+    let answer = ask("exact");
+    let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(answer.status == 400 && message.contains("`logit_bias`") && message.contains("losses"), "{message}");
+    let answer = ask("exact-or-any");
+    assert_eq!(answer.header("x-roundelay-deployment"), Some("gpt/rehearsal-words-1@any"), "{}", answer.body);
+}
+
+#[test]
+fn what_a_decoder_does_not_know_may_be_taken_by_the_callers_own_vendor() {
+    let house = House::start();
+    let body = |model: &str| {
+        json!({"model": model, "max_tokens": 9, "messages": [{"role": "referee", "content": "x"}]}).to_string()
+    };
+    let answer = ask_messages(&house, &body("gpt-claude"));
+    assert_eq!((answer.status, answer.header("x-roundelay-attempts")), (200, Some("1")), "{}", answer.body);
+    assert!(house.claude.last().1.contains("referee"));
+    let answer = ask_messages(&house, &body("gpt"));
+    assert_eq!((answer.status, &answer.json()["error"]["type"]), (400, &json!("invalid_request_error")));
 }

@@ -36,6 +36,10 @@ server.keep_alive_comment = '100ms'
 protocol = 'gemini'
 base_url = 'http://{}'
 api_keys = ['AIza-key']
+[providers.locked]
+protocol = 'gemini'
+base_url = 'http://{}'
+api_keys = ['AIza-other']
 [providers.claude]
 protocol = 'anthropic'
 base_url = 'http://{}'
@@ -46,6 +50,7 @@ flavour = 'openai'
 api_keys = ['sk-gpt']
 ",
             gemini.address,
+            gemini.address,
             claude.address,
             gpt.base_url()
         );
@@ -54,7 +59,7 @@ api_keys = ['sk-gpt']
             ("pro-down", "gemini/overloaded"),
             ("pro-down-late", "gemini/overloaded-late"),
             ("pro-malformed", "gemini/malformed"),
-            ("pro-key", "gemini/key"),
+            ("pro-key", "locked/key"),
             ("pro-cut", "gemini/cut"),
             ("pro-late-error", "gemini/late-error"),
             ("pro-slow", "gemini/slow"),

@@ -1,6 +1,6 @@
 //! Writes the turns: they alternate, the user begins, and results stand first in the turn after their calls.
 
-use super::encode::write_keep;
+use super::{super::ids::known_id, encode::write_keep};
 use crate::{
     chat::{Body, Dialect, Losses, Part, Request, Role, Source, Target, Text, ToolCall, ToolCallKind, Turn, Why},
     json::{Array, Object},
@@ -269,14 +269,4 @@ fn write_text(list: &mut Array<'_>, text: &Text<'_>) {
     object.word("type", "text");
     object.text("text", text);
     object.end();
-}
-
-/// Ids must match `^[a-zA-Z0-9_-]+$` here; the same id always becomes the same.
-fn known_id<'t>(id: &'t Text<'t>) -> Text<'t> {
-    let is_known = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !id.is_empty() && id.written().chars().all(is_known) {
-        return id.share();
-    }
-    let known: String = id.decode().chars().map(|c| if is_known(c) { c } else { '_' }).collect();
-    Text::plain(if known.is_empty() { "call".to_owned() } else { known })
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    super::{answer, error, tokens},
+    super::{answer, error, ids::answered_id, tokens},
     Place,
 };
 use crate::{
@@ -226,7 +226,7 @@ impl Encoder {
             PartKind::ToolCall { id, name, kind } => {
                 self.block_start(out, |block| {
                     block.word("type", "tool_use");
-                    block.text("id", id);
+                    block.text("id", &answered_id(id, part as usize));
                     block.text("name", name);
                     block.raw("input", "{}");
                 });

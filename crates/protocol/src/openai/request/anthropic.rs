@@ -4,13 +4,17 @@
 //! of tools and containers have fees of their own; `fallbacks` lets another model answer).
 
 use super::{Request, media::Medium};
-use crate::json::{Kind, Malformed, Reader};
+use crate::{
+    chat::Signature,
+    json::{Kind, Malformed, Reader},
+};
 
 impl Request {
     /// Reads a member of the body that only this dialect has.
     pub(super) fn read_anthropic(&mut self, reader: &mut Reader<'_>, key: &str, body: &[u8]) -> Result<(), Malformed> {
         match key {
             "system" => {
+                self.holds.system = true;
                 let content = self.read_content(reader, body)?;
                 self.head.add(false, content);
             }
@@ -48,7 +52,13 @@ impl Request {
                     self.read_content(reader, body)?;
                 }
                 // No model reads them as text.
-                "cache_control" | "signature" => reader.pass()?,
+                "cache_control" => reader.pass()?,
+                "signature" => self.note_signature(reader.raw()?, true),
+                "data" => {
+                    let span = reader.skip()?;
+                    self.note_signature(std::str::from_utf8(&body[span.clone()]).unwrap_or_default(), false);
+                    self.add_text(span, body);
+                }
                 _ => self.add_text(reader.skip()?, body),
             }
             Ok::<_, Malformed>(())
@@ -62,6 +72,14 @@ impl Request {
         let medium = if kind == "document" { Medium::File } else { Medium::Unknown };
         let source = std::str::from_utf8(&body[source]).unwrap_or_default();
         self.read_medium(&mut Reader::of(source), "source", medium)
+    }
+}
+
+impl Request {
+    fn note_signature(&mut self, raw: &str, may_be_empty: bool) {
+        self.holds.thoughts = true;
+        let written = raw.trim_matches('"');
+        self.holds.foreign_thoughts |= Signature::is_marked(written) || may_be_empty && written.is_empty();
     }
 }
 

@@ -16,6 +16,8 @@ use crate::{
     wire,
 };
 
+/// How a signature begins that is marked with its deployment: the mark's first letters in base64.
+const MARKED: &str = "\"cmwx";
 /// Members that decide money, of `generationConfig`.
 const ONCE: [&str; 2] = ["maxOutputTokens", "candidateCount"];
 
@@ -34,7 +36,9 @@ impl Request {
                 let start = reader.offset();
                 self.read_parts_of(reader, body)?;
                 self.head.add(false, start..reader.position());
+                self.holds.system = true;
             }
+            "toolConfig" => self.holds.forced_tools = reader.raw()?.contains("\"ANY\""),
             "generationConfig" => self.read_generation_config(reader, body, candidates)?,
             "tools" => self.read_generate_tools(reader, body)?,
             "cachedContent" => self.read_extra(reader, "cachedContent", body)?,
@@ -43,7 +47,7 @@ impl Request {
                 self.note_surcharge("serviceTier", !is_listed);
             }
             // No model reads them.
-            "model" | "safetySettings" | "labels" | "store" | "toolConfig" => reader.pass()?,
+            "model" | "safetySettings" | "labels" | "store" => reader.pass()?,
             _ => self.add_other(reader, body)?,
         }
         Ok(())
@@ -119,8 +123,12 @@ impl Request {
                         Ok(())
                     }
                 })?,
+                "thoughtSignature" => {
+                    self.holds.thoughts = true;
+                    self.holds.foreign_thoughts |= reader.raw()?.starts_with(MARKED);
+                }
                 // No model reads them as text.
-                "thought" | "thoughtSignature" | "videoMetadata" | "mediaResolution" => reader.pass()?,
+                "thought" | "videoMetadata" | "mediaResolution" => reader.pass()?,
                 _ => self.add_text(reader.skip()?, body),
             }
             Ok::<_, Malformed>(())
@@ -212,6 +220,9 @@ impl Request {
                     has_schema |= &body[span.clone()] != b"null";
                     self.add_text(span, body);
                 }
+                "temperature" | "topP" | "topK" | "presencePenalty" | "frequencyPenalty" => {
+                    self.holds.sampling |= reader.raw()? != "null";
+                }
                 "responseLogprobs" => self.needs.logprobs |= reader.raw()? == "true",
                 "responseModalities" => {
                     let raw = reader.raw()?.to_ascii_uppercase();
@@ -276,6 +287,9 @@ mod tests {
         assert_eq!((request.size.images, request.size.named_files, request.surcharge), (2, 1, None));
         assert!(!request.is_first_turn && request.model.is_empty() && !request.stream);
         assert!(request.size.text_bytes < 1_000, "neither images nor signatures are text");
+        assert!(request.holds.thoughts && !request.holds.foreign_thoughts && request.holds.system);
+        let marked = r#"{"contents":[{"role":"model","parts":[{"text":"","thought_signature":"cmwxLTAwMA=="}]}]}"#;
+        assert!(scan(marked).holds.foreign_thoughts);
         assert!(scan(r#"{"contents":{"parts":[{"text":"alone"}]}}"#).is_first_turn);
     }
 

@@ -45,6 +45,13 @@ impl Request {
                     self.size.named_answers += u64::from(reader.kind()? != Kind::Null);
                     self.add_text(reader.skip()?, body);
                 }
+                "reasoning_details" | "tool_calls" => {
+                    let span = reader.skip()?;
+                    let raw = std::str::from_utf8(&body[span.clone()]).unwrap_or_default();
+                    self.holds.thoughts |= key == "reasoning_details";
+                    self.holds.foreign_thoughts |= raw.contains(MARKED);
+                    self.add_text(span, body);
+                }
                 _ => self.add_text(reader.skip()?, body),
             }
             Ok::<_, Malformed>(())
@@ -52,7 +59,10 @@ impl Request {
         self.messages = self.messages.saturating_add(1);
         self.needs.prefill = role == Role::Assistant;
         match role {
-            Role::System => self.head.add(false, content),
+            Role::System => {
+                self.holds.system = true;
+                self.head.add(false, content);
+            }
             Role::User => self.head.add(true, content),
             Role::Assistant | Role::Tool => self.is_first_turn = false,
             Role::Other => {}
@@ -113,12 +123,18 @@ impl Request {
         if !matches!(reader.kind()?, Kind::String | Kind::Array | Kind::Object) {
             return reader.pass();
         }
-        let span = reader.skip()?;
-        self.size.other_bytes += span.len() as u64;
-        self.size.other_wide_bytes += wide_bytes(&body[span]);
+        self.add_other_span(reader.skip()?, body);
         Ok(())
     }
+
+    pub(super) fn add_other_span(&mut self, span: Range<usize>, body: &[u8]) {
+        self.size.other_bytes += span.len() as u64;
+        self.size.other_wide_bytes += wide_bytes(&body[span]);
+    }
 }
+
+/// How a signature begins that names its issuer, in a JSON string.
+const MARKED: &str = "\"rl1";
 
 fn wide_bytes(text: &[u8]) -> u64 {
     text.iter().filter(|byte| !byte.is_ascii()).count() as u64

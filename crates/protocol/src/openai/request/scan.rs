@@ -1,7 +1,7 @@
 //! The one pass over a request body.
 
 use super::{
-    BadRequest, Needs, Request,
+    BadRequest, Holds, Needs, Request,
     bad_request::Fault,
     fields::{boolean, choices, is_filled_list, optional_text},
     head::Head,
@@ -122,6 +122,16 @@ impl Scan<'_> {
             "max_tokens" => request.output_limits.max_tokens = Some(OutputLimit::read(reader)?),
             "max_completion_tokens" => {
                 request.output_limits.max_completion_tokens = Some(OutputLimit::read(reader)?);
+            }
+            "temperature" | "top_p" | "top_k" | "frequency_penalty" | "presence_penalty" => {
+                request.holds.sampling |= reader.raw()? != "null";
+            }
+            "tool_choice" => {
+                let span = reader.skip()?;
+                let choice = text(self.body, &span);
+                let is_free = ["\"auto\"", "\"none\"", "null"].iter().any(|free| choice.contains(free));
+                request.holds.forced_tools = !is_free;
+                request.add_other_span(span, self.body);
             }
             "n" => self.members.n = Some(choices(reader, "n")?),
             "best_of" => self.members.best_of = Some(choices(reader, "best_of")?),
@@ -281,6 +291,7 @@ impl Request {
             choices: 1,
             generated: 1,
             needs: Needs::default(),
+            holds: Holds::default(),
             messages: u32::from(operation == Operation::Completions),
             is_first_turn: true,
             size: Size::default(),

@@ -290,7 +290,7 @@ impl Decoder {
 
     fn stop(&mut self, index: u32, reason: Text<'_>, sink: &mut dyn FnMut(Event<'_>)) {
         let choice = &mut self.choices[index as usize];
-        let Some(stop) = stop::read(reason).filter(|_| !choice.is_stopped) else { return };
+        let Some(stop) = stop::read(reason, !choice.calls.is_empty()).filter(|_| !choice.is_stopped) else { return };
         choice.is_stopped = true;
         choice.end_parts(sink);
         sink(Event::Stop { choice: index, stop });

@@ -62,6 +62,8 @@ data: {"type":"message_stop"}
 const OVERLOADED: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
 const BAD: &str = r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: too many"}}"#;
 
+const FORGOTTEN: &str = r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#;
+
 pub(in super::super) struct Claude {
     pub(in super::super) address: SocketAddr,
     last: Arc<Mutex<(String, String)>>,
@@ -101,6 +103,7 @@ fn answer(socket: &mut TcpStream, question: &Value) -> std::io::Result<()> {
     let (status, body) = match (question["model"].as_str().unwrap(), is_stream) {
         ("overloaded", _) | ("overloaded-late", false) => (529, OVERLOADED.to_owned()),
         ("bad", _) => (400, BAD.to_owned()),
+        ("forgetful", _) if question.to_string().contains("signature") => (400, FORGOTTEN.to_owned()),
         ("tool", false) => (200, TOOL.to_owned()),
         ("tool", true) => (200, format!("{BEGIN}{TOOL_STREAM}")),
         ("overloaded-late", true) => (200, format!("{BEGIN}event: error\ndata: {OVERLOADED}\n\n")),

@@ -77,9 +77,6 @@ fn answer(socket: &mut TcpStream, line: &str) -> std::io::Result<()> {
                 .unwrap()
                 .to_owned(),
         ),
-        ("late-error", true) => {
-            (200, STREAM.split_inclusive("\r\n\r\n").next().unwrap().to_owned() + &event(OVERLOADED))
-        }
         ("tool" | "malformed" | "blocked", _) => {
             let body = match model {
                 "tool" => TOOL,
@@ -94,6 +91,14 @@ fn answer(socket: &mut TcpStream, line: &str) -> std::io::Result<()> {
     let kind = if is_stream && status == 200 { "text/event-stream" } else { "application/json; charset=UTF-8" };
     if model == "slow" {
         thread::park_timeout(Duration::from_millis(400));
+    }
+    if model == "late-error" {
+        // What comes in one piece is not shown before all of it is understood.
+        let (shown, error) = (STREAM.split_inclusive("\r\n\r\n").next().unwrap_or_default(), event(OVERLOADED));
+        let length = shown.len() + error.len();
+        write!(socket, "HTTP/1.1 200 x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{shown}")?;
+        thread::park_timeout(Duration::from_millis(100));
+        return write!(socket, "{error}");
     }
     write!(socket, "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
