@@ -16,7 +16,7 @@ mod thoughts;
 mod tokens;
 
 pub use answer::{decode_answer, encode_answer};
-pub(crate) use blocks::cache_control;
+pub(crate) use blocks::write_keep;
 pub use error::{decode_error, encode_error, status};
 pub use passing::{Scanner, scan_answer};
 pub use quirks::{Quirks, Version};

@@ -120,8 +120,8 @@ pub(crate) fn copy_members(object: &mut Object<'_>, value: &Json<'_>) {
 
 /// Reports what is carried along and has no words in another dialect.
 pub(crate) fn lose_extra(losses: &mut Losses, path: impl fmt::Display, extra: &Extra<'_>) {
-    // An item's id and state say nothing to another vendor.
-    let is_said = |name: &str, value: &Json<'_>| !value.is_null() && !matches!(name, "id" | "status");
+    // An item's id and state, and the kind of what an address tells itself, say nothing to another vendor.
+    let is_said = |name: &str, value: &Json<'_>| !value.is_null() && !matches!(name, "id" | "status" | "mimeType");
     for (name, value) in extra.iter().filter(|(name, value)| is_said(name, value)) {
         let path = path.to_string();
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };

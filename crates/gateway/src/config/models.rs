@@ -45,6 +45,8 @@ pub struct Model {
     pub attempts: u32,
     /// Longest time to the first content of an exchange that asks for this model itself, over all attempts.
     pub deadline: Duration,
+    /// Whether what a prompt cache should keep is marked for callers who marked nothing.
+    pub marks_cache: bool,
     /// What becomes of a request for this model itself that a deployment cannot be told in full.
     pub losses: Losses,
     /// How long such an exchange waits for something to reopen; `None` = as `[routing.cooldown]` says.
@@ -112,6 +114,7 @@ impl Model {
             is_reasoning,
             attempts: ATTEMPTS,
             deadline: DEADLINE,
+            marks_cache: false,
             losses: Losses::default(),
             wait: None,
         };
@@ -159,6 +162,7 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
         is_reasoning,
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: DEADLINE,
+        marks_cache: section.choice("cache", &[("caller", false), ("auto", true)]).unwrap_or(false),
         losses: Losses::read(&section),
         wait: section.wait("wait"),
     };

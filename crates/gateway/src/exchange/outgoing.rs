@@ -7,7 +7,7 @@ use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, with_readable_thoughts},
     bedrock,
-    chat::{Capabilities, Dialect, FreeTools, Issuer, Loss, Losses, Target, Why},
+    chat::{Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
     openai::{BadRequest, Operation, Request},
     openai_chat,
@@ -52,6 +52,7 @@ struct Kind {
     /// Where the request holds thoughts that only their own deployment can read.
     issuer: Option<Issuer>,
     thoughts: Thoughts,
+    marks_cache: bool,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -95,6 +96,7 @@ impl Call {
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
+            marks_cache: deployment.marks_cache && !is_own,
         };
         let mut said = self.said_again.lock();
         if let Some((_, outgoing)) = said.kinds.iter().find(|(known, _)| *known == kind) {
@@ -166,7 +168,10 @@ impl Outgoing {
     fn translated(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
         let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts } = *kind;
+        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache } = *kind;
+        if marks_cache {
+            asked.mark(Keep::Default);
+        }
         if thoughts == Thoughts::None {
             asked.forget_thoughts();
             losses.add(Why::Issuer, "thoughts", "their deployment refused them");

@@ -100,6 +100,8 @@ pub struct Deployment {
     pub dialect: Dialect,
     /// What its model takes, for who writes to it in another dialect than the caller's.
     pub capabilities: chat::Capabilities,
+    /// Whether what its prompt cache should keep is marked for callers of other dialects who marked nothing.
+    pub marks_cache: bool,
     /// Where its access tokens come from; `None` where it takes a key.
     pub tokens: Option<Arc<TokenSource>>,
     /// What its model answers with an error; `None` when that is not known.
@@ -306,6 +308,7 @@ fn ready(
             Protocol::Bedrock => Dialect::Bedrock,
         },
         capabilities: capabilities(&model.capabilities),
+        marks_cache: model.marks_cache,
         tokens,
         refuses: model.refuses,
         version: version(provider),

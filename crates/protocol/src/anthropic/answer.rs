@@ -81,6 +81,9 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         write_block(&mut list, (number, part), answer.dialect == Dialect::Anthropic, losses);
     }
     list.end();
+    if let Some(stop) = &choice.stop {
+        stop::lose(stop, losses);
+    }
     write_stop(&mut object, choice.stop.as_ref());
     tokens::write(&mut object, &answer.usage.unwrap_or_default(), answer.cost.as_ref());
     if answer.dialect == Dialect::Anthropic {

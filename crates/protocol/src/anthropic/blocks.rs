@@ -2,44 +2,21 @@
 
 use crate::{
     chat::{
-        Annotation, Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Part, Signature, Source, Text, ToolCall,
-        ToolCallKind, ToolResult,
+        Annotation, Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Lifetimes, Losses, Part, Signature,
+        Source, Text, ToolCall, ToolCallKind, ToolResult,
     },
-    json::{Kind, Malformed, Reader},
+    json::{Kind, Malformed, Object, Reader},
     wire,
 };
 
-/// The value of `cache_control`.
-pub(crate) fn cache_control(keep: Keep) -> &'static str {
-    match keep {
-        Keep::Default => r#"{"type":"ephemeral"}"#,
-        Keep::Short => r#"{"type":"ephemeral","ttl":"5m"}"#,
-        Keep::Long => r#"{"type":"ephemeral","ttl":"1h"}"#,
-    }
-}
-
-/// Reads `cache_control`.
-pub(super) fn keep(reader: &mut Reader<'_>) -> Result<Option<Keep>, Malformed> {
-    if reader.kind()? != Kind::Object {
-        reader.pass()?;
-        return Ok(None);
-    }
-    let mut keep = Keep::Default;
-    reader.object(|reader, name| {
-        match name {
-            "ttl" => {
-                let ttl = wire::text(reader)?;
-                keep = match ttl.as_ref().map(Text::written) {
-                    Some("5m") => Keep::Short,
-                    Some("1h") => Keep::Long,
-                    _ => Keep::Default,
-                };
-            }
-            _ => reader.pass()?,
-        }
-        Ok::<_, Malformed>(())
-    })?;
-    Ok(Some(keep))
+/// Writes `cache_control`.
+pub(crate) fn write_keep(object: &mut Object<'_>, keep: Keep, path: impl FnOnce() -> String, losses: &mut Losses) {
+    let value = match keep.ttl(Lifetimes::Claude, path, losses) {
+        None => r#"{"type":"ephemeral"}"#,
+        Some("1h") => r#"{"type":"ephemeral","ttl":"1h"}"#,
+        Some(_) => r#"{"type":"ephemeral","ttl":"5m"}"#,
+    };
+    object.raw("cache_control", value);
 }
 
 /// Reads content: a string or a list of blocks.
@@ -104,7 +81,7 @@ pub(super) fn block<'a>(raw: &'a str) -> Result<Part<'a>, DecodeFault> {
     Reader::of(raw).object(|reader, name| {
         match (&*kind, name) {
             (_, "type") => reader.pass()?,
-            (_, "cache_control") => keep = self::keep(reader)?,
+            (_, "cache_control") => keep = Keep::read(reader)?,
             ("text", "text") => block.text = wire::text(reader)?.unwrap_or_default(),
             ("text", "citations") => block.annotations = citations(reader)?,
             ("thinking", "thinking") => block.thinking = wire::text(reader)?.unwrap_or_default(),

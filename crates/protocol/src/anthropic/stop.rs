@@ -1,6 +1,16 @@
 //! `stop_reason`.
 
-use crate::chat::{Stop, Text};
+use crate::chat::{Losses, Stop, StopWords, Text, Why};
+
+const WORDS: StopWords = StopWords { sequence: true, which: true, window: true, pause: true, refusal: true };
+
+/// Reports what cannot be told; the dialect names no stop sequence without its words.
+pub(super) fn lose(stop: &Stop<'_>, losses: &mut Losses) {
+    if *stop == Stop::Sequence(None) {
+        losses.add(Why::Changed, "answer.stop", "a stop sequence told as the end");
+    }
+    stop.lose(WORDS, losses);
+}
 
 /// Reads one with what explains it.
 pub(super) fn read<'a>(reason: Text<'a>, sequence: Option<Text<'a>>, explanation: Option<Text<'a>>) -> Stop<'a> {

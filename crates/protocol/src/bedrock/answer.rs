@@ -76,6 +76,7 @@ pub fn encode_answer(answer: &Answer<'_>, losses: &mut Losses) -> Vec<u8> {
     message.end();
     output.end();
     if let Some(reason) = &choice.stop {
+        reason.lose(stop::WORDS, losses);
         object.word("stopReason", stop::word(reason));
     }
     if let Some(usage) = &answer.usage {

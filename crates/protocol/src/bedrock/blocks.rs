@@ -2,8 +2,8 @@
 
 use crate::{
     chat::{
-        Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Part, Signature, Source, Text, ToolCall,
-        ToolCallKind, ToolResult,
+        Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Lifetimes, Losses, Part, Signature, Source, Text,
+        ToolCall, ToolCallKind, ToolResult,
     },
     json::{Kind, Malformed, Object, Reader},
     wire,
@@ -50,23 +50,31 @@ pub(super) fn keep(raw: &str) -> Result<Option<Keep>, Malformed> {
         if name != "cachePoint" {
             return reader.pass();
         }
-        let ttl = wire::member_text(reader.raw()?, "ttl")?;
-        keep = Some(match ttl.as_ref().map(Text::written) {
-            Some("5m") => Keep::Short,
-            Some("1h") => Keep::Long,
-            _ => Keep::Default,
-        });
+        keep = Keep::read(reader)?;
         Ok::<_, Malformed>(())
     })?;
     Ok(keep)
 }
 
+/// A document's name as Converse takes it: letters, digits, hyphens, brackets and single spaces.
+pub(super) fn document_name<'t>(name: Option<&'t Text<'t>>) -> Text<'t> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else { return Text::plain("document") };
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "-()[]".contains(c);
+    let words = name.decode();
+    let known: String = words.chars().map(|c| if is_known(c) { c } else { ' ' }).collect();
+    let known = known.split_whitespace().collect::<Vec<_>>().join(" ");
+    if known == *words {
+        return name.share();
+    }
+    Text::plain(if known.is_empty() { "document".to_owned() } else { known })
+}
+
 /// The block that marks the one before it.
-pub(super) fn cache_point(keep: Keep) -> &'static str {
-    match keep {
-        Keep::Default => r#"{"cachePoint":{"type":"default"}}"#,
-        Keep::Short => r#"{"cachePoint":{"type":"default","ttl":"5m"}}"#,
-        Keep::Long => r#"{"cachePoint":{"type":"default","ttl":"1h"}}"#,
+pub(super) fn cache_point(keep: Keep, path: impl FnOnce() -> String, losses: &mut Losses) -> &'static str {
+    match keep.ttl(Lifetimes::Claude, path, losses) {
+        None => r#"{"cachePoint":{"type":"default"}}"#,
+        Some("1h") => r#"{"cachePoint":{"type":"default","ttl":"1h"}}"#,
+        Some(_) => r#"{"cachePoint":{"type":"default","ttl":"5m"}}"#,
     }
 }
 

@@ -1,6 +1,9 @@
 //! `stopReason`.
 
-use crate::chat::{Problem, ProblemKind, Stop, Text};
+use crate::chat::{Problem, ProblemKind, Stop, StopWords, Text};
+
+pub(super) const WORDS: StopWords =
+    StopWords { sequence: true, which: false, window: true, pause: false, refusal: false };
 
 pub(super) fn read(reason: Text<'_>) -> Stop<'_> {
     match reason.written() {

@@ -1,6 +1,6 @@
 //! Why an answer ended.
 
-use super::Text;
+use super::{Losses, Text, Why};
 
 /// The typed end of one choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,33 @@ pub enum Stop<'a> {
     Other(Text<'a>),
 }
 
+/// Which reasons a dialect has words for, beyond those that all have.
+#[expect(clippy::struct_excessive_bools, reason = "each is one word of a dialect, and any mix is valid")]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StopWords {
+    pub(crate) sequence: bool,
+    /// Which stop sequence it was.
+    pub(crate) which: bool,
+    pub(crate) window: bool,
+    pub(crate) pause: bool,
+    /// The model's own words when it declines.
+    pub(crate) refusal: bool,
+}
+
 impl Stop<'_> {
+    /// Reports what of the reason a dialect cannot tell.
+    pub(crate) fn lose(&self, words: StopWords, losses: &mut Losses) {
+        let (why, what) = match self {
+            Self::Sequence(_) if !words.sequence => (Why::Changed, "a stop sequence told as the end"),
+            Self::Sequence(Some(_)) if !words.which => (Why::Changed, "not which stop sequence it was"),
+            Self::WindowFull if !words.window => (Why::Changed, "a full window told as the limit of output tokens"),
+            Self::Pause if !words.pause => (Why::Changed, "a paused turn told as finished"),
+            Self::Refusal(Some(_)) if !words.refusal => (Why::NoPeer, "the words of a refusal"),
+            _ => return,
+        };
+        losses.add(why, "answer.stop", what);
+    }
+
     pub fn into_owned(self) -> Stop<'static> {
         match self {
             Self::Finished => Stop::Finished,

@@ -34,10 +34,14 @@ pub struct Part<'a> {
 pub enum Keep {
     /// As long as the vendor likes.
     Default,
-    /// Five minutes at Anthropic and Bedrock, thirty at OpenAI.
-    Short,
-    /// An hour at Anthropic and Bedrock, twelve at OpenAI.
-    Long,
+    /// Anthropic's and Bedrock's shorter time; OpenAI's is half an hour.
+    FiveMinutes,
+    /// OpenAI's shorter time.
+    HalfHour,
+    /// Anthropic's and Bedrock's longer time; OpenAI's is half a day.
+    Hour,
+    /// OpenAI's longer time.
+    HalfDay,
 }
 
 /// What a part is.

@@ -148,6 +148,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         content.word("role", "model");
         content.end();
         if let Some(reason) = &choice.stop {
+            reason.lose(stop::WORDS, losses);
             candidate.word("finishReason", stop::word(reason));
         }
         candidate.number("index", index);

@@ -226,7 +226,11 @@ pub(super) fn write_source(object: &mut Object<'_>, source: &Source<'_>, media_t
         }
         Source::Url(uri) => {
             let mut file = object.object("fileData");
-            file.json_if("mimeType", media_type);
+            match (media_type, type_of(uri)) {
+                (Some(media_type), _) => file.json("mimeType", media_type),
+                (None, Some(media_type)) => file.word("mimeType", media_type),
+                (None, None) => {}
+            }
             file.text("fileUri", uri);
             file.end();
         }
@@ -234,6 +238,26 @@ pub(super) fn write_source(object: &mut Object<'_>, source: &Source<'_>, media_t
         Source::Handle(_) => return false,
     }
     true
+}
+
+/// The type that the ending of an address stands for.
+fn type_of(uri: &Text<'_>) -> Option<&'static str> {
+    let uri = uri.decode();
+    let path = uri.split(['?', '#']).next().unwrap_or("");
+    let ending = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'))?.1.to_ascii_lowercase();
+    Some(match &*ending {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        "heic" => "image/heic",
+        "pdf" => "application/pdf",
+        "txt" => "text/plain",
+        "mp3" => "audio/mpeg",
+        "wav" => "audio/wav",
+        "mp4" => "video/mp4",
+        _ => return None,
+    })
 }
 
 /// Writes the members of a part that is a call, without its signature. Whether the arguments were an object.

@@ -1,6 +1,9 @@
 //! `finishReason`.
 
-use crate::chat::{Problem, ProblemKind, Stop, Text};
+use crate::chat::{Problem, ProblemKind, Stop, StopWords, Text};
+
+pub(super) const WORDS: StopWords =
+    StopWords { sequence: false, which: false, window: false, pause: false, refusal: false };
 
 /// Reads one. The dialect says STOP for tool calls as well.
 pub(super) fn read<'a>(reason: Text<'a>, has_calls: bool) -> Stop<'a> {

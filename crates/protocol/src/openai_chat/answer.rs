@@ -141,6 +141,9 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         let mut object = list.object();
         object.number("index", index);
         write_message(&mut object, choice, losses);
+        if let Some(stop) = &choice.stop {
+            stop.lose(stop::WORDS, losses);
+        }
         object.raw("logprobs", "null");
         match &choice.stop {
             Some(reason) => object.word("finish_reason", stop::word(reason)),
@@ -179,7 +182,7 @@ fn write_message(object: &mut Object<'_>, choice: &Choice<'_>, losses: &mut Loss
     if choice.parts.iter().any(is_marked) {
         super::reasoning::write_details(&mut message, &choice.parts, |_| true);
     }
-    write_annotations(&mut message, choice);
+    write_annotations(&mut message, choice, losses);
     write_calls(&mut message, choice);
     message.end();
     for part in &choice.parts {
@@ -205,12 +208,15 @@ fn write_refusal(message: &mut Object<'_>, choice: &Choice<'_>) {
     }
 }
 
-fn write_annotations(message: &mut Object<'_>, choice: &Choice<'_>) {
+fn write_annotations(message: &mut Object<'_>, choice: &Choice<'_>, losses: &mut Losses) {
     let mut shift = 0;
     let mut found = Vec::new();
     for part in &choice.parts {
         let Body::Text { text, annotations, .. } = &part.body else { continue };
-        found.extend(annotations.iter().map(|annotation| (shift, annotation)));
+        if !annotations.iter().all(is_known) {
+            losses.add(Why::NoPeer, "answer.annotations", "a source that only its own dialect knows");
+        }
+        found.extend(annotations.iter().filter(|one| is_known(one)).map(|annotation| (shift, annotation)));
         if choice.parts.len() > 1 {
             shift += text.decode().chars().count() as u64;
         }
@@ -225,16 +231,20 @@ fn write_annotations(message: &mut Object<'_>, choice: &Choice<'_>) {
     list.end();
 }
 
-/// Writes one of `annotations`; one that only another dialect knows becomes an object that says so. In a stream each
-/// has an index: the official clients put lists together by it.
+/// Whether this dialect has words for it.
+pub(super) fn is_known(annotation: &Annotation<'_>) -> bool {
+    matches!(annotation, Annotation::Url { .. } | Annotation::Opaque { dialect: Dialect::OpenaiChat, .. })
+}
+
+/// Writes one of `annotations` that the dialect knows. In a stream each has an index: the official clients put lists
+/// together by it.
 pub(super) fn write_annotation(out: &mut Vec<u8>, annotation: &Annotation<'_>, shift: u64, index: Option<u32>) {
     let mut object = Object::new(out);
     if let Some(index) = index {
         object.number("index", index);
     }
     match annotation {
-        Annotation::Opaque { dialect: Dialect::OpenaiChat, json } => wire::copy_members(&mut object, json),
-        Annotation::Opaque { .. } => object.word("type", "citation"),
+        Annotation::Opaque { json, .. } => wire::copy_members(&mut object, json),
         Annotation::Url { url, title, start, end, .. } => {
             object.word("type", "url_citation");
             let mut citation = object.object("url_citation");

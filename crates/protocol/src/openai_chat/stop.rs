@@ -1,6 +1,9 @@
 //! `finish_reason`.
 
-use crate::chat::{Stop, Text};
+use crate::chat::{Stop, StopWords, Text};
+
+pub(super) const WORDS: StopWords =
+    StopWords { sequence: false, which: false, window: false, pause: false, refusal: true };
 
 /// Reads one. Some servers write an empty string where they mean null, and their own words for the known ones.
 ///

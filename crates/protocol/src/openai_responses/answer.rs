@@ -3,8 +3,8 @@
 use super::{error, item, tokens};
 use crate::{
     chat::{
-        Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, Text, ToolCall, ToolCallKind,
-        Why,
+        Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, StopWords, Text, ToolCall,
+        ToolCallKind, Why,
     },
     json::{Array, Kind, Malformed, Object, Reader},
     usage, wire,
@@ -122,6 +122,9 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         _ => Text::plain(model),
     };
     let usage = answer.usage.as_ref().map(|usage| (usage, answer.cost.as_ref()));
+    if let Some(stop) = &choice.stop {
+        stop.lose(StopWords::default(), losses);
+    }
     let mut object = Object::new(&mut out);
     let head = Head { id: answer.id.as_ref(), model: &model, created: answer.created };
     write_response(&mut object, &head, choice.stop.as_ref(), &items, usage, None);

@@ -123,6 +123,23 @@ fn message<'a>(item: Members<'a>) -> Result<Item<'a>, DecodeFault> {
     Ok(Item { role, parts, extra })
 }
 
+/// The words of a whole reasoning item.
+pub(super) fn thought<'a>(raw: &'a str) -> Result<Option<Text<'a>>, Malformed> {
+    let mut item = Members::default();
+    wire::members(&mut Reader::of(raw), |reader, name| {
+        match name {
+            "summary" if reader.kind()? == Kind::Array => item.summary = Some(reader.raw()?),
+            "content" if reader.kind()? == Kind::Array => item.content = Some(reader.raw()?),
+            _ => reader.pass()?,
+        }
+        Ok::<_, Malformed>(())
+    })?;
+    Ok(match reasoning(&item)? {
+        (Body::Thinking { text, .. }, true) => Some(text),
+        _ => None,
+    })
+}
+
 /// The thought of an item; whether it has words.
 fn reasoning<'a>(item: &Members<'a>) -> Result<(Body<'a>, bool), Malformed> {
     let mut text: Option<Text<'a>> = None;
@@ -193,15 +210,7 @@ pub(super) fn part<'a>(raw: &'a str) -> Result<Part<'a>, Malformed> {
                 Ok::<_, Malformed>(())
             })?,
             "logprobs" => reader.pass()?,
-            "prompt_cache_breakpoint" => {
-                let raw = reader.raw()?;
-                let ttl = wire::member_text(raw, "ttl")?;
-                keep = Some(match ttl.as_ref().map(Text::written) {
-                    Some("30m") => Keep::Short,
-                    Some("12h") => Keep::Long,
-                    _ => Keep::Default,
-                });
-            }
+            "prompt_cache_breakpoint" => keep = Keep::read(reader)?,
             _ => wire::extra(&mut extra, reader, name)?,
         }
         Ok::<_, Malformed>(())

@@ -133,7 +133,7 @@ fn frames(
 }
 
 /// Writes a stream of one dialect.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum StreamEncoder {
     OpenaiChat(openai_chat::Encoder),
     OpenaiResponses(openai_responses::Encoder),

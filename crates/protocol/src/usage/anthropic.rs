@@ -55,7 +55,7 @@ impl Counts {
             reasoning: self.thinking.unwrap_or(0).min(output),
             ..Usage::default()
         };
-        Some(self.iterations.map_or(usage, |all| Usage { reasoning: usage.reasoning, ..all }))
+        Some(self.iterations.map_or(usage, |all| Usage { reasoning: usage.reasoning.min(all.output), ..all }))
     }
 }
 
@@ -125,6 +125,10 @@ mod tests {
             r#"{"input_tokens":412,"output_tokens":264,"iterations":[
                 {"type":"message","input_tokens":408,"output_tokens":0},{"type":"fallback_message","input_tokens":412,"output_tokens":264}]}"#,
             Some(Usage { input: 412, output: 264, ..Usage::default() }),
+        );
+        check(
+            r#"{"output_tokens":9,"output_tokens_details":{"thinking_tokens":9},"iterations":[{"type":"compaction","output_tokens":1}]}"#,
+            Some(Usage { output: 1, reasoning: 1, ..Usage::default() }),
         );
     }
 }

@@ -1,11 +1,15 @@
 //! The dialects and the common form between them.
 
 mod answers;
+mod awkward;
+mod clients;
+mod faults;
 mod hostile;
 mod matrix;
 mod recordings;
 mod requests;
 mod streams;
+mod table;
 
 use bytes::Bytes;
 use roundelay_protocol::{

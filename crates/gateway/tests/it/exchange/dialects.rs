@@ -469,7 +469,7 @@ fn what_a_model_refuses_is_left_out_and_a_limit_above_its_own_is_lowered() {
          [providers.gpt]\nbase_url = '{}'\napi_keys = ['k']\n\
          [models.small]\ndeployments = ['gpt/rehearsal-words-1']\nrefuses = ['sampling', 'forced_tools', 'system']\nmax_output = 100\n\
          [models.any]\ndeployments = ['gpt/rehearsal-words-1']\n\
-         [models.brief]\ndeployments = ['claude/x']\nmax_output = 100\n\
+         [models.brief]\ndeployments = ['claude/x']\nmax_output = 100\ncache = 'auto'\n\
          [models.exact]\ndeployments = ['claude/x']\nlosses = 'refuse'\n\
          [pools.exact-or-any]\nmembers = ['exact', 'any']\nstrategy = 'priority'\nlosses = 'refuse'\n",
         claude.address,
@@ -495,6 +495,8 @@ fn what_a_model_refuses_is_left_out_and_a_limit_above_its_own_is_lowered() {
     assert_eq!(ask("brief").status, 200);
     let sent: Value = serde_json::from_str(&claude.last().1).unwrap();
     assert_eq!(sent["max_tokens"], 100, "{sent}");
+    let marked = |value: &Value| value.to_string().matches("cache_control").count();
+    assert_eq!((marked(&sent["tools"]), marked(&sent["system"]), marked(&sent["messages"])), (1, 1, 1), "{sent}");
 
     let answer = ask("exact");
     let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();

@@ -163,7 +163,7 @@ fn a_caller_who_leaves_takes_the_providers_work_along() {
 #[test]
 fn a_caller_who_stops_reading_is_not_waited_for() {
     let (bad, good) = (Upstream::start(), Upstream::start());
-    let stall = "server.client_write_stall = '500ms'";
+    let stall = "server.client_write_stall = '2s'";
     let gateway = TestGateway::start(&config(&bad, &good, "words-100000", stall));
     let mut open = ask(&gateway, &question("bad", true)).open(gateway.callers);
     assert!(open.piece().starts_with(b"data: "));

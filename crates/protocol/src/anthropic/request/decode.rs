@@ -2,7 +2,9 @@
 
 use super::super::blocks;
 use crate::{
-    chat::{DecodeFault, Dialect, Effort, Extra, Format, Json, Request, Role, Text, Tool, ToolBody, ToolChoice, Turns},
+    chat::{
+        DecodeFault, Dialect, Effort, Extra, Format, Json, Keep, Request, Role, Text, Tool, ToolBody, ToolChoice, Turns,
+    },
     json::{Kind, Malformed, Reader},
     wire,
 };
@@ -60,7 +62,7 @@ fn member<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>, name: &str) ->
         "tools" => request.tools = tools(reader)?,
         "tool_choice" => choice(request, reader)?,
         "output_config" => output_config(request, reader)?,
-        "cache_control" => request.keep = blocks::keep(reader)?,
+        "cache_control" => request.keep = Keep::read(reader)?,
         "metadata" => metadata(request, reader)?,
         "service_tier" => request.service_tier = wire::text(reader)?.map(tier),
         _ => wire::extra(&mut request.extra, reader, name)?,
@@ -134,7 +136,7 @@ fn tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
             "description" => description = wire::text(reader)?,
             "input_schema" => schema = wire::json(reader)?,
             "strict" => strict = wire::bool(reader)?,
-            "cache_control" => keep = blocks::keep(reader)?,
+            "cache_control" => keep = Keep::read(reader)?,
             _ => wire::extra(&mut extra, reader, name)?,
         }
         Ok::<_, Malformed>(())

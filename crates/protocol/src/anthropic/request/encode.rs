@@ -2,14 +2,14 @@
 
 use super::{
     super::{
-        blocks::cache_control,
+        blocks::write_keep,
         quirks::{Quirks, Version},
     },
     turns::Turns,
 };
 use crate::{
     chat::{
-        Body, Dialect, Effort, Format, Json, Keep, Losses, Part, Request, Role, Sampling, Target, Text, Tool, ToolBody,
+        Body, Dialect, Effort, Format, Json, Losses, Part, Request, Role, Sampling, Target, Text, Tool, ToolBody,
         ToolChoice, Why,
     },
     json::Object,
@@ -59,7 +59,7 @@ impl Writer<'_> {
             object.bool("stream", true);
         }
         if let Some(keep) = self.request.keep {
-            object.raw("cache_control", cache_control(keep));
+            write_keep(object, keep, String::new, self.losses);
         }
     }
 
@@ -133,7 +133,7 @@ impl Writer<'_> {
             ToolBody::Opaque { .. } => {}
         }
         if let Some(keep) = tool.keep {
-            object.raw("cache_control", cache_control(keep));
+            write_keep(&mut object, keep, || format!("tools.{index}"), self.losses);
         }
         if self.is_own() {
             wire::write_extra(&mut object, &tool.extra);
@@ -430,10 +430,3 @@ impl Writer<'_> {
 
 /// Anthropic, "extended thinking": the least budget.
 const BUDGET_MIN: u64 = 1024;
-
-/// Writes the mark of the prompt cache.
-pub(super) fn write_keep(object: &mut Object<'_>, keep: Option<Keep>) {
-    if let Some(keep) = keep {
-        object.raw("cache_control", cache_control(keep));
-    }
-}

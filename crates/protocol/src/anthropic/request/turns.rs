@@ -1,6 +1,6 @@
 //! Writes the turns: they alternate, the user begins, and results stand first in the turn after their calls.
 
-use super::{super::ids::known_id, encode::write_keep};
+use super::super::{blocks::write_keep, ids::known_id};
 use crate::{
     chat::{Body, Dialect, Losses, Part, Request, Role, Source, Target, Text, ToolCall, ToolCallKind, Turn, Why},
     json::{Array, Object},
@@ -82,7 +82,10 @@ impl<'w> Turns<'w> {
         match &part.body {
             Body::Text { .. } => write_text_part(list, part, self.is_own(), self.losses, path),
             // The dialect has refusals as a reason to stop only.
-            Body::Refusal(text) => write_text(list, text),
+            Body::Refusal(text) => {
+                self.losses.add(Why::Changed, path(), "a refusal said as text");
+                write_text(list, text);
+            }
             Body::Image { source, .. } => self.source(list, part, "image", source, None, path),
             Body::File { source, name } => self.source(list, part, "document", source, name.as_ref(), path),
             Body::ToolCall(call) => self.call(list, part, call, path),
@@ -210,7 +213,9 @@ impl<'w> Turns<'w> {
     }
 
     fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: &dyn Fn() -> String) {
-        write_keep(&mut object, part.keep);
+        if let Some(keep) = part.keep {
+            write_keep(&mut object, keep, path, self.losses);
+        }
         if self.is_own() {
             wire::write_extra(&mut object, &part.extra);
         } else if !part.extra.is_empty() {
@@ -255,7 +260,9 @@ pub(super) fn write_text_part(
     if signature.is_some() {
         losses.add(Why::Issuer, format!("{}.signature", path()), "a text's signature");
     }
-    write_keep(&mut object, part.keep);
+    if let Some(keep) = part.keep {
+        write_keep(&mut object, keep, path, losses);
+    }
     if is_own {
         wire::write_extra(&mut object, &part.extra);
     } else if !part.extra.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    super::{answer, error, ids::answered_id, tokens},
+    super::{answer, error, ids::answered_id, stop, tokens},
     Place,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 /// Turns common events into this dialect's.
 ///
 /// Blocks do not overlap here: while one is open, what belongs to later ones is held, up to [`Encoder::HELD_MAX`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Encoder {
     model: String,
     state: State,
@@ -56,7 +56,7 @@ enum Kind {
 }
 
 /// A part whose turn has not come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     part: u32,
     events: Vec<Event<'static>>,
@@ -384,6 +384,7 @@ impl Encoder {
         self.start(&Start::default(), out);
         self.state = State::Ended;
         let (stop, usage, cost) = (self.stop.take().unwrap_or(Stop::Finished), self.usage, self.cost.take());
+        stop::lose(&stop, &mut self.losses);
         write_event(out, "message_delta", |object| {
             let mut delta = object.object("delta");
             answer::write_stop(&mut delta, Some(&stop));

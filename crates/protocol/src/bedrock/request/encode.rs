@@ -132,7 +132,8 @@ impl Writer<'_> {
         object.end();
         match tool.keep {
             Some(keep) if self.target.capabilities.cache_marks => {
-                list.next().extend_from_slice(cache_point(keep).as_bytes());
+                let point = cache_point(keep, || format!("tools.{index}"), self.losses);
+                list.next().extend_from_slice(point.as_bytes());
             }
             Some(_) => self.losses.add(Why::Label, format!("tools.{index}.keep"), "the model's cache takes no marks"),
             None => {}
@@ -236,6 +237,9 @@ impl Writer<'_> {
         }
         if let Some(effort) = reasoning.effort.filter(|_| self.quirks.adaptive) {
             let mut config = fields.object("output_config");
+            if effort < Effort::Low {
+                self.losses.add(Why::Changed, "reasoning.effort", "low instead of minimal");
+            }
             config.word("effort", effort.max(Effort::Low).name());
             config.end();
         }
@@ -265,7 +269,6 @@ impl Writer<'_> {
             ("user", request.user.is_some(), Why::Label),
             ("metadata", request.metadata.is_some(), Why::Label),
             ("cache_key", request.cache_key.is_some(), Why::Label),
-            ("keep", request.keep.is_some(), Why::Label),
             ("store", request.store == Some(true), Why::Label),
         ];
         for (name, _, why) in absent.into_iter().filter(|(_, is_there, _)| *is_there) {

@@ -2,7 +2,7 @@
 
 use super::super::blocks;
 use crate::{
-    chat::{Body, Dialect, Keep, Losses, Part, Request, Role, Source, Target, Text, ToolResult, Why},
+    chat::{Body, Dialect, Losses, Part, Request, Role, Source, Target, Text, ToolResult, Why},
     json::{Array, Object},
     wire::{self, Path},
 };
@@ -90,13 +90,12 @@ impl Turns<'_> {
         if !is_written {
             return;
         }
-        match part.keep {
+        match self.request.keep_of(part) {
             Some(keep) if self.target.capabilities.cache_marks => {
-                list.next().extend_from_slice(blocks::cache_point(keep).as_bytes());
+                let point = blocks::cache_point(keep, || path.to_string(), self.losses);
+                list.next().extend_from_slice(point.as_bytes());
             }
-            Some(Keep::Default | Keep::Short | Keep::Long) => {
-                self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
-            }
+            Some(_) => self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache"),
             None => {}
         }
     }
@@ -119,6 +118,7 @@ impl Turns<'_> {
                 self.end(object, part, path);
             }
             Body::Refusal(text) => {
+                self.losses.add(Why::Changed, path, "a refusal said as text");
                 let mut object = list.object();
                 object.text("text", text);
                 object.end();
@@ -197,7 +197,7 @@ impl Turns<'_> {
         let mut media = object.object(if is_image { "image" } else { "document" });
         media.text("format", &Text::plain(format));
         if !is_image {
-            media.text_or("name", name, "document");
+            media.text("name", &blocks::document_name(name));
         }
         let mut out = media.object("source");
         match source {

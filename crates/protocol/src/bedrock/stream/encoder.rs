@@ -13,7 +13,7 @@ use crate::{
 /// Turns common events into frames.
 ///
 /// Blocks do not overlap here: while one is open, what belongs to later ones is held, up to [`Encoder::HELD_MAX`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Encoder {
     state: State,
     /// The block on the wire: its part and how to say its deltas.
@@ -46,7 +46,7 @@ enum Kind {
 }
 
 /// A part whose turn has not come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     part: u32,
     events: Vec<Event<'static>>,
@@ -278,6 +278,7 @@ impl Encoder {
         self.start(out);
         self.state = State::Ended;
         let stop = self.stop.take().unwrap_or(Stop::Finished);
+        stop.lose(stop::WORDS, &mut self.losses);
         let payload = format!(r#"{{"stopReason":"{}"}}"#, stop::word(&stop));
         frame::write(out, "event", "messageStop", payload.as_bytes());
         let mut payload = Vec::new();

@@ -87,7 +87,7 @@ impl Contents<'_> {
         if !is_taken {
             return self.losses.add(Why::Unsupported, path, part.body.noun());
         }
-        if part.keep.is_some() {
+        if self.request.keep_of(part).is_some() {
             self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
         }
         match &part.body {
@@ -101,6 +101,7 @@ impl Contents<'_> {
                 self.end(object, part, path);
             }
             Body::Refusal(text) => {
+                self.losses.add(Why::Changed, path, "a refusal said as text");
                 let mut object = list.object();
                 object.text("text", text);
                 object.end();
@@ -108,6 +109,9 @@ impl Contents<'_> {
             Body::Image { source, .. } | Body::Audio { source } | Body::File { source, .. } => {
                 if matches!(source, crate::chat::Source::Handle(_)) {
                     return self.losses.add(Why::NoPeer, path, "a file that was uploaded elsewhere");
+                }
+                if matches!(source, crate::chat::Source::Plain(_)) {
+                    self.losses.add(Why::Changed, path, "a document said as text");
                 }
                 let mut object = list.object();
                 parts::write_source(&mut object, source, part.extra.find("mimeType").filter(|_| self.is_own()));

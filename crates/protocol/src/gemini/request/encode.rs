@@ -169,6 +169,10 @@ impl Writer<'_> {
         ];
         for (path, name, value, is_taken) in members {
             match value {
+                // Nothing in an answer of another dialect holds them.
+                Some(_) if name.to_ascii_lowercase().ends_with("logprobs") && !self.is_own() => {
+                    self.losses.add(Why::NoPeer, path, "has no peer");
+                }
                 Some(value) if is_taken => config.json(name, value),
                 Some(_) => self.losses.add(Why::Unsupported, path, "the model does not take it"),
                 None => {}
@@ -263,7 +267,6 @@ impl Writer<'_> {
             ("user", request.user.is_some(), Why::Label),
             ("metadata", request.metadata.is_some(), Why::Label),
             ("cache_key", request.cache_key.is_some(), Why::Label),
-            ("keep", request.keep.is_some(), Why::Label),
             ("store", request.store == Some(true), Why::Label),
             ("verbosity", request.verbosity.is_some(), Why::NoPeer),
             ("previous", request.previous.is_some(), Why::NoPeer),

@@ -76,14 +76,19 @@ impl Decoder {
             let mut position = 0;
             Reader::of(candidates).array(|reader| {
                 position += 1;
-                self.candidate(Candidate::read(reader.raw()?)?, position - 1, sink)
+                let candidate = Candidate::read(reader.raw()?)?;
+                // After an error nothing is told.
+                if self.state == State::Failed { Ok(()) } else { self.candidate(candidate, position - 1, sink) }
             })?;
+        }
+        if self.state == State::Failed {
+            return Ok(());
         }
         if response.is_blocked && self.choices.is_empty() {
             self.choices.push(Choice { is_stopped: true, ..Choice::default() });
             sink(Event::Stop { choice: 0, stop: Stop::Filter });
         }
-        if let Some(usage) = response.usage.filter(|_| self.state != State::Failed) {
+        if let Some(usage) = response.usage {
             sink(Event::Usage(usage));
         }
         Ok(())

@@ -14,12 +14,14 @@ use crate::{
 /// Turns common events into whole responses, each as an event of its own.
 ///
 /// A call is told whole here, so its arguments are collected, up to [`Encoder::COLLECTED_MAX`] in all open calls.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Encoder {
     model: String,
     state: State,
     start: Start<'static>,
     parts: Vec<Slot>,
+    /// None of so many parts is a call that waits.
+    told: usize,
     collected: usize,
     annotations: Vec<Annotation<'static>>,
     usage: Option<Usage>,
@@ -36,11 +38,12 @@ enum State {
 }
 
 /// What a part is, and what of it is told at its end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     choice: u32,
     call: Option<ToolCall<'static>>,
     is_thought: bool,
+    is_over: bool,
 }
 
 impl Encoder {
@@ -54,6 +57,7 @@ impl Encoder {
             state: State::Open,
             start: Start::default(),
             parts: Vec::new(),
+            told: 0,
             collected: 0,
             annotations: Vec::new(),
             usage: None,
@@ -157,7 +161,7 @@ impl Encoder {
     }
 
     fn part_start(&mut self, choice: u32, kind: &PartKind<'_>, out: &mut Vec<u8>) {
-        let mut slot = Slot { choice, call: None, is_thought: false };
+        let mut slot = Slot { choice, call: None, is_thought: false, is_over: false };
         match kind {
             PartKind::Text | PartKind::Refusal => {}
             PartKind::Thinking => slot.is_thought = true,
@@ -185,11 +189,19 @@ impl Encoder {
         self.parts.push(slot);
     }
 
+    /// Calls are told in the order of their beginnings: one that is over waits for those before it.
     fn part_end(&mut self, part: u32, out: &mut Vec<u8>) {
         let Some(slot) = self.parts.get_mut(part as usize) else { return };
-        let (choice, Some(call)) = (slot.choice, slot.call.take()) else { return };
-        self.collected -= call.arguments.as_text().written().len().min(self.collected);
-        self.whole(choice, &Part::new(Body::ToolCall(call)), out);
+        slot.is_over = true;
+        while let Some(slot) = self.parts.iter_mut().skip(self.told).find(|slot| slot.call.is_some()) {
+            if !slot.is_over {
+                return;
+            }
+            let (choice, Some(call)) = (slot.choice, slot.call.take()) else { return };
+            self.collected -= call.arguments.as_text().written().len().min(self.collected);
+            self.whole(choice, &Part::new(Body::ToolCall(call)), out);
+        }
+        self.told = self.parts.len();
     }
 
     fn whole(&mut self, choice: u32, part: &Part<'_>, out: &mut Vec<u8>) {
@@ -229,6 +241,7 @@ impl Encoder {
         let stops = std::mem::take(&mut self.stops);
         let last = stops.len().saturating_sub(1);
         for (number, (choice, reason)) in stops.iter().enumerate() {
+            reason.lose(stop::WORDS, &mut self.losses);
             let usage = self.usage.as_ref().filter(|_| number == last);
             self.candidate(*choice, out, |_| {}, Some((reason, usage)));
         }

@@ -118,29 +118,8 @@ fn other<'a>(
 ) -> Result<(), Malformed> {
     match name {
         "type" => reader.pass(),
-        "prompt_cache_breakpoint" => {
-            *keep = Some(Keep::Default);
-            wire::members(reader, |reader, name| match name {
-                "ttl" => wire::text(reader).map(|ttl| *keep = ttl.map(|ttl| length(&ttl))),
-                _ => reader.pass(),
-            })
-        }
         // OpenRouter and others take Anthropic's words.
-        "cache_control" => {
-            *keep = Some(Keep::Default);
-            wire::members(reader, |reader, name| match name {
-                "ttl" => wire::text(reader).map(|ttl| *keep = ttl.map(|ttl| length(&ttl))),
-                _ => reader.pass(),
-            })
-        }
+        "prompt_cache_breakpoint" | "cache_control" => Keep::read(reader).map(|found| *keep = found.or(*keep)),
         _ => wire::extra(extra, reader, name),
-    }
-}
-
-fn length(ttl: &Text<'_>) -> Keep {
-    match &*ttl.decode() {
-        "5m" | "30m" => Keep::Short,
-        "1h" | "12h" => Keep::Long,
-        _ => Keep::Default,
     }
 }

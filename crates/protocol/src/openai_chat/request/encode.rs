@@ -6,8 +6,8 @@ use super::super::{
 };
 use crate::{
     chat::{
-        Annotation, Body, Dialect, Effort, Format, Json, Keep, Losses, Part, Request, Role, Sampling, Source, Target,
-        Text, Tool, ToolBody, ToolCallKind, ToolChoice, ToolResult, Turn, Why, write_data_url,
+        Annotation, Body, Dialect, Effort, Format, Json, Keep, Lifetimes, Losses, Part, Request, Role, Sampling,
+        Source, Target, Text, Tool, ToolBody, ToolCallKind, ToolChoice, ToolResult, Turn, Why, write_data_url,
     },
     json::{Array, Object},
     wire,
@@ -121,7 +121,7 @@ impl<'w> Writer<'w> {
             self.losses.add(Why::Changed, format!("{}.tool_result.content", path.turn()), what);
             moved.extend(others);
         }
-        self.content(&mut message, &texts, path.turn());
+        self.kept_content(&mut message, &texts, path.turn(), self.request.keep_of(part));
         if self.request.dialect == Dialect::OpenaiChat {
             wire::write_extra(&mut message, &part.extra);
         }
@@ -203,6 +203,10 @@ impl<'w> Writer<'w> {
         if calls().next().is_none() {
             return;
         }
+        let is_call = |part: &&Part<'_>| matches!(part.body, Body::ToolCall(_));
+        if turn.parts.iter().filter(is_call).any(|part| self.request.keep_of(part).is_some()) {
+            self.losses.add(Why::Label, format!("{}.tool_call.keep", path.turn()), "no marks for the prompt cache");
+        }
         let mut list = message.array("tool_calls");
         for (call, extra) in calls() {
             let mut object = list.object();
@@ -255,29 +259,41 @@ impl<'w> Writer<'w> {
     }
 
     fn content(&mut self, message: &mut Object<'_>, parts: &[&Part<'_>], path: String) {
+        self.kept_content(message, parts, path, None);
+    }
+
+    /// Writes content whose last part carries the mark of them all.
+    fn kept_content(&mut self, message: &mut Object<'_>, parts: &[&Part<'_>], path: String, keep: Option<Keep>) {
         if let [part] = parts
             && let Some(text) = part.as_text()
-            && part.keep.is_none()
+            && keep.or_else(|| self.request.keep_of(part)).is_none()
             && part.extra.is_empty()
         {
             self.lose_text_marks(part, &path);
             return message.text("content", text);
         }
         if !self.quirks.text_parts && parts.iter().all(|part| part.as_text().is_some()) {
+            if keep.is_some() || parts.iter().any(|part| self.request.keep_of(part).is_some()) {
+                self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
+            }
             let joined = joined(parts.iter().filter_map(|part| part.as_text()));
             return message.text("content", &joined.unwrap_or_default());
         }
         if parts.is_empty() {
+            if keep.is_some() {
+                self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
+            }
             return message.raw("content", "\"\"");
         }
         let mut list = message.array("content");
         for (index, part) in parts.iter().enumerate() {
-            self.part(&mut list, part, format_args!("{path}.parts.{index}"));
+            let keep = self.request.keep_of(part).or(keep.filter(|_| index + 1 == parts.len()));
+            self.part(&mut list, part, format_args!("{path}.parts.{index}"), keep);
         }
         list.end();
     }
 
-    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: std::fmt::Arguments<'_>) {
+    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: std::fmt::Arguments<'_>, keep: Option<Keep>) {
         let capabilities = &self.target.capabilities;
         let is_taken = match &part.body {
             Body::Image { .. } => capabilities.vision,
@@ -294,7 +310,7 @@ impl<'w> Writer<'w> {
                 let mut object = list.object();
                 object.word("type", "text");
                 object.text("text", text);
-                self.end_part(object, part, path);
+                self.end_part(object, part, path, keep);
             }
             Body::Image { source: source @ (Source::Url(_) | Source::Inline { .. }), detail } => {
                 let mut object = list.object();
@@ -303,7 +319,7 @@ impl<'w> Writer<'w> {
                 source.write_url(image.key("url"));
                 image.text_if("detail", detail.as_ref());
                 image.end();
-                self.end_part(object, part, path);
+                self.end_part(object, part, path, keep);
             }
             Body::Audio { source: Source::Inline { media_type, data } } => {
                 let mut object = list.object();
@@ -312,7 +328,7 @@ impl<'w> Writer<'w> {
                 audio.text("data", data);
                 audio.text("format", &audio_format(media_type));
                 audio.end();
-                self.end_part(object, part, path);
+                self.end_part(object, part, path, keep);
             }
             Body::File { source: Source::Plain(text), .. } => {
                 self.losses.add(Why::Changed, path.to_string(), "a document said as text");
@@ -321,35 +337,40 @@ impl<'w> Writer<'w> {
                 object.text("text", text);
                 object.end();
             }
+            Body::File { source: Source::Handle(_), .. } if self.request.dialect == Dialect::Anthropic => {
+                self.losses.add(Why::NoPeer, path.to_string(), "a file that was uploaded elsewhere");
+            }
             Body::File { source: source @ (Source::Inline { .. } | Source::Handle(_)), name } => {
                 let mut object = list.object();
                 object.word("type", "file");
                 let mut file = object.object("file");
                 match source {
-                    Source::Inline { media_type, data } => write_data_url(file.key("file_data"), media_type, data),
+                    Source::Inline { media_type, data } => {
+                        write_data_url(file.key("file_data"), media_type, data);
+                        // Bytes without a name are refused.
+                        if name.is_none() {
+                            file.word("filename", default_name(media_type));
+                        }
+                    }
                     Source::Handle(handle) => file.text("file_id", handle),
                     Source::Url(_) | Source::Plain(_) => {}
                 }
                 file.text_if("filename", name.as_ref());
                 file.end();
-                self.end_part(object, part, path);
+                self.end_part(object, part, path, keep);
             }
             Body::Opaque { dialect: Dialect::OpenaiChat, json } => json.write(list.next()),
             body => self.losses.add(Why::NoPeer, path.to_string(), body.noun()),
         }
     }
 
-    fn end_part(&mut self, mut object: Object<'_>, part: &Part<'_>, path: std::fmt::Arguments<'_>) {
-        if let Some(keep) = part.keep {
-            let is_long = keep == Keep::Long;
+    fn end_part(&mut self, mut object: Object<'_>, part: &Part<'_>, path: std::fmt::Arguments<'_>, keep: Option<Keep>) {
+        if let Some(keep) = keep {
             let is_taken = self.target.capabilities.cache_marks;
             if is_taken && self.quirks.cache_breakpoints {
-                let ttl =
-                    if is_long { r#"{"mode":"explicit","ttl":"12h"}"# } else { r#"{"mode":"explicit","ttl":"30m"}"# };
-                let ttl = if keep == Keep::Default { r#"{"mode":"explicit"}"# } else { ttl };
-                object.raw("prompt_cache_breakpoint", ttl);
+                write_breakpoint(&mut object, keep, || path.to_string(), self.losses);
             } else if is_taken && self.quirks.cache_control {
-                object.raw("cache_control", super::super::super::anthropic::cache_control(keep));
+                crate::anthropic::write_keep(&mut object, keep, || path.to_string(), self.losses);
             } else {
                 self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
             }
@@ -568,8 +589,9 @@ impl<'w> Writer<'w> {
             ("presence_penalty", presence_penalty, drawn),
             ("seed", seed, quirks.seed),
             ("logit_bias", logit_bias, quirks.logit_bias),
-            ("logprobs", logprobs, true),
-            ("top_logprobs", top_logprobs, true),
+            // Nothing in an answer of another dialect holds them.
+            ("logprobs", logprobs, !request_is_foreign(self.request)),
+            ("top_logprobs", top_logprobs, !request_is_foreign(self.request)),
         ];
         for (name, value, is_taken) in members {
             match value {
@@ -613,7 +635,12 @@ impl<'w> Writer<'w> {
             }
             (None, None) => None,
         };
-        let Some(effort) = effort else { return };
+        let Some(effort) = effort else {
+            if reasoning.is_adaptive {
+                self.losses.add(Why::Changed, "reasoning", "left to the model's habit");
+            }
+            return;
+        };
         if self.quirks.reasoning_effort && self.target.capabilities.thinking {
             object.word("reasoning_effort", effort.name());
         } else {
@@ -650,9 +677,6 @@ impl<'w> Writer<'w> {
                 self.losses.add(why, name, "the target does not take it");
             }
         }
-        if request.keep.is_some() {
-            self.losses.add(Why::Label, "keep", "no marks for the prompt cache");
-        }
         if request.previous.is_some() {
             self.losses.add(Why::NoPeer, "previous", "the conversation that it goes on from");
         }
@@ -673,6 +697,21 @@ pub(crate) fn wrapped_input(input: &Text<'_>) -> Text<'static> {
     Text::plain(format!(r#"{{"input":"{}"}}"#, input.written()))
 }
 
+/// Writes `prompt_cache_breakpoint`.
+pub(crate) fn write_breakpoint(
+    object: &mut Object<'_>,
+    keep: Keep,
+    path: impl FnOnce() -> String,
+    losses: &mut Losses,
+) {
+    let value = match keep.ttl(Lifetimes::Openai, path, losses) {
+        None => r#"{"mode":"explicit"}"#,
+        Some("12h") => r#"{"mode":"explicit","ttl":"12h"}"#,
+        Some(_) => r#"{"mode":"explicit","ttl":"30m"}"#,
+    };
+    object.raw("prompt_cache_breakpoint", value);
+}
+
 fn request_is_foreign(request: &Request<'_>) -> bool {
     request.dialect != Dialect::OpenaiChat
 }
@@ -685,6 +724,11 @@ pub(crate) fn joined<'t>(mut texts: impl Iterator<Item = &'t Text<'t>>) -> Optio
         whole.push(text);
     }
     Some(whole)
+}
+
+/// The name of a file that came without one.
+pub(crate) fn default_name(media_type: &Text<'_>) -> &'static str {
+    if media_type.is("application/pdf") { "document.pdf" } else { "document" }
 }
 
 /// `audio/mpeg` is called `mp3` here.

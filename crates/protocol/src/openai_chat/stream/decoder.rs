@@ -92,12 +92,16 @@ impl Decoder {
             self.state = State::Open;
             sink(Event::Start(Start { id: chunk.id, model: chunk.model, created: chunk.created }));
         }
+        let has_problem = chunk.problem.is_some();
         if let Some(choices) = chunk.choices {
             let mut position = 0;
             Reader::of(choices).array(|reader| {
                 position += 1;
-                self.choice(reader, position - 1, sink)
+                self.choice(reader, position - 1, has_problem, sink)
             })?;
+        }
+        if self.state == State::Failed {
+            return Ok(());
         }
         if let Some(usage) = chunk.usage {
             sink(Event::Usage(usage));
@@ -135,19 +139,29 @@ impl Decoder {
         &mut self,
         reader: &mut Reader<'_>,
         position: u64,
+        has_problem: bool,
         sink: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), StreamFault> {
         let (mut index, mut delta, mut reason, mut problem) = (position, None, None, None);
+        let mut usage = None;
         wire::members(reader, |reader, name| {
             match name {
                 "index" => index = wire::whole(reader)?.unwrap_or(position),
                 "delta" | "message" if reader.kind()? == Kind::Object => delta = Some(reader.raw()?),
                 "finish_reason" => reason = wire::text(reader)?,
                 "error" => problem = error::read(reader)?,
+                // Moonshot's place for it.
+                "usage" => usage = tokens::read(reader)?,
                 _ => reader.pass()?,
             }
             Ok::<_, Malformed>(())
         })?;
+        if self.state == State::Failed {
+            return Ok(());
+        }
+        if let Some(usage) = usage {
+            sink(Event::Usage(usage));
+        }
         if self.state == State::Failed {
             return Ok(());
         }
@@ -164,6 +178,8 @@ impl Decoder {
             self.fail(problem, sink);
         }
         match reason {
+            // The error beside it says more.
+            Some(reason) if stop::is_failure(&reason) && has_problem => {}
             Some(reason) if stop::is_failure(&reason) && self.state != State::Failed => {
                 self.fail(broken_off(reason.into_owned()), sink);
             }

@@ -9,15 +9,15 @@ use crate::{
 };
 
 /// Turns common events into chunks, each as an event of its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Encoder {
     model: String,
     wants_usage: bool,
     /// Everything of a chunk before its choices.
     head: Vec<u8>,
     parts: Vec<Part>,
-    /// Of each choice that was announced: how many calls it has made.
-    choices: Vec<Option<u32>>,
+    /// Of each choice that was announced: how many calls and thoughts it has.
+    choices: Vec<Option<Counts>>,
     annotations: u32,
     usage: Option<Usage>,
     stops: Vec<(u32, Stop<'static>)>,
@@ -33,12 +33,20 @@ enum State {
     Failed,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    calls: u32,
+    thoughts: u32,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Part {
     choice: u32,
     kind: Kind,
     /// Which call or which thought of its choice.
     index: u32,
+    /// Whether a call has arguments.
+    has_arguments: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +105,15 @@ impl Encoder {
             }
             Event::PartStart { choice, kind, .. } => self.start(*choice, kind, out),
             Event::Text { part, text } => self.text(*part, "content", text, out),
-            Event::Thinking { part, text } => self.text(*part, "reasoning_content", text, out),
+            Event::Thinking { part, text } => self.thinking(*part, text, out),
             Event::Refusal { part, text } => self.text(*part, "refusal", text, out),
             Event::Arguments { part, text } => self.arguments(*part, text, out),
             Event::Signature { part, signature } => self.signature(*part, signature, out),
             Event::Annotation { part, annotation } => {
+                if !answer::is_known(annotation) {
+                    let what = "a source that only its own dialect knows";
+                    return wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+                }
                 let Some(part) = self.part(*part) else { return };
                 let index = self.annotations;
                 self.annotations += 1;
@@ -111,7 +123,12 @@ impl Encoder {
                     list.end();
                 });
             }
-            Event::PartEnd { .. } => {}
+            Event::PartEnd { part } => {
+                // Callers read the arguments as JSON, which nothing is not.
+                if self.part(*part).is_some_and(|part| part.kind == Kind::Function && !part.has_arguments) {
+                    self.arguments(*part, &Text::plain("{}"), out);
+                }
+            }
             Event::Usage(usage) => self.usage = Some(*usage),
             // A reason to stop makes an answer whole here, so it waits for the end.
             Event::Stop { choice, stop } => self.stops.push((*choice, stop.clone().into_owned())),
@@ -139,6 +156,7 @@ impl Encoder {
         self.state = State::Ended;
         for (choice, reason) in std::mem::take(&mut self.stops) {
             self.announce(choice, out);
+            reason.lose(stop::WORDS, &mut self.losses);
             if let Stop::Refusal(Some(text)) = &reason {
                 self.delta(choice, out, |delta| delta.text("refusal", text));
             }
@@ -173,18 +191,24 @@ impl Encoder {
 
     fn start(&mut self, choice: u32, kind: &PartKind<'_>, out: &mut Vec<u8>) {
         self.announce(choice, out);
-        let mut index = self.parts.len() as u32;
+        let mut index = 0;
+        let counts = self.choices[choice as usize].get_or_insert_default();
         let kind = match kind {
             PartKind::Text | PartKind::Refusal => Kind::Text,
-            PartKind::Thinking => Kind::Thinking,
+            PartKind::Thinking => {
+                index = counts.thoughts;
+                counts.thoughts += 1;
+                Kind::Thinking
+            }
             PartKind::SealedThinking { data } => {
+                index = counts.thoughts;
+                counts.thoughts += 1;
                 self.delta(choice, out, |delta| details(delta, index, None, Some(data)));
                 Kind::Thinking
             }
             PartKind::ToolCall { id, name, kind } => {
-                let calls = self.choices[choice as usize].get_or_insert(0);
-                index = *calls;
-                *calls += 1;
+                index = counts.calls;
+                counts.calls += 1;
                 let (word, input) = words(*kind);
                 self.delta(choice, out, |delta| {
                     call(delta, index, |call| {
@@ -203,7 +227,7 @@ impl Encoder {
                 Kind::Unsaid
             }
         };
-        self.parts.push(Part { choice, kind, index });
+        self.parts.push(Part { choice, kind, index, has_arguments: false });
     }
 
     fn text(&mut self, part: u32, name: &str, text: &Text<'_>, out: &mut Vec<u8>) {
@@ -211,8 +235,19 @@ impl Encoder {
         self.delta(part.choice, out, |delta| delta.text(name, text));
     }
 
-    fn arguments(&mut self, part: u32, text: &Text<'_>, out: &mut Vec<u8>) {
+    /// Said twice: in the spelling that most clients show, and in the one whose pieces keep their signature.
+    fn thinking(&mut self, part: u32, text: &Text<'_>, out: &mut Vec<u8>) {
         let Some(part) = self.part(part) else { return };
+        self.delta(part.choice, out, |delta| {
+            delta.text("reasoning_content", text);
+            details(delta, part.index, Some(text), None);
+        });
+    }
+
+    fn arguments(&mut self, part: u32, text: &Text<'_>, out: &mut Vec<u8>) {
+        let number = part as usize;
+        let Some(part) = self.part(part) else { return };
+        self.parts[number].has_arguments = true;
         let (word, input) =
             words(if part.kind == Kind::Custom { ToolCallKind::Custom } else { ToolCallKind::Function });
         self.delta(part.choice, out, |delta| {
@@ -260,7 +295,7 @@ impl Encoder {
         if self.choices[number].is_some() {
             return;
         }
-        self.choices[number] = Some(0);
+        self.choices[number] = Some(Counts::default());
         self.delta(choice, out, |delta| {
             delta.word("role", "assistant");
             delta.word("content", "");

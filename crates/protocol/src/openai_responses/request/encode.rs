@@ -220,6 +220,9 @@ impl Writer<'_> {
             self.losses.add(Why::Changed, "reasoning.budget", "said as an effort");
             Some(Effort::of_budget(budget))
         });
+        if effort.is_none() && reasoning.is_adaptive {
+            self.losses.add(Why::Changed, "reasoning", "left to the model's habit");
+        }
         // Who thinks in another dialect expects to see the thoughts.
         let wants_summary = !self.is_own() && reasoning.is_shown != Some(false) && effort != Some(Effort::None);
         let mut out = object.object("reasoning");
@@ -257,8 +260,11 @@ impl Writer<'_> {
                 None => {}
             }
         }
-        object.json_if("top_logprobs", top_logprobs.as_ref());
-        let absent: [(&'static str, &Option<Json<'_>>); 6] = [
+        // Nothing in an answer of another dialect holds them.
+        let (own, foreign) = if self.is_own() { (top_logprobs, &None) } else { (&None, top_logprobs) };
+        object.json_if("top_logprobs", own.as_ref());
+        let absent: [(&'static str, &Option<Json<'_>>); 7] = [
+            ("top_logprobs", foreign),
             ("top_k", top_k),
             ("frequency_penalty", frequency_penalty),
             ("presence_penalty", presence_penalty),
@@ -313,9 +319,6 @@ impl Writer<'_> {
         }
         if request.choices.is_some_and(|choices| choices > 1) {
             self.losses.add(Why::NoPeer, "choices", "one answer only");
-        }
-        if request.keep.is_some() {
-            self.losses.add(Why::Label, "keep", "no marks for the prompt cache");
         }
         if self.is_own() {
             for (name, value) in request.extra.iter().filter(|(name, _)| *name != "reasoning") {

@@ -7,7 +7,7 @@ use crate::{
         write_data_url,
     },
     json::{Array, Object},
-    openai_chat::wrapped_input,
+    openai_chat::{default_name, wrapped_input, write_breakpoint},
     wire::{self, Path},
 };
 
@@ -22,7 +22,7 @@ impl Input<'_> {
     /// Writes `instructions` and `input`.
     pub(super) fn write(&mut self, object: &mut Object<'_>) {
         let system = &self.request.system;
-        let is_plain = |part: &Part<'_>| part.as_text().is_some() && part.keep.is_none() && part.extra.is_empty();
+        let is_plain = |part: &Part<'_>| self.is_plain(part);
         let as_instructions = matches!(&system[..], [part] if is_plain(part));
         if let [part] = &system[..]
             && as_instructions
@@ -87,9 +87,7 @@ impl Input<'_> {
         message.word("type", "message");
         message.word("role", role);
         match parts {
-            [(_, part)]
-                if part.as_text().is_some() && part.keep.is_none() && part.extra.is_empty() && !has_marks(part) =>
-            {
+            [(_, part)] if self.is_plain(part) && !has_marks(part) => {
                 message.text_if("content", part.as_text());
             }
             parts => {
@@ -134,7 +132,7 @@ impl Input<'_> {
                         object.text("arguments", &Text::plain(call.arguments.as_json()));
                     }
                 }
-                self.end(object, part, path);
+                self.end(object, part, path, self.request.keep_of(part));
             }
             Body::ToolResult(result) => self.result(list, part, result, path),
             Body::Thinking { text, signature } => {
@@ -145,13 +143,13 @@ impl Input<'_> {
                     Some(mark) if self.quirks.sealed_reasoning => {
                         let mut object = list.object();
                         item::write_reasoning(&mut object, Some(text), Some(&mark.text));
-                        self.end(object, part, path);
+                        self.end(object, part, path, self.request.keep_of(part));
                     }
                     // Without its seal a reasoning item is refused unless the vendor has stored it.
                     _ if self.is_own() && part.extra.find("id").is_some() => {
                         let mut object = list.object();
                         item::write_reasoning(&mut object, Some(text), None);
-                        self.end(object, part, path);
+                        self.end(object, part, path, self.request.keep_of(part));
                     }
                     _ => self.losses.add(Why::Issuer, path, "thoughts of another deployment"),
                 }
@@ -162,7 +160,7 @@ impl Input<'_> {
                 {
                     let mut object = list.object();
                     item::write_reasoning(&mut object, None, Some(&data.text));
-                    self.end(object, part, path);
+                    self.end(object, part, path, self.request.keep_of(part));
                 } else {
                     self.losses.add(Why::Issuer, path, "thoughts of another deployment");
                 }
@@ -181,23 +179,32 @@ impl Input<'_> {
         let mut object = list.object();
         object.word("type", if is_custom { "custom_tool_call_output" } else { "function_call_output" });
         object.text("call_id", &result.id);
+        let keep = self.request.keep_of(part);
         match &result.content[..] {
             [] => object.word("output", ""),
-            [part] if part.as_text().is_some() && part.keep.is_none() && part.extra.is_empty() => {
-                object.text_if("output", part.as_text());
-            }
+            [only] if self.is_plain(only) && keep.is_none() => object.text_if("output", only.as_text()),
             parts => {
                 let mut list = object.array("output");
-                for part in parts {
-                    self.part(&mut list, part, false, path);
+                for (index, inside) in parts.iter().enumerate() {
+                    let is_last = index + 1 == parts.len();
+                    self.part_with(&mut list, inside, false, path, inside.keep.or(keep.filter(|_| is_last)));
                 }
                 list.end();
             }
         }
-        self.end(object, part, path);
+        // The mark of a result stands at the last of its parts.
+        self.end(object, part, path, keep.filter(|_| result.content.is_empty()));
+    }
+
+    fn is_plain(&self, part: &Part<'_>) -> bool {
+        part.as_text().is_some() && self.request.keep_of(part).is_none() && part.extra.is_empty()
     }
 
     fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, is_output: bool, path: Path) {
+        self.part_with(list, part, is_output, path, self.request.keep_of(part));
+    }
+
+    fn part_with(&mut self, list: &mut Array<'_>, part: &Part<'_>, is_output: bool, path: Path, keep: Option<Keep>) {
         let capabilities = &self.target.capabilities;
         let is_taken = match &part.body {
             Body::Image { .. } => capabilities.vision,
@@ -227,13 +234,13 @@ impl Input<'_> {
                 if signature.is_some() {
                     self.losses.add(Why::Issuer, format!("{path}.signature"), "a text's signature");
                 }
-                self.end(object, part, path);
+                self.end(object, part, path, keep);
             }
             Body::Refusal(text) => {
                 let mut object = list.object();
                 object.word("type", "refusal");
                 object.text("refusal", text);
-                self.end(object, part, path);
+                self.end(object, part, path, keep);
             }
             Body::Image { source, detail } if !matches!(source, Source::Plain(_)) && self.can_reach(source) => {
                 let mut object = list.object();
@@ -245,7 +252,7 @@ impl Input<'_> {
                     }
                 }
                 object.text_or("detail", detail.as_ref(), "auto");
-                self.end(object, part, path);
+                self.end(object, part, path, keep);
             }
             Body::File { source, name } if self.can_reach(source) => {
                 let mut object = list.object();
@@ -257,12 +264,18 @@ impl Input<'_> {
                 }
                 object.word("type", "input_file");
                 match source {
-                    Source::Inline { media_type, data } => write_data_url(object.key("file_data"), media_type, data),
+                    Source::Inline { media_type, data } => {
+                        write_data_url(object.key("file_data"), media_type, data);
+                        // Bytes without a name are refused.
+                        if name.is_none() {
+                            object.word("filename", default_name(media_type));
+                        }
+                    }
                     Source::Url(url) => object.text("file_url", url),
                     Source::Handle(handle) | Source::Plain(handle) => object.text("file_id", handle),
                 }
                 object.text_if("filename", name.as_ref());
-                self.end(object, part, path);
+                self.end(object, part, path, keep);
             }
             Body::Opaque { dialect: Dialect::OpenaiResponses, json } => json.write(list.next()),
             body => self.losses.add(Why::NoPeer, path, body.noun()),
@@ -274,15 +287,11 @@ impl Input<'_> {
         !matches!(source, Source::Handle(_)) || self.request.dialect != Dialect::Anthropic
     }
 
-    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: Path) {
-        if let Some(keep) = part.keep {
-            if self.target.capabilities.cache_marks && self.quirks.cache_breakpoints {
-                let mark = match keep {
-                    Keep::Default => r#"{"mode":"explicit"}"#,
-                    Keep::Short => r#"{"mode":"explicit","ttl":"30m"}"#,
-                    Keep::Long => r#"{"mode":"explicit","ttl":"12h"}"#,
-                };
-                object.raw("prompt_cache_breakpoint", mark);
+    fn end(&mut self, mut object: Object<'_>, part: &Part<'_>, path: Path, keep: Option<Keep>) {
+        if let Some(keep) = keep {
+            let has_room = matches!(part.body, Body::Text { .. } | Body::Image { .. } | Body::File { .. });
+            if has_room && self.target.capabilities.cache_marks && self.quirks.cache_breakpoints {
+                write_breakpoint(&mut object, keep, || path.to_string(), self.losses);
             } else {
                 self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
             }

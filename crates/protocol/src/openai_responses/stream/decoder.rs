@@ -2,7 +2,7 @@
 
 use super::super::{answer::Status, error, item};
 use crate::{
-    chat::{Dialect, Event, Json, PartKind, Signature, Start, StreamFault, Text, ToolCallKind},
+    chat::{Body, Dialect, Event, Json, PartKind, Signature, Start, StreamFault, Text, ToolCallKind},
     json::{Kind, Malformed, Reader},
     usage, wire,
 };
@@ -19,6 +19,8 @@ pub struct Decoder {
     parts: u32,
     open: Vec<Open>,
     has_calls: bool,
+    /// Messages of which a part was told, by their places in the output.
+    told: Vec<u64>,
     /// Whether the part last ended is one that a signature may follow.
     last: Option<u32>,
 }
@@ -177,6 +179,9 @@ impl Decoder {
             return Ok(*open);
         }
         let open = self.begin(message.output_index, content, kind)?;
+        if self.told.last() != Some(&message.output_index) {
+            self.told.push(message.output_index);
+        }
         let kind = if kind == Opened::Refusal { PartKind::Refusal } else { PartKind::Text };
         sink(Event::PartStart { part: open.part, choice: 0, kind });
         Ok(open)
@@ -267,6 +272,9 @@ impl Decoder {
         let index = message.output_index;
         match item.kind.written() {
             "message" => {
+                if !self.told.contains(&index) {
+                    self.whole_message(raw, sink)?;
+                }
                 while let Some(content) = self.open.iter().find(|open| open.item == index).map(|open| open.content) {
                     self.close(index, content, sink);
                 }
@@ -284,7 +292,7 @@ impl Decoder {
                 }
                 self.close(index, None, sink);
             }
-            "reasoning" => self.reasoning_done(index, item, sink)?,
+            "reasoning" => self.reasoning_done(index, raw, item, sink)?,
             _ => {
                 let part = self.next_part()?;
                 let kind = PartKind::Opaque { dialect: Dialect::OpenaiResponses, json: Json::passed(raw) };
@@ -295,9 +303,42 @@ impl Decoder {
         Ok(())
     }
 
+    /// A message that came without any of its parts.
+    fn whole_message(&mut self, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+        let mut list = None;
+        wire::members(&mut Reader::of(raw), |reader, name| {
+            match name {
+                "content" if reader.kind()? == Kind::Array => list = Some(reader.raw()?),
+                _ => reader.pass()?,
+            }
+            Ok::<_, Malformed>(())
+        })?;
+        Reader::of(list.unwrap_or("[]")).array(|reader| {
+            let (kind, body) = match item::part(reader.raw()?)?.body {
+                body @ Body::Text { .. } => (PartKind::Text, body),
+                body @ Body::Refusal(_) => (PartKind::Refusal, body),
+                _ => return Ok(()),
+            };
+            let part = self.next_part()?;
+            sink(Event::PartStart { part, choice: 0, kind });
+            match body {
+                Body::Text { text, annotations, .. } => {
+                    sink(Event::Text { part, text });
+                    annotations.into_iter().for_each(|annotation| sink(Event::Annotation { part, annotation }));
+                }
+                Body::Refusal(text) => sink(Event::Refusal { part, text }),
+                _ => {}
+            }
+            sink(Event::PartEnd { part });
+            self.last = Some(part);
+            Ok::<_, StreamFault>(())
+        })
+    }
+
     fn reasoning_done(
         &mut self,
         index: u64,
+        raw: &str,
         item: Item<'_>,
         sink: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), StreamFault> {
@@ -318,6 +359,10 @@ impl Decoder {
             }
             sealed => {
                 let part = self.thought(index, sink)?;
+                let has_delta = self.find(index, None).is_some_and(|open| open.has_delta);
+                if !has_delta && let Some(text) = item::thought(raw)?.filter(|text| !text.is_empty()) {
+                    sink(Event::Thinking { part, text });
+                }
                 if let Some(sealed) = sealed {
                     sink(Event::Signature { part, signature: Signature::read(sealed) });
                 }
@@ -329,8 +374,10 @@ impl Decoder {
 
     fn end(&mut self, message: &Message<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
         let mut status = Status::default();
+        let mut output = None;
         wire::members(&mut Reader::of(message.response.unwrap_or("{}")), |reader, name| {
             match name {
+                "output" if reader.kind()? == Kind::Array => output = Some(reader.raw()?),
                 "usage" => {
                     if let Some(usage) = usage::read_responses(reader)? {
                         sink(Event::Usage(usage));
@@ -344,6 +391,15 @@ impl Decoder {
         if status.status.is_none() {
             let kind = message.kind.as_ref().map_or("", Text::written);
             status.status = kind.strip_prefix("response.").map(|status| Text::plain(status.to_owned()));
+        }
+        // A server that streams nothing tells it all at the end.
+        if let Some(output) = output.filter(|_| self.parts == 0) {
+            let mut index = 0;
+            Reader::of(output).array(|reader| {
+                let item = Message { output_index: index, item: Some(reader.raw()?), ..Message::default() };
+                index += 1;
+                self.item_done(&item, sink)
+            })?;
         }
         for open in self.open.drain(..) {
             sink(Event::PartEnd { part: open.part });

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::super::answer::{self, Head};
 use crate::{
     chat::{
-        Arguments, Body, Dialect, Event, Json, Losses, PartKind, Problem, Start, Stop, StreamFault, Text, ToolCall,
-        ToolCallKind, Why,
+        Arguments, Body, Dialect, Event, Json, Losses, PartKind, Problem, Start, Stop, StopWords, StreamFault, Text,
+        ToolCall, ToolCallKind, Why,
     },
     json::Object,
     usage::Usage,
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// Each item is told once more as a whole, and all of them at the end, so the answer is collected here, up to
 /// [`Encoder::COLLECTED_MAX`]; its deltas go out as they come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Encoder {
     model: String,
     state: State,
@@ -42,7 +42,7 @@ enum State {
 }
 
 /// A part that has begun and not ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Part {
     /// Its place in the output.
     place: usize,
@@ -385,6 +385,7 @@ impl Encoder {
         self.begin(&Start::default(), out);
         self.state = State::Ended;
         let stop = self.stop.take().unwrap_or(Stop::Finished);
+        stop.lose(StopWords::default(), &mut self.losses);
         let kind = match stop {
             Stop::Length | Stop::WindowFull | Stop::Filter | Stop::Refusal(_) => "response.incomplete",
             _ => "response.completed",

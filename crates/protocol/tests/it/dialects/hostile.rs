@@ -10,7 +10,7 @@ use roundelay_protocol::{
 use super::{able, recordings};
 
 /// Changes bytes, leaves some out, says some twice.
-fn spoiled(bytes: &[u8], seed: u64) -> Vec<u8> {
+pub(super) fn spoiled(bytes: &[u8], seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

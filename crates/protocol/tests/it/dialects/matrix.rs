@@ -243,16 +243,50 @@ fn effort_temperature_and_stops() {
 #[test]
 fn marks_for_the_prompt_cache() {
     // Gemini's cache keeps what it likes.
+    let is_openai = |dialect| matches!(dialect, Dialect::OpenaiChat | Dialect::OpenaiResponses);
     let marked: Vec<_> = Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Gemini).collect();
     for (from, to) in marked.iter().flat_map(|from| marked.iter().map(|to| (*from, *to))) {
+        let times = |dialect| {
+            if is_openai(dialect) { (Keep::HalfHour, Keep::HalfDay) } else { (Keep::FiveMinutes, Keep::Hour) }
+        };
         let mut request = plain(from);
-        request.turns[0].parts[0].keep = Some(Keep::Short);
-        request.system = vec![Part { keep: Some(Keep::Long), ..Part::text("Long".into()) }];
-        let (body, _) = written(&request, from);
-        let (body, losses) = written(&read(from, &body), to);
-        let there = read(to, &body);
-        assert_eq!((there.turns[0].parts[0].keep, there.system[0].keep), (Some(Keep::Short), Some(Keep::Long)));
+        request.turns[0].parts[0].keep = Some(times(from).0);
+        request.system = vec![Part { keep: Some(times(from).1), ..Part::text("Long".into()) }];
+        request.turns.push(turn(Role::Assistant, vec![call("c", "f", "{}")]));
+        let answered = Part { keep: Some(Keep::Default), ..result("c", "f", "r") };
+        request.turns.push(turn(Role::User, vec![answered]));
+        let (body, losses) = written(&request, from);
         assert!(losses.is_empty(), "{losses:?}");
+        let first = read(from, &body);
+        let (body, losses) = written(&first, to);
+        let there = read(to, &body);
+        let found = (there.turns[0].parts[0].keep, there.system[0].keep);
+        assert_eq!(found, (Some(times(to).0), Some(times(to).1)), "{} to {}", from.name(), to.name());
+        let Body::ToolResult(answered) = &there.turns[2].parts[0].body else { panic!("a result") };
+        let keep = there.turns[2].parts[0].keep.or_else(|| answered.content.last()?.keep);
+        assert_eq!(keep, Some(Keep::Default), "{} to {}", from.name(), to.name());
+        let changed: Vec<_> = losses.iter().map(|loss| (loss.path.as_str(), loss.why)).collect();
+        if is_openai(from) == is_openai(to) {
+            assert_eq!(changed, []);
+        } else {
+            assert_eq!(changed.len(), 2, "{losses:?}");
+            assert!(changed.iter().all(|(path, why)| path.ends_with(".keep") && *why == Why::Changed), "{losses:?}");
+        }
+    }
+}
+
+#[test]
+fn a_mark_of_the_whole_prompt_stands_at_its_last_part() {
+    for to in [Dialect::OpenaiChat, Dialect::OpenaiResponses, Dialect::Bedrock] {
+        let mut request = plain(Dialect::Anthropic);
+        request.keep = Some(Keep::Default);
+        request.turns.push(said(Role::Assistant, "b"));
+        request.turns.push(said(Role::User, "c"));
+        let (body, losses) = written(&request, to);
+        assert!(losses.is_empty(), "{losses:?}");
+        let there = read(to, &body);
+        let marks = there.turns.iter().map(|turn| turn.parts[0].keep).collect::<Vec<_>>();
+        assert_eq!(marks, [None, None, Some(Keep::Default)], "{}", to.name());
     }
 }
 
