@@ -12,7 +12,7 @@ pub mod stream;
 
 pub use cost::with_cost;
 pub use finish::Finish;
-pub use request::{BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use request::{BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
 
 use crate::chat::Dialect;
 
@@ -25,6 +25,8 @@ pub enum Operation {
     Completions,
     /// `POST /v1/messages`, Anthropic's: what routing and money need to know of it is learnt like that of the others.
     Messages,
+    /// `POST /v1/responses`
+    Responses,
     /// `POST /v1/models/{model}:generateContent`, Gemini's, and `:streamGenerateContent`: what its body does not say, the
     /// model and whether to stream, is set by who knows the path.
     Generate,
@@ -38,6 +40,7 @@ impl Operation {
         match self {
             Self::Chat | Self::Completions => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
+            Self::Responses => Dialect::OpenaiResponses,
             Self::Generate => Dialect::Gemini,
             Self::Converse => Dialect::Bedrock,
         }
@@ -49,6 +52,7 @@ impl Operation {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
+            Self::Responses => "/responses",
             Self::Generate => "/models",
             Self::Converse => "/model",
         }

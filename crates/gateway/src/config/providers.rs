@@ -12,7 +12,7 @@ use super::{
     balance::BalancePoll,
     base_url::BaseUrl,
     credentials::Credentials,
-    known_providers::{KnownProvider, vendor_at},
+    known_providers::{KnownProvider, known_provider, vendor_at},
     timeouts::{Timeouts, TimeoutsWritten},
 };
 use crate::common::secret::Secret;
@@ -52,6 +52,8 @@ pub struct Provider {
     pub region: Option<Arc<str>>,
     /// Whether it stops working, and billing, when its answer is no longer read.
     pub stops_on_cancel: bool,
+    /// Whether it serves OpenAI's Responses as well as chats.
+    pub responses: bool,
     /// What callers pay of its attempts that did not end as they should.
     pub who_pays: Policy,
     /// What was written of the timers, for models that put their own in their place.
@@ -146,19 +148,21 @@ impl Provider {
 
     /// The timers of a model here: what the model wrote, then what the provider wrote, then the defaults.
     pub(super) fn timeouts_for(&self, model: &TimeoutsWritten, is_reasoning: bool) -> Timeouts {
-        let defaults = default_timeouts(&self.base_url);
+        let defaults = default_timeouts(self.protocol, &self.base_url);
         let defaults = if is_reasoning { defaults.for_reasoning() } else { defaults };
         model.or(&self.timeouts_written).over(defaults)
     }
 
     /// A known provider with a key, as a start without a file makes it.
     pub(super) fn of_environment(known: &KnownProvider, base_url: BaseUrl, api_key: Secret) -> Self {
+        let protocol = Protocol::by_default(known.name, &base_url);
         Self {
             name: known.name.into(),
-            protocol: Protocol::by_default(known.name, &base_url),
+            protocol,
             flavour: Flavour::from_name(known.name).unwrap_or_default(),
-            timeouts: default_timeouts(&base_url),
+            timeouts: default_timeouts(protocol, &base_url),
             balance: BalancePoll::by_default(known.name, &base_url),
+            responses: responses_by_default(Flavour::default(), &base_url),
             base_url,
             api_keys: vec![api_key],
             credentials: None,
@@ -185,8 +189,16 @@ fn identity(provider: &str, parts: &[&[u8]]) -> String {
     format!("{provider}:{}", &hasher.finalize().to_hex()[..6])
 }
 
+/// Whether Responses are served there where nothing was written: that goes by the address, since what only speaks like a
+/// vendor may speak no more than chat.
+fn responses_by_default(flavour: Flavour, base_url: &BaseUrl) -> bool {
+    let vendor = vendor_at(base_url).and_then(known_provider);
+    flavour == Flavour::Azure || vendor.is_some_and(|vendor| vendor.responses)
+}
+
 /// A server of one's own may have to load the model first.
-fn default_timeouts(base_url: &BaseUrl) -> Timeouts {
+fn default_timeouts(protocol: Protocol, base_url: &BaseUrl) -> Timeouts {
     let defaults = Timeouts::default();
+    let defaults = if protocol == Protocol::Anthropic { defaults.for_messages() } else { defaults };
     if base_url.is_local() { defaults.for_cold_loads() } else { defaults }
 }

@@ -10,7 +10,7 @@ use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
     anthropic,
     chat::{self, Dialect, Issuer},
-    failure::{Failure, Flavour, Seen, classify},
+    failure::{Failure, Flavour, Seen, classify, mask},
     openai::{Operation, OutputField},
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
@@ -18,6 +18,7 @@ use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Ro
 use self::path::ModelPath;
 use super::{
     balances::PolledKey,
+    refusal::Words,
     terms::{InForce, Terms},
 };
 use crate::{
@@ -118,6 +119,9 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
+    count: RequestHead,
+    /// Where Responses are served there.
+    responses: Option<RequestHead>,
     generate: RequestHead,
     /// How a path is written that holds the model's name.
     model_path: ModelPath,
@@ -146,11 +150,24 @@ impl Deployment {
         let mut failure = classify(self.flavour, seen, unix_time().as_secs().cast_signed());
         let Failure { message, code, kind, param, .. } = &mut failure;
         for text in [Some(message), code.as_mut(), kind.as_mut(), param.as_mut()].into_iter().flatten() {
-            for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
-                *text = text.replace(secret.expose(), "***");
-            }
+            self.hide_secrets(text);
         }
         failure
+    }
+
+    /// What it said with that status as its own dialect has it, where that is an error; without a secret as well.
+    pub(super) fn words(&self, status: u16, body: &[u8]) -> Option<Words> {
+        Words::read(self.dialect, status, body, |text| {
+            let mut text = mask(text);
+            self.hide_secrets(&mut text);
+            text
+        })
+    }
+
+    fn hide_secrets(&self, text: &mut String) {
+        for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
+            *text = text.replace(secret.expose(), "***");
+        }
     }
 
     /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
@@ -160,13 +177,31 @@ impl Deployment {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
+            Operation::Responses => self.responses.as_ref().unwrap_or(&self.chat),
             Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
             // All heads are the same but for their paths.
             Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
         };
         match &self.api_version {
+            // Azure's Responses name the deployment in the body, in dated versions as well.
+            Some(version) if operation == Operation::Responses => {
+                Cow::Owned(head.at(&self.model_path.versioned(operation, version)))
+            }
             Some(version) => Cow::Owned(head.at(&self.model_path.deployment(operation, model, version))),
             None => Cow::Borrowed(head),
+        }
+    }
+
+    /// That of a question for a count of tokens, where its dialect is Anthropic's.
+    pub(super) fn count_head(&self) -> &RequestHead {
+        &self.count
+    }
+
+    /// What is spoken with it for such a request.
+    pub fn dialect_for(&self, operation: Operation) -> Dialect {
+        match operation {
+            Operation::Responses if self.responses.is_some() => Dialect::OpenaiResponses,
+            _ => self.dialect,
         }
     }
 
@@ -266,8 +301,8 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let head = |operation: Operation| -> Result<RequestHead, SnapshotFault> {
-        let mut path = format!("{}{}", url.path_prefix, operation.path());
+    let head_at = |path: &str| -> Result<RequestHead, SnapshotFault> {
+        let mut path = format!("{}{path}", url.path_prefix);
         if let Some(version) = &provider.api_version {
             path += &format!("?api-version={version}");
         }
@@ -276,6 +311,7 @@ fn ready(
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
     };
+    let head = |operation: Operation| head_at(operation.path());
     let model = &config.models[deployment.model];
     Ok(Deployment {
         id,
@@ -320,6 +356,10 @@ fn ready(
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
+        count: head_at("/messages/count_tokens")?,
+        responses: (provider.responses && matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure))
+            .then(|| head(Operation::Responses))
+            .transpose()?,
         generate: head(Operation::Generate)?,
         model_path: ModelPath::new(&url.path_prefix),
         api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
@@ -346,16 +386,6 @@ fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
     }
 }
 
-fn signer(key: &AwsKey) -> Signer {
-    Signer {
-        access_key_id: key.access_key_id.expose().into(),
-        secret_access_key: key.secret_access_key.clone(),
-        session_token: key.session_token.clone(),
-        region: (*key.region).into(),
-        service: "bedrock",
-    }
-}
-
 /// The version of Anthropic's dialect that the configuration writes into every request.
 fn version(provider: &config::Provider) -> anthropic::Version {
     let later = anthropic::Version::V2026_10_21;
@@ -364,6 +394,16 @@ fn version(provider: &config::Provider) -> anthropic::Version {
         .iter()
         .any(|(name, value)| name == "anthropic-version" && value.as_bytes() == later.name().as_bytes());
     if is_later { later } else { anthropic::Version::default() }
+}
+
+fn signer(key: &AwsKey) -> Signer {
+    Signer {
+        access_key_id: key.access_key_id.expose().into(),
+        secret_access_key: key.secret_access_key.clone(),
+        session_token: key.session_token.clone(),
+        region: (*key.region).into(),
+        service: "bedrock",
+    }
 }
 
 /// Callers see it before signatures, so it tells nothing but which is which.

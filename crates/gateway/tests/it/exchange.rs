@@ -11,6 +11,7 @@ pub(crate) mod gemini;
 mod hedges;
 mod made_again;
 mod passes_through;
+mod responses;
 mod who_may;
 
 use std::thread;

@@ -10,6 +10,7 @@ mod leaving;
 mod limits;
 mod short;
 mod store_fails;
+mod thoughts;
 
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -12,12 +12,12 @@ use super::{
         complaint::nearest,
         credentials::Credentials,
         entra::EntraClient,
-        known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider},
+        known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider, vendor_at},
         reader::{At, Place, Section, Text},
         timeouts::TimeoutsWritten,
         who_pays,
     },
-    Protocol, Provider, clouds, default_timeouts,
+    Protocol, Provider, clouds, default_timeouts, responses_by_default,
     vertex::Project,
 };
 use crate::common::secret::Secret;
@@ -82,15 +82,18 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let balance = BalancePoll::read(&section, name, base_url.as_ref());
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
     let stops_on_cancel = section.boolean("stops_on_cancel");
+    let responses = section.boolean("responses");
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
+    warn_of_dialect(&section, name, base_url.as_ref());
     section.finish();
-    let base_url = base_url?;
+    let (protocol, base_url) = (protocol?, base_url?);
     Some(Provider {
         name: name.into(),
-        protocol: protocol?,
+        protocol,
         flavour,
-        timeouts: timeouts_written.over(default_timeouts(&base_url)),
+        timeouts: timeouts_written.over(default_timeouts(protocol, &base_url)),
+        responses: responses.unwrap_or_else(|| responses_by_default(flavour, &base_url)),
         base_url,
         api_keys,
         credentials,
@@ -101,7 +104,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         balance,
         region: region.map(Into::into),
         stops_on_cancel: stops_on_cancel
-            .unwrap_or_else(|| known.map_or(protocol == Some(Protocol::Azure), |known| known.stops_on_cancel)),
+            .unwrap_or_else(|| known.map_or(protocol == Protocol::Azure, |known| known.stops_on_cancel)),
         who_pays,
         timeouts_written,
     })
@@ -136,7 +139,7 @@ fn read_protocol(section: &Section<'_>) -> Written {
 /// Google OpenAI's dialect is below the other.
 fn with_version(section: &Section<'_>, protocol: Option<Protocol>, mut base_url: BaseUrl) -> BaseUrl {
     match (protocol, &*base_url.path_prefix) {
-        (Some(Protocol::Anthropic), "") => base_url.path_prefix = "/v1".into(),
+        (Some(Protocol::Anthropic), _) => return base_url.with_version(),
         (Some(Protocol::Gemini), "") => base_url.path_prefix = "/v1beta".into(),
         (Some(Protocol::Gemini), path) if path.ends_with("/openai") => {
             let instead = "leave out `/openai`, or write `protocol = \"openai\"`".to_owned();
@@ -149,6 +152,17 @@ fn with_version(section: &Section<'_>, protocol: Option<Protocol>, mut base_url:
         _ => {}
     }
     base_url
+}
+
+/// A server that is called like a vendor may speak another dialect than the vendor.
+fn warn_of_dialect(section: &Section<'_>, name: &str, base_url: Option<&BaseUrl>) {
+    let is_elsewhere = base_url.is_some_and(|base_url| vendor_at(base_url) != Some("anthropic"));
+    if name == "anthropic" && !section.has("protocol") && is_elsewhere {
+        let message =
+            "Anthropic's own dialect is spoken here, because of the provider's name; this is another's address";
+        let instead = "write `protocol = \"anthropic\"` if that is right, else `protocol = \"openai\"`";
+        section.reading().warn(&section.place_of("base_url"), message, Some(instead.to_owned()));
+    }
 }
 
 fn read_base_url(

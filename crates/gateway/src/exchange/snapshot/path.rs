@@ -43,6 +43,11 @@ impl ModelPath {
         path
     }
 
+    /// Azure's of dated versions where no deployment stands in it: `/responses?api-version=…`.
+    pub(super) fn versioned(&self, operation: Operation, api_version: &str) -> String {
+        format!("{}{}?api-version={api_version}", self.prefix, operation.path())
+    }
+
     /// Azure's of dated versions: `/deployments/{deployment}/chat/completions?api-version=…`.
     pub(super) fn deployment(&self, operation: Operation, model: &str, api_version: &str) -> String {
         let mut path = String::with_capacity(self.prefix.len() + model.len() + 64);
@@ -92,6 +97,10 @@ mod tests {
         assert_eq!(path.converse("../x", true), "/model/..%2Fx/converse-stream");
         let path = ModelPath::new(&"/openai".into());
         let expected = "/openai/deployments/..%2Fa%3F/chat/completions?api-version=2024-10-21";
+        assert_eq!(
+            path.versioned(Operation::Responses, "2025-04-01-preview"),
+            "/openai/responses?api-version=2025-04-01-preview"
+        );
         assert_eq!(path.deployment(Operation::Chat, "../a?", "2024-10-21"), expected);
     }
 }

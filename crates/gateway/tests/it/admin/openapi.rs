@@ -175,6 +175,17 @@ fn every_route_is_in_the_document_and_answers_as_it_says() {
     for path in ["/v1/messages", "/v1/messages/count_tokens"] {
         ask("post", path, path, question.clone(), 200);
     }
+    let question = json!({ "model": "first", "input": "Hello" });
+    let response = ask("post", "/v1/responses", "/v1/responses", question.clone(), 200).json();
+    ask("post", "/v1/responses/input_tokens", "/v1/responses/input_tokens", question.clone(), 200);
+    ask("post", "/v1/responses/compact", "/v1/responses/compact", question, 501);
+    let response = response["id"].as_str().unwrap();
+    for (method, rest, status) in
+        [("get", "", 200), ("get", "/input_items", 200), ("post", "/cancel", 400), ("delete", "", 200)]
+    {
+        let (template, path) = ("/v1/responses/{id}", format!("/v1/responses/{response}{rest}"));
+        ask(method, &format!("{template}{rest}"), &path, none.clone(), status);
+    }
     let codes = json!({ "amount": "1", "count": 3, "currency": "usd", "note": "n" });
     let codes = ask("post", "/admin/codes", "/admin/codes", codes, 201).json();
     let code = |place: usize, field: &str| codes[place][field].as_str().unwrap().to_owned();

@@ -76,6 +76,33 @@ fn timers_are_the_models_own_then_the_providers_then_the_defaults() {
     assert_eq!(config.models[2].deadline, seconds(120));
 }
 
+#[test]
+fn anthropics_dialect_is_patient_and_below_a_version() {
+    let read = |keys: &str| {
+        let config = read(&format!("[providers.{keys}\napi_keys = ['${{ANTHROPIC_API_KEY}}']"));
+        let provider = &config.providers[0];
+        (provider.base_url.to_string(), provider.timeouts.idle.as_secs(), config.warnings.len())
+    };
+    let at = |url: &str| read(&format!("x]\nprotocol = 'anthropic'\nbase_url = '{url}'")).0;
+    assert_eq!(read("anthropic]"), ("https://api.anthropic.com/v1".to_owned(), 300, 0));
+    assert_eq!(read("anthropic]\ntimeouts = { idle = '9s' }").1, 9);
+    for (written, meant) in [
+        ("https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("https://api.deepseek.com/anthropic", "https://api.deepseek.com/anthropic/v1"),
+        ("https://api.deepseek.com/anthropic/v1/", "https://api.deepseek.com/anthropic/v1"),
+        ("https://h.example/v2beta", "https://h.example/v2beta"),
+        ("https://h.example/vertex", "https://h.example/vertex/v1"),
+    ] {
+        assert_eq!(at(written), meant, "{written}");
+    }
+    // The name alone says what is spoken there, which may not be meant.
+    assert_eq!(read("anthropic]\nbase_url = 'https://h.example'").2, 1);
+    assert_eq!(read("anthropic]\nprotocol = 'anthropic'\nbase_url = 'https://h.example'").2, 0);
+    assert_eq!(read("anthropic]\nprotocol = 'openai'\nbase_url = 'https://h.example/v1'").2, 0);
+    assert_eq!(read("anthropic]\nbase_url = 'https://api.anthropic.com'").2, 0);
+    assert_eq!(read("x]\nbase_url = 'https://h.example/v1'").1, 60);
+}
+
 /// How the one provider of a configuration is asked what is left: vendor, seconds between polls, minimum, currency.
 #[track_caller]
 fn check_balance(provider: &str, expected: Option<(&str, u64, u64, &str)>) {
