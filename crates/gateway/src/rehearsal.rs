@@ -20,6 +20,7 @@ mod openai;
 mod play;
 mod rule;
 mod scenario;
+mod service;
 mod wire;
 
 use std::future::Future;

@@ -12,6 +12,7 @@ use super::http::Request;
 use super::openai;
 use super::rule::Rule;
 use super::scenario::{Fault, Scenario};
+use super::service::{BadField as BadService, Reply, Service};
 
 /// What is to be done with a request.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) enum Route {
     Act(Scenario),
     /// A question, and how it is to be answered.
     Answer { asked: Asked, scenario: Scenario },
+    /// A service, and what it says where nothing goes wrong.
+    Serve { reply: Reply, scenario: Scenario },
 }
 
 impl Route {
@@ -44,6 +47,7 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
     match request.method.as_str() {
         "POST" if path.ends_with("/chat/completions") => answer(control, request, Dialect::OpenAiChat),
         "POST" if path.ends_with("/completions") => answer(control, request, Dialect::OpenAiCompletions),
+        "POST" if Service::of(&path).is_some() => serve(control, request, &path),
         "GET" if path.ends_with("/models") => list(control, &request, None),
         "GET" => match path.split_once("/models/") {
             Some((_, name)) => list(control, &request, Some(name)),
@@ -66,6 +70,30 @@ fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
     }
     match control.choose(&asked.model, key, last_request(request)) {
         Ok(choice) => Route::Answer { asked, scenario: choice.scenario() },
+        Err(error) => Route::refused(400, &error.to_string(), Some("model"), Some("unknown_scenario")),
+    }
+}
+
+fn serve(control: &Control, request: Request, path: &str) -> Route {
+    let bad = |BadService(field, message)| Route::refused(400, message, Some(field), None);
+    let Some(service) = Service::of(path) else { return bad(BadService("path", "there is nothing at this path")) };
+    let model = match service.model(&request) {
+        Ok(model) => model,
+        Err(fault) => return bad(fault),
+    };
+    let key = request.key().to_owned();
+    if !control.accepts(&key) {
+        control.note_wrong_key(&model, &key, last_request(request));
+        return Route::Act(Scenario { fault: Fault::Error(catalogue::wrong_key()), ..Scenario::default() });
+    }
+    match control.choose(&model, &key, last_request(request.clone())) {
+        Ok(choice) => {
+            let scenario = choice.scenario();
+            match service.answer(&request, &scenario) {
+                Ok(reply) => Route::Serve { reply, scenario },
+                Err(fault) => bad(fault),
+            }
+        }
         Err(error) => Route::refused(400, &error.to_string(), Some("model"), Some("unknown_scenario")),
     }
 }
