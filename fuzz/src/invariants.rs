@@ -6,18 +6,18 @@
 use bytes::Bytes;
 use roundelay_protocol::{
     anthropic, bedrock,
-    chat::{
-        Answer, Body, Capabilities, Dialect, Event, Fold, Json, Keep, Losses, PartKind, Stop, StreamFault, Target,
-        ToolCallKind,
-    },
+    chat::{self, Answer, Body, Capabilities, Dialect, Event, Fold, Json, Keep, Losses, PartKind, Stop, StreamFault},
     openai::{self, Operation},
     sse,
     translate::{self, Manner, StreamDecoder, StreamEncoder},
 };
 use serde_json::Value;
 
+/// Checks what must hold of these bytes.
+pub(crate) type Target = fn(&[u8]);
+
 /// Every target by its name, which is its folder in the corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 20] = [
+pub(crate) const TARGETS: [(&str, Target); 20] = [
     ("request_chat", |data| request(Dialect::OpenaiChat, data)),
     ("request_responses", |data| request(Dialect::OpenaiResponses, data)),
     ("request_anthropic", |data| request(Dialect::Anthropic, data)),
@@ -40,14 +40,14 @@ pub const TARGETS: [(&str, fn(&[u8])); 20] = [
     ("scan_answer", scan_answer),
 ];
 
-pub fn target(name: &str) -> Option<fn(&[u8])> {
+pub(crate) fn target(name: &str) -> Option<Target> {
     TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
 }
 
 fn request(from: Dialect, data: &[u8]) {
     let Ok(mut request) = translate::decode_request(from, data) else { return };
     let capabilities = Capabilities { prefill: true, ..Capabilities::default() };
-    let target = Target { capabilities, ..Target::default() };
+    let target = chat::Target { capabilities, ..chat::Target::default() };
     for to in Dialect::ALL {
         let mut losses = Losses::default();
         let body = translate::encode_request(&request, &target, &Manner::of(to), &mut losses);
@@ -170,12 +170,8 @@ fn written(events: &[Event<'_>], size: usize) {
         assert_eq!(encoder.has_ended(), is_whole, "{}", to.name());
         assert!(out.len() <= bound(size), "{size} bytes became {} in {}", out.len(), to.name());
         if !is_whole && !has_failed {
-            let problem = roundelay_protocol::chat::Problem {
-                kind: roundelay_protocol::chat::ProblemKind::Server,
-                message: "broken".into(),
-                code: None,
-                param: None,
-            };
+            let problem =
+                chat::Problem { kind: chat::ProblemKind::Server, message: "broken".into(), code: None, param: None };
             encoder.fail(&problem, &mut out);
         }
         let (seen, end) = decode(to, &[&out]);
@@ -313,12 +309,12 @@ fn scan_request(data: &[u8]) {
 }
 
 fn scan_answer(data: &[u8]) {
-    drop(openai::answer::Answer::scan(data));
-    drop(openai::chunk::Chunk::scan(data));
-    drop(anthropic::scan_answer(data));
+    let _ = openai::answer::Answer::scan(data);
+    let _ = openai::chunk::Chunk::scan(data);
+    let _ = anthropic::scan_answer(data);
     let mut scanner = anthropic::Scanner::default();
     for line in data.split(|byte| *byte == b'\n') {
-        drop(scanner.chunk(line));
+        let _ = scanner.chunk(line);
     }
 }
 

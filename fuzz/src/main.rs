@@ -5,7 +5,7 @@ mod invariants;
 
 use std::sync::LazyLock;
 
-static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| {
+static TARGET: LazyLock<invariants::Target> = LazyLock::new(|| {
     let name = std::env::var("ROUNDELAY_FUZZ_TARGET").expect("ROUNDELAY_FUZZ_TARGET names a target");
     invariants::target(&name).unwrap_or_else(|| panic!("no target is called {name}"))
 });
