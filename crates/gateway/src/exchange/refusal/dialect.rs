@@ -75,7 +75,10 @@ impl Wire<'_> {
             code: self.code,
             param: self.param,
             reset_at: self.reset_at,
-            details: self.code.filter(|code| *code == "thread_unsupported_request").map(|error_code| Details { error_code }),
+            details: self
+                .code
+                .filter(|code| *code == "thread_unsupported_request")
+                .map(|error_code| Details { error_code }),
         };
         let body = Body { kind: "error", error, request_id: id.map(|id| id.to_string()) };
         serde_json::to_vec(&body).expect("strings and numbers always have a JSON form")
