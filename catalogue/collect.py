@@ -116,6 +116,19 @@ step-3.7-flash: novita=stepfun/step-3.7-flash deepinfra=stepfun-ai/Step-3.7-Flas
 hy3: novita=tencent/hy3 deepinfra=tencent/Hy3
 """
 
+# What is no conversation: what it does, its provider, and its names, which are the map's but for the provider's prefix.
+SERVICES = [
+    ("embeddings", "openai", "text-embedding-3-small text-embedding-3-large text-embedding-ada-002"),
+    ("embeddings", "mistral", "mistral-embed codestral-embed"),
+    ("embeddings", "cohere", "embed-v4.0"),
+    ("moderations", "openai", "omni-moderation-latest"),
+    ("images", "openai", "gpt-image-1 gpt-image-1-mini gpt-image-2 gpt-image-2.5-flare gpt-image-2.5-sunburst"),
+    ("images", "xai", "grok-imagine-image grok-imagine-image-quality"),
+    ("speech", "openai", "tts-1 tts-1-hd gpt-4o-mini-tts"),
+    ("transcriptions", "openai", "whisper-1 gpt-4o-transcribe gpt-4o-mini-transcribe gpt-transcribe"),
+    ("transcriptions", "groq", "whisper-large-v3 whisper-large-v3-turbo"),
+]
+
 # What a provider's entries begin with in LiteLLM's map, and what the provider is called in the other two packages.
 IN_LITELLM = {
     "openai": "", "anthropic": "", "cohere": "", "gemini": "gemini/", "dashscope-intl": "dashscope/",
@@ -466,6 +479,48 @@ def block(name, entry, at, packages, today):
     return "\n".join(lines)
 
 
+def service_price(kind, entry):
+    """By tokens where the map has any price of them, else by the unit. Images that come out are output."""
+    output = entry.get("output_cost_per_image_token") if kind == "images" else entry.get("output_cost_per_token")
+    found = {"input": a_million(entry.get("input_cost_per_token")) or Decimal(0), "output": a_million(output) or Decimal(0)}
+    if any(found.values()):
+        others = {name: CLASSES[name] for name in ("cache_read", "audio_input", "audio_output")}
+        others["image_input"] = "input_cost_per_image_token"
+        found |= {name: a_million(entry[key]) for name, key in others.items() if entry.get(key)}
+        return found
+    exact = lambda number: Decimal(repr(number)).normalize()
+    for unit, keys in UNITS.items():
+        for key in keys:
+            if entry.get(key) and unit in UNITS_OF[kind]:
+                return {unit: a_million(entry[key]) if unit == "characters" else exact(entry[key])}
+    return found if entry.get("input_cost_per_token") == 0 else None
+
+
+UNITS = {
+    "per_image": ["output_cost_per_image", "input_cost_per_image"],
+    "per_second": ["input_cost_per_second"],
+    "characters": ["input_cost_per_character"],
+    "per_search": ["input_cost_per_query"],
+}
+UNITS_OF = {"images": ["per_image"], "transcriptions": ["per_second"], "speech": ["characters"], "rerank": ["per_search"], "embeddings": [], "moderations": []}
+
+
+def service(kind, provider, name, litellm):
+    prefix = IN_LITELLM.get(provider, provider + "/")
+    entry = litellm.get(prefix + name) or litellm[f"{provider}/{name}"]
+    lines = [f"[models.{json.dumps(name)}]"]
+    if kind == "embeddings" and entry.get("max_input_tokens"):
+        lines.append(f"context_window = {int(entry['max_input_tokens'])}")
+    lines.append(f'capabilities = ["{kind}"]')
+    found = service_price(kind, entry)
+    if found:
+        prices = ", ".join(f"{key} = {number(found[key])}" for key in [*CLASSES, "image_input", *UNITS] if key in found)
+        lines.append(f'at.{provider} = {{ source = "litellm", price = {{ {prices} }} }}')
+    else:
+        lines.append(f"at.{provider} = {{}}")
+    return "\n".join(lines)
+
+
 def models(packages):
     for prefix, providers, names in VENDORS:
         for name in names.split():
@@ -482,9 +537,10 @@ def main():
     today = next((argument for argument in sys.argv[1:] if re.fullmatch(r"\d{4}-\d\d-\d\d", argument)), datetime.date.today().isoformat())
     packages = Packages([argument for argument in sys.argv[1:] if argument.endswith(".whl")], today)
     print("# Well-known models: where they are served, at what price, how much they take, what they can do. Written by collect.py.")
-    print("# `context_window` is input and output together, in tokens; a capability that is not listed is one the model lacks.")
+    print("# `context_window` is input and output together, in tokens; a capability that is not listed is one the model lacks, a conversation")
+    print("# among them where one of `embeddings`, `moderations`, `images`, `speech` or `transcriptions` is listed.")
     print("# `refuses` is what it answers with an error: parameters that choose among likely words, tools that must be used, a system prompt.")
-    print("# Prices are for a million tokens, in USD unless a currency is named. A place without a price: none is published, or none was confirmed.")
+    print("# Prices are for a million tokens or characters, an image or a second, in USD unless a currency is named. A place without a price: none is published, or none was confirmed.")
     print("\n[sources]")
     for key, (text, date) in SOURCES.items():
         date = date or (packages.model_prices_date if key in ("both", "model_prices") else today)
@@ -493,6 +549,10 @@ def main():
     for name, entry, at in models(packages):
         print()
         print(block(name, entry, at, packages, today))
+    for kind, provider, names in SERVICES:
+        for name in names.split():
+            print()
+            print(service(kind, provider, name, packages.litellm))
     print(HAND.rstrip())
     listed = {(IN_GENAI_PRICES.get(provider), upstream) for _, _, at in models(packages) for provider, upstream in at.items()}
     for provider, model, start, pair in packages.coming:
@@ -500,4 +560,5 @@ def main():
             print(f"{model} at {provider}: genai-prices {pair[0]}/{pair[1]} from {start}", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

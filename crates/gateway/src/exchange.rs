@@ -25,6 +25,7 @@ mod refusal;
 mod relay;
 mod replay;
 mod responses;
+mod service;
 mod snapshot;
 mod terms;
 
@@ -211,7 +212,7 @@ async fn pursue(
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
                 call.said_again.forget();
-                caller.open(flight.deployment, draft.attempts(), incoming.dropped.take());
+                caller.open(flight.deployment, draft.attempts(), &mut incoming);
                 let relayed = relay::relay(&mut incoming, caller, &flight).await;
                 let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
                 incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));

@@ -26,6 +26,7 @@ mod responses;
 mod rule;
 mod scenario;
 mod script;
+mod service;
 mod wire;
 
 use std::future::Future;

@@ -142,8 +142,16 @@ impl Quote {
         let prices = self.price.of(input);
         let mut tokens = Tokens::default();
         let audio = |price: u64| if has_audio { price } else { 0 };
-        *match [prices.input, prices.cache_write(), prices.cache_read(), audio(prices.audio_input())] {
-            [text, write, read, heard] if text >= write.max(read).max(heard) => &mut tokens.input,
+        // An image that is known to cost more than text is held as such wherever one may be.
+        let text = prices.input.max(prices.image_input());
+        *match [text, prices.cache_write(), prices.cache_read(), audio(prices.audio_input())] {
+            [text, write, read, heard] if text >= write.max(read).max(heard) => {
+                if prices.image_input() > prices.input {
+                    &mut tokens.image
+                } else {
+                    &mut tokens.input
+                }
+            }
             [_, write, read, heard] if write >= read.max(heard) => &mut tokens.cache_write,
             [_, _, read, heard] if read >= heard => &mut tokens.cache_read,
             _ => &mut tokens.audio_input,

@@ -34,6 +34,7 @@ mod tariff;
 mod timestamp;
 mod tokens;
 mod tree;
+mod unit;
 
 pub use account::{Account, AccountId, AccountKind, BadAccountId, Terms};
 pub use audit::{Audit, Difference, Found};
@@ -58,3 +59,4 @@ pub use tariff::{Effect, Factor, Factors, PriceList, Quote, Tariff};
 pub use timestamp::Timestamp;
 pub use tokens::Tokens;
 pub use tree::{NodeId, NodeName};
+pub use unit::{UnitPrices, Units};

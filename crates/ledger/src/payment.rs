@@ -1,6 +1,6 @@
 //! Who pays what: one total function from how an attempt ended to what its caller and the house owe.
 
-use crate::{ChargeTooLarge, ListCost, Quote, Tokens};
+use crate::{ChargeTooLarge, ListCost, Quote, Tokens, Units};
 
 /// How an attempt ended, as far as money is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,10 +179,13 @@ fn billed(case: Case, observed: &Observed) -> Tokens {
 fn caller_part(share: Share, upstream: &Tokens, delivered: &Tokens) -> Tokens {
     let output = upstream.output.min(delivered.output);
     let audio_output = upstream.audio_output.min(delivered.audio_output);
+    let images = upstream.units.images.min(delivered.units.images);
     match share {
         Share::Nothing => Tokens::default(),
-        Share::Output => Tokens { output, audio_output, ..Tokens::default() },
-        Share::Delivered => Tokens { output, audio_output, ..*upstream },
+        Share::Output => {
+            Tokens { output, audio_output, units: Units { images, ..Units::default() }, ..Tokens::default() }
+        }
+        Share::Delivered => Tokens { output, audio_output, units: Units { images, ..upstream.units }, ..*upstream },
         Share::Full => *upstream,
     }
 }

@@ -1,13 +1,14 @@
-//! What tokens cost: exact prices, tiers by the size of the input, and the charge for an answer.
+//! What an answer costs: exact prices, tiers by the size of the input, and the charge.
 
 use std::fmt;
 
-use crate::{Money, Tokens};
+use crate::{Money, Tokens, UnitPrices};
 
-/// What a million tokens of each class cost, in nano-USD (10⁻⁹ USD). Any number is a price; 0 is free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a million tokens of each class cost, in nano-USD (10⁻⁹ USD), and what is no token. Any number is a price; 0 is
+/// free.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenPrices {
-    /// Input that touched no cache, images included.
+    /// Input that touched no cache.
     pub input: u64,
     /// Output, reasoning included.
     pub output: u64,
@@ -19,6 +20,10 @@ pub struct TokenPrices {
     pub audio_input: Option<u64>,
     /// Output that was spoken; as `output` when `None`.
     pub audio_output: Option<u64>,
+    /// Input that was seen; as `input` when `None`.
+    pub image_input: Option<u64>,
+    /// What is billed by something else than tokens.
+    pub units: UnitPrices,
 }
 
 impl TokenPrices {
@@ -42,6 +47,11 @@ impl TokenPrices {
         self.audio_output.unwrap_or(self.output)
     }
 
+    /// What a million tokens of images in the input cost.
+    pub fn image_input(&self) -> u64 {
+        self.image_input.unwrap_or(self.input)
+    }
+
     /// What these tokens cost, exact, and rounded once at the end: to the nearest nano-USD, half a one up.
     ///
     /// # Errors
@@ -56,16 +66,16 @@ impl TokenPrices {
     pub(crate) fn exact(&self, tokens: &Tokens) -> Option<u128> {
         let classes = [
             (tokens.input, self.input),
-            (tokens.image, self.input),
+            (tokens.image, self.image_input()),
             (tokens.cache_read, self.cache_read()),
             (tokens.cache_write, self.cache_write()),
             (tokens.audio_input, self.audio_input()),
             (tokens.output, self.output),
             (tokens.audio_output, self.audio_output()),
         ];
-        classes
-            .into_iter()
-            .try_fold(0u128, |sum, (count, price)| sum.checked_add(u128::from(count) * u128::from(price)))
+        classes.into_iter().try_fold(self.units.exact(&tokens.units)?, |sum, (count, price)| {
+            sum.checked_add(u128::from(count) * u128::from(price))
+        })
     }
 }
 
@@ -123,14 +133,16 @@ impl Price {
     /// The name of what this price charges.
     ///
     /// FNV-1a of 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>) over the base and each tier: where it begins (0 for the base), then its
-    /// six prices in the order of [`TokenPrices`], each as eight bytes, lowest first. A class that is not written has
+    /// prices in the order of [`TokenPrices`] and [`UnitPrices`], each as eight bytes, lowest first. A class that is not written has
     /// the price it takes, so prices that charge the same have the same name. It does not change between builds.
     pub fn id(&self) -> PriceId {
         let base = [(0, self.base)];
         let numbers = base.iter().chain(&self.tiers).flat_map(|&(above, prices)| {
             let cache = [prices.cache_read(), prices.cache_write()];
             let audio = [prices.audio_input(), prices.audio_output()];
-            [above, prices.input, prices.output].into_iter().chain(cache).chain(audio)
+            let units = prices.units.list();
+            let text = [above, prices.input, prices.output].into_iter();
+            text.chain(cache).chain(audio).chain([prices.image_input()]).chain(units)
         });
         let hash = numbers
             .flat_map(u64::to_le_bytes)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roundelay_calendar::{Turn, UnixTime, Window};
 
-use crate::{BadPrice, ChargeTooLarge, Money, Price, PriceId, TokenPrices, Tokens};
+use crate::{BadPrice, ChargeTooLarge, Money, Price, PriceId, TokenPrices, Tokens, UnitPrices};
 
 /// What is different about a price while a window holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Effect {
     Replace(Price),
 }
 
-/// A factor for each class of tokens.
+/// A factor for each class of tokens. Images that are made count as output, and what else is no token as input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Factors {
     /// Of input.
@@ -69,6 +69,11 @@ impl Factors {
             cache_write: apply(prices.cache_write, self.cache_write, prices.input, self.input)?,
             audio_input: apply(prices.audio_input, self.audio_input, prices.input, self.input)?,
             audio_output: apply(prices.audio_output, self.audio_output, prices.output, self.output)?,
+            image_input: apply(prices.image_input, None, prices.input, self.input)?,
+            units: UnitPrices {
+                image: self.output.of(prices.units.image)?,
+                ..prices.units.map(|price| self.input.of(price))?
+            },
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Tokens as they are paid for.
 
-/// Tokens of one answer, in classes that do not overlap, so that each is paid for once.
+use crate::Units;
+
+/// Tokens of one answer, in classes that do not overlap, so that each is paid for once; and what is billed otherwise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// Input that touched no cache and is neither audio nor image.
@@ -15,8 +17,10 @@ pub struct Tokens {
     pub audio_input: u64,
     /// Output that was spoken.
     pub audio_output: u64,
-    /// Input that came from images; it costs what other input costs.
+    /// Input that came from images.
     pub image: u64,
+    /// What is no token.
+    pub units: Units,
 }
 
 impl Tokens {

@@ -111,6 +111,13 @@ pub fn input_bound(tokenizer: Tokenizer, size: &Size, messages: u32) -> u64 {
     .fold(input_tokens(tokenizer, size, messages), u64::saturating_add)
 }
 
+/// As [`input_tokens`] and [`input_bound`], of what no chat template is put around: so many pieces, each read on its own.
+pub fn plain_tokens(tokenizer: Tokenizer, size: &Size, pieces: u32) -> (u64, u64) {
+    let without = |tokens: u64| tokens.saturating_sub(REQUEST_TOKENS);
+    let marks = u64::from(pieces).saturating_mul(PIECE_TOKENS);
+    (without(input_tokens(tokenizer, size, 0)), without(input_bound(tokenizer, size, 0)).saturating_add(marks))
+}
+
 fn text_tokens(tokenizer: Tokenizer, bytes: u64, wide_bytes: u64) -> u64 {
     let (ascii, wide) = tokenizer.tokens_per_hundred();
     let wide_bytes = wide_bytes.min(bytes);
@@ -132,6 +139,8 @@ pub struct Output {
 pub struct OutputTokens {
     pub text: u64,
     pub audio: u64,
+    /// Images, whose tokens are among those of `text`.
+    pub images: u64,
 }
 
 impl Output {
@@ -154,12 +163,13 @@ impl Output {
         }
     }
 
-    /// What it is likely to be. Images count as text: they have no price of their own.
+    /// What it is likely to be. The tokens of images count as text.
     pub fn tokens(self) -> OutputTokens {
         let images = self.images.saturating_mul(ANSWER_IMAGE_TOKENS);
         OutputTokens {
             text: self.text_bytes.div_ceil(BYTES_PER_TOKEN).saturating_add(images),
             audio: self.audio_bytes.div_ceil(ANSWER_AUDIO_BYTES_PER_TOKEN),
+            images: self.images,
         }
     }
 
@@ -198,6 +208,8 @@ const ANSWER_IMAGE_TOKENS_MAX: u64 = 2_000;
 
 /// Role marks and separators around a message: 3 to 7 in published chat templates.
 const MESSAGE_TOKENS: u64 = 8;
+/// Marks around a text that is embedded or ranked: two or three.
+const PIECE_TOKENS: u64 = 4;
 /// What a template adds once: start marks, a default system line, the answer's opening.
 const REQUEST_TOKENS: u64 = 64;
 /// 1,536 patches times 2.46, the most a patch-counting model charges (OpenAI's vision guide); tile-counting ones
@@ -273,7 +285,8 @@ mod tests {
     fn an_answer_is_counted_by_what_it_is_made_of() {
         #[track_caller]
         fn check(output: Output, text: u64, audio: u64, bound: u64) {
-            assert_eq!((output.tokens(), output.bound()), (OutputTokens { text, audio }, bound), "{output:?}");
+            let images = output.images;
+            assert_eq!((output.tokens(), output.bound()), (OutputTokens { text, audio, images }, bound), "{output:?}");
         }
         let none = Output::default();
         check(none, 0, 0, 0);

@@ -1,4 +1,4 @@
-//! OpenAI's dialect: chat completions, legacy completions, the models list, errors.
+//! OpenAI's dialect: chat completions, legacy completions, services beside conversation, the models list, errors.
 
 pub mod answer;
 pub mod chunk;
@@ -8,11 +8,13 @@ pub mod error;
 mod finish;
 pub mod models;
 mod request;
+pub mod service;
 pub mod stream;
 
 pub use cost::with_cost;
 pub use finish::Finish;
-pub use request::{BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use request::{Asked, BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use service::Service;
 
 use crate::chat::Dialect;
 
@@ -32,17 +34,27 @@ pub enum Operation {
     Generate,
     /// Bedrock's `POST /model/{model}/converse` and `converse-stream`, to providers alone: no caller asks in its words.
     Converse,
+    /// What is no conversation: passed on byte for byte to providers of the same API.
+    Service(Service),
 }
 
 impl Operation {
     /// The dialect of its requests.
     pub fn dialect(self) -> Dialect {
         match self {
-            Self::Chat | Self::Completions => Dialect::OpenaiChat,
+            Self::Chat | Self::Completions | Self::Service(_) => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
             Self::Responses => Dialect::OpenaiResponses,
             Self::Generate => Dialect::Gemini,
             Self::Converse => Dialect::Bedrock,
+        }
+    }
+
+    /// What is asked for, where that is no conversation.
+    pub fn service(self) -> Option<Service> {
+        match self {
+            Self::Service(service) => Some(service),
+            _ => None,
         }
     }
 
@@ -55,6 +67,7 @@ impl Operation {
             Self::Responses => "/responses",
             Self::Generate => "/models",
             Self::Converse => "/model",
+            Self::Service(service) => service.path(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod bedrock;
 mod gemini;
 mod openai;
 mod responses;
+mod service;
 
 pub(crate) use anthropic::Counts as AnthropicCounts;
 pub use anthropic::anthropic;
@@ -16,6 +17,8 @@ pub(crate) use openai::read;
 pub use openai::{CostPlace, openai};
 pub(crate) use responses::read as read_responses;
 pub use responses::responses;
+pub(crate) use service::read as read_service;
+pub use service::{from_seconds, service};
 
 /// Tokens of one answer. The input classes are disjoint, so that each is priced once.
 ///
@@ -36,6 +39,21 @@ pub struct Usage {
     pub audio_output: u64,
     /// Prompt tokens that came from images.
     pub image: u64,
+    /// What was counted and is no token.
+    pub units: Units,
+}
+
+/// Counts beside tokens, by which some services are billed. Each is at most [`TOKENS_MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Units {
+    /// Images that were made.
+    pub images: u64,
+    /// Audio that was heard, in milliseconds.
+    pub audio_ms: u64,
+    /// Characters that were spoken.
+    pub characters: u64,
+    /// Searches, as rerankers count them.
+    pub searches: u64,
 }
 
 /// No answer has a trillion tokens: a larger count is a fault of the upstream and counts as unknown.

@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn cost_counts_the_cached_share_the_output_and_the_tier() {
-        let rate = Rate { base: rates(100.0), tiers: vec![(1_000, rates(200.0))] };
+        let rate = Rate { base: rates(100.0), tiers: vec![(1_000, rates(200.0))], units: [0.0; 4] };
         let check = |tokens, cached, output, expected_cost: f64| {
             assert!((expected(&rate, tokens, cached, output) - expected_cost).abs() < 1e-6);
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::Target;
-use crate::hour::Hour;
+use crate::hour::{Hour, UNITS};
 use crate::instant::Instant;
 
 /// One request as routing sees it.
@@ -15,8 +15,13 @@ pub struct Demand {
     pub needs: Capabilities,
     /// Estimated input tokens.
     pub input_tokens: u64,
+    /// Those that have to fit a context window together; `None` = input and output. Texts to embed fit one each.
+    pub together: Option<u64>,
     /// Most output tokens asked for; 0 = unknown.
     pub output_tokens: u64,
+    /// What is asked for that is no token, as many of each as there may be: the router knows no more of them than that
+    /// each has a rate.
+    pub units: [f64; UNITS],
     /// What the caller's key may use; `None` = everything. Naming a pool allows all that the pool leads to.
     pub allowed: Option<Arc<[Target]>>,
     /// The conversation this request continues or begins.
@@ -50,6 +55,8 @@ pub struct Conversation {
 /// What a model can do, or what a request needs done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
+    /// Takes part in a conversation.
+    pub chat: bool,
     /// Calls tools.
     pub tools: bool,
     /// Calls several tools in one turn.
@@ -74,11 +81,22 @@ pub struct Capabilities {
     pub completions: bool,
     /// Computes embeddings.
     pub embeddings: bool,
+    /// Ranks documents.
+    pub rerank: bool,
+    /// Judges content.
+    pub moderations: bool,
+    /// Makes images.
+    pub images: bool,
+    /// Speaks a text.
+    pub speech: bool,
+    /// Writes down what it hears.
+    pub transcriptions: bool,
 }
 
 impl Capabilities {
-    /// No needs; a demand for plain chat.
+    /// No needs.
     pub const NONE: Self = Self {
+        chat: false,
         tools: false,
         parallel_tools: false,
         vision: false,
@@ -91,10 +109,16 @@ impl Capabilities {
         logprobs: false,
         completions: false,
         embeddings: false,
+        rerank: false,
+        moderations: false,
+        images: false,
+        speech: false,
+        transcriptions: false,
     };
 
     /// What an unknown model is taken to do: the upstream, not the gateway, then says no.
     pub const ALL: Self = Self {
+        chat: true,
         tools: true,
         parallel_tools: true,
         vision: true,
@@ -107,6 +131,11 @@ impl Capabilities {
         logprobs: true,
         completions: true,
         embeddings: true,
+        rerank: true,
+        moderations: true,
+        images: true,
+        speech: true,
+        transcriptions: true,
     };
 
     /// Names each need that is not covered; empty when all are.
@@ -125,13 +154,15 @@ impl Capabilities {
 
     /// Whether all `needs` are among these capabilities.
     pub fn covers(self, needs: Self) -> bool {
-        // Most requests need nothing, and this is asked of every candidate of every request.
-        needs == Self::NONE || self.missing(needs).next().is_none()
+        // Most requests need nothing but a conversation, and this is asked of every candidate of every request.
+        let more = Self { chat: false, ..needs };
+        (self.chat || !needs.chat) && (more == Self::NONE || self.missing(more).next().is_none())
     }
 
     /// In the order of [`NAMES`].
     fn list(self) -> [bool; NAMES.len()] {
         [
+            self.chat,
             self.tools,
             self.parallel_tools,
             self.vision,
@@ -144,12 +175,18 @@ impl Capabilities {
             self.logprobs,
             self.completions,
             self.embeddings,
+            self.rerank,
+            self.moderations,
+            self.images,
+            self.speech,
+            self.transcriptions,
         ]
     }
 
     /// In the order of [`NAMES`].
     fn list_mut(&mut self) -> [&mut bool; NAMES.len()] {
         [
+            &mut self.chat,
             &mut self.tools,
             &mut self.parallel_tools,
             &mut self.vision,
@@ -162,12 +199,18 @@ impl Capabilities {
             &mut self.logprobs,
             &mut self.completions,
             &mut self.embeddings,
+            &mut self.rerank,
+            &mut self.moderations,
+            &mut self.images,
+            &mut self.speech,
+            &mut self.transcriptions,
         ]
     }
 }
 
 /// As configuration writes them.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 18] = [
+    "chat",
     "tools",
     "parallel_tools",
     "vision",
@@ -180,6 +223,11 @@ const NAMES: [&str; 12] = [
     "logprobs",
     "completions",
     "embeddings",
+    "rerank",
+    "moderations",
+    "images",
+    "speech",
+    "transcriptions",
 ];
 
 #[cfg(test)]

@@ -133,7 +133,8 @@ impl<'a> Terms<'a> {
             !limits.regions.is_empty() || limits.input_price.is_some() || limits.output_price.is_some()
         };
         let is_limited = demand.spendable.is_some() || limits(catalog, demand, target).any(binds);
-        Self { catalog, demand, target, tokens: demand.input_tokens.saturating_add(demand.output_tokens), is_limited }
+        let tokens = demand.together.unwrap_or_else(|| demand.input_tokens.saturating_add(demand.output_tokens));
+        Self { catalog, demand, target, tokens, is_limited }
     }
 
     /// Judges what the demand alone decides of all deployments of a model.
@@ -201,7 +202,7 @@ fn is_too_dear(limits: &Limits, demand: &Demand, id: DeploymentId) -> bool {
 pub(crate) fn held(demand: &Demand, id: DeploymentId) -> f64 {
     let Some(rate) = demand.hour.rate(id) else { return demand.unpriced_held };
     let output = if demand.output_tokens == 0 { OUTPUT_HELD } else { demand.output_tokens.min(OUTPUT_HELD) };
-    cost::worst(rate, demand.input_tokens, output)
+    cost::worst(rate, demand.input_tokens, output) + rate.of_units(&demand.units)
 }
 
 /// Tokens of output that there has to be money for before an answer begins, unless fewer were asked for: for less it is

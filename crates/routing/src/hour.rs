@@ -21,7 +21,12 @@ pub struct Rate {
     pub base: TokenRates,
     /// For requests of more input tokens than this; ascending.
     pub tiers: Vec<(u64, TokenRates)>,
+    /// For one of each of what is no token, in the order of [`crate::Demand::units`]; in nano-USD.
+    pub units: [f64; UNITS],
 }
+
+/// How many kinds of units there are, beside tokens, by which something may be charged.
+pub const UNITS: usize = 4;
 
 /// Nano-USD (10⁻⁹ USD) for one token of each class; finite and at least 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +57,11 @@ impl Hour {
 }
 
 impl Rate {
+    /// What so many of each unit cost, in nano-USD.
+    pub(crate) fn of_units(&self, units: &[f64; UNITS]) -> f64 {
+        self.units.iter().zip(units).map(|(rate, count)| rate * count).sum()
+    }
+
     /// The rates for a request of this size.
     pub fn of(&self, input_tokens: u64) -> &TokenRates {
         let tier = self.tiers.iter().rev().find(|(above, _)| input_tokens > *above);

@@ -42,7 +42,7 @@ pub use decision::{
 };
 pub use demand::{Capabilities, Conversation, Demand};
 pub use eligibility::{DeadReason, Exclusion};
-pub use hour::{Hour, Rate, TokenRates};
+pub use hour::{Hour, Rate, TokenRates, UNITS};
 pub use instant::Instant;
 pub use outcome::{Ending, Fault, FaultKind, Outcome, Tokens};
 pub use plan::{Attempt, AttemptKind, MovedOn, Plan, Step, Stop, StopReason};

@@ -84,6 +84,8 @@ fn demand(target: Target, question: &Question, terms: &Terms, now: Instant) -> D
         target,
         needs: Capabilities::NONE,
         input_tokens: question.input_tokens,
+        together: None,
+        units: [0.0; 4],
         output_tokens: question.output_tokens,
         allowed: None,
         conversation: None,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use roundelay_ledger::{
     Ask, Bill, Case, Currency, ExchangeId, Extension, HoldId, Ledger, ListCost, Money, Observed, Payment, Policy,
-    Quote, Rate, Refused, Shortage, Timestamp, Tokens,
+    Quote, Rate, Refused, Shortage, Timestamp, Tokens, Units,
 };
 
 use super::{Billing, Payer, Shortfall, now, rows};
@@ -60,6 +60,10 @@ pub struct Need<'a> {
     pub choices: u32,
     /// How much of the output is set aside before it comes.
     pub advance: Advance,
+    /// Whether nobody can be told of less output: what it may cost is set aside, or it is not done.
+    pub is_fixed: bool,
+    /// The most that is billed and is no token.
+    pub units: Units,
     /// Yuan for a dollar, to be frozen.
     pub rate: Rate,
     /// When it is overdue, in microseconds since 1970-01-01 UTC.
@@ -90,6 +94,8 @@ pub struct Hold<'a> {
     output: AtomicU64,
     /// The most output that the provider was told to give; our own count from bytes may be above it.
     told: u64,
+    /// Whether no more output comes than was set aside at first.
+    is_fixed: bool,
     /// Whether money limits it; where it does not, nothing need be added on the way.
     is_bounded: bool,
     /// A ceiling on one choice's output that the provider has to be told; `None` where there is money for all of it.
@@ -143,6 +149,7 @@ impl Billing {
                 asked: need.asked,
                 output: AtomicU64::new(output),
                 told: ceiling.or(need.asked).map_or(u64::MAX, |most| most.saturating_mul(need.choices.into())),
+                is_fixed: need.is_fixed,
                 is_bounded: spendable.is_some() && need.quote.is_some(),
                 ceiling,
                 has_ended: AtomicBool::new(false),
@@ -157,7 +164,8 @@ impl Billing {
     pub fn was_short(&self, payer: &Payer, need: &Need<'_>) -> Option<Shortfall> {
         let left = payer.spendable?;
         let choices = u64::from(need.choices.max(1));
-        let least = need.output_max.unwrap_or(u64::MAX).min(need.least()).saturating_mul(choices);
+        let most = if need.is_fixed { u64::MAX } else { need.least() };
+        let least = need.output_max.unwrap_or(need.least()).min(most).saturating_mul(choices);
         let quote = need.quote?;
         let needed = quote.cost(&need.tokens(quote, least)).ok()?;
         let ledger = self.ledger();
@@ -172,6 +180,9 @@ impl Need<'_> {
     fn output(&self, spendable: Option<ListCost>) -> (u64, Option<u64>) {
         let choices = u64::from(self.choices.max(1));
         let asked = self.output_max.unwrap_or(OUTPUT_UNKNOWN).saturating_mul(choices);
+        if self.is_fixed {
+            return (asked, None);
+        }
         let first = match self.advance {
             Advance::All => asked,
             Advance::Thought => asked.min(OUTPUT_THOUGHT.saturating_mul(choices)),
@@ -198,7 +209,7 @@ impl Need<'_> {
 
     /// A bound: whatever class the provider counts them in, they cost no more.
     fn tokens(&self, quote: &Quote, output: u64) -> Tokens {
-        quote.dearest(self.input, output, self.has_audio)
+        Tokens { units: self.units, ..quote.dearest(self.input, output, self.has_audio) }
     }
 }
 
@@ -241,7 +252,7 @@ impl Hold<'_> {
     /// Hears how many tokens of output have come, at least and at most, and sets more aside before they are used up.
     /// `false` when there is no money for what has come: none of it may be shown that was not paid for.
     pub fn covers(&self, (least, most): (u64, u64)) -> bool {
-        if !self.is_bounded {
+        if !self.is_bounded || self.is_fixed {
             return true;
         }
         let output = self.believed(least, most);

@@ -38,7 +38,7 @@ fn usd(nano: u64) -> String {
     Money::from_nano(i64::try_from(nano).unwrap_or(i64::MAX)).to_string()
 }
 
-/// The classes that are written, by the names of the configuration, in USD for a million tokens.
+/// What is written of a price, by the names of the configuration, in USD for a million tokens or what else it is for.
 fn classes(prices: &TokenPrices) -> impl Iterator<Item = (&'static str, u64)> {
     let always = [("input", Some(prices.input)), ("output", Some(prices.output))];
     let written = [
@@ -46,7 +46,10 @@ fn classes(prices: &TokenPrices) -> impl Iterator<Item = (&'static str, u64)> {
         ("cache_write", prices.cache_write),
         ("audio_input", prices.audio_input),
         ("audio_output", prices.audio_output),
+        ("image_input", prices.image_input),
     ];
+    let units = prices.units.named().map(|(name, price)| (name, (price > 0).then_some(price)));
+    let written = written.into_iter().chain(units);
     always.into_iter().chain(written).filter_map(|(name, price)| Some((name, price?)))
 }
 

@@ -193,10 +193,17 @@ fn read_model(part: &'static str) -> (&'static str, KnownModel) {
     (name, model)
 }
 
+/// What takes no part in a conversation says so by one of these.
+const SERVICES: [&str; 6] = ["embeddings", "rerank", "moderations", "images", "speech", "transcriptions"];
+
 /// What is missing in the list the model cannot do.
 fn read_capabilities(list: &str) -> Capabilities {
     // A chat model answers in JSON when told to, and gives log probabilities or says that it does not.
-    let mut capabilities = Capabilities { json_object: true, logprobs: true, ..Capabilities::NONE };
+    let is_service = SERVICES.iter().any(|service| list.contains(service));
+    let mut capabilities = match is_service {
+        true => Capabilities::NONE,
+        false => Capabilities { chat: true, json_object: true, logprobs: true, ..Capabilities::NONE },
+    };
     for capability in list.split('"').skip(1).step_by(2) {
         let known = match capability {
             "tools" => &mut capabilities.tools,
@@ -207,6 +214,12 @@ fn read_capabilities(list: &str) -> Capabilities {
             "json_schema" => &mut capabilities.json_schema,
             "reasoning" => &mut capabilities.reasoning,
             "prefill" => &mut capabilities.prefill,
+            "embeddings" => &mut capabilities.embeddings,
+            "rerank" => &mut capabilities.rerank,
+            "moderations" => &mut capabilities.moderations,
+            "images" => &mut capabilities.images,
+            "speech" => &mut capabilities.speech,
+            "transcriptions" => &mut capabilities.transcriptions,
             other => panic!("the catalogue has a capability `{other}` that nothing asks for"),
         };
         *known = true;
@@ -244,9 +257,11 @@ mod tests {
             for provider in model.at.keys() {
                 assert!(known_provider(provider).is_some(), "{name}: {provider}");
             }
-            let window = model.context_window.expect(name);
-            assert!((4_096..=10_000_000).contains(&window), "{name}: {window}");
-            assert!(model.max_output.unwrap_or(1) < window, "{name}");
+            if model.capabilities.chat {
+                let window = model.context_window.expect(name);
+                assert!((4_096..=10_000_000).contains(&window), "{name}: {window}");
+                assert!(model.max_output.unwrap_or(1) < window, "{name}");
+            }
             if let Some(date) = model.retired {
                 assert!(date.parse::<jiff::civil::Date>().is_ok(), "{name}: {date}");
             }
@@ -273,7 +288,14 @@ mod tests {
                     let dearest = class.input.max(class.output).max(class.cache_write()).max(class.audio_output());
                     assert!(dearest <= 1_000_000_000_000, "{name} at {provider}: above 1000 for a million tokens");
                     assert!(class.cache_read() <= class.input, "{name} at {provider}: reading a cache costs more");
-                    assert!(class.output >= class.input || class.input == 0, "{name} at {provider}: output is cheap");
+                    let is_chat = model.capabilities.chat;
+                    assert!(
+                        !is_chat || class.output >= class.input || class.input == 0,
+                        "{name} at {provider}: output is cheap"
+                    );
+                    let by_unit = class.units.list().iter().any(|&price| price > 0);
+                    assert!(!is_chat || !by_unit, "{name} at {provider}: a conversation has no units");
+                    assert!(!by_unit || class.input + class.output == 0, "{name} at {provider}: by token or by unit");
                 }
                 for (above, _) in price.listed.tiers() {
                     assert!(*above < model.context_window.expect(name), "{name} at {provider}: {above} never comes");
@@ -321,7 +343,16 @@ mod tests {
         assert_eq!(window("gpt-5"), Some(400_000));
         assert_eq!(window("claude-sonnet-4-5"), Some(200_000));
         let gpt_4o = known_model("gpt-4o").expect("gpt-4o").capabilities;
-        assert!(gpt_4o.tools && gpt_4o.vision && gpt_4o.json_schema && !gpt_4o.reasoning && !gpt_4o.embeddings);
+        assert!(
+            gpt_4o.chat
+                && gpt_4o.tools
+                && gpt_4o.vision
+                && gpt_4o.json_schema
+                && !gpt_4o.reasoning
+                && !gpt_4o.embeddings
+        );
+        let vectors = known_model("text-embedding-3-small").expect("text-embedding-3-small").capabilities;
+        assert_eq!(vectors, Capabilities { embeddings: true, ..Capabilities::NONE });
         let opus = known_model("claude-opus-4-6").expect("claude-opus-4-6").capabilities;
         assert!(!opus.prefill, "Anthropic refuses prefill from Opus 4.6 on");
         let refuses = |name| known_model(name).expect(name).refuses;

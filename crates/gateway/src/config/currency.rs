@@ -1,6 +1,6 @@
 //! `[currency]`, and prices in yuan: the number that was listed is kept, and a price in dollars is made of it.
 
-use roundelay_ledger::{Price, TokenPrices};
+use roundelay_ledger::{Price, TokenPrices, UnitPrices};
 pub use roundelay_protocol::balance::Currency;
 
 use super::reader::Section;
@@ -47,6 +47,13 @@ impl CnyPerUsd {
             cache_write: listed.cache_write.map(usd),
             audio_input: listed.audio_input.map(usd),
             audio_output: listed.audio_output.map(usd),
+            image_input: listed.image_input.map(usd),
+            units: UnitPrices {
+                image: usd(listed.units.image),
+                second: usd(listed.units.second),
+                characters: usd(listed.units.characters),
+                search: usd(listed.units.search),
+            },
         }
     }
 }
@@ -63,7 +70,7 @@ mod tests {
             cache_read: Some(7),
             cache_write: Some(0),
             audio_input: None,
-            audio_output: None,
+            ..TokenPrices::default()
         };
         let price = Price::tiered(listed, vec![(32_000, listed)]).expect("one tier");
         let usd = CnyPerUsd(7_000_000).price_in_usd(&price, Currency::Cny);

@@ -91,13 +91,27 @@ impl Config {
         Ok(Layout { catalog: routing::Catalog::new(listed, models, pools)?, deployments })
     }
 
-    /// What a model can do wherever it is served: OpenAI's dialect alone has legacy completions.
+    /// What a model can do wherever it is served, or of what is no conversation anywhere: only OpenAI's API has that, and
+    /// legacy completions.
     fn capabilities(&self, model: &Model) -> routing::Capabilities {
-        let speaks_other = |place: &ModelDeployment| {
-            !matches!(self.providers[place.provider].protocol, Protocol::OpenAi | Protocol::Azure)
+        let speaks_openai = |place: &ModelDeployment| {
+            matches!(self.providers[place.provider].protocol, Protocol::OpenAi | Protocol::Azure)
         };
-        let completions = model.capabilities.completions && !model.deployments.iter().any(speaks_other);
-        routing::Capabilities { completions, ..model.capabilities }
+        let can = model.capabilities;
+        let completions = can.completions && model.deployments.iter().all(speaks_openai);
+        if model.deployments.iter().any(speaks_openai) {
+            return routing::Capabilities { completions, ..can };
+        }
+        routing::Capabilities {
+            completions,
+            embeddings: false,
+            rerank: false,
+            moderations: false,
+            images: false,
+            speech: false,
+            transcriptions: false,
+            ..can
+        }
     }
 
     fn routed(&self, model: usize, place: &ModelDeployment, key: &Key) -> routing::Deployment {

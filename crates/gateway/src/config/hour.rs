@@ -63,7 +63,10 @@ impl Config {
 /// A price as the router compares it: it ranks by it, and charges nobody, so it need not be exact.
 fn rate(price: &Price) -> routing::Rate {
     let tier = |(above, prices): &(u64, TokenPrices)| (*above, token_rates(prices));
-    routing::Rate { base: token_rates(price.base()), tiers: price.tiers().iter().map(tier).collect() }
+    let each = price.base().units;
+    // In the order of a demand's.
+    let units = [each.image as f64, each.second as f64 / 1e3, each.characters as f64 / 1e6, each.search as f64];
+    routing::Rate { base: token_rates(price.base()), tiers: price.tiers().iter().map(tier).collect(), units }
 }
 
 /// Written for a million tokens, kept for one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roundelay_ledger::{BadPrice, Effect, Factor, Factors, Price, PriceList, Tariff, TokenPrices};
+use roundelay_ledger::{BadPrice, Effect, Factor, Factors, Price, PriceList, Tariff, TokenPrices, UnitPrices};
 
 use super::{
     catalogue::{KnownPrice, Source},
@@ -176,7 +176,8 @@ fn read_tier(tier: Section<'_>, base: &Section<'_>, below: Option<u64>) -> Optio
     }
     let prices = read_classes(&tier);
     complain_of_missing(&tier, true);
-    for class in ["cache_read", "cache_write", "audio_input", "audio_output"] {
+    let classes = ["cache_read", "cache_write", "audio_input", "audio_output", "image_input"];
+    for class in classes.into_iter().chain(UNITS) {
         // Taking it from the base or from the tier's input would both surprise somebody.
         if base.has(class) && !tier.has(class) {
             let instead = format!("write `{class}` here too");
@@ -189,6 +190,11 @@ fn read_tier(tier: Section<'_>, base: &Section<'_>, below: Option<u64>) -> Optio
 
 fn read_classes(section: &Section<'_>) -> Option<TokenPrices> {
     let (input, output) = (section.nano_usd("input"), section.nano_usd("output"));
+    let image_input = section.nano_usd("image_input");
+    let units = read_units(section);
+    // What is billed by its images, seconds, characters or searches need not have tokens.
+    let is_by_unit = UNITS.iter().any(|unit| section.has(unit));
+    let (input, output) = (input.or(is_by_unit.then_some(0)), output.or(is_by_unit.then_some(0)));
     let cache = [section.nano_usd("cache_read"), section.nano_usd("cache_write")];
     let audio = [section.nano_usd("audio_input"), section.nano_usd("audio_output")];
     Some(TokenPrices {
@@ -198,10 +204,25 @@ fn read_classes(section: &Section<'_>) -> Option<TokenPrices> {
         cache_write: cache[1],
         audio_input: audio[0],
         audio_output: audio[1],
+        image_input,
+        units,
     })
 }
 
+fn read_units(section: &Section<'_>) -> UnitPrices {
+    let read = |key| section.nano_usd(key).unwrap_or(0);
+    UnitPrices {
+        image: read("per_image"),
+        second: read("per_second"),
+        characters: read("characters"),
+        search: read("per_search"),
+    }
+}
+
 fn complain_of_missing(section: &Section<'_>, is_written: bool) {
+    if UNITS.iter().any(|unit| section.has(unit)) {
+        return;
+    }
     for key in ["input", "output"] {
         if is_written && !section.has(key) {
             let instead = format!("write `{key} = 3.00`, in USD for a million tokens; 0 when it is free");
@@ -209,6 +230,9 @@ fn complain_of_missing(section: &Section<'_>, is_written: bool) {
         }
     }
 }
+
+/// By what else than tokens a price may charge.
+const UNITS: [&str; 4] = ["per_image", "per_second", "characters", "per_search"];
 
 /// Above any window of tokens.
 const TOKENS_END: u64 = 1_000_000_001;

@@ -20,6 +20,8 @@ pub struct Server {
     pub connections_max: usize,
     /// Largest request body, in bytes.
     pub body_max: u64,
+    /// Largest form with files, in bytes.
+    pub upload_max: u64,
     /// Longest wait for a whole request head.
     pub header_timeout: Duration,
     /// Largest request head, in bytes.
@@ -52,6 +54,7 @@ impl Default for Server {
             workers: 0,
             connections_max: 10_000,
             body_max: 10 << 20,
+            upload_max: 32 << 20,
             header_timeout: Duration::from_secs(10),
             header_bytes_max: 32 << 10,
             headers_max: 64,
@@ -76,6 +79,7 @@ pub(super) fn read(section: Section<'_>) -> Server {
         workers: section.count("workers", 0..1025).map_or(default.workers, |count| count as usize),
         connections_max: count("connections_max", 1_000_001).unwrap_or(default.connections_max),
         body_max: section.size("body_max", 1024..(1 << 30) + 1).unwrap_or(default.body_max),
+        upload_max: section.size("upload_max", 1024..(1 << 30) + 1).unwrap_or(default.upload_max),
         header_timeout: section.duration("header_timeout").unwrap_or(default.header_timeout),
         header_bytes_max: section
             .size("header_bytes_max", 1024..(1 << 20) + 1)

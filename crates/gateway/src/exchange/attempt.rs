@@ -10,7 +10,7 @@ use roundelay_protocol::{
     chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
-    openai::{Finish, Operation, Rewrite, answer::Answer as Scanned, with_cost},
+    openai::{Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, service, with_cost},
     openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
@@ -130,8 +130,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let outgoing = outgoing.as_deref();
     let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
     let content_type = head.header("content-type").unwrap_or_default();
-    let is_events = request.stream && !content_type.contains("json") && !content_type.contains("html");
-    if !is_events {
+    if !is_streamed(request, content_type) {
         return match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
             (Err(failed), _) => Attempted::Failed(failed),
             (Ok(whole), None) => Attempted::Whole(whole),
@@ -147,7 +146,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             },
         };
     }
-    let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing));
+    let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing, content_type));
     if flight.is_bounded() {
         incoming.may_be_cut_short();
     }
@@ -208,8 +207,8 @@ async fn send(
     let (request, body) =
         outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
     let upstream_model = deployment.upstream_model(&call.request.model);
-    // The others always tell.
-    let ask_usage = request.stream && request.operation.dialect() == Dialect::OpenaiChat;
+    // The others always tell, and services know no such option.
+    let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let output_max = flight.output_max().or_else(|| flight.most_it_gives());
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
@@ -259,6 +258,9 @@ pub(super) fn with_callers_fields<'a>(
     deployment: &Deployment,
     operation: Operation,
 ) -> Cow<'a, RequestHead> {
+    if operation.service().is_some() {
+        head.to_mut().field("content-type", inbound.content_type().as_bytes());
+    }
     let is_translated = operation.dialect() != inbound.operation.dialect();
     let mut has_version = operation != Operation::Messages || deployment.has_version();
     for (name, value) in &inbound.headers {
@@ -316,7 +318,14 @@ fn incoming(
     call: &Call,
     deployment: &Deployment,
     outgoing: Option<&Outgoing>,
+    content_type: &str,
 ) -> Incoming {
+    if inbound.operation.service().is_some() {
+        return match call.request.stream {
+            true => Incoming::events(answer, call.request.choices, content_type),
+            false => Incoming::audio(answer, content_type),
+        };
+    }
     let to = inbound.operation.dialect();
     let mut incoming = match (outgoing, deployment.dialect_for(inbound.operation)) {
         (Some(outgoing), from) if from != to => {
@@ -383,6 +392,22 @@ fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'stat
         id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
         model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
         created: Some(seconds.cast_signed()),
+    }
+}
+
+/// Whether an answer is shown as it comes.
+fn is_streamed(request: &Request, content_type: &str) -> bool {
+    let is_page = content_type.contains("json") || content_type.contains("html");
+    (request.stream || request.operation == Operation::Service(Service::Speech)) && !is_page
+}
+
+/// What an answer says that was not streamed. A transcript need not be JSON.
+fn scan_whole(request: &Request, dialect: Dialect, content_type: &str, body: &[u8]) -> Result<Scanned, Malformed> {
+    let Some(service) = request.operation.service() else { return scan(dialect, body) };
+    let scanned = service::answer::scan(service, body);
+    match scanned {
+        Err(_) if request.asked.is_text && !content_type.contains("html") => Ok(service::answer::of_text(body)),
+        scanned => scanned,
     }
 }
 
@@ -485,14 +510,19 @@ async fn read_whole(
         }
     }
     let body = if joined.is_empty() { first } else { joined.freeze() };
-    match scan(dialect, &body) {
-        _ if body.trim_ascii().is_empty() => Err(failed(&Seen::EmptyAnswer)),
+    let request = &call.request;
+    match scan_whole(request, dialect, content_type, &body) {
+        // Of silence, a transcript as text is nothing.
+        _ if body.trim_ascii().is_empty() && !request.asked.is_text => Err(failed(&Seen::EmptyAnswer)),
         // A page of an edge in front of the provider tells more than that it is not JSON.
         Err(_) => Err(refused(deployment, head, &body)),
         Ok(scanned) if scanned.is_error => Err(refused(deployment, head, &body)),
         Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
-        // A caller who asked for a stream cannot read a whole answer.
-        Ok(_) if call.request.stream => Err(failed(&Seen::Unparsable { after_content: false })),
+        // A caller who asked for a stream cannot read a whole answer. Models that hear may not stream at all, which their
+        // callers know.
+        Ok(_) if request.stream && request.operation.service().is_none() => {
+            Err(failed(&Seen::Unparsable { after_content: false }))
+        }
         Ok(scanned) => {
             let content_type = content_type.to_owned();
             Ok(Whole { content_type, dialect, dropped: None, body, scanned })

@@ -8,12 +8,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
-    estimate::{Tokenizer, input_bound, input_tokens},
-    openai::{BadRequest, Needs, Operation, Request},
+    estimate::{Tokenizer, input_bound, input_tokens, plain_tokens},
+    openai::{BadRequest, Needs, Operation, Request, Service},
+    usage::Units,
 };
 use roundelay_routing::{Capabilities, Conversation, Demand, DeploymentId, Target};
 use tokio::time::Instant;
@@ -107,6 +108,11 @@ impl Inbound {
         text.split('.').next()?.parse().ok()
     }
 
+    /// What its body is, as the caller says.
+    pub(super) fn content_type(&self) -> &str {
+        self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json")
+    }
+
     /// The caller's own name for the conversation, from our header or from those that agents send.
     fn session(&self) -> Option<&[u8]> {
         const SESSION_HEADERS: [&str; 5] =
@@ -143,7 +149,11 @@ impl Call {
     /// # Errors
     /// When the body is not such a request, or names what is unknown here or not allowed to this caller.
     pub(super) fn decode(gateway: &Gateway, inbound: &Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
-        let mut request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
+        let request = match inbound.operation {
+            Operation::Service(service) => Request::scan_service(service, inbound.content_type(), &inbound.body),
+            operation => Request::scan(operation, &inbound.body),
+        };
+        let mut request = request.map_err(Refusal::BadRequest)?;
         if let Some(Addressed { model, is_streamed, .. }) = &inbound.addressed {
             request.model.clone_from(model);
             (request.stream, request.include_usage) = (*is_streamed, true);
@@ -164,11 +174,25 @@ impl Call {
         let payer = gateway.billing.payer(&caller.key, &caller.account, &caller.limits, snapshot.config.rate());
         let payer = payer.ok_or(Refusal::Internal)?;
         refuse_surcharge(&request, &payer, &snapshot)?;
+        let heard = heard(&request);
+        let (input_tokens, input_bound) = match request.operation {
+            Operation::Service(_) => plain_tokens(tokenizer, &request.size, request.asked.pieces),
+            _ => (
+                input_tokens(tokenizer, &request.size, request.messages),
+                input_bound(tokenizer, &request.size, request.messages),
+            ),
+        };
+        let input_tokens = input_tokens.saturating_add(heard.0);
         let demand = Demand {
             target,
             needs: capabilities(&request.needs, inbound.operation),
-            input_tokens: input_tokens(tokenizer, &request.size, request.messages),
-            output_tokens: request.max_output_tokens.unwrap_or(0),
+            input_tokens,
+            together: together(&request, input_tokens),
+            units: unit_counts(request.asked.units),
+            output_tokens: match request.operation {
+                Operation::Service(_) => request.asked.output_max,
+                _ => request.max_output_tokens.unwrap_or(0),
+            },
             allowed,
             conversation: conversation(gateway, inbound, &request),
             payer: payer_hash(gateway, inbound),
@@ -186,7 +210,7 @@ impl Call {
         // Who comes back because we were slow is not helped by asking twice as much.
         let may_hedge = is_hedged && inbound.client_retries() == 0;
         let is_hurried = patience < attempts_deadline;
-        let input_bound = input_bound(tokenizer, &request.size, request.messages);
+        let input_bound = input_bound.saturating_add(heard.1);
         let said_again = SaidAgain::default();
         Ok(Self { snapshot, request, demand, payer, input_bound, terms, deadline, is_hurried, may_hedge, said_again })
     }
@@ -198,6 +222,9 @@ impl Call {
 
     /// The most output that one choice may have, as far as the caller or the catalogue says.
     pub(super) fn output_max(&self, deployment: &Deployment) -> Option<u64> {
+        if self.request.operation.service().is_some() {
+            return Some(self.request.asked.output_max);
+        }
         let most = deployment.output_max;
         let asked = self.request.max_output_tokens;
         asked.into_iter().chain(most).min()
@@ -237,10 +264,23 @@ impl Call {
             | Operation::Responses
             | Operation::Generate
             | Operation::Converse => 1,
-            Operation::Completions => self.request.messages.max(1),
+            Operation::Completions | Operation::Service(_) => self.request.messages.max(1),
         };
         let most = window.map_or(u64::MAX, |window| window.saturating_mul(prompts.into()));
         self.input_bound.min(most).max(self.demand.input_tokens)
+    }
+
+    /// Tokens of audio in the input of a service, as is likely and at most.
+    pub(super) fn heard(&self) -> (u64, u64) {
+        heard(&self.request)
+    }
+
+    /// As [`Self::input_guess`], without what is heard.
+    pub(super) fn text_guess(&self) -> u64 {
+        let (likely, most) = self.heard();
+        let text = self.demand.input_tokens.saturating_sub(likely);
+        let beyond = self.input_bound.saturating_sub(most).saturating_sub(text);
+        text.div_ceil(2).saturating_add(beyond / 10)
     }
 
     /// Tokens of input to charge where nobody counted them: the estimate goes by two bytes a token, and prose and code
@@ -301,7 +341,11 @@ pub(super) fn allowed(
 }
 
 fn capabilities(needs: &Needs, operation: Operation) -> Capabilities {
+    if let Operation::Service(service) = operation {
+        return service_needs(service);
+    }
     Capabilities {
+        chat: operation != Operation::Completions,
         tools: needs.tools,
         parallel_tools: needs.parallel_tools,
         vision: needs.vision,
@@ -314,6 +358,41 @@ fn capabilities(needs: &Needs, operation: Operation) -> Capabilities {
         reasoning: needs.reasoning && operation != Operation::Messages,
         completions: operation == Operation::Completions,
         ..Capabilities::NONE
+    }
+}
+
+/// What a service needs is a model for it.
+fn service_needs(service: Service) -> Capabilities {
+    let none = Capabilities::NONE;
+    match service {
+        Service::Embeddings => Capabilities { embeddings: true, ..none },
+        Service::Rerank => Capabilities { rerank: true, ..none },
+        Service::Moderations => Capabilities { moderations: true, ..none },
+        Service::Images | Service::ImageEdits | Service::ImageVariations => Capabilities { images: true, ..none },
+        Service::Speech => Capabilities { speech: true, ..none },
+        Service::Transcriptions | Service::Translations => Capabilities { transcriptions: true, ..none },
+    }
+}
+
+/// Tokens of the audio that a service is to hear: ten a second (OpenAI).
+fn heard(request: &Request) -> (u64, u64) {
+    const MS_PER_TOKEN: u64 = 100;
+    let tokens = |units: Units| units.audio_ms.div_ceil(MS_PER_TOKEN);
+    (tokens(request.asked.units), tokens(request.asked.units_max))
+}
+
+/// In the order of a [`roundelay_routing::Rate`]'s: images, milliseconds, characters, searches.
+fn unit_counts(units: Units) -> [f64; 4] {
+    let Units { images, audio_ms, characters, searches } = units;
+    [images, audio_ms, characters, searches].map(|count| count as f64)
+}
+
+/// What has to fit a window: of a service, one of its pieces, at four bytes a token as most texts have, since their windows
+/// are small and texts are cut to fit them.
+fn together(request: &Request, input_tokens: u64) -> Option<u64> {
+    match request.operation.service()? {
+        Service::Embeddings | Service::Rerank => Some(input_tokens / (2 * u64::from(request.asked.pieces.max(1)))),
+        _ => Some(0),
     }
 }
 
@@ -334,7 +413,7 @@ fn conversation(gateway: &Gateway, inbound: &Inbound, request: &Request) -> Opti
     let name = inbound.session().or_else(|| request.cache_key.as_deref().map(str::as_bytes));
     match name {
         Some(name) => name.hash(&mut hasher),
-        None if inbound.operation == Operation::Completions => return None,
+        None if matches!(inbound.operation, Operation::Completions | Operation::Service(_)) => return None,
         None => request.head(&inbound.body, gateway.conversation_seed).hash(&mut hasher),
     }
     Some(Conversation { id: hasher.finish(), is_first_turn: request.is_first_turn, is_explicit: name.is_some() })

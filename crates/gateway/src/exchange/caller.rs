@@ -4,7 +4,6 @@ mod array;
 
 use std::{borrow::Cow, future::pending, pin::pin, time::Duration};
 
-use http::HeaderValue;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{chat::Dialect, openai::Operation, openai_responses::Begun};
 use tokio::{
@@ -18,6 +17,7 @@ use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
     gateway::Gateway,
+    incoming::Incoming,
     pipe::{self, PipeWriter, pipe},
     snapshot::Deployment,
 };
@@ -64,6 +64,8 @@ pub(super) struct CallerSide {
     keep_alive: Duration,
     stall_max: Duration,
     ending: watch::Receiver<bool>,
+    /// Whether a stream is made of events.
+    has_events: bool,
     /// The name that was asked for; known once the request was understood.
     asked: String,
 }
@@ -90,6 +92,7 @@ impl CallerSide {
             keep_alive: gateway.server.keep_alive_comment,
             stall_max: gateway.server.client_write_stall,
             ending: gateway.ending.subscribe(),
+            has_events: true,
             asked: String::new(),
         }
     }
@@ -127,8 +130,11 @@ impl CallerSide {
     }
 
     /// Commits to a streamed answer, unless that was done while its first content was waited for.
-    pub(super) fn open(&mut self, deployment: &Deployment, attempts: u32, dropped: Option<HeaderValue>) {
-        self.begin_stream(Some(Served { deployment: &deployment.name_header, attempts, dropped }));
+    pub(super) fn open(&mut self, deployment: &Deployment, attempts: u32, incoming: &mut Incoming) {
+        let dropped = incoming.dropped.take();
+        self.has_events = incoming.has_events();
+        let served = Served { deployment: &deployment.name_header, attempts, dropped };
+        self.begin_stream(Some(served), incoming.content_type().unwrap_or(STREAM));
     }
 
     /// Shows bytes of a stream, and waits while the caller has too many unread.
@@ -141,7 +147,7 @@ impl CallerSide {
             None => pipe.write(bytes)?,
             Some(array) => pipe.write(&array.push(bytes))?,
         };
-        self.next_sign = Some(Instant::now() + self.keep_alive);
+        self.next_sign = self.has_events.then(|| Instant::now() + self.keep_alive);
         if has_room {
             return Ok(());
         }
@@ -173,7 +179,7 @@ impl CallerSide {
     /// Shows how the exchange ended.
     pub(super) fn conclude(self, ending: Ending) {
         let (dialect, id, asked, mut array) = (self.dialect, self.id, self.asked, self.array);
-        let response = self.response;
+        let (response, has_events) = (self.response, self.has_events);
         let error = |refusal: &Refusal| match &response {
             Some(response) => refusal.wire().response_events(response),
             None => refusal.wire().event(dialect, id, &asked),
@@ -193,6 +199,8 @@ impl CallerSide {
                 drop(reply.send(Err(refusal)));
             }
             (Shown::Stream(pipe), Ending::Streamed(tail)) => end(pipe, &tail),
+            // Among bytes that are no events, nothing can be said but that they end too early.
+            (Shown::Stream(_), Ending::Refused(_) | Ending::Cut(_) | Ending::Interrupted(_)) if !has_events => {}
             (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => end(pipe, &error(&refusal)),
             (Shown::Nothing(reply), Ending::Interrupted(Interruption::Stopping)) => {
                 drop(reply.send(Err(Refusal::Stopping)));
@@ -206,7 +214,7 @@ impl CallerSide {
     }
 
     fn show_life(&mut self) -> Result<(), Interruption> {
-        self.begin_stream(None);
+        self.begin_stream(None, STREAM);
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
         pipe.write(match self.dialect {
             Dialect::Anthropic => PING,
@@ -217,12 +225,12 @@ impl CallerSide {
         Ok(())
     }
 
-    fn begin_stream(&mut self, served: Option<Served<'_>>) {
+    fn begin_stream(&mut self, served: Option<Served<'_>>, content_type: &str) {
         let shown = std::mem::replace(&mut self.shown, Shown::Everything);
         self.shown = match shown {
             Shown::Nothing(reply) => {
                 let (writer, reader) = pipe();
-                let kind = if self.array.is_some() { ARRAY } else { STREAM };
+                let kind = if self.array.is_some() { ARRAY } else { content_type };
                 let answer = answer::head(self.id, self.dialect, kind, served, AnswerBody::Stream(reader));
                 // A caller who left is found by the next write.
                 drop(reply.send(Ok(answer)));

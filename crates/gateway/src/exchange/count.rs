@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use roundelay_ledger::{ListCost, Timestamp};
+use roundelay_ledger::{ListCost, Timestamp, Units};
 use roundelay_protocol::{
     chat::Dialect,
     estimate::{Tokenizer, input_tokens},
@@ -67,6 +67,8 @@ fn admit(worker: &Worker, inbound: &Inbound, snapshot: &Snapshot) -> Result<(), 
         asked: Some(0),
         output_max: Some(0),
         thought: 0,
+        is_fixed: false,
+        units: Units::default(),
         choices: 1,
         advance: Advance::Beginning,
         rate,

@@ -13,7 +13,7 @@ use roundelay_protocol::{
     chat::Dialect,
     estimate::OutputTokens,
     failure::Class,
-    openai::{BUDGET_MIN, OutputMax},
+    openai::{BUDGET_MIN, OutputMax, Service},
     usage::Usage,
 };
 use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
@@ -27,6 +27,7 @@ use super::{
     gateway::Gateway,
     outcome::Failed,
     refusal::Refusal,
+    service,
     snapshot::Deployment,
 };
 use crate::{
@@ -300,6 +301,7 @@ pub(super) fn short(gateway: &Gateway, call: &Call, draft: &Draft, stop: Stop, d
 
 fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deployment, draft: &Draft) -> Need<'a> {
     let config = &call.snapshot.config;
+    let service = call.request.operation.service();
     let longest = call.deadline.saturating_duration_since(Instant::now()) + deployment.timeouts.total + OVERDUE_AFTER;
     let expires_at = i64::try_from((unix_time() + longest).as_micros()).unwrap_or(i64::MAX);
     Need {
@@ -313,11 +315,11 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
         },
         input: call.input_bound(id),
         input_tokens: call.demand.input_tokens,
-        has_audio: call.demand.needs.audio,
+        has_audio: call.demand.needs.audio || service.is_some_and(Service::has_audio),
         asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
         thought: thought_at_least(call, deployment),
-        choices: call.request.generated,
+        choices: if service.is_some() { 1 } else { call.request.generated },
         advance: match deployment {
             _ if !call.request.stream => Advance::All,
             // Stopped here, it goes on there.
@@ -325,6 +327,8 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
             Deployment { is_reasoning: true, .. } => Advance::Thought,
             _ => Advance::Beginning,
         },
+        is_fixed: service.is_some(),
+        units: service::units(call.request.asked.units_max),
         rate: config.rate(),
         expires_at: Timestamp(expires_at),
     }
@@ -348,6 +352,9 @@ fn observed(
     (usage, input): (Option<Usage>, Option<Usage>),
     shown: OutputTokens,
 ) -> Observed {
+    if let Some(service) = call.request.operation.service() {
+        return service::observed(call, service, call.terms.quote(deployment.id), usage, shown);
+    }
     let came = shown.total();
     let output_max = call.output_max(deployment).unwrap_or(came);
     let worst = output_max.saturating_mul(call.request.generated.into()).max(came);
@@ -362,8 +369,9 @@ fn observed(
 
 /// What a provider counted, in the classes that have prices.
 pub(super) fn priced(usage: Usage) -> Tokens {
-    let Usage { input, cache_read, cache_write, output, reasoning: _, audio_input, audio_output, image } = usage;
-    Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image }
+    let Usage { input, cache_read, cache_write, output, reasoning: _, audio_input, audio_output, image, units } = usage;
+    let units = service::units(units);
+    Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image, units }
 }
 
 /// Models that are faster are rare, and a guess is not to be at their callers' cost.

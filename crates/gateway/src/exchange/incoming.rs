@@ -1,5 +1,6 @@
 //! A streamed answer as it comes in: which of its bytes may be shown, and whether it is whole.
 
+mod audio;
 mod translated;
 
 use std::{mem, ops::Range, time::Duration};
@@ -15,6 +16,7 @@ use roundelay_protocol::{
     openai::{
         Finish,
         chunk::Chunk,
+        service,
         stream::{Terminal, counted, cut_short, is_done, is_hidden},
         with_cost,
     },
@@ -88,6 +90,7 @@ pub(super) struct Incoming {
     dialect: Dialect,
     /// What of the request its deployment was not told.
     pub(super) dropped: Option<HeaderValue>,
+    content_type: Option<String>,
     events: sse::Reader,
     terminal: Terminal,
     caller_asked_usage: bool,
@@ -129,6 +132,10 @@ enum Reading {
     Passed(Follower),
     /// In another dialect than the caller's.
     Translated(Box<Translated>),
+    /// A service's events, passed on as they are: how many ends have come.
+    Service(u32),
+    /// Audio, passed on as it is: about how many bytes a token has.
+    Audio(u64),
 }
 
 /// What the provider has counted.
@@ -156,6 +163,29 @@ impl Incoming {
         Self::of(body, Reading::Passed(follower), dialect, 1, true)
     }
 
+    /// A service's events, with an end for each choice.
+    pub(super) fn events(body: upstream::Body, choices: u32, content_type: &str) -> Self {
+        let incoming = Self::of(body, Reading::Service(0), Dialect::OpenaiChat, choices, true);
+        Self { content_type: Some(content_type.to_owned()), ..incoming }
+    }
+
+    /// Audio, whose end is that of its bytes.
+    pub(super) fn audio(body: upstream::Body, content_type: &str) -> Self {
+        let reading = Reading::Audio(audio::bytes_per_token(content_type));
+        let incoming = Self::of(body, reading, Dialect::OpenaiChat, 1, true);
+        Self { content_type: Some(content_type.to_owned()), ..incoming }
+    }
+
+    /// What it is, where that is not what its caller's dialect always says.
+    pub(super) fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// Whether it is made of events, between which signs of life and errors can be told.
+    pub(super) fn has_events(&self) -> bool {
+        !matches!(self.reading, Reading::Audio(_))
+    }
+
     fn of(body: upstream::Body, reading: Reading, dialect: Dialect, choices: u32, caller_asked_usage: bool) -> Self {
         let terminal = Terminal::new(choices);
         Self {
@@ -163,6 +193,7 @@ impl Incoming {
             reading,
             dialect,
             dropped: None,
+            content_type: None,
             events: sse::Reader::new(sse::Limits::default()),
             unended: terminal.unfinished(),
             place: Place::default(),
@@ -220,7 +251,7 @@ impl Incoming {
             self.unended = self.terminal.unfinished();
             self.usage_data = None;
             match &self.reading {
-                Reading::OpenAi | Reading::Passed(_) => {}
+                Reading::OpenAi | Reading::Passed(_) | Reading::Service(_) | Reading::Audio(_) => {}
                 Reading::Messages(scanner) => self.place = scanner.place(),
                 Reading::Translated(translated) => {
                     translated.note_shown(&self.out, &mut self.place, &mut self.last_chunk);
@@ -286,6 +317,9 @@ impl Incoming {
             translated.finish(&mut self.out);
             return self.out.split().freeze();
         }
+        if let Reading::Audio(_) = self.reading {
+            return self.out.split().freeze();
+        }
         // A last event may have come without its blank line; another one ends nothing twice.
         if !self.out.is_empty() && !self.out.ends_with(b"\n\n") && !self.out.ends_with(b"\r\n\r\n") {
             self.out.extend_from_slice(b"\n\n");
@@ -294,6 +328,8 @@ impl Incoming {
         self.out.extend_from_slice(match self.dialect {
             _ if !mark.is_empty() => &mark,
             Dialect::Anthropic => anthropic::STOP,
+            // Their end is an event like others.
+            _ if matches!(self.reading, Reading::Service(_)) => b"",
             Dialect::OpenaiChat => DONE,
             // The typed end is the last event.
             Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Bedrock => b"",
@@ -354,7 +390,9 @@ impl Incoming {
     pub(super) fn losses(&self) -> Option<&Losses> {
         match &self.reading {
             Reading::Translated(translated) => Some(translated.losses()),
-            Reading::OpenAi | Reading::Messages(_) | Reading::Passed(_) => None,
+            Reading::OpenAi | Reading::Messages(_) | Reading::Passed(_) | Reading::Service(_) | Reading::Audio(_) => {
+                None
+            }
         }
     }
 
@@ -383,8 +421,10 @@ impl Incoming {
     }
 
     fn take(&mut self, piece: Bytes) -> Result<Progress, StreamFault> {
-        if let Reading::Translated(_) = self.reading {
-            return self.translate(Some(piece));
+        match self.reading {
+            Reading::Translated(_) => return self.translate(Some(piece)),
+            Reading::Audio(per_token) => return Ok(self.hear(&piece, per_token)),
+            Reading::OpenAi | Reading::Messages(_) | Reading::Passed(_) | Reading::Service(_) => {}
         }
         self.events.push(piece);
         let mut progress = Progress::None;
@@ -396,6 +436,14 @@ impl Incoming {
             }
         }
         Ok(progress)
+    }
+
+    fn hear(&mut self, piece: &Bytes, per_token: u64) -> Progress {
+        self.out.extend_from_slice(piece);
+        self.content.audio_bytes += audio::as_streamed(piece.len(), per_token);
+        self.content_events += 1;
+        self.has_content = true;
+        Progress::Content
     }
 
     /// Learns from one event, and says what it brought; never that it is the last.
@@ -419,6 +467,14 @@ impl Incoming {
                 self.terminal.observe_done();
                 (Some(Chunk::default()), true)
             }
+            Reading::Service(ends) => {
+                let scanned = service::event::scan(data).map(|(chunk, is_end)| {
+                    let place = 1_u128.checked_shl(*ends).unwrap_or(0);
+                    *ends += u32::from(is_end);
+                    Chunk { finished: if is_end { place } else { 0 }, seen: place, ..chunk }
+                });
+                (scanned.ok(), false)
+            }
             _ => (Chunk::scan(data).ok(), false),
         };
         let Some(chunk) = chunk else {
@@ -429,7 +485,7 @@ impl Incoming {
             if !self.is_whole() {
                 return Err(StreamFault::Unfinished);
             }
-            if self.dialect == Dialect::Anthropic {
+            if self.dialect == Dialect::Anthropic || matches!(self.reading, Reading::Service(_)) {
                 self.mark = event.raw.clone();
             }
             self.is_over = true;
@@ -443,7 +499,9 @@ impl Incoming {
         self.has_content |= chunk.has_content() || self.is_whole();
         self.content = self.content.plus(chunk.output);
         self.content_events += u64::from(chunk.has_content());
-        if let Some(usage) = chunk.usage {
+        if let Some(mut usage) = chunk.usage {
+            // Of several images each has its end, and the last one's count.
+            usage.units.images = self.content.images;
             let (content, content_events) = (self.content, self.content_events);
             self.counted = Some(Counted { usage, content, content_events });
         }
@@ -476,6 +534,11 @@ impl Incoming {
                 Err(fault @ (StreamFault::Error(_) | StreamFault::Garbled)) => Err(fault),
                 _ => Err(otherwise),
             };
+        }
+        if let (Reading::Audio(_), StreamFault::Unfinished, true) = (&self.reading, &otherwise, self.has_content) {
+            // Its framing told that this was all.
+            self.is_over = true;
+            return Ok(Progress::Ended);
         }
         if let Some(Ok(event)) = self.events.finish() {
             self.learn(&event)?;
@@ -636,10 +699,11 @@ mod tests {
         let speech = format!(
             r#"{{"choices":[{{"index":0,"delta":{{"audio":{{"id":"a","data":"{second}","transcript":"hey you"}}}}}}]}}"#
         );
-        let text = |text| OutputTokens { text, audio: 0 };
-        for (sent, shown, bounds) in
-            [(&[call][..], text(1), (1, 2)), (&[TEXT, &speech], OutputTokens { text: 3, audio: 20 }, (2, 5 + 40))]
-        {
+        let text = |text| OutputTokens { text, ..OutputTokens::default() };
+        for (sent, shown, bounds) in [
+            (&[call][..], text(1), (1, 2)),
+            (&[TEXT, &speech], OutputTokens { text: 3, audio: 20, images: 0 }, (2, 5 + 40)),
+        ] {
             let (mut incoming, _server) = incoming(&stream(sent), false, false).await;
             while incoming.read().await.is_ok() {}
             assert!(incoming.shown_now().is_some());
@@ -649,7 +713,7 @@ mod tests {
         let (mut incoming, _server) = incoming(&stream(&[&speech, STOP, counted, MARK]), false, true).await;
         while !matches!(incoming.read().await, Ok(Progress::Ended) | Err(_)) {}
         incoming.tail();
-        assert_eq!(incoming.shown_tokens(), OutputTokens { text: 8, audio: 22 }, "as the provider counted");
+        assert_eq!(incoming.shown_tokens(), OutputTokens { text: 8, audio: 22, images: 0 }, "as the provider counted");
     }
 
     #[tokio::test]

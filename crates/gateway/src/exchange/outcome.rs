@@ -17,7 +17,7 @@ pub(super) fn tokens(usage: Option<Usage>, output: u64) -> Tokens {
 
 /// The output that a provider has counted.
 pub(super) fn output(usage: &Usage) -> OutputTokens {
-    OutputTokens { text: usage.output, audio: usage.audio_output }
+    OutputTokens { text: usage.output, audio: usage.audio_output, images: usage.units.images }
 }
 
 /// An attempt that brought nothing.

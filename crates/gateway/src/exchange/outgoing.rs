@@ -76,6 +76,13 @@ impl Call {
         deployment: &Deployment,
         thoughts: Thoughts,
     ) -> Result<Option<Arc<Outgoing>>, BadRequest> {
+        if let Some(service) = inbound.operation.service() {
+            if deployment.dialect == Dialect::OpenaiChat {
+                return Ok(None);
+            }
+            let message = format!("no model that may answer now is at a provider with OpenAI's `{}`", service.path());
+            return Err(BadRequest { message, param: None, code: "unsupported_parameter" });
+        }
         let from = inbound.operation.dialect();
         let upstream_model = deployment.upstream_model(&self.request.model);
         let refuses = refuses(deployment, upstream_model);
@@ -121,7 +128,7 @@ impl Call {
         let holds = self.request.holds;
         let has_refused_thoughts = holds.foreign_thoughts || thoughts == Thoughts::None && holds.thoughts;
         match operation {
-            Operation::Completions => false,
+            Operation::Completions | Operation::Service(_) => false,
             Operation::Messages | Operation::Responses | Operation::Generate | Operation::Converse => {
                 has_refused_thoughts
             }

@@ -23,6 +23,8 @@ struct State {
     unread: BytesMut,
     is_ended: bool,
     is_broken_off: bool,
+    /// Something was read since the reader was last told that there is nothing more for now, when it sends what it has.
+    is_unsent: bool,
     reader_left: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -135,15 +137,22 @@ impl PipeReader {
         let mut state = lock(&self.0);
         if !state.unread.is_empty() {
             let piece = mem::take(&mut state.unread).freeze();
+            state.is_unsent = true;
             wake(state, |state| state.writer.take());
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         if state.is_ended {
             return Poll::Ready(None);
         }
+        if state.is_broken_off && mem::take(&mut state.is_unsent) {
+            // A server that hears of a fault forgets what it has not sent, the head of the answer with it.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if state.is_broken_off {
             return Poll::Ready(Some(Err(BrokenOff)));
         }
+        state.is_unsent = false;
         state.reader = Some(cx.waker().clone());
         Poll::Pending
     }
@@ -202,6 +211,8 @@ mod tests {
         writer.write(b"half").unwrap();
         drop(writer);
         assert_eq!(read(&mut reader), Some(Some(Ok(b"half".to_vec()))));
+        // What is there leaves before its reader hears of the end.
+        assert_eq!(read(&mut reader), None);
         assert_eq!(read(&mut reader), Some(Some(Err(BrokenOff))));
     }
 

@@ -175,7 +175,7 @@ impl Refusal {
                 404,
                 "not_found_error",
                 format!(
-                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1/responses`, `/v1beta/models/MODEL:generateContent`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/key`, `/v1/credits`, `/v1/receipts/…` and `/v1/redeem`"
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1/responses`, `/v1beta/models/MODEL:generateContent`, `/v1/embeddings`, `/v1/rerank`, `/v1/moderations`, `/v1/images/…`, `/v1/audio/…`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/key`, `/v1/credits`, `/v1/receipts/…` and `/v1/redeem`"
                 ),
             ),
             Self::NoReceipt(code, why) => Wire { code: Some(code), ..Wire::new(404, "not_found_error", why.as_str()) },
@@ -191,7 +191,9 @@ impl Refusal {
                 ..Wire::new(
                     413,
                     "invalid_request_error",
-                    format!("the body is larger than {max} bytes, the limit of this gateway (`server.body_max`)"),
+                    format!(
+                        "the body is larger than {max} bytes, the limit of this gateway (`server.body_max`, and `server.upload_max` for forms)"
+                    ),
                 )
             },
             Self::BodySlow => Wire {

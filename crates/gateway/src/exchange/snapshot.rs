@@ -122,6 +122,8 @@ pub struct Deployment {
     count: RequestHead,
     /// Where Responses are served there.
     responses: Option<RequestHead>,
+    /// Of a service: at no path yet, and without the type of what is sent.
+    service: RequestHead,
     generate: RequestHead,
     /// How a path is written that holds the model's name.
     model_path: ModelPath,
@@ -171,7 +173,7 @@ impl Deployment {
     }
 
     /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
-    /// hold the model's name.
+    /// hold the model's name, and those of services.
     pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
         let head = match operation {
             Operation::Chat => &self.chat,
@@ -181,6 +183,12 @@ impl Deployment {
             Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
             // All heads are the same but for their paths.
             Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
+            Operation::Service(service) => {
+                return Cow::Owned(self.service.at(&match &self.api_version {
+                    Some(version) => self.model_path.deployment(Operation::Service(service), model, version),
+                    None => self.model_path.plain(service.path()),
+                }));
+            }
         };
         match &self.api_version {
             // Azure's Responses name the deployment in the body, in dated versions as well.
@@ -301,16 +309,19 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let head_at = |path: &str| -> Result<RequestHead, SnapshotFault> {
+    let head_of = |path: &str, is_json: bool| -> Result<RequestHead, SnapshotFault> {
         let mut path = format!("{}{path}", url.path_prefix);
         if let Some(version) = &provider.api_version {
             path += &format!("?api-version={version}");
         }
         let mut head = RequestHead::post(&path, &url.authority());
-        head.field("content-type", b"application/json");
+        if is_json {
+            head.field("content-type", b"application/json");
+        }
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
     };
+    let head_at = |path: &str| head_of(path, true);
     let head = |operation: Operation| head_at(operation.path());
     let model = &config.models[deployment.model];
     Ok(Deployment {
@@ -361,6 +372,7 @@ fn ready(
             .then(|| head(Operation::Responses))
             .transpose()?,
         generate: head(Operation::Generate)?,
+        service: head_of("/", false)?,
         model_path: ModelPath::new(&url.path_prefix),
         api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),

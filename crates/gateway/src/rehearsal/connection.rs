@@ -55,6 +55,14 @@ async fn serve(wire: &mut Wire, control: &Control, request: Request) -> Then {
             control.request_ended(wire.sent - sent_before, played.is_err());
             played.unwrap_or(Then::Close)
         }
+        endpoint::Route::Serve { reply, scenario } => {
+            control.request_began();
+            let sent_before = wire.sent;
+            let played =
+                play::Stage::new(wire, keeps_alive, is_http_10, Dialect::OpenAiChat).serve(reply, &scenario).await;
+            control.request_ended(wire.sent - sent_before, played.is_err());
+            played.unwrap_or(Then::Close)
+        }
     }
 }
 

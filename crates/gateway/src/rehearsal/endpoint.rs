@@ -13,6 +13,7 @@ use super::http::Request;
 use super::openai;
 use super::rule::Rule;
 use super::scenario::{Fault, Scenario};
+use super::service::{BadField as BadService, Reply, Service};
 
 /// What is to be done with a request.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) enum Route {
     Act(Scenario),
     /// A question, and how it is to be answered.
     Answer { asked: Asked, scenario: Scenario },
+    /// A service, and what it says where nothing goes wrong.
+    Serve { reply: Reply, scenario: Scenario },
 }
 
 impl Route {
@@ -52,6 +55,7 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
         "POST" if path.ends_with("/responses") => answer(control, request, Dialect::OpenAiResponses),
         "POST" if path.ends_with("/messages") => answer(control, request, Dialect::Anthropic),
         "POST" if path.ends_with("enerateContent") => answer(control, request, Dialect::Gemini),
+        "POST" if Service::of(&path).is_some() => serve(control, request, &path),
         "GET" if path.ends_with("/models") => list(control, &request, None),
         "GET" => match path.split_once("/models/") {
             Some((_, name)) => list(control, &request, Some(name)),
@@ -81,6 +85,30 @@ fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
     }
     match control.choose(&asked.model, key, last_request(request)) {
         Ok(choice) => Route::Answer { asked, scenario: choice.scenario() },
+        Err(error) => Route::refused(400, &error.to_string(), Some("model"), Some("unknown_scenario")),
+    }
+}
+
+fn serve(control: &Control, request: Request, path: &str) -> Route {
+    let bad = |BadService(field, message)| Route::refused(400, message, Some(field), None);
+    let Some(service) = Service::of(path) else { return bad(BadService("path", "there is nothing at this path")) };
+    let model = match service.model(&request) {
+        Ok(model) => model,
+        Err(fault) => return bad(fault),
+    };
+    let key = request.key().to_owned();
+    if !control.accepts(&key) {
+        control.note_wrong_key(&model, &key, last_request(request));
+        return Route::wrong_key(Dialect::OpenAiChat);
+    }
+    match control.choose(&model, &key, last_request(request.clone())) {
+        Ok(choice) => {
+            let scenario = choice.scenario();
+            match service.answer(&request, &scenario) {
+                Ok(reply) => Route::Serve { reply, scenario },
+                Err(fault) => bad(fault),
+            }
+        }
         Err(error) => Route::refused(400, &error.to_string(), Some("model"), Some("unknown_scenario")),
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::wire::{Gone, Wire};
 
 /// One request, whole.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,

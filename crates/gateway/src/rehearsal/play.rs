@@ -1,6 +1,7 @@
 //! Plays a scenario on the wire: the honest answer, and the place where it goes wrong.
 
 mod failure;
+mod serve;
 mod spoil;
 
 use std::time::Duration;

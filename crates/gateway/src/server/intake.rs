@@ -13,14 +13,21 @@ use crate::{config::Server, exchange::Refusal};
 /// Reads a body to its end.
 ///
 /// # Errors
-/// When it is compressed, larger than `body_max`, slower than `body_rate_min` after `body_grace`, or cut.
-pub(super) async fn receive(settings: &Server, headers: &HeaderMap, body: &mut Incoming) -> Result<Bytes, Refusal> {
+/// When it is compressed, larger than `body_max` or, if it `may_be_form` and is one, `upload_max`, slower than `body_rate_min` after `body_grace`, or cut.
+pub(super) async fn receive(
+    settings: &Server,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    may_be_form: bool,
+) -> Result<Bytes, Refusal> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return Err(Refusal::Encoded);
     }
-    let too_large = || Refusal::BodyTooLarge(settings.body_max);
+    let is_form = || headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM));
+    let most = if may_be_form && is_form() { settings.upload_max } else { settings.body_max };
+    let too_large = || Refusal::BodyTooLarge(most);
     let announced = body.size_hint().lower();
-    if announced > settings.body_max {
+    if announced > most {
         return Err(too_large());
     }
     let began = Instant::now();
@@ -40,7 +47,7 @@ pub(super) async fn receive(settings: &Server, headers: &HeaderMap, body: &mut I
             Some(Err(_)) => return Err(Refusal::BodyCut),
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         };
-        if received + data.len() as u64 > settings.body_max {
+        if received + data.len() as u64 > most {
             return Err(too_large());
         }
         if first.is_empty() {
@@ -55,6 +62,9 @@ pub(super) async fn receive(settings: &Server, headers: &HeaderMap, body: &mut I
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
+
+/// How forms begin that hold files.
+const FORM: &[u8] = b"multipart/form-data";
 
 /// What is read of a refused body, as nginx's `lingering_close` does; whoever sends more finds a closed connection.
 const DISCARD_MAX: usize = 16 << 20;

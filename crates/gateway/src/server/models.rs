@@ -131,13 +131,21 @@ impl Asker {
             completion: times(list.output),
             input_cache_read: times(list.cache_read()),
             input_cache_write: times(list.cache_write()),
+            image_output: times(list.units.image).saturating_mul(NANO),
+            audio_second: times(list.units.second).saturating_mul(NANO),
+            character: times(list.units.characters),
+            search: times(list.units.search).saturating_mul(NANO),
         }
     }
 }
 
+/// Parts of 10⁻¹⁵ USD in a nano-dollar.
+const NANO: u64 = 1_000_000;
+
 /// What one or the other can do: a request goes to those that can do what it needs.
 fn either(a: Capabilities, b: Capabilities) -> Capabilities {
     Capabilities {
+        chat: a.chat || b.chat,
         tools: a.tools || b.tools,
         parallel_tools: a.parallel_tools || b.parallel_tools,
         vision: a.vision || b.vision,
@@ -150,6 +158,11 @@ fn either(a: Capabilities, b: Capabilities) -> Capabilities {
         logprobs: a.logprobs || b.logprobs,
         completions: a.completions || b.completions,
         embeddings: a.embeddings || b.embeddings,
+        rerank: a.rerank || b.rerank,
+        moderations: a.moderations || b.moderations,
+        images: a.images || b.images,
+        speech: a.speech || b.speech,
+        transcriptions: a.transcriptions || b.transcriptions,
     }
 }
 

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use roundelay_protocol::{chat::Dialect, openai::Operation};
+use roundelay_protocol::{
+    chat::Dialect,
+    openai::{Operation, Service},
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -70,32 +73,33 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
     let caller = authenticate(worker, peer, &head.headers, key)?;
     match (route, &head.method) {
         (Route::Exchange(operation), &Method::POST) => {
-            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let may_be_form = operation.service().is_some();
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, may_be_form).await?;
             exchange(worker, received, caller, (operation, None), (head.headers, head.uri.query()), body).await
         }
         (Route::Exchange(Operation::Responses), &Method::GET) if websocket::is_asked(&head.headers) => {
             websocket::agree(peer, &head.headers)
         }
         (Route::Gemini(Asked::Answer(addressed)), &Method::POST) => {
-            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             let is_events = gemini::parameter(head.uri.query(), "alt") == Some("sse");
             let addressed = Addressed { is_array: addressed.is_streamed && !is_events, ..addressed };
             exchange(worker, received, caller, (Operation::Generate, Some(addressed)), (head.headers, None), body).await
         }
         (Route::Gemini(Asked::Count(model)), &Method::POST) => {
-            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             gemini::count(worker, &model, &body).map(page)
         }
         (Route::Gemini(Asked::Nothing), _) => Err(not_found(path)),
         (Route::Response(asked), method) => {
             let body = match *method {
-                Method::POST => intake::receive(&worker.gateway.server, &head.headers, body).await?,
+                Method::POST => intake::receive(&worker.gateway.server, &head.headers, body, false).await?,
                 _ => Bytes::new(),
             };
             responses::answer(worker, &caller, (method, &asked), head.uri.query(), body).map(json)
         }
         (Route::CountTokens, &Method::POST) => {
-            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let (taken, operation, query) = (Instant::now(), Operation::Messages, head.uri.query().map(Into::into));
             let (addressed, headers) = (None, head.headers);
@@ -112,7 +116,7 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
         (Route::Credits, &Method::GET) => standing::credits(worker, &caller).map(page),
         (Route::Receipt(id), &Method::GET) => receipt::receipt(worker, &caller, id).await.map(page),
         (Route::Redeem, &Method::POST) => {
-            let body = intake::receive(&worker.gateway.server, &head.headers, body).await?;
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             redeem::redeem(worker, &caller, body).await.map(page)
         }
         (Route::Redeem, _) => Err(Refusal::Method("POST")),
@@ -172,6 +176,8 @@ fn route(path: &str) -> Option<Route> {
             responses::asked(&percent_decoded(&other["/responses/".len()..])?).map(Route::Response)
         }
         "/messages/count_tokens" => Some(Route::CountTokens),
+        // Cohere's clients write the version of its API.
+        "/v2/rerank" => Some(Route::Exchange(Operation::Service(Service::Rerank))),
         "/models" => Some(Route::Models),
         "/balance" => Some(Route::Balance),
         "/usage" => Some(Route::Usage),
@@ -183,6 +189,9 @@ fn route(path: &str) -> Option<Route> {
             Some(Route::Receipt(percent_decoded(&other["/receipts/".len()..])?))
         }
         other => {
+            if let Some(service) = Service::ALL.into_iter().find(|service| service.path() == other) {
+                return Some(Route::Exchange(Operation::Service(service)));
+            }
             let name = percent_decoded(other.strip_prefix("/models/")?)?;
             Some(gemini::asked(&name).map_or_else(|| Route::Model(name), Route::Gemini))
         }
@@ -308,6 +317,15 @@ mod tests {
             assert_eq!(dialect(path), expected, "{path}");
         }
         check(&["/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens"], Some(Route::CountTokens));
+        check(
+            &["/v1/embeddings", "/embeddings/", "/api/v1/embeddings", "/v1/v1/embeddings"],
+            Some(Route::Exchange(Operation::Service(Service::Embeddings))),
+        );
+        check(
+            &["/v1/rerank", "/v2/rerank", "/rerank", "/v1/v2/rerank"],
+            Some(Route::Exchange(Operation::Service(Service::Rerank))),
+        );
+        check(&["/v1/images/edits", "/images/edits"], Some(Route::Exchange(Operation::Service(Service::ImageEdits))));
         check(&["/v1/models", "/models", "/api/models/"], Some(Route::Models));
         check(&["/v1/balance", "/balance", "/api/v1/balance"], Some(Route::Balance));
         check(&["/api/v1/key", "/v1/key", "/key/", "/api/v1/auth/key"], Some(Route::Key));
@@ -335,6 +353,6 @@ mod tests {
         check(&["/v1beta/models/a:embedContent"], Some(Route::Gemini(Asked::Nothing)));
         check(&["/v1beta/models", "/v1beta/models/"], Some(Route::Models));
         check(&["/v1/models/llama3:8b"], Some(Route::Model("llama3:8b".to_owned())));
-        check(&["/", "/v1", "/v1/embeddings", "/v1/models/%zz", "/admin/keys"], None);
+        check(&["/", "/v1", "/v1/images", "/v2/embeddings", "/v1/models/%zz", "/admin/keys"], None);
     }
 }

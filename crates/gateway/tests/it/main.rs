@@ -9,6 +9,7 @@ mod prices;
 mod rehearsal;
 mod reload;
 mod server;
+mod services;
 mod simulate;
 mod store;
 mod support;

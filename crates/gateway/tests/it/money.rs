@@ -114,7 +114,7 @@ impl Team {
 }
 
 /// Makes the account `team` and fills it.
-fn open_account(data: &Path, balance: Money) {
+pub(crate) fn open_account(data: &Path, balance: Money) {
     let store = Store::open(data).unwrap();
     let id = AccountId::new("team").unwrap();
     let account = Account { id: id.clone(), name: "Team".into(), kind: AccountKind::Prepaid, created_at: 0 };
@@ -143,7 +143,7 @@ fn open_account(data: &Path, balance: Money) {
 }
 
 /// All entries, each looked at: numbered without a gap, its balance the sum of those before, and never below zero.
-fn books(store: &Store) -> Vec<StoredEntry> {
+pub(crate) fn books(store: &Store) -> Vec<StoredEntry> {
     let mut entries: Vec<StoredEntry> = Vec::new();
     let mut balance = 0;
     store
@@ -163,7 +163,7 @@ fn books(store: &Store) -> Vec<StoredEntry> {
 }
 
 /// What was taken from the account by entries of that kind, or lost by the house, in nano-USD.
-fn sum(entries: &[StoredEntry], kind: EntryKind) -> i64 {
+pub(crate) fn sum(entries: &[StoredEntry], kind: EntryKind) -> i64 {
     entries.iter().filter(|entry| entry.row.kind == kind).map(|entry| -entry.row.change.nano()).sum()
 }
 

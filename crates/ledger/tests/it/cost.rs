@@ -1,7 +1,7 @@
 //! Golden amounts, worked out by hand: usage at a frozen price, times a multiplier, in a currency, rounded once.
 
 use proptest::{
-    array::{uniform2, uniform5, uniform6},
+    array::{uniform2, uniform5, uniform7},
     prelude::*,
 };
 use roundelay_calendar::{UnixTime, Window, Zone};
@@ -90,6 +90,7 @@ fn what_no_answer_costs_is_refused_at_the_edge() {
         cache_write: None,
         audio_input: None,
         audio_output: None,
+        ..TokenPrices::default()
     };
     let most = Tokens { input: u64::MAX, output: u64::MAX, image: u64::MAX, ..Tokens::default() };
     assert_eq!(quote(Price::flat(dear)).cost(&most), Err(ChargeTooLarge));
@@ -144,9 +145,9 @@ proptest! {
     /// No way of counting so much input and output costs more than the bound.
     #[test]
     fn the_dearest_classes_bound_every_count(
-        prices in uniform6(0u64..1_000), parts in uniform5(0u64..1_000), output in uniform2(0u64..1_000), has_audio: bool,
+        prices in uniform7(0u64..1_000), parts in uniform5(0u64..1_000), output in uniform2(0u64..1_000), has_audio: bool,
     ) {
-        let [input, out, cache_read, cache_write, audio_input, audio_output] = prices;
+        let [input, out, cache_read, cache_write, audio_input, audio_output, image_input] = prices;
         let written = |price| (price > 100).then_some(price);
         let quote = quote(Price::flat(TokenPrices {
             input,
@@ -155,6 +156,8 @@ proptest! {
             cache_write: written(cache_write),
             audio_input: written(audio_input),
             audio_output: written(audio_output),
+            image_input: written(image_input),
+            ..TokenPrices::default()
         }));
         let heard = |count| if has_audio { count } else { 0 };
         let counted = Tokens {
@@ -165,6 +168,7 @@ proptest! {
             audio_input: heard(parts[4]),
             output: output[0],
             audio_output: heard(output[1]),
+            ..Tokens::default()
         };
         let bound = quote.dearest(counted.total_input(), counted.total_output(), has_audio);
         prop_assert_eq!((bound.total_input(), bound.total_output()), (counted.total_input(), counted.total_output()));

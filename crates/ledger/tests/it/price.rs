@@ -1,7 +1,7 @@
 //! Tokens become money exactly, by the tier of their input.
 
 use proptest::prelude::*;
-use roundelay_ledger::{BadPrice, ChargeTooLarge, Money, Price, TokenPrices, Tokens};
+use roundelay_ledger::{BadPrice, ChargeTooLarge, Money, Price, TokenPrices, Tokens, UnitPrices, Units};
 
 /// Prices in micro-USD a million tokens, so that rows are short.
 pub(crate) fn prices(input: u64, output: u64, cache_read: Option<u64>) -> TokenPrices {
@@ -12,6 +12,7 @@ pub(crate) fn prices(input: u64, output: u64, cache_read: Option<u64>) -> TokenP
         cache_write: None,
         audio_input: None,
         audio_output: None,
+        ..TokenPrices::default()
     }
 }
 
@@ -44,10 +45,46 @@ fn each_class_is_charged_at_its_price() {
         cache_write: Some(1_000_000_000_000_000),
         audio_input: Some(10_000_000_000_000_000),
         audio_output: Some(100_000_000_000_000_000),
+        ..TokenPrices::default()
     });
-    let counts =
-        Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4, audio_input: 5, audio_output: 6, image: 7 };
+    let none = Tokens::default();
+    let counts = Tokens {
+        input: 1,
+        output: 2,
+        cache_read: 3,
+        cache_write: 4,
+        audio_input: 5,
+        audio_output: 6,
+        image: 7,
+        ..none
+    };
     check(&each, counts, "654.328"); // an image token is an input token: 1 + 7 of them, at a thousandth
+}
+
+#[test]
+fn what_is_no_token_is_charged_by_its_unit() {
+    // Four cents an image, a hundredth of a cent a second, fifteen dollars a million characters, two tenths of a cent
+    // a search.
+    let units = UnitPrices { image: 40_000_000, second: 100_000, characters: 15_000_000_000, search: 2_000_000 };
+    let price = Price::flat(TokenPrices { units, ..prices(0, 0, None) });
+    let of = |units| Tokens { units, ..Tokens::default() };
+    check(&price, of(Units { images: 3, ..Units::default() }), "0.12");
+    check(&price, of(Units { audio_ms: 8_470, ..Units::default() }), "0.000847");
+    check(&price, of(Units { audio_ms: 1, ..Units::default() }), "0.0000001");
+    check(&price, of(Units { characters: 101, ..Units::default() }), "0.001515");
+    check(&price, of(Units { searches: 7, ..Units::default() }), "0.014");
+    let all = Units { images: 1, audio_ms: 1_000, characters: 1, searches: 1 };
+    check(&price, Tokens { input: 1_000_000, ..of(all) }, "0.042115");
+    let most = Units { images: u64::MAX, audio_ms: u64::MAX, characters: u64::MAX, searches: u64::MAX };
+    assert_eq!(price.charge(&of(most)), Err(ChargeTooLarge));
+    // Nobody's unit, nobody's price: a model priced by tokens charges for tokens alone.
+    check(&Price::flat(prices(3_000_000, 0, None)), of(all), "0.00");
+}
+
+#[test]
+fn images_that_are_read_have_a_price_of_their_own() {
+    let price = Price::flat(TokenPrices { image_input: Some(10_000_000_000), ..prices(5_000_000, 0, None) });
+    check(&price, Tokens { input: 1_000, image: 1_000, ..Tokens::default() }, "0.015");
 }
 
 #[test]
@@ -93,8 +130,8 @@ fn a_charge_that_cannot_be_written_is_told() {
 
 #[test]
 fn prices_that_charge_the_same_have_the_same_name() {
-    // FNV-1a over the fourteen numbers, computed apart from this code.
-    assert_eq!(tiered().id().to_string(), "f275b7511cf4fadc");
+    // FNV-1a over the twenty-four numbers, computed apart from this code.
+    assert_eq!(tiered().id().to_string(), "1fd472395601c34a");
     let short = Price::flat(prices(3, 15, None));
     let long = Price::flat(TokenPrices {
         cache_read: Some(3_000),
@@ -104,6 +141,8 @@ fn prices_that_charge_the_same_have_the_same_name() {
         ..prices(3, 15, None)
     });
     assert_eq!(short.id(), long.id());
+    let pictures = UnitPrices { image: 1, ..UnitPrices::default() };
+    assert_ne!(short.id(), Price::flat(TokenPrices { units: pictures, ..*short.base() }).id());
     for other in [prices(15, 3, None), prices(3, 15, Some(2)), prices(3, 16, None)] {
         assert_ne!(short.id(), Price::flat(other).id(), "{other:?}");
     }

@@ -89,6 +89,7 @@ fn a_factor_of_its_own_goes_before_that_of_its_side() {
         cache_read: Some(300),
         input: 100,
         output: 200,
+        ..TokenPrices::default()
     };
     let factors = Factors {
         cache_read: Some(Factor::ONE),
@@ -107,6 +108,7 @@ fn a_factor_of_its_own_goes_before_that_of_its_side() {
         cache_write: Some(100),
         audio_input: Some(125),
         audio_output: Some(1200),
+        ..TokenPrices::default()
     };
     assert_eq!(*priced(Price::flat(all_classes)).base(), expected);
     let sparse = TokenPrices { input: 100, output: 200, ..prices(0, 0, None) };

@@ -1,27 +1,36 @@
 //! A caller's request: what routing and money need to know of it, learnt in one pass.
 
 mod anthropic;
+mod asked;
 mod bad_request;
 mod bedrock;
 mod fields;
+mod form;
 mod gemini;
 mod head;
 mod media;
 mod messages;
 mod output;
 mod prompt;
+mod recording;
 mod responses;
 mod rewrite;
 mod scan;
+mod service;
 mod surcharge;
 
 use std::ops::Range;
 
+pub use asked::Asked;
 pub use bad_request::BadRequest;
 pub use output::{BUDGET_MIN, OutputField, OutputMax};
 pub use rewrite::Rewrite;
 
-use self::{head::Head, output::OutputLimits, rewrite::UsageSplice};
+use self::{
+    head::Head,
+    output::OutputLimits,
+    rewrite::{ModelSplice, UsageSplice},
+};
 use super::Operation;
 use crate::estimate::Size;
 
@@ -54,8 +63,11 @@ pub struct Request {
     pub user: Option<String>,
     /// `prompt_cache_key`: requests that share one want the same deployment.
     pub cache_key: Option<String>,
+    /// What a service is asked for, in what it may be billed by.
+    pub asked: Asked,
     /// Where the value of `model` stands; nowhere where it stands in the path.
     pub model_span: Range<usize>,
+    model_splice: ModelSplice,
     usage_splice: UsageSplice,
     output_limits: OutputLimits,
     head: Head,

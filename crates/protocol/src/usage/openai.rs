@@ -141,6 +141,7 @@ impl Counts {
             audio_input,
             audio_output,
             image,
+            ..Usage::default()
         })
     }
 
@@ -152,7 +153,7 @@ impl Counts {
     }
 }
 
-fn details(
+pub(super) fn details(
     reader: &mut Reader<'_>,
     member: impl FnMut(&mut Reader<'_>, &str) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
@@ -163,7 +164,7 @@ fn details(
 }
 
 /// A count as some servers write it: `12`, `12.0`; anything else is unknown.
-fn count(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
+pub(super) fn count(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
     let raw = reader.raw()?;
     let whole =
         raw.split_once('.').map_or(raw, |(whole, rest)| if rest.bytes().all(|b| b == b'0') { whole } else { raw });
@@ -171,11 +172,11 @@ fn count(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
 }
 
 /// Two members may name one class; a later `null` or zero does not undo a count.
-fn keep(slot: &mut Option<u64>, seen: Option<u64>) {
+pub(super) fn keep(slot: &mut Option<u64>, seen: Option<u64>) {
     *slot = (*slot).max(seen);
 }
 
-fn take(whole: &mut u64, part: Option<u64>) -> u64 {
+pub(super) fn take(whole: &mut u64, part: Option<u64>) -> u64 {
     let part = part.unwrap_or(0).min(*whole);
     *whole -= part;
     part
@@ -208,6 +209,7 @@ mod tests {
                 audio_input: 5,
                 audio_output: 8,
                 image: 3,
+                ..Usage::default()
             }),
         );
         let deepseek = Usage { input: 175, cache_read: 320, output: 144, reasoning: 118, ..Usage::default() };

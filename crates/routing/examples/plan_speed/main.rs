@@ -110,6 +110,8 @@ impl World {
             target: Target::Pool(PoolId(0)),
             needs: Capabilities::NONE,
             input_tokens: 900,
+            together: None,
+            units: [0.0; 4],
             output_tokens: 0,
             allowed: None,
             conversation: None,
@@ -147,7 +149,7 @@ impl World {
 fn rate(index: u32) -> Rate {
     let input = 100.0 + f64::from(index % 10);
     let base = TokenRates { input, cache_read: input / 10.0, cache_write: input * 1.25, output: input * 5.0 };
-    Rate { base, tiers: Vec::new() }
+    Rate { base, tiers: Vec::new(), units: [0.0; 4] }
 }
 
 fn deployment(index: u32, model: u32) -> Deployment {

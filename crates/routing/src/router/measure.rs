@@ -54,7 +54,7 @@ impl Router {
         let rate = demand.hour.rate(id)?;
         let hits = &self.deployments.at(catalog.slots(id).deployment).cache_hits;
         let cached = hits.expected(is_warm, &self.settings.measure);
-        Some(cost::expected(rate, tokens.input, cached, tokens.output))
+        Some(cost::expected(rate, tokens.input, cached, tokens.output) + rate.of_units(&demand.units))
     }
 
     /// What an attempt weighs in the budgets of retries and hedges: its expected cost, or where no price is known the

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use roundelay_routing::{Conversation, Demand, DeploymentId, Hour, Outcome, Strategy, Tokens};
+use roundelay_routing::{Conversation, Demand, DeploymentId, Exclusion, Hour, Outcome, Strategy, Tokens};
 
 use crate::exclusions::hour;
 use crate::world::{at, attempt, demand, pooled, router, run};
@@ -40,6 +40,31 @@ fn check_cost(input_tokens: u64, output_tokens: u64, before: &[Tokens], is_bound
 /// The price of the second is not known, so that the cheapest is the first.
 fn only_first() -> Arc<Hour> {
     Arc::new(Hour { rates: vec![hour().rates[0].clone()], weights: Vec::new() })
+}
+
+#[test]
+fn what_is_no_token_costs_too_and_has_to_be_affordable() {
+    let catalog = pooled(&[1.0, 1.0], Strategy::Cheapest, 2);
+    let mut router = router();
+    let catalog = router.adopt(catalog);
+    // The first is cheaper by its tokens, the second by its images.
+    let mut rates: Vec<_> = [0, 0].map(|place| hour().rates[place].clone()).to_vec();
+    rates[0].as_mut().unwrap().units = [1e6, 0.0, 0.0, 0.0];
+    rates[1].as_mut().unwrap().base.input *= 2.0;
+    let hour = Arc::new(Hour { rates, weights: Vec::new() });
+    let asked = |images: f64, spendable| {
+        let units = [images, 0.0, 0.0, 0.0];
+        Demand { units, spendable, output_tokens: 1, hour: Arc::clone(&hour), ..demand(at(1.0)) }
+    };
+    let first = |router: &mut roundelay_routing::Router, wants: Demand| {
+        let mut plan = router.plan(&catalog, wants, at(1.0));
+        attempt(plan.next(router, at(1.0))).deployment
+    };
+    assert_eq!(first(&mut router, asked(0.0, None)), DeploymentId(0));
+    assert_eq!(first(&mut router, asked(1.0, None)), DeploymentId(1));
+    let preview = router.preview(&catalog, &asked(1.0, Some(500_000.0)), at(1.0));
+    let excluded = |place: u32| preview.candidates.iter().find(|line| line.deployment.0 == place).unwrap().exclusion;
+    assert_eq!((excluded(0), excluded(1)), (Some(Exclusion::Unaffordable), None));
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub(crate) fn rates(input: f64) -> TokenRates {
 
 /// Both cost 100 nano-USD a token of input, twice that above 1,000 tokens.
 pub(crate) fn hour() -> Arc<Hour> {
-    let rate = Some(Rate { base: rates(100.0), tiers: vec![(1_000, rates(200.0))] });
+    let rate = Some(Rate { base: rates(100.0), tiers: vec![(1_000, rates(200.0))], units: [0.0; 4] });
     Arc::new(Hour { rates: vec![rate.clone(), rate], weights: Vec::new() })
 }
 
@@ -283,7 +283,7 @@ fn a_pool_turns_to_the_cheapest_below_a_level() {
         catalog.pools[0].cheaper_below = cheaper_below;
         let mut router = router();
         let catalog = router.adopt(catalog);
-        let rate = |input| Some(Rate { base: rates(input), tiers: Vec::new() });
+        let rate = |input| Some(Rate { base: rates(input), tiers: Vec::new(), units: [0.0; 4] });
         let hour = Arc::new(Hour { rates: vec![rate(2.0), rate(1.0)], weights: Vec::new() });
         let wants = Demand { spendable, hour, ..demand(at(1.0)) };
         assert_eq!(router.preview(&catalog, &wants, at(1.0)).strategy, expected);

@@ -32,7 +32,7 @@ fn check(strategy: Strategy, tenths: [u64; 3], prices: [f64; 3], rests: bool, ex
     }
     let rate = |input| {
         let base = TokenRates { input, cache_read: input, cache_write: input, output: input };
-        Some(Rate { base, tiers: Vec::new() })
+        Some(Rate { base, tiers: Vec::new(), units: [0.0; 4] })
     };
     let hour = Hour { rates: prices.map(rate).to_vec(), weights: Vec::new() };
     let preview = router.preview(&catalog, &Demand { hour: hour.into(), output_tokens: 1, ..demand(at(2.0)) }, at(2.0));

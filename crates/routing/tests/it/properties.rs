@@ -131,7 +131,7 @@ pub(crate) fn answer(mood: Option<&Fault>, took: Duration) -> Answer {
 pub(crate) fn hour(prices: &[f64]) -> Arc<Hour> {
     let rate = |&input: &f64| {
         let base = TokenRates { input, cache_read: input / 10.0, cache_write: input, output: 4.0 * input };
-        Some(Rate { base, tiers: Vec::new() })
+        Some(Rate { base, tiers: Vec::new(), units: [0.0; 4] })
     };
     Arc::new(Hour { rates: prices.iter().map(rate).collect(), weights: Vec::new() })
 }

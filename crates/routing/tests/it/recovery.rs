@@ -213,7 +213,7 @@ fn shares_after_closing(strategy: Strategy) -> Vec<usize> {
         // The first is the cheapest as well as the first in order.
         let rate = |input: f64| {
             let base = TokenRates { input, cache_read: input, cache_write: input, output: input };
-            Some(Rate { base, tiers: Vec::new() })
+            Some(Rate { base, tiers: Vec::new(), units: [0.0; 4] })
         };
         let hour = Hour { rates: vec![rate(10.0), rate(100.0)], weights: Vec::new() };
         traffic.arrive(Demand { hour: hour.into(), ..demand(now) }, now);

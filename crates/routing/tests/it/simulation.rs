@@ -198,6 +198,8 @@ impl World {
             target: if pick == 0 { Target::Model(ModelId(0)) } else { Target::Pool(PoolId(0)) },
             needs: Capabilities { vision: is_odd && self.dice.below(20) == 0, ..Capabilities::NONE },
             input_tokens: if is_odd && self.dice.below(10) == 0 { 1500 } else { 100 },
+            together: None,
+            units: [0.0; 4],
             output_tokens: 0,
             allowed: (is_odd && self.dice.below(20) == 0).then(|| Arc::from([Target::Model(ModelId(1))])),
             conversation: (self.dice.below(2) == 0).then(|| Conversation {

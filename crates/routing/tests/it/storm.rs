@@ -30,7 +30,7 @@ fn prices(members: usize) -> Arc<Hour> {
     let rate = |index| {
         let input = if index == BAD { 50.0 } else { 100.0 };
         let base = TokenRates { input, cache_read: input, cache_write: input, output: 5.0 * input };
-        Some(Rate { base, tiers: Vec::new() })
+        Some(Rate { base, tiers: Vec::new(), units: [0.0; 4] })
     };
     Arc::new(Hour { rates: (0..members).map(rate).collect(), weights: Vec::new() })
 }

@@ -78,6 +78,8 @@ pub(crate) fn demand(now: Instant) -> Demand {
         target: Target::Pool(PoolId(0)),
         needs: Capabilities::NONE,
         input_tokens: 100,
+        together: None,
+        units: [0.0; 4],
         output_tokens: 0,
         allowed: None,
         conversation: None,

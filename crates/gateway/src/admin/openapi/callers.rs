@@ -161,6 +161,78 @@ const PAGES: &[Page] = &[
         answer: Shape::Object(&[("totalTokens", WHOLE), ("estimated", Shape::Flag)]),
     },
     Page {
+        method: "post",
+        path: "/v1/embeddings",
+        name: "embeddings",
+        summary: "as OpenAI's: vectors of texts by a model or pool",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/rerank",
+        name: "rerank",
+        summary: "as Cohere's and Jina's: documents by how well they answer a query",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/moderations",
+        name: "moderations",
+        summary: "as OpenAI's: whether content is harmful",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/images/generations",
+        name: "images.generate",
+        summary: "as OpenAI's: images of a prompt, streamed or whole",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/images/edits",
+        name: "images.edit",
+        summary: "as OpenAI's: images changed by a prompt, from a form or JSON",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/images/variations",
+        name: "images.vary",
+        summary: "as OpenAI's: images like one that is sent",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/audio/speech",
+        name: "audio.speak",
+        summary: "as OpenAI's: a text read aloud, shown as it comes",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/audio/transcriptions",
+        name: "audio.transcribe",
+        summary: "as OpenAI's: what is said in a recording, streamed or whole",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
+        path: "/v1/audio/translations",
+        name: "audio.translate",
+        summary: "as OpenAI's: what is said in a recording, in English",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
         method: "get",
         path: "/v1/models",
         name: "models.list",
@@ -242,8 +314,10 @@ const WHOLE_OR_NULL: Shape = Shape::OrNull(&WHOLE);
 const NUMBER_OR_NULL: Shape = Shape::OrNull(&Shape::Number);
 const TEXTS: Shape = Shape::List(&TEXT);
 
-const PRICING: Shape =
-    Shape::Object(&[("prompt", TEXT), ("completion", TEXT), ("input_cache_read", TEXT), ("input_cache_write", TEXT)]);
+const PRICING: Shape = Shape::Partly(
+    &[("prompt", TEXT), ("completion", TEXT), ("input_cache_read", TEXT), ("input_cache_write", TEXT)],
+    &[("image_output", TEXT), ("audio_second", TEXT), ("character", TEXT), ("search", TEXT)],
+);
 const MODEL: Shape = Shape::Partly(
     &[
         ("id", TEXT),

@@ -42,7 +42,9 @@ impl ShownDemand {
 }
 
 fn names<S: Serializer>(needs: &Capabilities, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(Capabilities::NONE.missing(*needs))
+    // That most requests are conversations need not be said.
+    let usual = Capabilities { chat: true, ..Capabilities::NONE };
+    serializer.collect_seq(usual.missing(*needs))
 }
 
 fn digits<S: Serializer>(conversation: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {

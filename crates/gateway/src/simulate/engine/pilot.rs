@@ -203,6 +203,8 @@ fn demand(
         target,
         needs: request.needs,
         input_tokens: u64::from(request.input_estimate.unwrap_or(request.input_tokens)),
+        together: None,
+        units: [0.0; 4],
         output_tokens: u64::from(request.output_max.unwrap_or(0)),
         allowed: None,
         conversation: request.turn.map(|turn| Conversation {

@@ -41,9 +41,7 @@ fn a_tariff_holds_by_the_wall_clock_of_its_zone() {
         input: 2_000_000_000,
         output: 4_000_000_000,
         cache_read: Some(500_000_000),
-        cache_write: None,
-        audio_input: None,
-        audio_output: None,
+        ..TokenPrices::default()
     };
     assert_eq!((*by_night.price.base(), by_night.tariff), (half, Some(0)));
     assert_eq!(by_night.until, Some(at("2026-12-05T08:00:00+08:00")));

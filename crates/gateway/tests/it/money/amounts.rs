@@ -5,7 +5,7 @@ use roundelay::store::Store;
 use roundelay_calendar::{UnixTime, Window, Zone};
 use roundelay_ledger::{
     AccountId, Case, Effect, EntryKind, ExchangeId, KeyId, Limits, Money, Observed, Policy, Price, PriceList, Rate,
-    Tariff, Timestamp, TokenPrices, Tokens,
+    Tariff, Timestamp, TokenPrices, Tokens, Units,
 };
 
 use super::{Team, open_account, question, sum};
@@ -91,14 +91,7 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
     let billing = Billing::load(&store, Rate::ONE).unwrap();
     let (key, team) = (KeyId::new("caller"), AccountId::new("team").unwrap());
     // 1,000 nano-USD a token, and twice that for output from eight in the evening UTC.
-    let tokens = |output| TokenPrices {
-        input: 1_000_000_000,
-        output,
-        cache_read: None,
-        cache_write: None,
-        audio_input: None,
-        audio_output: None,
-    };
+    let tokens = |output| TokenPrices { input: 1_000_000_000, output, ..TokenPrices::default() };
     let (days, hours) = ("mon-sun".parse().unwrap(), "20:00-24:00".parse().unwrap());
     let window = Window { days, hours, zone: Zone::utc(), from: None, until: None };
     let effect = Effect::Replace(Price::flat(tokens(2_000_000_000)));
@@ -121,6 +114,8 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
             thought: 0,
             choices: 1,
             advance: Advance::Beginning,
+            is_fixed: false,
+            units: Units::default(),
             rate: Rate::ONE,
             expires_at: Timestamp(i64::MAX),
         };

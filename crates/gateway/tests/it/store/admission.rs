@@ -11,7 +11,7 @@ use roundelay::billing::{Advance, Billing, Need, Unpriced};
 use roundelay::common::secret::Secret;
 use roundelay::store::{AccountRow, Store};
 use roundelay_ledger::{
-    AccountKind, Case, ExchangeId, Limits, ListCost, Money, Observed, Policy, Rate, Terms, Timestamp,
+    AccountKind, Case, ExchangeId, Limits, ListCost, Money, Observed, Policy, Rate, Terms, Timestamp, Units,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -91,6 +91,8 @@ fn admit(billing: &Billing, caller: &roundelay::auth::Caller, exchange: u64) {
         choices: 1,
         has_audio: false,
         advance: Advance::Beginning,
+        is_fixed: false,
+        units: Units::default(),
         rate: Rate::ONE,
         expires_at: Timestamp(i64::MAX),
     };

@@ -56,6 +56,10 @@ impl Request {
         self
     }
 
+    pub(crate) fn sent_body(&self) -> &str {
+        &self.body
+    }
+
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         write!(self.head, "{name}: {value}\r\n").expect("a String takes all");
         self
@@ -120,6 +124,31 @@ impl Open {
         self.reader.read_exact(&mut piece).expect("a chunk is whole");
         line(&mut self.reader);
         piece
+    }
+
+    /// Reads the rest of a chunked body as it is, and whether it came to its end.
+    pub(crate) fn bytes(mut self) -> (Vec<u8>, bool) {
+        let mut body = Vec::new();
+        loop {
+            let mut size = String::new();
+            if self.reader.read_line(&mut size).is_err() {
+                return (body, false);
+            }
+            let Ok(length) = usize::from_str_radix(size.trim(), 16) else { return (body, false) };
+            let mut piece = vec![0; length];
+            if self.reader.read_exact(&mut piece).is_err() {
+                return (body, false);
+            }
+            line(&mut self.reader);
+            if length == 0 {
+                return (body, true);
+            }
+            body.extend(piece);
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
     }
 
     /// Reads the rest.

@@ -24,7 +24,7 @@ pub struct Offer {
     pub supported_parameters: Vec<&'static str>,
 }
 
-/// Prices in 10⁻¹⁵ USD a token, which is nano-USD for a million.
+/// Prices in 10⁻¹⁵ USD a token, which is nano-USD for a million; and of what is no token, where that has a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Pricing {
     #[serde(serialize_with = "usd")]
@@ -35,6 +35,18 @@ pub struct Pricing {
     pub input_cache_read: u64,
     #[serde(serialize_with = "usd")]
     pub input_cache_write: u64,
+    /// An image that is made.
+    #[serde(serialize_with = "usd", skip_serializing_if = "is_free")]
+    pub image_output: u64,
+    /// A second of audio that is heard.
+    #[serde(serialize_with = "usd", skip_serializing_if = "is_free")]
+    pub audio_second: u64,
+    /// A character that is spoken.
+    #[serde(serialize_with = "usd", skip_serializing_if = "is_free")]
+    pub character: u64,
+    /// A search of a reranker.
+    #[serde(serialize_with = "usd", skip_serializing_if = "is_free")]
+    pub search: u64,
 }
 
 impl Pricing {
@@ -45,6 +57,10 @@ impl Pricing {
             completion: choose(self.completion, other.completion),
             input_cache_read: choose(self.input_cache_read, other.input_cache_read),
             input_cache_write: choose(self.input_cache_write, other.input_cache_write),
+            image_output: choose(self.image_output, other.image_output),
+            audio_second: choose(self.audio_second, other.audio_second),
+            character: choose(self.character, other.character),
+            search: choose(self.search, other.search),
         }
     }
 }
@@ -111,6 +127,11 @@ impl<'a> Shown<'a> {
             supported_parameters: &offer.supported_parameters,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_free(femto: &u64) -> bool {
+    *femto == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]

@@ -66,6 +66,33 @@ impl UsageSplice {
     }
 }
 
+/// How a model's name is written where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ModelSplice {
+    /// As a JSON string, in the place of another.
+    Quoted,
+    /// As it is: a field of a form.
+    Plain,
+    /// As a new first member, because the caller named none.
+    NewMember,
+}
+
+impl ModelSplice {
+    fn written(self, name: &str) -> Vec<u8> {
+        let mut model = Vec::with_capacity(name.len() + 2);
+        match self {
+            Self::Quoted => push_string(&mut model, name),
+            Self::Plain => model.extend_from_slice(name.as_bytes()),
+            Self::NewMember => {
+                model.extend_from_slice(b"\"model\":");
+                push_string(&mut model, name);
+                model.push(b',');
+            }
+        }
+        model
+    }
+}
+
 /// What an upstream is told differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rewrite<'a> {
@@ -84,11 +111,9 @@ impl Request {
     /// `body` must be the body that was scanned.
     pub fn rewrite(&self, body: &[u8], rewrite: &Rewrite<'_>) -> Bytes {
         let mut splices = Vec::with_capacity(2);
-        // A name is never empty, so that one without a place stands in the path.
-        if !self.model_span.is_empty() {
-            let mut model = Vec::with_capacity(rewrite.upstream_model.len() + 2);
-            push_string(&mut model, rewrite.upstream_model);
-            splices.push((self.model_span.clone(), Cow::Owned(model)));
+        // A name is never empty, so that one without a place stands in the path, or was not written.
+        if !self.model_span.is_empty() || self.model_splice == ModelSplice::NewMember {
+            splices.push((self.model_span.clone(), Cow::Owned(self.model_splice.written(rewrite.upstream_model))));
         }
         if self.stream && rewrite.ask_usage {
             let (span, new) = self.usage_splice.splice();

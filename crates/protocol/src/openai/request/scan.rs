@@ -1,12 +1,12 @@
 //! The one pass over a request body.
 
 use super::{
-    BadRequest, Holds, Needs, Request,
+    Asked, BadRequest, Holds, Needs, Request,
     bad_request::Fault,
     fields::{boolean, choices, is_filled_list, optional_text},
     head::Head,
     output::{OutputLimit, OutputLimits},
-    rewrite::UsageSplice,
+    rewrite::{ModelSplice, UsageSplice},
 };
 use crate::{
     estimate::Size,
@@ -42,6 +42,7 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
     scan.request.usage_splice = UsageSplice::NewMember { at: first_member };
     scan.request.output_limits.first_member = first_member;
     match operation {
+        Operation::Service(service) => return scan.service(service, reader, first_member),
         Operation::Generate => reader.object(|reader, key| scan.generate_member(reader, key))?,
         Operation::Converse => reader.object(|reader, key| scan.request.read_converse(reader, key))?,
         _ => reader.object(|reader, key| scan.member(reader, key))?,
@@ -50,9 +51,9 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
     scan.finish()
 }
 
-struct Scan<'a> {
-    body: &'a [u8],
-    request: Request,
+pub(super) struct Scan<'a> {
+    pub(super) body: &'a [u8],
+    pub(super) request: Request,
     members: Members,
 }
 
@@ -194,11 +195,25 @@ impl Scan<'_> {
         self.request.read_generate(reader, &name, self.body, &mut self.members.n)
     }
 
-    fn has(&self, key: &str) -> bool {
-        ONCE.iter().position(|known| *known == key).is_some_and(|index| self.members.seen >> index & 1 == 1)
+    /// Refuses one of these members the second time it is written.
+    pub(super) fn refuse_second(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        once: &[&'static str],
+    ) -> Result<(), Fault> {
+        self.members.refuse_duplicate(once, reader, key)
     }
 
-    fn model(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
+    fn has(&self, key: &str) -> bool {
+        self.has_one_of(key, &ONCE)
+    }
+
+    pub(super) fn has_one_of(&self, key: &str, once: &[&str]) -> bool {
+        once.iter().position(|known| *known == key).is_some_and(|index| self.members.seen >> index & 1 == 1)
+    }
+
+    pub(super) fn model(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
         let offset = reader.offset();
         if reader.kind()? != Kind::String {
             return Err(BadRequest::wrong_type("model", "a string", offset).into());
@@ -236,7 +251,7 @@ impl Scan<'_> {
     fn finish(self) -> Result<Request, Fault> {
         match self.request.operation {
             Operation::Generate => return self.finish_generate(),
-            Operation::Converse => return Ok(self.request),
+            Operation::Converse | Operation::Service(_) => return Ok(self.request),
             Operation::Chat | Operation::Completions | Operation::Messages | Operation::Responses => {}
         }
         if !self.has("model") {
@@ -260,7 +275,8 @@ impl Scan<'_> {
             | Operation::Messages
             | Operation::Responses
             | Operation::Generate
-            | Operation::Converse => 1,
+            | Operation::Converse
+            | Operation::Service(_) => 1,
             Operation::Completions => request.messages,
         };
         let n = members.n.unwrap_or(1);
@@ -301,7 +317,7 @@ impl Members {
 const STREAM_CHOICES_MAX: u32 = 128;
 
 impl Request {
-    fn blank(operation: Operation) -> Self {
+    pub(super) fn blank(operation: Operation) -> Self {
         Self {
             operation,
             model: String::new(),
@@ -318,7 +334,9 @@ impl Request {
             surcharge: None,
             user: None,
             cache_key: None,
+            asked: Asked::default(),
             model_span: 0..0,
+            model_splice: ModelSplice::Quoted,
             usage_splice: UsageSplice::NewMember { at: 0 },
             output_limits: OutputLimits::default(),
             head: Head::default(),

@@ -45,7 +45,7 @@ fn hedges_are_two_in_a_hundred_requests_and_of_spend() {
 /// What any deployment charges for any token.
 fn rate(nano: f64) -> Option<Rate> {
     let base = TokenRates { input: nano, cache_read: nano, cache_write: nano, output: nano };
-    Some(Rate { base, tiers: Vec::new() })
+    Some(Rate { base, tiers: Vec::new(), units: [0.0; 4] })
 }
 
 /// Whether somebody who can spend so much is hedged, where an attempt holds 100 for its input and 50 for its output.

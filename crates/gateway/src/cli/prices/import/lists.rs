@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use roundelay_ledger::{Price, TokenPrices};
+use roundelay_ledger::{Price, TokenPrices, UnitPrices};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -46,7 +46,8 @@ pub(super) fn litellm(text: &str) -> Result<Offers, serde_json::Error> {
         let word = |key: &str| entry.get(key).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
         let (Some(theirs), Some(mode)) = (word("litellm_provider"), word("mode")) else { continue };
         let Some(provider) = known(LITELLM, &theirs) else { continue };
-        if !["chat", "responses", "completion"].contains(&mode.as_str()) {
+        let is_chat = ["chat", "responses", "completion"].contains(&mode.as_str());
+        if !is_chat && !LITELLM_SERVICES.contains(&mode.as_str()) {
             continue;
         }
         let upstream_model =
@@ -54,9 +55,12 @@ pub(super) fn litellm(text: &str) -> Result<Offers, serde_json::Error> {
         let tiers = litellm_tiers(&entry);
         let keys = |suffix: &str| LITELLM_KEYS.map(|key| format!("{key}{suffix}"));
         list.add(provider, upstream_model, &name, |list| {
-            let Some(base) = list.classes(&entry, keys("").each_ref().map(String::as_str), Unit::Token)? else {
-                return Ok(None);
+            let base = if is_chat {
+                list.classes(&entry, keys("").each_ref().map(String::as_str), Unit::Token)?
+            } else {
+                list.of_service(&entry, &mode)?
             };
+            let Some(base) = base else { return Ok(None) };
             let mut above = Vec::new();
             for thousands in tiers {
                 let keys = keys(&format!("_above_{thousands}k_tokens"));
@@ -177,7 +181,51 @@ impl<'t> List<'t> {
             cache_write: cache_write.filter(|price| *price > 0 || input == 0),
             audio_input: class(audio_input)?,
             audio_output: class(audio_output)?,
+            ..TokenPrices::default()
         }))
+    }
+
+    /// What is asked for a service: by tokens where the entry has any price of them, else by its unit.
+    fn of_service(&self, entry: &Object<'_>, mode: &str) -> Result<Option<TokenPrices>, Bad> {
+        let class = |key: &str, unit: Unit| entry.get(key).map_or(Ok(None), |value| self.number(value, unit));
+        let token = |key: &str| class(key, Unit::Token);
+        // Images that come out are output, whose text costs another price that is never asked for.
+        let image = token("output_cost_per_image_token")?;
+        let output = if mode.starts_with("image") {
+            image.or(token("output_cost_per_token")?)
+        } else {
+            token("output_cost_per_token")?
+        };
+        let input = token("input_cost_per_token")?;
+        if input.is_some_and(|input| input > 0) || output.is_some_and(|output| output > 0) {
+            return Ok(Some(TokenPrices {
+                input: input.unwrap_or(0),
+                output: output.unwrap_or(0),
+                cache_read: token("cache_read_input_token_cost")?,
+                audio_input: token("input_cost_per_audio_token")?,
+                audio_output: token("output_cost_per_audio_token")?,
+                image_input: token("input_cost_per_image_token")?,
+                ..TokenPrices::default()
+            }));
+        }
+        let is_free = input == Some(0) && matches!(mode, "moderation" | "embedding");
+        let of = |key: &str, unit: Unit| class(key, unit).map(|price| price.unwrap_or(0));
+        let units = match mode {
+            "image_generation" | "image_edit" => UnitPrices {
+                image: of("output_cost_per_image", Unit::Million)?.max(of("input_cost_per_image", Unit::Million)?),
+                ..UnitPrices::default()
+            },
+            "audio_transcription" => {
+                UnitPrices { second: of("input_cost_per_second", Unit::Million)?, ..UnitPrices::default() }
+            }
+            "audio_speech" => {
+                UnitPrices { characters: of("input_cost_per_character", Unit::Token)?, ..UnitPrices::default() }
+            }
+            "rerank" => UnitPrices { search: of("input_cost_per_query", Unit::Million)?, ..UnitPrices::default() },
+            _ => UnitPrices::default(),
+        };
+        let is_priced = is_free || units != UnitPrices::default();
+        Ok(is_priced.then(|| TokenPrices { units, ..TokenPrices::default() }))
     }
 
     fn number(&self, value: &RawValue, unit: Unit) -> Result<Option<u64>, Bad> {
@@ -232,6 +280,10 @@ fn known(names: &[(&str, &'static str)], theirs: &str) -> Option<&'static str> {
     names.iter().find(|(name, _)| *name == theirs).map(|(_, ours)| *ours)
 }
 
+/// What LiteLLM calls what is no conversation.
+const LITELLM_SERVICES: [&str; 7] =
+    ["embedding", "rerank", "moderation", "image_generation", "image_edit", "audio_speech", "audio_transcription"];
+
 const LITELLM_KEYS: Keys<'static> = [
     "input_cost_per_token",
     "output_cost_per_token",
@@ -263,6 +315,7 @@ const LITELLM: &[(&str, &str)] = &[
     ("fireworks_ai", "fireworks"),
     ("perplexity", "perplexity"),
     ("cohere_chat", "cohere"),
+    ("cohere", "cohere"),
     ("deepinfra", "deepinfra"),
     ("novita", "novita"),
     ("nebius", "nebius"),
@@ -325,7 +378,7 @@ mod tests {
             "together_ai/a/b": {"litellm_provider": "together_ai", "mode": "chat", "input_cost_per_token": 3e-7, "output_cost_per_token": 1e308},
             "groq/c": {"litellm_provider": "groq", "mode": "chat", "input_cost_per_token": 1e-7,
                 "output_cost_per_token": -1e-7},
-            "groq/d": {"litellm_provider": "groq", "mode": "embedding", "input_cost_per_token": -1, "output_cost_per_token": 1},
+            "groq/d": {"litellm_provider": "groq", "mode": "search", "input_cost_per_token": -1, "output_cost_per_token": 1},
             "nobody/x": {"litellm_provider": "nobody", "mode": "chat", "input_cost_per_token": 1, "output_cost_per_token": 1}
         }"#;
         assert_eq!(
@@ -341,6 +394,39 @@ mod tests {
                 .expect_err("no JSON")
                 .to_string()
                 .contains("line 1")
+        );
+    }
+
+    #[test]
+    fn litellms_services_are_read_by_tokens_or_by_their_unit() {
+        let text = r#"{
+            "e": {"litellm_provider": "openai", "mode": "embedding", "input_cost_per_token": 2e-08, "output_cost_per_token": 0.0},
+            "f": {"litellm_provider": "openai", "mode": "moderation", "input_cost_per_token": 0.0, "output_cost_per_token": 0.0},
+            "i": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_token": 5e-06, "output_cost_per_token": 1e-05,
+                "input_cost_per_image_token": 1e-05, "output_cost_per_image_token": 4e-05},
+            "j": {"litellm_provider": "xai", "mode": "image_generation", "input_cost_per_image": 0.02},
+            "r": {"litellm_provider": "cohere_chat", "mode": "rerank", "input_cost_per_query": 0.002, "input_cost_per_token": 0.0},
+            "s": {"litellm_provider": "openai", "mode": "audio_speech", "input_cost_per_character": 1.5e-05},
+            "t": {"litellm_provider": "openai", "mode": "audio_transcription", "input_cost_per_second": 0.0001, "output_cost_per_second": 0.0001},
+            "u": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_pixel": 1e-08}
+        }"#;
+        let list = litellm(text).expect("JSON").offers;
+        let shown = list.iter().map(|offer| {
+            let base = offer.price.base();
+            (&*offer.upstream_model, base.input, base.output, base.image_input, base.units.list())
+        });
+        let free = [0; 4];
+        assert_eq!(
+            shown.collect::<Vec<_>>(),
+            [
+                ("e", 20_000_000, 0, None, free),
+                ("f", 0, 0, None, free),
+                ("i", 5_000_000_000, 40_000_000_000, Some(10_000_000_000), free),
+                ("j", 0, 0, None, [20_000_000, 0, 0, 0]),
+                ("r", 0, 0, None, [0, 0, 0, 2_000_000]),
+                ("s", 0, 0, None, [0, 0, 15_000_000_000, 0]),
+                ("t", 0, 0, None, [0, 100_000, 0, 0]),
+            ]
         );
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use roundelay_calendar::UnixTime;
-use roundelay_ledger::{Price, PriceList, TokenPrices};
+use roundelay_ledger::{Price, PriceList, TokenPrices, UnitPrices};
 
 use super::{
     super::{classes, usd},
@@ -162,6 +162,8 @@ fn merged(offer: &Price, known: &Price) -> Price {
         cache_write: base.cache_write.or(before.cache_write),
         audio_input: base.audio_input.or(before.audio_input),
         audio_output: base.audio_output.or(before.audio_output),
+        image_input: base.image_input.or(before.image_input),
+        units: either(base.units, before.units),
         ..*base
     };
     let is_same = (base.input, base.output) == (before.input, before.output);
@@ -184,8 +186,15 @@ fn filled(tier: &TokenPrices, other: &TokenPrices) -> TokenPrices {
         cache_write: tier.cache_write.or(other.cache_write),
         audio_input: tier.audio_input.or(other.audio_input),
         audio_output: tier.audio_output.or(other.audio_output),
+        image_input: tier.image_input.or(other.image_input),
+        units: either(tier.units, other.units),
         ..*tier
     }
+}
+
+/// What is no token, of the one price or, where that has none, of the other.
+fn either(own: UnitPrices, other: UnitPrices) -> UnitPrices {
+    if own == UnitPrices::default() { other } else { own }
 }
 
 /// What holds outside of all tariffs, and at each change from now on.
