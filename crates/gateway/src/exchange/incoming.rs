@@ -37,8 +37,9 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 pub(super) const BUDGET: &str = "budget";
 /// How long the framing behind an answer's last event may take before the connection is given up.
 const REST_MAX: Duration = Duration::from_millis(250);
-/// What may come before the first content, in bytes: a role and some lifecycle frames are a thousandth of it.
-const HELD_BACK_MAX: usize = 1 << 20;
+/// What may come before the first content, in bytes: a role and some lifecycle frames are a thousandth of it, unless they
+/// repeat all that was asked for.
+const HELD_BACK_MAX: usize = 8 << 20;
 
 /// Why a stream cannot be read on.
 #[derive(Debug)]
@@ -194,7 +195,10 @@ impl Incoming {
             dialect,
             dropped: None,
             content_type: None,
-            events: sse::Reader::new(sse::Limits::default()),
+            events: sse::Reader::new(match dialect {
+                Dialect::OpenaiResponses => openai_responses::EVENT_LIMITS,
+                _ => sse::Limits::default(),
+            }),
             unended: terminal.unfinished(),
             place: Place::default(),
             response: None,

@@ -350,6 +350,7 @@ fn ready(
         },
         dialect: match provider.protocol {
             Protocol::OpenAi | Protocol::Azure => Dialect::OpenaiChat,
+            Protocol::Responses => Dialect::OpenaiResponses,
             Protocol::Anthropic => Dialect::Anthropic,
             Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
             Protocol::Bedrock => Dialect::Bedrock,
@@ -368,9 +369,7 @@ fn ready(
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
         count: head_at("/messages/count_tokens")?,
-        responses: (provider.responses && matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure))
-            .then(|| head(Operation::Responses))
-            .transpose()?,
+        responses: serves_responses(provider).then(|| head(Operation::Responses)).transpose()?,
         generate: head(Operation::Generate)?,
         service: head_of("/", false)?,
         model_path: ModelPath::new(&url.path_prefix),
@@ -382,6 +381,14 @@ fn ready(
 fn token_source(provider: &config::Provider) -> Option<Arc<TokenSource>> {
     let credentials = provider.credentials.as_ref()?;
     Some(Arc::new(TokenSource::new(&provider.name, credentials)))
+}
+
+fn serves_responses(provider: &config::Provider) -> bool {
+    match provider.protocol {
+        Protocol::Responses => true,
+        Protocol::OpenAi | Protocol::Azure => provider.responses,
+        Protocol::Anthropic | Protocol::Gemini | Protocol::Vertex | Protocol::Bedrock => false,
+    }
 }
 
 fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
@@ -436,7 +443,9 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
     if let Some(index) = key {
         let key = provider.api_keys[index].expose();
         let (field, value) = match provider.protocol {
-            Protocol::OpenAi | Protocol::Bedrock => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
+            Protocol::OpenAi | Protocol::Responses | Protocol::Bedrock => {
+                ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
+            }
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
             // A token that somebody else renews.
             Protocol::Vertex if key.starts_with("ya29.") => {

@@ -52,10 +52,10 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
     match request.method.as_str() {
         "POST" if path.ends_with("/chat/completions") => answer(control, request, Dialect::OpenAiChat),
         "POST" if path.ends_with("/completions") => answer(control, request, Dialect::OpenAiCompletions),
+        "POST" if Service::of(&path).is_some() => serve(control, request, &path),
         "POST" if path.ends_with("/responses") => answer(control, request, Dialect::OpenAiResponses),
         "POST" if path.ends_with("/messages") => answer(control, request, Dialect::Anthropic),
         "POST" if path.ends_with("enerateContent") => answer(control, request, Dialect::Gemini),
-        "POST" if Service::of(&path).is_some() => serve(control, request, &path),
         "GET" if path.ends_with("/models") => list(control, &request, None),
         "GET" => match path.split_once("/models/") {
             Some((_, name)) => list(control, &request, Some(name)),
@@ -99,7 +99,10 @@ fn serve(control: &Control, request: Request, path: &str) -> Route {
     let key = request.key().to_owned();
     if !control.accepts(&key) {
         control.note_wrong_key(&model, &key, last_request(request));
-        return Route::wrong_key(Dialect::OpenAiChat);
+        return Route::Act(Scenario {
+            fault: Fault::Error(catalogue::wrong_key(Dialect::OpenAiChat)),
+            ..Scenario::default()
+        });
     }
     match control.choose(&model, &key, last_request(request.clone())) {
         Ok(choice) => {

@@ -80,14 +80,6 @@ pub enum Place {
     Event(u32),
 }
 
-impl Place {
-    /// How many, whatever is counted: the streams of services have content alone.
-    pub(super) fn count(self) -> u32 {
-        let (Self::Content(count) | Self::Event(count)) = self;
-        count
-    }
-}
-
 /// How an answer breaks off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Break {

@@ -35,6 +35,10 @@ flavour = 'openai'
 responses = true
 api_keys = ['sk-own']
 timeouts = {{ idle = '2s' }}
+[providers.sole]
+protocol = 'responses'
+base_url = 'http://{0}/v1'
+api_keys = ['sk-sole']
 [providers.claude]
 protocol = 'anthropic'
 base_url = 'http://{0}'
@@ -52,6 +56,8 @@ timeouts = {{ idle = '250ms' }}
         for (model, deployment) in [
             ("own", "own/gpt-6"),
             ("own-other", "own/other"),
+            ("sole", "sole/gpt-6"),
+            ("sole-cut", "sole/cut"),
             ("own-down", "own/down"),
             ("own-down-late", "own/down-late"),
             ("own-cut", "own/cut"),
@@ -187,6 +193,36 @@ fn one_dialect_on_both_sides_passes_byte_for_byte() {
             assert_eq!(head.matches(field).count(), count, "{field:?} in {head}");
         }
     }
+}
+
+#[test]
+fn callers_of_other_dialects_are_answered_by_who_speaks_responses_alone() {
+    let house = House::start();
+    let said = json!([{ "role": "user", "content": "Hello" }]);
+    for stream in [false, true] {
+        for path in ["/v1/chat/completions", "/v1/messages", "/v1/responses"] {
+            let input = if path == "/v1/responses" { "input" } else { "messages" };
+            let mut body = json!({ "model": "sole", "stream": stream, input: said });
+            if path == "/v1/messages" {
+                body["max_tokens"] = json!(64);
+            }
+            let answer = Request::post(path, &body).bearer(&house.gateway.key).send(house.gateway.callers);
+            let of = format!("{path}, streamed: {stream}: {}", answer.body);
+            assert!(answer.status == 200 && answer.body.contains("Hello there,"), "{of}");
+            let (head, sent) = house.scripted.last();
+            assert!(head.starts_with("POST /v1/responses "), "{head}");
+            let sent: Value = serde_json::from_str(&sent).unwrap();
+            assert_eq!(sent["input"][0]["content"], "Hello", "{sent}");
+            let record = record(&house.gateway);
+            assert_eq!((&record["outcome"], &record["cost_nano"]), (&json!("answered"), &json!(24_900)), "{of}");
+        }
+    }
+    let body = json!({ "model": "sole-cut", "stream": true, "messages": said });
+    let answer = Request::post("/v1/chat/completions", &body).bearer(&house.gateway.key).send(house.gateway.callers);
+    assert!(answer.body.contains("\"error\":{") && !answer.body.contains("[DONE]"), "{}", answer.body);
+    let legacy = json!({ "model": "sole", "prompt": "Hello" });
+    let answer = Request::post("/v1/completions", &legacy).bearer(&house.gateway.key).send(house.gateway.callers);
+    assert_ne!(answer.status, 200, "{}", answer.body);
 }
 
 #[test]
