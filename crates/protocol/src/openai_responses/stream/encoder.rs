@@ -381,6 +381,11 @@ impl Encoder {
             object.word("id", &format!("{id}_s"));
             super::super::item::write_reasoning(&mut object, None, Some(&mark.marked_after_part()));
             object.end();
+            // No item ends that did not begin: clients count them.
+            self.write(out, "response.output_item.added", |object| {
+                object.number("output_index", place);
+                object.key("item").extend_from_slice(&item);
+            });
             self.done(place, item, out);
         }
     }
