@@ -194,7 +194,7 @@ impl Outgoing {
             Dialect::OpenaiResponses => Operation::Responses,
             Dialect::Gemini => Operation::Generate,
             Dialect::Bedrock => Operation::Converse,
-            _ => Operation::Chat,
+            Dialect::OpenaiChat => Operation::Chat,
         };
         let mut request = Request::scan(operation, &said)?;
         request.stream = caller.stream;
@@ -269,7 +269,7 @@ fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
             let is_older = ["gemini-1", "gemini-2", "gemma", "learnlm"].iter().any(|older| model.contains(older));
             Manner::Gemini(gemini::Quirks { levels: !is_older, stand_in: !is_older, ..gemini::Quirks::default() })
         }
-        _ => Manner::OpenaiChat(openai_chat::Quirks::of(deployment.flavour)),
+        Dialect::OpenaiChat => Manner::OpenaiChat(openai_chat::Quirks::of(deployment.flavour)),
     }
 }
 

@@ -12,8 +12,9 @@ pub struct OutputMax {
     pub field: OutputField,
 }
 
-/// The member by which an upstream is told. OpenAI's reasoning models refuse `max_tokens`; many others know no
-/// `max_completion_tokens`; Gemini's stands in `generationConfig`, Bedrock's in `inferenceConfig`.
+/// The member by which an upstream is told.
+///
+/// OpenAI's reasoning models refuse `max_tokens`; many others know no `max_completion_tokens`; Gemini's stands in `generationConfig`, Bedrock's in `inferenceConfig`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutputField {
     MaxTokens,

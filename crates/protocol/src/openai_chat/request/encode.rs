@@ -287,7 +287,7 @@ impl<'w> Writer<'w> {
         }
         let mut list = message.array("content");
         for (index, part) in parts.iter().enumerate() {
-            let keep = self.request.keep_of(part).or(keep.filter(|_| index + 1 == parts.len()));
+            let keep = self.request.keep_of(part).or_else(|| keep.filter(|_| index + 1 == parts.len()));
             self.part(&mut list, part, format_args!("{path}.parts.{index}"), keep);
         }
         list.end();

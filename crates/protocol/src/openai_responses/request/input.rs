@@ -187,7 +187,7 @@ impl Input<'_> {
                 let mut list = object.array("output");
                 for (index, inside) in parts.iter().enumerate() {
                     let is_last = index + 1 == parts.len();
-                    self.part_with(&mut list, inside, false, path, inside.keep.or(keep.filter(|_| is_last)));
+                    self.part_with(&mut list, inside, false, path, inside.keep.or_else(|| keep.filter(|_| is_last)));
                 }
                 list.end();
             }
