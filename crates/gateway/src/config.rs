@@ -16,10 +16,10 @@ pub use self::{
     base_url::{BaseUrl, BaseUrlFault, Host},
     catalogue::{CataloguePrice, Source as PriceSource, catalogue_prices},
     complaint::{Complaint, Complaints},
+    credentials::Credentials,
     currency::{CnyPerUsd, Currency},
     deployments::{Deployment, Layout},
     environment::process_environment,
-    google::GoogleCredentials,
     kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
     losses::Losses,
@@ -43,8 +43,10 @@ mod balance;
 mod base_url;
 mod catalogue;
 mod complaint;
+mod credentials;
 mod currency;
 mod deployments;
+mod entra;
 mod environment;
 mod google;
 mod hour;

@@ -1,4 +1,4 @@
-//! A provider that misbehaves on request: an OpenAI-compatible server for demos, tests and users' own CI.
+//! A provider that misbehaves on request: a server of every dialect for demos, tests and users' own CI.
 //!
 //! It speaks on raw sockets, because half of what it has to show (resets, half answers, garbage) is
 //! what an HTTP server library exists to prevent. A request picks its scenario by model name
@@ -7,19 +7,25 @@
 //! What it does not know: the gateway. It uses no other room, so that it cannot share the gateway's mistakes.
 
 mod answer;
+mod anthropic;
 mod asked;
 mod balance;
 mod catalogue;
 mod connection;
 mod control;
 mod counts;
+mod dialect;
 mod endpoint;
+mod events;
+mod gemini;
 mod grammar;
 mod http;
 mod openai;
 mod play;
+mod responses;
 mod rule;
 mod scenario;
+mod script;
 mod service;
 mod wire;
 
@@ -38,7 +44,8 @@ pub use control::{Control, Target};
 pub use counts::{Counts, KeyCount, LastRequest, RecentRequest};
 pub use grammar::{CLAUSES, Clause, ScenarioError};
 pub use rule::{Rule, RuleError};
-pub use scenario::{Break, Fault, Pace, Rhythm, Scenario, Shape};
+pub use scenario::{Break, Fault, Pace, Place, Rhythm, Scenario, Shape};
+pub use script::Script;
 
 /// Where `roundelay rehearse` listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8700";

@@ -161,6 +161,20 @@ impl Quote {
         tokens
     }
 
+    /// The same tokens, where any of the input may be written to a cache to be kept for longer.
+    #[must_use]
+    pub fn kept_long(&self, tokens: &Tokens) -> Tokens {
+        let input = tokens.total_input();
+        let long = Tokens {
+            cache_write_long: input,
+            output: tokens.output,
+            audio_output: tokens.audio_output,
+            ..Tokens::default()
+        };
+        let prices = self.price.of(input);
+        if prices.exact(&long) > prices.exact(tokens) { long } else { *tokens }
+    }
+
     /// How many tokens of output, of its dearest class, `spendable` affords besides `given` tokens; `None` when not even
     /// those. The largest number when output is free.
     pub fn output_affordable(&self, given: &Tokens, spendable: ListCost, has_audio: bool) -> Option<u64> {

@@ -37,6 +37,12 @@ impl TokenPrices {
         self.cache_write.unwrap_or(self.input)
     }
 
+    /// What a million tokens written to a cache cost that are to be kept for longer: twice the input, as Anthropic bills
+    /// an hour ("prompt caching", "pricing"), or as much as any write where that is more.
+    pub fn cache_write_long(&self) -> u64 {
+        self.cache_write().max(self.input.saturating_mul(2))
+    }
+
     /// What a million tokens of audio in the input cost.
     pub fn audio_input(&self) -> u64 {
         self.audio_input.unwrap_or(self.input)
@@ -69,6 +75,7 @@ impl TokenPrices {
             (tokens.image, self.image_input()),
             (tokens.cache_read, self.cache_read()),
             (tokens.cache_write, self.cache_write()),
+            (tokens.cache_write_long, self.cache_write_long()),
             (tokens.audio_input, self.audio_input()),
             (tokens.output, self.output),
             (tokens.audio_output, self.audio_output()),

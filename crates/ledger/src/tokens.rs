@@ -9,8 +9,10 @@ pub struct Tokens {
     pub input: u64,
     /// Input read from a cache.
     pub cache_read: u64,
-    /// Input written to a cache.
+    /// Input written to a cache, for the shortest time there is.
     pub cache_write: u64,
+    /// Input written to a cache to be kept for longer.
+    pub cache_write_long: u64,
     /// Output, reasoning included, audio excluded.
     pub output: u64,
     /// Input that was heard.
@@ -26,7 +28,7 @@ pub struct Tokens {
 impl Tokens {
     /// All input, which is what price tiers go by; the largest number when the sum cannot be written.
     pub fn total_input(&self) -> u64 {
-        let parts = [self.cache_read, self.cache_write, self.audio_input, self.image];
+        let parts = [self.cache_read, self.cache_write, self.cache_write_long, self.audio_input, self.image];
         parts.into_iter().fold(self.input, u64::saturating_add)
     }
 

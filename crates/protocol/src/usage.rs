@@ -23,7 +23,8 @@ pub use service::{from_seconds, service};
 /// Tokens of one answer. The input classes are disjoint, so that each is priced once.
 ///
 /// `input + cache_read + cache_write + audio_input + image` is the whole prompt and `output + audio_output`
-/// the whole completion. `reasoning` alone is a part of another class: it lies within `output`.
+/// the whole completion. Two alone are a part of another class: `reasoning` lies within `output`, and `cache_write_long`
+/// within `cache_write`.
 /// Every count is at most [`TOKENS_MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Usage {
@@ -31,6 +32,9 @@ pub struct Usage {
     pub input: u64,
     pub cache_read: u64,
     pub cache_write: u64,
+    /// The part of `cache_write` that is to be kept for longer than the shortest time there is, which costs more:
+    /// an hour at Anthropic's, twelve at OpenAI's.
+    pub cache_write_long: u64,
     /// Completion tokens, reasoning included, audio excluded.
     pub output: u64,
     /// The part of `output` that was reasoning.

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
+import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 
 import { Stage, freePort, streamed, until } from './harness.mjs';
@@ -75,6 +77,26 @@ describe('a real model', { skip: PROGRAM ? false : 'no local model: see ROUNDELA
       assert.equal(whole.choices[0].message.content, expected);
       assert.equal((await streamed(client, 'assistant', { prompt: PROMPT, ...SHORT })).text, expected);
     }
+  });
+
+  test("every vendor's client is told the same", async () => {
+    const [{ baseURL, apiKey }, model] = [client, 'one-small'];
+    const origin = new URL(baseURL).origin;
+    const { choices } = await client.chat.completions.create({ model, messages: [{ role: 'user', content: PROMPT }], ...SHORT });
+    const expected = choices[0].message.content;
+    const asked = { model, input: PROMPT, max_output_tokens: SHORT.max_tokens, temperature: 0 };
+    assert.equal((await client.responses.create(asked)).output_text, expected);
+    assert.equal((await client.responses.stream(asked).finalResponse()).output_text, expected);
+    // The newer version knows no temperature.
+    const theirs = new Anthropic({ baseURL: origin, apiKey, defaultHeaders: { 'anthropic-version': '2023-06-01' } });
+    const messages = { model, messages: [{ role: 'user', content: PROMPT }], ...SHORT };
+    assert.equal((await theirs.messages.create(messages)).content[0].text, expected);
+    assert.equal(await theirs.messages.stream(messages).finalText(), expected);
+    const google = new GoogleGenAI({ apiKey, httpOptions: { baseUrl: origin } });
+    const contents = { model, contents: PROMPT, config: { maxOutputTokens: SHORT.max_tokens, temperature: 0 } };
+    assert.equal((await google.models.generateContent(contents)).text, expected);
+    const chunks = await Array.fromAsync(await google.models.generateContentStream(contents));
+    assert.equal(chunks.map(({ text }) => text ?? '').join(''), expected);
   });
 
   test('a server is ended and started again under load and no call fails', async () => {

@@ -4,8 +4,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import anthropic
 import openai
 import pytest
+from google import genai
 
 from harness import calls
 from harness.calls import Answer
@@ -97,6 +99,48 @@ def test_answers_are_the_models_own(servers: tuple[LocalModel, LocalModel], clie
         streamed = calls.stream(client, "assistant", QUESTION, **SHORT, stream_options={"include_usage": True}).whole()
         assert whole.text == streamed.text == expected.text
         assert whole.usage.completion_tokens == streamed.usage.completion_tokens == expected.usage.completion_tokens
+
+
+def test_every_vendors_client_is_told_the_same(client: openai.OpenAI):
+    expected = calls.ask(client, "one-small", QUESTION, **SHORT).whole()
+    told = [*by_responses(client), *by_messages(client), *by_gemini(client)]
+    assert told == [(expected.text, expected.usage.completion_tokens)] * 6
+
+
+def by_responses(client: openai.OpenAI) -> list[tuple[str, int]]:
+    asked = {"model": "one-small", "input": QUESTION, "max_output_tokens": SHORT["max_tokens"], "temperature": 0}
+    whole = client.responses.create(**asked)
+    with client.responses.stream(**asked) as stream:
+        text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+        streamed = stream.get_final_response()
+    assert text == streamed.output_text and whole.status == "incomplete"
+    return [(answer.output_text, answer.usage.output_tokens) for answer in (whole, streamed)]
+
+
+def by_messages(client: openai.OpenAI) -> list[tuple[str, int]]:
+    # The newer version knows no temperature.
+    older = {"extra_headers": {"anthropic-version": "2023-06-01"}, "extra_body": {"temperature": 0}}
+    theirs = anthropic.Anthropic(base_url=str(client.base_url).removesuffix("/api/"), api_key=client.api_key)
+    asked = {"model": "one-small", "max_tokens": SHORT["max_tokens"], **older}
+    asked["messages"] = [{"role": "user", "content": QUESTION}]
+    whole = theirs.messages.create(**asked)
+    with theirs.messages.stream(**asked) as stream:
+        text = "".join(stream.text_stream)
+        streamed = stream.get_final_message()
+    assert text == streamed.content[0].text and whole.stop_reason == "max_tokens"
+    return [(answer.content[0].text, answer.usage.output_tokens) for answer in (whole, streamed)]
+
+
+def by_gemini(client: openai.OpenAI) -> list[tuple[str, int]]:
+    options = genai.types.HttpOptions(base_url=str(client.base_url).removesuffix("/api/"))
+    theirs = genai.Client(api_key=client.api_key, http_options=options)
+    config = {"max_output_tokens": SHORT["max_tokens"], "temperature": 0}
+    asked = {"model": "one-small", "contents": QUESTION, "config": config}
+    whole = theirs.models.generate_content(**asked)
+    chunks = list(theirs.models.generate_content_stream(**asked))
+    assert whole.candidates[0].finish_reason.value == "MAX_TOKENS"
+    streamed = "".join(chunk.text or "" for chunk in chunks), chunks[-1].usage_metadata.candidates_token_count
+    return [(whole.text, whole.usage_metadata.candidates_token_count), streamed]
 
 
 def test_a_server_ended_and_started_again_under_load(servers: tuple[LocalModel, LocalModel], client: openai.OpenAI):

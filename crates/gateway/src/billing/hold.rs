@@ -49,6 +49,8 @@ pub struct Need<'a> {
     pub input_tokens: u64,
     /// Whether audio is asked for or sent, which has prices of its own.
     pub has_audio: bool,
+    /// Whether input is asked to be kept in a cache for longer, which costs more.
+    pub keeps_long: bool,
     /// The most output for one choice that the caller has asked for.
     pub asked: Option<u64>,
     /// The most that may come for one choice, as far as the caller or the catalogue says.
@@ -88,6 +90,7 @@ pub struct Hold<'a> {
     unpriced: ListCost,
     input: u64,
     has_audio: bool,
+    keeps_long: bool,
     /// The most output for one choice that its caller asked for.
     asked: Option<u64>,
     /// Tokens of output that are paid for.
@@ -146,6 +149,7 @@ impl Billing {
                 unpriced,
                 input: need.input,
                 has_audio: need.has_audio,
+                keeps_long: need.keeps_long,
                 asked: need.asked,
                 output: AtomicU64::new(output),
                 told: ceiling.or(need.asked).map_or(u64::MAX, |most| most.saturating_mul(need.choices.into())),
@@ -209,7 +213,7 @@ impl Need<'_> {
 
     /// A bound: whatever class the provider counts them in, they cost no more.
     fn tokens(&self, quote: &Quote, output: u64) -> Tokens {
-        Tokens { units: self.units, ..quote.dearest(self.input, output, self.has_audio) }
+        Tokens { units: self.units, ..dearest(quote, (self.input, output), self.has_audio, self.keeps_long) }
     }
 }
 
@@ -277,7 +281,8 @@ impl Hold<'_> {
         let missing = output.saturating_sub(paid);
         let room = if paid < self.told { self.told - paid } else { u64::MAX };
         let more = paid.clamp(OUTPUT_FIRST, OUTPUT_STEP_MAX).min(room).max(missing);
-        let cost = |output| quote.cost(&quote.dearest(self.input, output, self.has_audio)).ok();
+        let tokens = |output| dearest(quote, (self.input, output), self.has_audio, self.keeps_long);
+        let cost = |output| quote.cost(&tokens(output)).ok();
         let (mut ledger, now) = (self.billing.ledger(), now());
         // A smaller step may fit where a large one does not, and at last what has come to the token.
         for more in [more, OUTPUT_STEP_MIN.min(room).max(missing), missing] {
@@ -348,6 +353,11 @@ impl Hold<'_> {
             Bill { is_estimated: true, ..Bill::full(caller, tokens) }
         })
     }
+}
+
+fn dearest(quote: &Quote, (input, output): (u64, u64), has_audio: bool, keeps_long: bool) -> Tokens {
+    let tokens = quote.dearest(input, output, has_audio);
+    if keeps_long { quote.kept_long(&tokens) } else { tokens }
 }
 
 /// Gives back, and computes nothing.

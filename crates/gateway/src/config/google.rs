@@ -209,7 +209,7 @@ fn base64url(bytes: &[u8]) -> String {
 }
 
 /// A value of `application/x-www-form-urlencoded`.
-fn form_encoded(text: &str) -> String {
+pub(super) fn form_encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     text.bytes()
         .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })

@@ -11,7 +11,7 @@ pub(super) use self::read::{complain_of_own_address, is_key, read_all};
 use super::{
     balance::BalancePoll,
     base_url::BaseUrl,
-    google::GoogleCredentials,
+    credentials::Credentials,
     known_providers::{KnownProvider, known_provider, vendor_at},
     timeouts::{Timeouts, TimeoutsWritten},
 };
@@ -35,7 +35,7 @@ pub struct Provider {
     /// Its keys; empty when it asks for none. Calls rotate over them.
     pub api_keys: Vec<Secret>,
     /// What access tokens are asked for with, where they are used instead of keys.
-    pub credentials: Option<Arc<GoogleCredentials>>,
+    pub credentials: Option<Arc<Credentials>>,
     /// What requests to it are signed with; `None` where a key goes with them.
     pub signing: Option<AwsKey>,
     /// The version that Azure's paths name; a dated one is that of the paths with a deployment in them.

@@ -387,10 +387,15 @@ fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'stat
         Dialect::OpenaiChat => "chatcmpl-",
         Dialect::Gemini | Dialect::Bedrock => "",
     };
+    // A name at AWS tells the number of an account, which is no business of callers'.
+    let model = match deployment.upstream_model(&call.request.model) {
+        name if name.starts_with("arn:") && !deployment.is_open() => &deployment.model,
+        name => name,
+    };
     let seconds = inbound.id.unix_ms() / 1000;
     Start {
         id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
-        model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
+        model: Some(Text::plain(model.to_owned())),
         created: Some(seconds.cast_signed()),
     }
 }

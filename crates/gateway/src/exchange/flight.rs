@@ -316,6 +316,7 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
         input: call.input_bound(id),
         input_tokens: call.demand.input_tokens,
         has_audio: call.demand.needs.audio || service.is_some_and(Service::has_audio),
+        keeps_long: call.request.keeps_long,
         asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
         thought: thought_at_least(call, deployment),
@@ -369,9 +370,11 @@ fn observed(
 
 /// What a provider counted, in the classes that have prices.
 pub(super) fn priced(usage: Usage) -> Tokens {
-    let Usage { input, cache_read, cache_write, output, reasoning: _, audio_input, audio_output, image, units } = usage;
-    let units = service::units(units);
-    Tokens { input, cache_read, cache_write, output, audio_input, audio_output, image, units }
+    let Usage { input, cache_read, cache_write, cache_write_long, output, audio_input, audio_output, image, .. } =
+        usage;
+    let cache_write = cache_write.saturating_sub(cache_write_long);
+    let units = service::units(usage.units);
+    Tokens { input, cache_read, cache_write, cache_write_long, output, audio_input, audio_output, image, units }
 }
 
 /// Models that are faster are rare, and a guess is not to be at their callers' cost.

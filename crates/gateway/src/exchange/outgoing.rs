@@ -7,7 +7,7 @@ use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, with_readable_thoughts},
     bedrock,
-    chat::{Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
+    chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
     openai::{BadRequest, Operation, Request},
     openai_chat, openai_responses,
@@ -177,6 +177,7 @@ impl Outgoing {
     /// `caller` is what was read of the caller's own `body`, and of what its dialect has elsewhere.
     fn translated(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
         let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
+        check_thread(&asked)?;
         let mut losses = Losses::default();
         let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache } = *kind;
         if marks_cache {
@@ -246,6 +247,18 @@ pub(super) fn told<'l>(losses: impl Iterator<Item = &'l Loss>) -> Option<HeaderV
 /// A place is made of names that the caller may have chosen.
 pub(super) fn shown(path: &str) -> String {
     path.chars().map(|c| if c.is_ascii_graphic() && c != ',' && c != ';' { c } else { '_' }).take(PLACE_MAX).collect()
+}
+
+/// Where Anthropic keeps a conversation, a request holds its last turn alone: another is not to answer that, not knowing
+/// the rest. Its clients then send all of it (`thread_unsupported_request` in their error's details).
+fn check_thread(asked: &chat::Request<'_>) -> Result<(), BadRequest> {
+    if asked.dialect != Dialect::Anthropic || asked.extra.find("thread").is_none_or(|thread| thread.as_str() == "null")
+    {
+        return Ok(());
+    }
+    let message = "`thread` is a conversation that Anthropic keeps, and no model that may answer now is at Anthropic: \
+                   send the whole conversation without it";
+    Err(BadRequest { message: message.to_owned(), param: Some("thread"), code: "thread_unsupported_request" })
 }
 
 fn bad(message: String) -> BadRequest {

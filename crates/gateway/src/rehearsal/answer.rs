@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::asked::Asked;
 use super::scenario::{Fault, Scenario};
+use super::script::{Call, Turn};
 
 /// One choice of an answer. Joined by spaces, the words are its text.
 #[derive(Debug)]
@@ -23,6 +24,13 @@ pub(super) struct ToolCall<'a> {
     pub(super) arguments: String,
 }
 
+impl ToolCall<'_> {
+    /// The arguments, for dialects that have them as an object.
+    pub(super) fn input(&self) -> serde_json::Value {
+        serde_json::from_str(&self.arguments).expect("they were written as JSON here")
+    }
+}
+
 /// Tokens of a whole exchange, all choices together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Usage {
@@ -34,11 +42,11 @@ pub(super) struct Usage {
 }
 
 /// Composes every choice that was asked for.
-pub(super) fn compose<'a>(asked: &'a Asked, scenario: &Scenario) -> Vec<Answer<'a>> {
+pub(super) fn compose<'a>(asked: &'a Asked, scenario: &'a Scenario) -> Vec<Answer<'a>> {
     (0..asked.choices).map(|index| compose_choice(asked, scenario, index)).collect()
 }
 
-fn compose_choice<'a>(asked: &'a Asked, scenario: &Scenario, index: u32) -> Answer<'a> {
+fn compose_choice<'a>(asked: &'a Asked, scenario: &'a Scenario, index: u32) -> Answer<'a> {
     let mut chance = Chance(asked.seed ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let heard = asked.max_tokens.filter(|_| !scenario.shape.is_deaf);
     let mut room = heard.map_or(usize::MAX, |max| usize::try_from(max.max(1)).unwrap_or(usize::MAX));
@@ -47,9 +55,14 @@ fn compose_choice<'a>(asked: &'a Asked, scenario: &Scenario, index: u32) -> Answ
     reasoning.truncate(room);
     room -= reasoning.len();
 
-    let tool_calls: Vec<_> =
-        (0..scenario.shape.tool_calls).map(|call| tool_call(asked, index, call, &mut chance)).collect();
-    let mut content = if tool_calls.is_empty() { words(asked, scenario, &mut chance) } else { Vec::new() };
+    let (mut content, tool_calls) = match scenario.script.as_deref().and_then(|script| script.turn(asked)) {
+        Some(turn) => scripted(asked, index, turn),
+        None if scenario.shape.tool_calls == 0 => (words(asked, scenario, &mut chance), Vec::new()),
+        None => {
+            let calls = 0..scenario.shape.tool_calls;
+            (Vec::new(), calls.map(|call| tool_call(asked, index, call, &mut chance)).collect())
+        }
+    };
     is_cut |= content.len() > room;
     content.truncate(room);
 
@@ -60,6 +73,25 @@ fn compose_choice<'a>(asked: &'a Asked, scenario: &Scenario, index: u32) -> Answ
         () => "stop",
     };
     Answer { reasoning, content, tool_calls, finish }
+}
+
+/// What a script says. Only its spaces are between words, so that joined they are what was written.
+fn scripted<'a>(asked: &Asked, choice: u32, turn: Turn<'a>) -> (Vec<Cow<'a, str>>, Vec<ToolCall<'a>>) {
+    let content = match turn.says {
+        says if says.is_empty() => Vec::new(),
+        Cow::Borrowed(says) => says.split(' ').map(Cow::Borrowed).collect(),
+        Cow::Owned(says) => says.split(' ').map(|word| Cow::Owned(word.to_owned())).collect(),
+    };
+    let call = |(call, made): (usize, &'a Call)| ToolCall {
+        id: call_id(asked, choice, call),
+        name: &made.name,
+        arguments: made.arguments.to_string(),
+    };
+    (content, turn.calls.iter().enumerate().map(call).collect())
+}
+
+fn call_id(asked: &Asked, choice: u32, call: usize) -> String {
+    format!("{}_{:016x}{choice}{call}", asked.dialect.call_prefix(), asked.seed)
 }
 
 fn words<'a>(asked: &'a Asked, scenario: &Scenario, chance: &mut Chance) -> Vec<Cow<'a, str>> {
@@ -83,7 +115,7 @@ fn tool_call<'a>(asked: &'a Asked, choice: u32, call: u32, chance: &mut Chance) 
     };
     let said: Vec<_> = asked.said.split_whitespace().take(ECHO_WORDS_MAX).collect();
     let arguments = serde_json::json!({ "query": said.join(" "), "hint": chance.word() }).to_string();
-    ToolCall { id: format!("call_{:016x}{choice}{call}", asked.seed), name, arguments }
+    ToolCall { id: call_id(asked, choice, call as usize), name, arguments }
 }
 
 impl Usage {

@@ -1,13 +1,11 @@
-//! What a request asks for, freed of its protocol. Another dialect is another way to fill this in.
+//! What a request asks for, freed of its protocol.
+
+mod talk;
 
 use serde_json::Value;
 
-/// The protocol an answer is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    OpenAiChat,
-    OpenAiCompletions,
-}
+use super::dialect::Dialect;
+use talk::Talk;
 
 /// One question.
 #[derive(Debug)]
@@ -27,6 +25,10 @@ pub(super) struct Asked {
     pub(super) wants_usage: bool,
     /// Names of the tools offered.
     pub(super) tools: Vec<String>,
+    /// How often the model has called tools in this conversation.
+    pub(super) turns: usize,
+    /// What came back of its latest calls.
+    pub(super) results: Vec<String>,
 }
 
 /// A field that is missing or wrong.
@@ -37,93 +39,69 @@ pub(super) struct BadField {
 }
 
 impl Asked {
-    pub(super) fn from_openai(dialect: Dialect, body: &[u8]) -> Result<Self, BadField> {
+    /// Reads a request; Gemini's has its model, and whether it is streamed, in its path.
+    pub(super) fn read(dialect: Dialect, path: &str, body: &[u8]) -> Result<Self, BadField> {
         let bad = |field, message| BadField { field, message };
         let body: Value = serde_json::from_slice(body).map_err(|_| bad("body", "we could not parse the JSON body"))?;
-        let model = body["model"].as_str().ok_or_else(|| bad("model", "you must provide a model parameter"))?;
+        let (named, is_streamed) = match dialect {
+            Dialect::Gemini => (gemini_model(path), path.contains(":streamGenerateContent")),
+            _ => (body["model"].as_str(), body["stream"].as_bool().unwrap_or(false)),
+        };
+        let model = named.ok_or_else(|| bad("model", "you must provide a model parameter"))?;
         let choices = body["n"].as_u64().unwrap_or(1);
         if !(1..=CHOICES_MAX).contains(&choices) {
             return Err(bad("n", "n must be between 1 and 16"));
         }
-        let talk = match dialect {
-            Dialect::OpenAiChat => Talk::from_messages(&body["messages"])?,
-            Dialect::OpenAiCompletions => Talk::from_prompt(&body["prompt"])?,
-        };
+        let max_tokens = max_tokens(dialect, &body);
+        if dialect == Dialect::Anthropic && max_tokens.is_none() {
+            return Err(bad("max_tokens", "max_tokens: Field required"));
+        }
+        let talk = Talk::read(dialect, &body)?;
         Ok(Self {
             dialect,
             model: model.to_owned(),
             said: talk.said,
             seed: talk.seed,
             prompt_tokens: talk.words,
-            max_tokens: body["max_completion_tokens"].as_u64().or_else(|| body["max_tokens"].as_u64()),
+            max_tokens,
             choices: choices as u32,
-            is_streamed: body["stream"].as_bool().unwrap_or(false),
-            wants_usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
-            tools: tool_names(&body["tools"]),
+            is_streamed,
+            wants_usage: dialect.always_counts() || body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
+            tools: tool_names(dialect, &body["tools"]),
+            turns: talk.turns,
+            results: talk.results,
         })
     }
 }
 
-fn tool_names(tools: &Value) -> Vec<String> {
+fn max_tokens(dialect: Dialect, body: &Value) -> Option<u64> {
+    match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiCompletions => {
+            body["max_completion_tokens"].as_u64().or_else(|| body["max_tokens"].as_u64())
+        }
+        Dialect::OpenAiResponses => body["max_output_tokens"].as_u64(),
+        Dialect::Anthropic => body["max_tokens"].as_u64(),
+        Dialect::Gemini => body["generationConfig"]["maxOutputTokens"].as_u64(),
+    }
+}
+
+/// The `NAME` of `…/models/NAME:generateContent`.
+fn gemini_model(path: &str) -> Option<&str> {
+    let (_, name) = path.split_once("/models/")?;
+    Some(name.split(':').next().unwrap_or(name)).filter(|name| !name.is_empty())
+}
+
+fn tool_names(dialect: Dialect, tools: &Value) -> Vec<String> {
     let tools = tools.as_array().map_or(&[][..], Vec::as_slice);
-    tools.iter().filter_map(|tool| tool["function"]["name"].as_str()).map(str::to_owned).collect()
-}
-
-/// A conversation as it is read.
-struct Talk {
-    said: String,
-    seed: u64,
-    words: u64,
-}
-
-impl Talk {
-    fn from_messages(messages: &Value) -> Result<Self, BadField> {
-        let messages = messages
-            .as_array()
-            .filter(|messages| !messages.is_empty())
-            .ok_or(BadField { field: "messages", message: "messages must be an array with at least one message" })?;
-        let mut talk = Self { said: String::new(), seed: FNV_OFFSET, words: 0 };
-        for message in messages {
-            let text = text_of(&message["content"]);
-            talk.hear(&text);
-            if message["role"] == "user" {
-                talk.said = text;
-            }
+    let declared = tools.iter().flat_map(|tool| tool["functionDeclarations"].as_array().into_iter().flatten());
+    let names: Vec<&Value> = match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiCompletions => {
+            tools.iter().map(|tool| &tool["function"]["name"]).collect()
         }
-        Ok(talk)
-    }
-
-    fn from_prompt(prompt: &Value) -> Result<Self, BadField> {
-        let said = text_of(prompt);
-        if prompt.is_null() {
-            return Err(BadField { field: "prompt", message: "you must provide a prompt parameter" });
-        }
-        let mut talk = Self { said: String::new(), seed: FNV_OFFSET, words: 0 };
-        talk.hear(&said);
-        talk.said = said;
-        Ok(talk)
-    }
-
-    fn hear(&mut self, text: &str) {
-        self.words += text.split_whitespace().count() as u64;
-        // FNV-1a, with a byte between messages that no text contains.
-        for byte in text.bytes().chain([0xff]) {
-            self.seed = (self.seed ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
-        }
-    }
-}
-
-/// The text of a string, or of the strings and text parts of an array.
-fn text_of(content: &Value) -> String {
-    let part = |part: &Value| part.as_str().or_else(|| part["text"].as_str()).map(str::to_owned);
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(part).collect::<Vec<_>>().join(" "),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
-    }
+        Dialect::OpenAiResponses | Dialect::Anthropic => tools.iter().map(|tool| &tool["name"]).collect(),
+        Dialect::Gemini => declared.map(|tool| &tool["name"]).collect(),
+    };
+    names.into_iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 const CHOICES_MAX: u64 = 16;
-/// <http://www.isthe.com/chongo/tech/comp/fnv/>
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;

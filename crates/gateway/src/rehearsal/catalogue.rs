@@ -5,6 +5,8 @@
 
 use std::ptr;
 
+use super::dialect::Dialect;
+
 /// One error of one provider.
 #[derive(Debug)]
 pub struct ProviderError {
@@ -30,14 +32,14 @@ pub(super) fn find(name: &str) -> Option<&'static ProviderError> {
     PROVIDER_ERRORS.iter().find(|error| error.name == name)
 }
 
-/// What goes wrong when nobody said what.
-pub(super) fn server_error() -> &'static ProviderError {
-    find("openai:server_error").expect("the table has this row")
-}
-
 /// The answer to a key that is not accepted.
-pub(super) fn wrong_key() -> &'static ProviderError {
-    find("openai:invalid_api_key").expect("the table has this row")
+pub(super) fn wrong_key(dialect: Dialect) -> &'static ProviderError {
+    let name = match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiResponses => "openai:invalid_api_key",
+        Dialect::Anthropic => "anthropic:authentication",
+        Dialect::Gemini => "gemini:api_key_invalid",
+    };
+    find(name).expect("the table has these rows")
 }
 
 type Headers = &'static [(&'static str, &'static str)];

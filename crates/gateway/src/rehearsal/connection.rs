@@ -3,6 +3,7 @@
 use tokio::net::TcpStream;
 
 use super::control::Control;
+use super::dialect::Dialect;
 use super::http::{self, Framing, Head, Request, Unread};
 use super::openai;
 use super::play::Then;
@@ -43,20 +44,22 @@ async fn serve(wire: &mut Wire, control: &Control, request: Request) -> Then {
             }
         }
         endpoint::Route::Act(scenario) => {
-            let stage = play::Stage::new(wire, keeps_alive, is_http_10);
+            // What needs no question is told in bytes of its own, or of the list of models.
+            let stage = play::Stage::new(wire, keeps_alive, is_http_10, Dialect::OpenAiChat);
             stage.before_answer(&scenario).await.unwrap_or(Then::Close)
         }
         endpoint::Route::Answer { asked, scenario } => {
             control.request_began();
             let sent_before = wire.sent;
-            let played = play::Stage::new(wire, keeps_alive, is_http_10).play(&asked, &scenario).await;
+            let played = play::Stage::new(wire, keeps_alive, is_http_10, asked.dialect).play(&asked, &scenario).await;
             control.request_ended(wire.sent - sent_before, played.is_err());
             played.unwrap_or(Then::Close)
         }
         endpoint::Route::Serve { reply, scenario } => {
             control.request_began();
             let sent_before = wire.sent;
-            let played = play::Stage::new(wire, keeps_alive, is_http_10).serve(reply, &scenario).await;
+            let played =
+                play::Stage::new(wire, keeps_alive, is_http_10, Dialect::OpenAiChat).serve(reply, &scenario).await;
             control.request_ended(wire.sent - sent_before, played.is_err());
             played.unwrap_or(Then::Close)
         }

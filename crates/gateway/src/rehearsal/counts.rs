@@ -81,7 +81,7 @@ pub struct LastRequest {
     pub path: String,
     /// Names in lower case, values as sent.
     pub headers: Vec<(String, String)>,
-    /// The body, at most its first 64 KiB.
+    /// The body, at most its first MiB.
     pub body: Bytes,
 }
 

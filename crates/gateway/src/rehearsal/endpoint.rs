@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Asked, BadField, Dialect};
+use super::asked::{Asked, BadField};
 use super::balance::{self, Purse};
 use super::catalogue::{self, PROVIDER_ERRORS};
 use super::control::{Control, NAME_PREFIX, Target};
 use super::counts::{Counts, LastRequest};
+use super::dialect::Dialect;
 use super::grammar::CLAUSES;
 use super::http::Request;
 use super::openai;
@@ -32,6 +33,10 @@ impl Route {
         Self::Reply { status: 200, body }
     }
 
+    fn wrong_key(dialect: Dialect) -> Self {
+        Self::Act(Scenario { fault: Fault::Error(catalogue::wrong_key(dialect)), ..Scenario::default() })
+    }
+
     fn refused(status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> Self {
         Self::Reply { status, body: openai::error(message, "invalid_request_error", param, code) }
     }
@@ -48,6 +53,9 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
         "POST" if path.ends_with("/chat/completions") => answer(control, request, Dialect::OpenAiChat),
         "POST" if path.ends_with("/completions") => answer(control, request, Dialect::OpenAiCompletions),
         "POST" if Service::of(&path).is_some() => serve(control, request, &path),
+        "POST" if path.ends_with("/responses") => answer(control, request, Dialect::OpenAiResponses),
+        "POST" if path.ends_with("/messages") => answer(control, request, Dialect::Anthropic),
+        "POST" if path.ends_with("enerateContent") => answer(control, request, Dialect::Gemini),
         "GET" if path.ends_with("/models") => list(control, &request, None),
         "GET" => match path.split_once("/models/") {
             Some((_, name)) => list(control, &request, Some(name)),
@@ -58,15 +66,22 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
 }
 
 fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
-    let asked = match Asked::from_openai(dialect, &request.body) {
+    let asked = match Asked::read(dialect, &request.path, &request.body) {
         Ok(asked) => asked,
+        Err(BadField { field, message }) if dialect.always_counts() => {
+            let mut body = dialect.error(400, message);
+            if field == "thread" {
+                body["error"]["details"] = json!({"error_code": "thread_unsupported_request"});
+            }
+            return Route::Reply { status: 400, body };
+        }
         Err(BadField { field, message }) => return Route::refused(400, message, Some(field), None),
     };
     let key = request.key().to_owned();
     let key = key.as_str();
     if !control.accepts(key) {
         control.note_wrong_key(&asked.model, key, last_request(request));
-        return Route::Act(Scenario { fault: Fault::Error(catalogue::wrong_key()), ..Scenario::default() });
+        return Route::wrong_key(dialect);
     }
     match control.choose(&asked.model, key, last_request(request)) {
         Ok(choice) => Route::Answer { asked, scenario: choice.scenario() },
@@ -84,7 +99,10 @@ fn serve(control: &Control, request: Request, path: &str) -> Route {
     let key = request.key().to_owned();
     if !control.accepts(&key) {
         control.note_wrong_key(&model, &key, last_request(request));
-        return Route::Act(Scenario { fault: Fault::Error(catalogue::wrong_key()), ..Scenario::default() });
+        return Route::Act(Scenario {
+            fault: Fault::Error(catalogue::wrong_key(Dialect::OpenAiChat)),
+            ..Scenario::default()
+        });
     }
     match control.choose(&model, &key, last_request(request.clone())) {
         Ok(choice) => {
@@ -110,7 +128,7 @@ fn last_request(request: Request) -> LastRequest {
 /// The model list, or one of its entries: every name is a model here, so every name has an entry.
 fn list(control: &Control, request: &Request, name: Option<&str>) -> Route {
     if !control.accepts(request.key()) {
-        return Route::Act(Scenario { fault: Fault::Error(catalogue::wrong_key()), ..Scenario::default() });
+        return Route::wrong_key(Dialect::OpenAiChat);
     }
     if let Some(scenario) = control.glance().filter(Scenario::fails_before_answer) {
         return Route::Act(scenario);
@@ -131,7 +149,7 @@ fn tell_balance(control: &Control, request: &Request, path: &str) -> Route {
         return Route::refused(404, "there is nothing at this path", None, Some("not_found"));
     };
     if !control.accepts(request.key()) {
-        return Route::Act(Scenario { fault: Fault::Error(catalogue::wrong_key()), ..Scenario::default() });
+        return Route::wrong_key(Dialect::OpenAiChat);
     }
     match control.glance().filter(Scenario::fails_before_answer) {
         Some(scenario) => Route::Act(scenario),
@@ -231,7 +249,7 @@ fn rule_json(target: &Target, rule: &Rule) -> Value {
         Target::Model(name) => format!("models/{name}"),
         Target::Key(key) => format!("keys/{}", super::counts::masked(key)),
     };
-    let Scenario { rhythm, words, retry_after_s, .. } = &rule.scenario;
+    let Scenario { rhythm, words, retry_after_s, script, .. } = &rule.scenario;
     json!({
         "target": target,
         "scenario": rule.text,
@@ -243,6 +261,7 @@ fn rule_json(target: &Target, rule: &Rule) -> Value {
         "retry_after_s": retry_after_s,
         "latency_ms": rule.pace.first.as_millis() as u64,
         "word_ms": rule.pace.word.as_millis() as u64,
+        "script": script.as_ref().map(|script| script.len()),
     })
 }
 
@@ -299,5 +318,5 @@ fn text_digits(after: &[u8]) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok()
 }
 
-const KEPT_BODY_BYTES: usize = 64 * 1024;
+const KEPT_BODY_BYTES: usize = 1024 * 1024;
 const KEYS_MAX: usize = 1_000;

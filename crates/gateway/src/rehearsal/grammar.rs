@@ -185,7 +185,7 @@ const WAIT_MAX_MS: u64 = 3_600_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rehearsal::{Break, Fault, Pace, Rhythm, Shape};
+    use crate::rehearsal::{Break, Fault, Pace, Place, Rhythm, Shape};
 
     #[track_caller]
     fn check(text: &str, expected: Scenario) {
@@ -220,7 +220,7 @@ mod tests {
         check(
             "tool-calls-2-cut-after-3",
             Scenario {
-                fault: Fault::Breaks { after: 3, how: Break::Cut },
+                fault: Fault::Breaks { after: Place::Content(3), how: Break::Cut },
                 shape: Shape { tool_calls: 2, ..Shape::default() },
                 ..base()
             },
@@ -228,11 +228,18 @@ mod tests {
         check(
             "error-first-zhipu:1113-every-2",
             Scenario {
-                fault: Fault::ErrorInBand { after: 0, error: catalogue::find("zhipu:1113").unwrap() },
+                fault: Fault::ErrorInBand { after: Place::Content(0), error: catalogue::find("zhipu:1113") },
                 rhythm: Rhythm { every: Some(2), ..Rhythm::default() },
                 ..base()
             },
         );
+    }
+
+    #[test]
+    fn a_place_is_among_content_or_among_all_events() {
+        let breaks = |after| Scenario { fault: Fault::Breaks { after, how: Break::Cut }, ..Scenario::default() };
+        check("cut-after-3", breaks(Place::Content(3)));
+        check("cut-after-event-3", breaks(Place::Event(3)));
     }
 
     #[test]

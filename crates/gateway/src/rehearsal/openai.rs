@@ -1,44 +1,13 @@
 //! Answers in OpenAI's words: chat completions and legacy completions, whole and as event streams.
 
 use std::borrow::Cow;
-use std::io::Write as _;
 
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ToolCall, Usage};
-use super::asked::{Asked, Dialect};
-
-/// What an event is for; faults are placed by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The role, before any content.
-    Opening,
-    /// A word, or a fragment of a tool call.
-    Content,
-    /// The end of a choice.
-    Finish,
-    Usage,
-    Done,
-}
-
-/// An event stream in one piece of memory, cut into events.
-#[derive(Debug, Default)]
-pub(super) struct Events {
-    bytes: Vec<u8>,
-    ends: Vec<(Kind, usize)>,
-}
-
-impl Events {
-    /// The events in order, each with its `data:` and the blank line after it.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Kind, &[u8])> {
-        let mut start = 0;
-        self.ends.iter().map(move |&(kind, end)| {
-            let event = &self.bytes[start..end];
-            start = end;
-            (kind, event)
-        })
-    }
-}
+use super::asked::Asked;
+use super::dialect::Dialect;
+use super::events::{Events, Kind, fragments, put};
 
 /// What is the same in every chunk of an answer.
 struct Chunks<'a> {
@@ -50,10 +19,7 @@ struct Chunks<'a> {
 
 /// Tells an answer as a stream; usage comes with its end, or `is_early` before everything else.
 pub(super) fn stream(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>, is_early: bool) -> Events {
-    let object = match asked.dialect {
-        Dialect::OpenAiChat => "chat.completion.chunk",
-        Dialect::OpenAiCompletions => "text_completion",
-    };
+    let object = if is_legacy(asked.dialect) { "text_completion" } else { "chat.completion.chunk" };
     let model = Value::from(asked.model.as_str());
     let prefix = format!(
         r#"data: {{"id":"{}","object":"{object}","created":{CREATED},"model":{model},"system_fingerprint":"fp_rehearsal","choices":["#,
@@ -75,27 +41,26 @@ pub(super) fn stream(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>
         chunks.usage(usage);
     }
     let mut events = chunks.events;
-    events.bytes.extend_from_slice(DONE);
-    events.ends.push((Kind::Done, events.bytes.len()));
+    events.push_with(Kind::Done, |out| out.extend_from_slice(DONE));
     events
 }
 
 impl Chunks<'_> {
     fn push(&mut self, kind: Kind, choice: impl FnOnce(&mut Vec<u8>)) {
-        let bytes = &mut self.events.bytes;
-        bytes.extend_from_slice(self.prefix.as_bytes());
-        choice(bytes);
-        bytes.extend_from_slice(self.suffix.as_bytes());
-        self.events.ends.push((kind, bytes.len()));
+        self.events.push_with(kind, |out| {
+            out.extend_from_slice(self.prefix.as_bytes());
+            choice(out);
+            out.extend_from_slice(self.suffix.as_bytes());
+        });
     }
 
     fn openings(&mut self, answers: &[Answer<'_>]) {
-        if self.dialect == Dialect::OpenAiCompletions {
+        if is_legacy(self.dialect) {
             return;
         }
         for (index, answer) in answers.iter().enumerate() {
-            let content = if answer.tool_calls.is_empty() { "\"\"" } else { "null" };
-            self.push(Kind::Opening, |out| {
+            let content = if answer.tool_calls.is_empty() || !answer.content.is_empty() { "\"\"" } else { "null" };
+            self.push(Kind::Frame, |out| {
                 put(out, format_args!(
                     r#"{{"index":{index},"delta":{{"role":"assistant","content":{content},"refusal":null}},"logprobs":null,"finish_reason":null}}"#
                 ));
@@ -118,19 +83,15 @@ impl Chunks<'_> {
     }
 
     fn word(&mut self, index: usize, field: &str, word: &str, is_first: bool) {
-        let dialect = self.dialect;
+        let is_legacy = is_legacy(self.dialect);
         let space = if is_first { "" } else { " " };
         self.push(Kind::Content, |out| {
-            match dialect {
-                Dialect::OpenAiChat => {
-                    put(out, format_args!(r#"{{"index":{index},"delta":{{"{field}":"{space}"#));
-                }
-                Dialect::OpenAiCompletions => {
-                    put(out, format_args!(r#"{{"index":{index},"text":"{space}"#));
-                }
+            match is_legacy {
+                false => put(out, format_args!(r#"{{"index":{index},"delta":{{"{field}":"{space}"#)),
+                true => put(out, format_args!(r#"{{"index":{index},"text":"{space}"#)),
             }
             put_escaped(out, word);
-            let end = if dialect == Dialect::OpenAiChat { "\"}" } else { "\"" };
+            let end = if is_legacy { "\"" } else { "\"}" };
             put(out, format_args!(r#"{end},"logprobs":null,"finish_reason":null}}"#));
         });
     }
@@ -143,14 +104,11 @@ impl Chunks<'_> {
         }
     }
 
-    /// The name first, then the arguments in pieces that do not know where JSON's tokens end.
+    /// The name first, then the arguments in pieces.
     fn tool_call(&mut self, index: usize, call: usize, tool_call: &ToolCall<'_>) {
         let first = json!({"index": call, "id": tool_call.id, "type": "function", "function": {"name": tool_call.name, "arguments": ""}});
-        let characters: Vec<char> = tool_call.arguments.chars().collect();
-        let pieces = characters.chunks(FRAGMENT_CHARACTERS).map(|piece| {
-            let piece: String = piece.iter().collect();
-            json!({"index": call, "function": {"arguments": piece}})
-        });
+        let pieces =
+            fragments(&tool_call.arguments).map(|piece| json!({"index": call, "function": {"arguments": piece}}));
         for fragment in [first].into_iter().chain(pieces) {
             self.push(Kind::Content, |out| {
                 put(out, format_args!(
@@ -161,30 +119,24 @@ impl Chunks<'_> {
     }
 
     fn finish(&mut self, index: usize, reason: &str) {
-        let nothing = match self.dialect {
-            Dialect::OpenAiChat => r#""delta":{}"#,
-            Dialect::OpenAiCompletions => r#""text":"""#,
-        };
+        let nothing = if is_legacy(self.dialect) { r#""text":"""# } else { r#""delta":{}"# };
         self.push(Kind::Finish, |out| {
             put(out, format_args!(r#"{{"index":{index},{nothing},"logprobs":null,"finish_reason":"{reason}"}}"#));
         });
     }
 
     fn usage(&mut self, usage: Usage) {
-        let bytes = &mut self.events.bytes;
-        bytes.extend_from_slice(self.prefix.as_bytes());
-        put(bytes, format_args!("],\"usage\":{}}}\n\n", usage_json(usage)));
-        self.events.ends.push((Kind::Usage, bytes.len()));
+        self.events.push_with(Kind::Usage, |out| {
+            out.extend_from_slice(self.prefix.as_bytes());
+            put(out, format_args!("],\"usage\":{}}}\n\n", usage_json(usage)));
+        });
     }
 }
 
 /// Tells an answer in one piece.
 pub(super) fn whole(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>) -> Value {
     let choices: Vec<Value> = answers.iter().enumerate().map(|(index, answer)| choice(asked, index, answer)).collect();
-    let object = match asked.dialect {
-        Dialect::OpenAiChat => "chat.completion",
-        Dialect::OpenAiCompletions => "text_completion",
-    };
+    let object = if is_legacy(asked.dialect) { "text_completion" } else { "chat.completion" };
     let mut body = json!({
         "id": id(asked), "object": object, "created": CREATED, "model": asked.model, "choices": choices,
         "usage": usage.map(usage_json), "system_fingerprint": "fp_rehearsal",
@@ -197,7 +149,7 @@ pub(super) fn whole(asked: &Asked, answers: &[Answer<'_>], usage: Option<Usage>)
 
 fn choice(asked: &Asked, index: usize, answer: &Answer<'_>) -> Value {
     let text = join(&answer.content);
-    if asked.dialect == Dialect::OpenAiCompletions {
+    if is_legacy(asked.dialect) {
         return json!({"index": index, "text": text, "logprobs": null, "finish_reason": answer.finish});
     }
     let mut message = json!({"role": "assistant", "content": text, "refusal": null});
@@ -205,7 +157,9 @@ fn choice(asked: &Asked, index: usize, answer: &Answer<'_>) -> Value {
         message["reasoning_content"] = join(&answer.reasoning).into();
     }
     if !answer.tool_calls.is_empty() {
-        message["content"] = Value::Null;
+        if answer.content.is_empty() {
+            message["content"] = Value::Null;
+        }
         let calls = answer.tool_calls.iter().map(|call| {
             json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}})
         });
@@ -214,9 +168,26 @@ fn choice(asked: &Asked, index: usize, answer: &Answer<'_>) -> Value {
     json!({"index": index, "message": message, "logprobs": null, "finish_reason": answer.finish})
 }
 
+fn is_legacy(dialect: Dialect) -> bool {
+    dialect == Dialect::OpenAiCompletions
+}
+
 /// An error in OpenAI's shape.
 pub(super) fn error(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Value {
     json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+}
+
+/// The type that goes with a status.
+pub(super) fn error_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        429 => "rate_limit_error",
+        503 => "service_unavailable_error",
+        500.. => "server_error",
+        _ => "invalid_request_error",
+    }
 }
 
 /// The entry of a model in the list.
@@ -235,16 +206,12 @@ fn usage_json(usage: Usage) -> Value {
 }
 
 fn id(asked: &Asked) -> String {
-    let kind = if asked.dialect == Dialect::OpenAiChat { "chatcmpl" } else { "cmpl" };
+    let kind = if is_legacy(asked.dialect) { "cmpl" } else { "chatcmpl" };
     format!("{kind}-rehearsal{:016x}", asked.seed)
 }
 
 fn join(words: &[Cow<'_, str>]) -> String {
     words.join(" ")
-}
-
-fn put(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
-    out.write_fmt(arguments).expect("writing to memory cannot fail");
 }
 
 /// Appends a string's inside as JSON.
@@ -258,7 +225,9 @@ fn put_escaped(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// A chunk without choices.
+pub(super) const EMPTY_CHOICES_EVENT: &[u8] =
+    b"data: {\"id\":\"chatcmpl-rehearsal\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\"model\":\"rehearsal\",\"choices\":[]}\n\n";
 const DONE: &[u8] = b"data: [DONE]\n\n";
 /// 2026-01-01: a fixed date keeps equal requests' answers equal to the byte.
 const CREATED: u64 = 1_767_225_600;
-const FRAGMENT_CHARACTERS: usize = 7;

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use super::answer::{self, Answer, Usage};
 use super::asked::Asked;
+use super::catalogue::ProviderError;
+use super::dialect::Dialect;
+use super::events::{Events, Kind};
 use super::http::{Framing, Head};
-use super::openai::{self, Events, Kind};
-use super::scenario::{Break, Counting, Fault, Scenario};
+use super::scenario::{Break, Counting, Fault, Place, Scenario};
 use super::wire::{Gone, Wire};
 
 /// What becomes of the connection.
@@ -27,11 +29,12 @@ pub(super) struct Stage<'a> {
     wire: &'a mut Wire,
     is_http_10: bool,
     keeps_alive: bool,
+    dialect: Dialect,
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(wire: &'a mut Wire, keeps_alive: bool, is_http_10: bool) -> Self {
-        Self { wire, is_http_10, keeps_alive }
+    pub(super) fn new(wire: &'a mut Wire, keeps_alive: bool, is_http_10: bool, dialect: Dialect) -> Self {
+        Self { wire, is_http_10, keeps_alive, dialect }
     }
 
     /// Answers `asked` as the scenario says.
@@ -49,10 +52,10 @@ impl<'a> Stage<'a> {
         };
         if asked.is_streamed {
             let usage = usage.filter(|_| asked.wants_usage);
-            let events = openai::stream(asked, &answers, usage, counting == Counting::Early);
+            let events = Dialect::stream(asked, &answers, usage, counting == Counting::Early);
             self.stream(scenario, &events).await
         } else {
-            let body = openai::whole(asked, &answers, usage);
+            let body = Dialect::whole(asked, &answers, usage);
             self.whole(scenario, &answers, body).await
         }
     }
@@ -67,15 +70,21 @@ impl<'a> Stage<'a> {
                 let pause = if told == 0 { scenario.pace.first } else { scenario.pace.word };
                 self.wire.wait(pause).await?;
             }
+            let is_at = |place: Place| match place {
+                Place::Content(after) => told >= after && matches!(kind, Kind::Content | Kind::Finish),
+                Place::Event(after) => number > after,
+            };
+            match &scenario.fault {
+                Fault::Breaks { after, how } if is_at(*after) => return self.break_off(framing, *how).await,
+                Fault::ErrorInBand { after, error } if is_at(*after) => {
+                    let event = self.dialect.error_event(&self.error_body(*error));
+                    framing.write(self.wire.outbox(), &event);
+                    return self.end(framing).await;
+                }
+                _ => {}
+            }
             if matches!(kind, Kind::Content | Kind::Finish) {
                 match &scenario.fault {
-                    Fault::Breaks { after, how } if told >= *after => {
-                        return self.break_off(framing, *how).await;
-                    }
-                    Fault::ErrorInBand { after, error } if told >= *after => {
-                        framing.write(self.wire.outbox(), format!("data: {}\n\n", error.body).as_bytes());
-                        return self.end(framing).await;
-                    }
                     Fault::Stalls { after, pause } if told >= *after && !is_stalled => {
                         is_stalled = true;
                         self.stall(*pause).await?;
@@ -102,9 +111,9 @@ impl<'a> Stage<'a> {
         let out = self.wire.outbox();
         match (&scenario.fault, kind) {
             (Fault::MissingDone, Kind::Done) | (Fault::DoneWithoutFinish, Kind::Finish) => {}
-            (Fault::DoneAlone, Kind::Opening | Kind::Content | Kind::Finish | Kind::Usage) => {}
-            (Fault::EmptyChoices, Kind::Opening | Kind::Content | Kind::Finish) => {
-                framing.write(out, EMPTY_CHOICES_EVENT);
+            (Fault::DoneAlone, Kind::Frame | Kind::Content | Kind::Finish | Kind::Usage) => {}
+            (Fault::EmptyChoices, Kind::Frame | Kind::Content | Kind::Finish) => {
+                framing.write(out, self.dialect.empty_event());
             }
             (Fault::HugeLine(kib), _) if number == 2 => {
                 framing.write(out, &spoil::padded(event, "}\n\n", *kib));
@@ -120,7 +129,10 @@ impl<'a> Stage<'a> {
         body: serde_json::Value,
     ) -> Result<Then, Gone> {
         self.wire.wait(time_to_compose(scenario, answers)).await?;
-        let body = spoil::body(&scenario.fault, body);
+        let body = match scenario.fault {
+            Fault::ErrorInBand { error, .. } => self.error_body(error).into_bytes(),
+            _ => spoil::body(&scenario.fault, self.dialect, body),
+        };
         let framing = match scenario.fault {
             Fault::Comments(_) => Framing::unknown_length(self.is_http_10),
             _ => Framing::Length(body.len()),
@@ -144,6 +156,14 @@ impl<'a> Stage<'a> {
             _ => framing.write(self.wire.outbox(), &body),
         }
         self.end(framing).await
+    }
+
+    /// An error inside an answer.
+    fn error_body(&self, error: Option<&ProviderError>) -> String {
+        match error {
+            Some(error) => error.body.to_owned(),
+            None => self.dialect.error(500, "the server had an error while processing your request").to_string(),
+        }
     }
 
     /// Writes the head of a 200.
@@ -202,8 +222,6 @@ fn time_to_compose(scenario: &Scenario, answers: &[Answer<'_>]) -> Duration {
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 const MALFORMED_EVENT: &[u8] = b"data: {\"id\":\"chatcmpl-rehearsal\",\"object\":\"chat.compl\n\n";
-const EMPTY_CHOICES_EVENT: &[u8] =
-    b"data: {\"id\":\"chatcmpl-rehearsal\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\"model\":\"rehearsal\",\"choices\":[]}\n\n";
 const COMMENT_PAUSE: Duration = Duration::from_millis(250);
 /// Longer than any caller's deadline, shorter than a leak.
 const FOREVER: Duration = Duration::from_secs(15 * 60);

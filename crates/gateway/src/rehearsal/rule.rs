@@ -1,12 +1,14 @@
 //! A rule set through the control endpoint: a scenario in words, with its numbers beside it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::grammar::ScenarioError;
 use super::scenario::{Pace, Scenario, WORDS_MAX};
+use super::script::Script;
 
 /// A scenario, and the pace of honest answers under it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -86,6 +88,8 @@ impl Rule {
         };
         let mut rule = Self::parse(text)?;
         rule.take_numbers(&fields)?;
+        let script = fields.get("script").filter(|script| !script.is_null());
+        rule.scenario.script = script.map(Script::from_json).transpose()?.map(Arc::new);
         Ok(rule)
     }
 
@@ -124,5 +128,5 @@ fn number(fields: &Map<String, Value>, field: &'static str, min: u64, max: u64) 
 }
 
 const FIELDS: &[&str] =
-    &["scenario", "times", "every", "up_s", "down_s", "latency_ms", "word_ms", "words", "retry_after_s"];
+    &["scenario", "times", "every", "up_s", "down_s", "latency_ms", "word_ms", "words", "retry_after_s", "script"];
 const SECONDS_MAX: u64 = 3_600;

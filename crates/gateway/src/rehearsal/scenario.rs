@@ -1,8 +1,10 @@
 //! What a scenario says: one fault at most, the shape of the answer, its pace, and how often it acts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::catalogue::ProviderError;
+use super::script::Script;
 
 /// How one request is to be answered. The default is an honest answer without delay.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +21,8 @@ pub struct Scenario {
     pub words: Option<u32>,
     /// Value of a `retry-after` header in seconds, put on (or in place of) the fault's own.
     pub retry_after_s: Option<u64>,
+    /// What the model says and calls where its tools are offered, whether the scenario acts or rests.
+    pub script: Option<Arc<Script>>,
 }
 
 /// The one thing that goes wrong.
@@ -41,8 +45,8 @@ pub enum Fault {
     Garbage,
     /// Nothing is ever sent.
     Silence,
-    /// The answer breaks off after so many content events.
-    Breaks { after: u32, how: Break },
+    /// The answer breaks off.
+    Breaks { after: Place, how: Break },
     /// The answer pauses after so many content events; without a length it never goes on.
     Stalls { after: u32, pause: Option<Duration> },
     /// The n-th event (from 1) is not JSON.
@@ -59,12 +63,21 @@ pub enum Fault {
     EmptyStream,
     /// 200 whose every event has `choices: []`.
     EmptyChoices,
-    /// 200, then an error inside the answer after so many content events.
-    ErrorInBand { after: u32, error: &'static ProviderError },
+    /// 200, then an error inside the answer; one of the answer's own dialect when it is not said which.
+    ErrorInBand { after: Place, error: Option<&'static ProviderError> },
     /// 200, then comments (blank lines when not streamed) instead of content; for ever when no length is given.
     Comments(Option<Duration>),
     /// One event (or body) padded to this many KiB.
     HugeLine(u32),
+}
+
+/// How far a stream gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// So many content events; what follows the last of them, up to the next, is told as well.
+    Content(u32),
+    /// So many events of whatever kind.
+    Event(u32),
 }
 
 /// How an answer breaks off.
@@ -163,16 +176,16 @@ impl Rhythm {
 impl Scenario {
     /// What is left of the scenario for a request it does not act on: an honest answer of the same length.
     pub(super) fn at_rest(&self) -> Self {
-        Self { words: self.words, ..Self::default() }
+        Self { words: self.words, script: self.script.clone(), ..Self::default() }
     }
 
     /// Words of the answer when the request sets no limit.
     pub(super) fn length(&self) -> u32 {
         let suited = match self.fault {
             // Long enough that something is missing: 40 of 60.
-            Fault::Breaks { after, .. } | Fault::Stalls { after, .. } | Fault::ErrorInBand { after, .. } => {
-                after.saturating_add(WORDS_DEFAULT)
-            }
+            Fault::Breaks { after: Place::Content(after), .. }
+            | Fault::ErrorInBand { after: Place::Content(after), .. }
+            | Fault::Stalls { after, .. } => after.saturating_add(WORDS_DEFAULT),
             _ => WORDS_DEFAULT,
         };
         self.words.unwrap_or(suited).clamp(1, WORDS_MAX)

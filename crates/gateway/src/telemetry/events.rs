@@ -79,6 +79,11 @@ pub fn no_access_token(provider: &str, reason: &str) {
     error!(provider = clean(provider), reason = clean(reason), "no access token for a provider");
 }
 
+/// A provider whose credentials brought none has an access token again.
+pub fn access_token_again(provider: &str) {
+    info!(provider = clean(provider), "access tokens are given again for a provider");
+}
+
 /// An exchange ended without an answer; `class` is the name of the last failure's class.
 pub fn exchange_failed(exchange: impl Display, model: &str, class: &str, attempts: u32) {
     warn!(exchange = clean(exchange), model = clean(model), class, attempts, "exchange failed");

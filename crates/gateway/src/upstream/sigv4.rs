@@ -101,10 +101,9 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in self.0.bytes() {
             match byte {
-                b'/' => f.write_char('/')?,
-                // What RFC 3986 reserves for nothing.
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    f.write_char(char::from(byte))?
+                // What RFC 3986 reserves for nothing, and what parts segments.
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                    f.write_char(char::from(byte))?;
                 }
                 byte => write!(f, "%{byte:02X}")?,
             }

@@ -11,13 +11,13 @@ use tokio::{
 };
 
 use super::{DispatchTimers, Endpoint, RequestHead, Upstream};
-use crate::{common::clock::unix_time, config::GoogleCredentials};
+use crate::{common::clock::unix_time, config::Credentials};
 
 /// Where the tokens of one provider come from.
 #[derive(Debug)]
 pub struct TokenSource {
     provider: Arc<str>,
-    credentials: Arc<GoogleCredentials>,
+    credentials: Arc<Credentials>,
     state: watch::Sender<State>,
 }
 
@@ -65,7 +65,7 @@ struct Refused {
 
 impl TokenSource {
     /// A source that has no token yet.
-    pub fn new(provider: &Arc<str>, credentials: &Arc<GoogleCredentials>) -> Self {
+    pub fn new(provider: &Arc<str>, credentials: &Arc<Credentials>) -> Self {
         let (provider, credentials) = (Arc::clone(provider), Arc::clone(credentials));
         Self { provider, credentials, state: watch::Sender::new(State::New) }
     }
@@ -134,7 +134,7 @@ impl TokenSource {
     }
 
     async fn ask(&self, upstream: &Upstream) -> Result<Token, TokenFault> {
-        let url = &self.credentials.token_url;
+        let url = self.credentials.token_url();
         let form = self.credentials.form(unix_time().as_secs().cast_signed());
         let mut head = match form {
             Some(_) => RequestHead::post(&url.path_prefix, &url.authority()),

@@ -1,5 +1,7 @@
 //! The rehearsal provider on real sockets: every scenario does what its documentation says.
 
+mod dialects;
+
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::SocketAddr;

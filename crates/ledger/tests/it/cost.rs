@@ -164,6 +164,7 @@ proptest! {
             input: parts[0],
             cache_read: parts[1],
             cache_write: parts[2],
+            cache_write_long: 0,
             image: parts[3],
             audio_input: heard(parts[4]),
             output: output[0],
@@ -173,6 +174,10 @@ proptest! {
         let bound = quote.dearest(counted.total_input(), counted.total_output(), has_audio);
         prop_assert_eq!((bound.total_input(), bound.total_output()), (counted.total_input(), counted.total_output()));
         prop_assert!(quote.cost(&counted).expect("small") <= quote.cost(&bound).expect("small"));
+        let long = Tokens { cache_write: 0, cache_write_long: parts[2], ..counted };
+        let (kept, bound) = (quote.cost(&long).expect("small"), quote.kept_long(&bound));
+        prop_assert_eq!(bound.total_input(), counted.total_input());
+        prop_assert!(kept <= quote.cost(&bound).expect("small"));
     }
 
     /// One token more than is affordable is not.

@@ -97,6 +97,16 @@ fn a_class_without_a_price_costs_what_its_side_costs() {
 }
 
 #[test]
+fn what_is_kept_for_longer_costs_twice_the_input_or_what_any_write_costs() {
+    let long = Tokens { cache_write_long: 1_000, ..Tokens::default() };
+    for (cache_write, dollars) in [(None, "0.006"), (Some(3_750_000_000), "0.006"), (Some(9_000_000_000), "0.009")] {
+        check(&Price::flat(TokenPrices { cache_write, ..prices(3_000_000, 15_000_000, None) }), long, dollars);
+    }
+    // It is input like any other for the tiers.
+    check(&tiered(), Tokens { cache_write_long: 200_001, ..Tokens::default() }, "2.400012");
+}
+
+#[test]
 fn a_tier_is_for_all_tokens_and_goes_by_all_input() {
     check(&tiered(), tokens(200_000, 0, 1_000), "0.615");
     check(&tiered(), tokens(200_001, 0, 0), "1.200006");

@@ -7,6 +7,12 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage, cost: Option<&Json<'
     let mut out = object.object("usage");
     out.number("input_tokens", usage.input + usage.audio_input + usage.image);
     out.number("cache_creation_input_tokens", usage.cache_write);
+    if usage.cache_write_long > 0 {
+        let mut kept = out.object("cache_creation");
+        kept.number("ephemeral_5m_input_tokens", usage.cache_write.saturating_sub(usage.cache_write_long));
+        kept.number("ephemeral_1h_input_tokens", usage.cache_write_long);
+        kept.end();
+    }
     out.number("cache_read_input_tokens", usage.cache_read);
     out.number("output_tokens", usage.completion());
     if usage.reasoning > 0 {

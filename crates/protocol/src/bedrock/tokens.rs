@@ -18,5 +18,11 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage, losses: &mut Losses)
     out.number("totalTokens", usage.prompt() + usage.completion());
     out.number("cacheReadInputTokens", usage.cache_read);
     out.number("cacheWriteInputTokens", usage.cache_write);
+    if usage.cache_write_long > 0 {
+        let key = out.key("cacheDetails");
+        let short = usage.cache_write.saturating_sub(usage.cache_write_long);
+        let detail = |tokens: u64, ttl: &str| format!("{{\"inputTokens\":{tokens},\"ttl\":\"{ttl}\"}}");
+        key.extend(format!("[{},{}]", detail(short, "5m"), detail(usage.cache_write_long, "1h")).into_bytes());
+    }
     out.end();
 }

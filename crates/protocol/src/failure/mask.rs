@@ -1,4 +1,6 @@
-//! Hides what looks like a key: upstreams repeat ours in their complaints.
+//! Hides what looks like a key, and whose account is used: upstreams repeat ours in their complaints.
+
+use std::borrow::Cow;
 
 /// Beginnings of keys as their issuers write them.
 const KEY_PREFIXES: [&str; 18] = [
@@ -12,9 +14,10 @@ const ANNOUNCING: [&str; 9] =
 
 /// Replaces every word that looks like a key, or stands where one stands, with `***`.
 pub fn mask(text: &str) -> String {
+    let text = without_accounts(text);
     let mut out = String::with_capacity(text.len());
     let mut announced = Announced::No;
-    let mut rest = text;
+    let mut rest = &*text;
     while !rest.is_empty() {
         let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(length);
@@ -27,6 +30,28 @@ pub fn mask(text: &str) -> String {
     }
     out
 }
+
+/// Names at AWS (`arn:aws:iam::123456789012:user/…`) tell the number of the account, and who in it asks.
+fn without_accounts(text: &str) -> Cow<'_, str> {
+    if !text.contains(ARN) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(ARN) {
+        let (before, name) = rest.split_at(at);
+        let length = name.find(|c: char| !is_word(c) && !matches!(c, ':' | '@' | '=' | ',')).unwrap_or(name.len());
+        let (name, after) = name.split_at(length);
+        let has_account = name.split(':').nth(4).is_some_and(|part| part.bytes().any(|byte| byte.is_ascii_digit()));
+        out.push_str(before);
+        out.push_str(if has_account { "arn:***" } else { name });
+        rest = after;
+    }
+    out.push_str(rest);
+    out.into()
+}
+
+const ARN: &str = "arn:aws";
 
 /// Whether the word before says that a secret follows.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,6 +146,12 @@ mod tests {
         check("a curl-based-client", "a curl-based-client");
         check("a long task-management-model", "a long task-management-model");
         check("unknown key: temperature", "unknown key: temperature");
+        check(
+            "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: bedrock:InvokeModel on resource: \
+             arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-v2:1 because",
+            "User: arn:*** is not authorized to perform: bedrock:InvokeModel on resource: \
+             arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-v2:1 because",
+        );
         check("", "");
     }
 }

@@ -1,6 +1,9 @@
 //! Parts of a content, read; and what writers of requests and answers share.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, VecDeque},
+};
 
 use crate::{
     chat::{Arguments, Body, Dialect, Extra, Json, Part, Signature, Source, Text, ToolCall, ToolCallKind, ToolResult},
@@ -30,28 +33,42 @@ pub(crate) fn camel(name: &str) -> Cow<'_, str> {
     Cow::Owned(camel)
 }
 
-/// Gives ids to calls and results that have none: those of one name match in their order.
+/// Gives ids to calls and results that have none: those of one name match in their order. A result may have none where its
+/// call has one: Google's own clients answer so when they call functions themselves.
 #[derive(Debug, Default)]
-pub(super) struct Ids {
-    calls: HashMap<String, u32>,
-    results: HashMap<String, u32>,
+pub(super) struct Ids(HashMap<String, OfName>);
+
+/// The calls of one name.
+#[derive(Debug, Default)]
+struct OfName {
+    /// Of those without an id, and of results that answer none.
+    given: u32,
+    /// The ids of those without a result.
+    open: VecDeque<Text<'static>>,
 }
 
 impl Ids {
-    pub(super) fn of_call(&mut self, name: &Text<'_>) -> Text<'static> {
-        next(&mut self.calls, name)
+    pub(super) fn of_call<'a>(&mut self, id: Option<Text<'a>>, name: &Text<'_>) -> Text<'a> {
+        let known = self.0.entry(name.decode().into_owned()).or_default();
+        let id = id.unwrap_or_else(|| known.next(name));
+        known.open.push_back(id.clone().into_owned());
+        id
     }
 
-    fn of_result(&mut self, name: &Text<'_>) -> Text<'static> {
-        next(&mut self.results, name)
+    fn of_result<'a>(&mut self, id: Option<Text<'a>>, name: &Text<'_>) -> Text<'a> {
+        let known = self.0.entry(name.decode().into_owned()).or_default();
+        let Some(id) = id else { return known.open.pop_front().unwrap_or_else(|| known.next(name)) };
+        known.open.retain(|open| open.decode() != id.decode());
+        id
     }
 }
 
-fn next(seen: &mut HashMap<String, u32>, name: &Text<'_>) -> Text<'static> {
-    let name = name.decode().into_owned();
-    let id = format!("{OWN_ID}{name}-{}", seen.get(&name).unwrap_or(&0));
-    *seen.entry(name).or_default() += 1;
-    Text::plain(id)
+impl OfName {
+    fn next(&mut self, name: &Text<'_>) -> Text<'static> {
+        let id = format!("{OWN_ID}{}-{}", name.decode(), self.given);
+        self.given += 1;
+        Text::plain(id)
+    }
 }
 
 /// One part, as its members say.
@@ -119,7 +136,7 @@ fn function_call<'a>(raw: &'a str, signature: Option<Signature<'a>>, ids: &mut I
         Ok::<_, Malformed>(())
     })?;
     Ok(ToolCall {
-        id: id.unwrap_or_else(|| ids.of_call(&name)),
+        id: ids.of_call(id, &name),
         name,
         arguments: Arguments::Value(args.unwrap_or_else(|| Json::passed("{}"))),
         kind: ToolCallKind::Function,
@@ -145,7 +162,7 @@ fn function_response<'a>(raw: &'a str, ids: &mut Ids) -> Result<ToolResult<'a>, 
     let (text, is_error) = words(response)?;
     let mut content: Vec<_> = text.map(Part::text).into_iter().collect();
     content.extend(parts);
-    let id = id.unwrap_or_else(|| ids.of_result(&name));
+    let id = ids.of_result(id, &name);
     Ok(ToolResult { id, name: Some(name), content, is_error, kind: ToolCallKind::Function })
 }
 
@@ -284,4 +301,38 @@ pub(super) fn write_call(object: &mut Object<'_>, call: &ToolCall<'_>, with_id: 
     };
     function.end();
     is_object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls and results of tools named by a letter, with an id or without, and the ids that they get.
+    #[track_caller]
+    fn check(said: &[(&str, &str, &str)], expected: &[&str]) {
+        let mut ids = Ids::default();
+        let given = said.iter().map(|(kind, name, id)| {
+            let (name, id) = (Text::plain(*name), Some(Text::plain(*id)).filter(|id| !id.is_empty()));
+            let id = if *kind == "call" { ids.of_call(id, &name) } else { ids.of_result(id, &name) };
+            id.decode().into_owned()
+        });
+        assert_eq!(given.collect::<Vec<_>>(), expected, "{said:?}");
+    }
+
+    #[test]
+    fn a_result_answers_the_first_open_call_of_its_name() {
+        check(
+            &[("call", "f", ""), ("call", "f", ""), ("result", "f", ""), ("result", "f", "")],
+            &["gemini-f-0", "gemini-f-1", "gemini-f-0", "gemini-f-1"],
+        );
+        check(
+            &[("call", "f", "a"), ("call", "g", "b"), ("result", "g", ""), ("result", "f", "")],
+            &["a", "b", "b", "a"],
+        );
+        check(
+            &[("call", "f", "a"), ("call", "f", "b"), ("result", "f", "a"), ("result", "f", "")],
+            &["a", "b", "a", "b"],
+        );
+        check(&[("result", "f", ""), ("call", "f", "")], &["gemini-f-0", "gemini-f-1"]);
+    }
 }

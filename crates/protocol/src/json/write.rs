@@ -135,6 +135,16 @@ impl<'o> Array<'o> {
         self.out.extend_from_slice(b"]}");
     }
 
+    /// Ends the array; one without elements becomes `blank`.
+    pub(crate) fn end_or(self, blank: &str) {
+        if self.is_first {
+            self.out.pop();
+            self.out.extend_from_slice(blank.as_bytes());
+        } else {
+            self.end();
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.is_first
     }

@@ -57,6 +57,8 @@ pub struct Request {
     pub is_first_turn: bool,
     /// What the prompt is made of, for [`crate::estimate::input_tokens`] and [`crate::estimate::input_bound`].
     pub size: Size,
+    /// Some of it is asked to be kept in a cache for longer than the shortest time there is, which costs more.
+    pub keeps_long: bool,
     /// The first member by which the provider may charge more than the listed price, or for something else.
     pub surcharge: Option<&'static str>,
     /// The caller's own `safety_identifier`, else `user`.

@@ -21,6 +21,12 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage, cost: Option<&Json<'
     if usage.cache_write > 0 {
         details.number("cache_write_tokens", usage.cache_write);
     }
+    if usage.cache_write_long > 0 {
+        let mut kept = details.object("cache_write_tokens_details");
+        kept.number("ttl_30m_tokens", usage.cache_write.saturating_sub(usage.cache_write_long));
+        kept.number("ttl_12h_tokens", usage.cache_write_long);
+        kept.end();
+    }
     details.number("audio_tokens", usage.audio_input);
     if usage.image > 0 {
         details.number("image_tokens", usage.image);

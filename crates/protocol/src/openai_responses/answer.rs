@@ -88,7 +88,7 @@ fn output<'a>(reader: &mut Reader<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), 
     if reader.kind()? != Kind::Object {
         return Ok(reader.pass()?);
     }
-    for mut part in item::read(reader.raw()?)?.parts {
+    for mut part in item::read_output(reader.raw()?)?.parts {
         part.extra = part.extra.without(&["id", "status"]);
         if let Some(mark) = item::signature_after(&part)
             && let Some(Part {
@@ -247,7 +247,7 @@ fn write_part(list: &mut Array<'_>, part: &Part<'_>, id: &str, dialect: Dialect,
         _ => None,
     };
     match &part.body {
-        Body::Opaque { dialect: Dialect::OpenaiResponses, json } => json.write(list.next()),
+        Body::Opaque { dialect: Dialect::OpenaiResponses, json } => item::as_item(json, id).write(list.next()),
         Body::Text { .. }
         | Body::Refusal(_)
         | Body::ToolCall(_)

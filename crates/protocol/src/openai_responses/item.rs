@@ -55,9 +55,21 @@ impl<'a> Members<'a> {
     }
 }
 
+/// Reads one item of an answer, whose messages are the assistant's whether they say so or not.
+pub(super) fn read_output<'a>(raw: &'a str) -> Result<Item<'a>, DecodeFault> {
+    let mut item = Members::read(raw)?;
+    if item.kind.is("message") {
+        item.role.get_or_insert_with(|| Text::plain("assistant"));
+    }
+    turned(raw, item)
+}
+
 /// Reads one item.
 pub(super) fn read<'a>(raw: &'a str) -> Result<Item<'a>, DecodeFault> {
-    let item = Members::read(raw)?;
+    turned(raw, Members::read(raw)?)
+}
+
+fn turned<'a>(raw: &'a str, item: Members<'a>) -> Result<Item<'a>, DecodeFault> {
     let one = |role, body| Item { role, parts: vec![Part::new(body)], extra: Extra::default() };
     let kind = item.kind.written();
     Ok(match kind {
@@ -165,6 +177,36 @@ fn reasoning<'a>(item: &Members<'a>) -> Result<(Body<'a>, bool), Malformed> {
         (None, Some(data)) => (Body::SealedThinking { data }, false),
         (text, signature) => (Body::Thinking { text: text.unwrap_or_default(), signature }, true),
     })
+}
+
+/// Whether what only this dialect knows is an item, as opposed to a part of a message.
+pub(super) fn is_item(json: &Json<'_>) -> bool {
+    let kind = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
+    let kind = kind.written();
+    !kind.starts_with("input_") && !kind.starts_with("output_") && !PARTS.contains(&kind)
+}
+
+/// Parts of messages that are told from items by no beginning of their names. What names no type is a part: items that
+/// name none are messages.
+const PARTS: [&str; 7] =
+    ["", "text", "refusal", "summary_text", "reasoning_text", "computer_screenshot", "encrypted_content"];
+
+/// The same as an item of an answer: a part in a message of its own.
+pub(super) fn as_item<'j>(json: &'j Json<'_>, id: &str) -> Json<'j> {
+    if is_item(json) {
+        return json.share();
+    }
+    let mut out = Vec::new();
+    let mut message = Object::new(&mut out);
+    message.word("type", "message");
+    message.word("id", id);
+    message.word("role", "assistant");
+    message.word("status", "completed");
+    let mut list = message.array("content");
+    json.write(list.next());
+    list.end();
+    message.end();
+    Json::built(out)
 }
 
 /// Reads the content of a message or a result: a string or a list of parts.

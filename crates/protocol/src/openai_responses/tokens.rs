@@ -8,6 +8,12 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage, cost: Option<&Json<'
     let mut details = out.object("input_tokens_details");
     details.number("cached_tokens", usage.cache_read);
     details.number("cache_write_tokens", usage.cache_write);
+    if usage.cache_write_long > 0 {
+        let mut kept = details.object("cache_write_tokens_details");
+        kept.number("ttl_30m_tokens", usage.cache_write.saturating_sub(usage.cache_write_long));
+        kept.number("ttl_12h_tokens", usage.cache_write_long);
+        kept.end();
+    }
     if usage.audio_input > 0 {
         details.number("audio_tokens", usage.audio_input);
     }

@@ -15,6 +15,8 @@ pub(crate) struct Counts {
     input: Option<u64>,
     cache_read: Option<u64>,
     cache_write: Option<u64>,
+    /// Of what was written, by how long it is kept: five minutes, an hour.
+    kept: [Option<u64>; 2],
     output: Option<u64>,
     thinking: Option<u64>,
     /// The sum of all iterations, when a compaction is among them.
@@ -29,6 +31,11 @@ impl Counts {
                 "input_tokens" => set(&mut self.input, reader)?,
                 "cache_read_input_tokens" => set(&mut self.cache_read, reader)?,
                 "cache_creation_input_tokens" => set(&mut self.cache_write, reader)?,
+                "cache_creation" => wire::members(reader, |reader, name| match name {
+                    "ephemeral_5m_input_tokens" => set(&mut self.kept[0], reader),
+                    "ephemeral_1h_input_tokens" => set(&mut self.kept[1], reader),
+                    _ => reader.pass(),
+                })?,
                 "output_tokens" => set(&mut self.output, reader)?,
                 "output_tokens_details" => wire::members(reader, |reader, name| match name {
                     "thinking_tokens" => set(&mut self.thinking, reader),
@@ -47,10 +54,13 @@ impl Counts {
             return None;
         }
         let output = self.output.unwrap_or(0);
+        let [short, long] = self.kept.map(Option::unwrap_or_default);
+        let cache_write = self.cache_write.unwrap_or_else(|| (short + long).min(TOKENS_MAX));
         let usage = Usage {
             input: self.input.unwrap_or(0),
             cache_read: self.cache_read.unwrap_or(0),
-            cache_write: self.cache_write.unwrap_or(0),
+            cache_write,
+            cache_write_long: long.min(cache_write),
             output,
             reasoning: self.thinking.unwrap_or(0).min(output),
             ..Usage::default()
@@ -78,6 +88,7 @@ fn iterations(reader: &mut Reader<'_>) -> Result<Option<Usage>, Malformed> {
             (&mut sum.input, one.input),
             (&mut sum.cache_read, one.cache_read),
             (&mut sum.cache_write, one.cache_write),
+            (&mut sum.cache_write_long, one.cache_write_long),
             (&mut sum.output, one.output),
         ] {
             *whole = whole.saturating_add(part).min(TOKENS_MAX);
@@ -110,6 +121,12 @@ mod tests {
                 "cache_creation":{"ephemeral_5m_input_tokens":20},"output_tokens":9,"output_tokens_details":{"thinking_tokens":4}}"#,
             Some(Usage { input: 3, cache_read: 40, cache_write: 20, output: 9, reasoning: 4, ..Usage::default() }),
         );
+        let long =
+            |cache_write, cache_write_long| Some(Usage { input: 3, cache_write, cache_write_long, ..Usage::default() });
+        let kept = r#""cache_creation":{"ephemeral_5m_input_tokens":20,"ephemeral_1h_input_tokens":7}"#;
+        check(&format!(r#"{{"input_tokens":3,"cache_creation_input_tokens":27,{kept}}}"#), long(27, 7));
+        check(&format!(r#"{{"input_tokens":3,{kept}}}"#), long(27, 7));
+        check(&format!(r#"{{"input_tokens":3,"cache_creation_input_tokens":5,{kept}}}"#), long(5, 5));
         check("{}", None);
         check("null", None);
     }

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::{TOKENS_MAX, Usage};
+use super::{TOKENS_MAX, Usage, responses::written_long};
 use crate::json::{Kind, Malformed, Reader};
 
 /// Reads a `usage` object; `None` when it is not one or counts nothing. Zero is a count, absence is not.
@@ -86,6 +86,7 @@ struct Counts {
     total: Option<u64>,
     cached: Option<u64>,
     cache_write: Option<u64>,
+    cache_write_long: u64,
     audio_input: Option<u64>,
     image: Option<u64>,
     reasoning: Option<u64>,
@@ -100,6 +101,7 @@ impl Counts {
                 "cache_write_tokens" | "cache_creation_tokens" | "cache_creation_input_tokens" => {
                     keep(&mut self.cache_write, count(reader)?);
                 }
+                "cache_write_tokens_details" => self.cache_write_long = written_long(reader)?,
                 "audio_tokens" => self.audio_input = count(reader)?,
                 "image_tokens" => self.image = count(reader)?,
                 _ => reader.pass()?,
@@ -136,6 +138,7 @@ impl Counts {
             input: prompt,
             cache_read,
             cache_write,
+            cache_write_long: self.cache_write_long.min(cache_write),
             output: completion,
             reasoning,
             audio_input,
@@ -204,6 +207,7 @@ mod tests {
                 input: 32,
                 cache_read: 40,
                 cache_write: 20,
+                cache_write_long: 0,
                 output: 42,
                 reasoning: 30,
                 audio_input: 5,

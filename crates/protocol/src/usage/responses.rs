@@ -23,6 +23,10 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Option<Usage>, Malformed> 
             "input_tokens" => input = count(reader)?,
             "output_tokens" => output = count(reader)?,
             "input_tokens_details" => wire::members(reader, |reader, name| {
+                if name == "cache_write_tokens_details" {
+                    usage.cache_write_long = written_long(reader)?;
+                    return Ok(());
+                }
                 let slot = match name {
                     "cached_tokens" => &mut usage.cache_read,
                     "cache_write_tokens" => &mut usage.cache_write,
@@ -52,7 +56,21 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Option<Usage>, Malformed> 
     usage.input = rest;
     usage.output = output.unwrap_or(0);
     usage.reasoning = usage.reasoning.min(usage.output);
+    usage.cache_write_long = usage.cache_write_long.min(usage.cache_write);
     Ok(Some(usage))
+}
+
+/// What of the tokens that were written to a cache is kept for longer, by their details.
+pub(super) fn written_long(reader: &mut Reader<'_>) -> Result<u64, Malformed> {
+    let mut long = 0;
+    wire::members(reader, |reader, name| match name {
+        "ttl_12h_tokens" => {
+            long = wire::whole(reader)?.filter(|count| *count <= TOKENS_MAX).unwrap_or(0);
+            Ok(())
+        }
+        _ => reader.pass(),
+    })?;
+    Ok(long)
 }
 
 #[cfg(test)]
@@ -68,6 +86,12 @@ mod tests {
         let expected =
             Usage { input: 40, cache_read: 40, cache_write: 20, output: 9, reasoning: 4, ..Usage::default() };
         assert_eq!(usage, Some(expected));
+        let long = responses(
+            br#"{"input_tokens":100,"input_tokens_details":{"cache_write_tokens_details":{"ttl_30m_tokens":15,"ttl_12h_tokens":5},
+                "cache_write_tokens":20},"output_tokens":0}"#,
+        );
+        let expected = Usage { input: 80, cache_write: 20, cache_write_long: 5, ..Usage::default() };
+        assert_eq!(long, Some(expected));
         assert_eq!(responses(b"{}"), None);
         assert_eq!(responses(b"null"), None);
         let clamped = responses(br#"{"input_tokens":3,"input_tokens_details":{"cached_tokens":9}}"#).unwrap();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, what is not there is a failure")]
 
 mod balance;
+mod corpus;
 mod dialects;
 mod failure_table;
 mod failure_total;

@@ -6,8 +6,9 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
-from harness.http_json import Reply, request
+from harness.http_json import Reply, request, request_by_socket
 from harness.process import Process, free_port
 from harness.waiting import until
 
@@ -88,6 +89,11 @@ class Gateway:
     def create_key(self, *options: str, account: str = "default") -> Key:
         created = self.cli("keys", "create", "--account", account, "--name", "t", *options)
         return Key(created["id"], created["key"])
+
+    def records(self, **filters: object) -> list[dict]:
+        """What is kept of the newest exchanges, newest first, by the socket in the data folder."""
+        path = "/admin/exchanges?" + urlencode({"limit": 1000} | filters)
+        return request_by_socket(self.data / "admin.sock", path)
 
     def explain(self, exchange: str) -> dict:
         return self.cli("explain", exchange)

@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import socket
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -31,5 +33,21 @@ def request(
         connection.request(method, path or "/", encoded, sent | (headers or {}))
         answer = connection.getresponse()
         return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+    finally:
+        connection.close()
+
+
+def request_by_socket(path: Path, target: str) -> list | dict:
+    """GETs JSON from a server on a socket of the file system."""
+    connection = http.client.HTTPConnection("localhost", timeout=30)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.settimeout(30)
+        connection.sock.connect(str(path))
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200, f"{target}: {answer.status} {body!r}"
+        return json.loads(body)
     finally:
         connection.close()

@@ -56,6 +56,10 @@ class Process:
     def signal(self, number: int) -> None:
         self._child.send_signal(number)
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     def resident_bytes(self) -> int:
         """Memory the process holds now (`VmRSS`)."""
         status = Path(f"/proc/{self._child.pid}/status").read_text()

@@ -29,12 +29,20 @@ class Rehearsal:
             self._process.kill()
 
     @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.origin}/v1"
 
     @property
     def control(self) -> str:
-        return f"http://127.0.0.1:{self.port}/control"
+        return f"{self.origin}/control"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def misbehave(self, scenario: str, times: int | None = None, **more: object) -> None:
         """Answers the next `times` requests (all, when left out) by the scenario."""

@@ -1,6 +1,6 @@
 //! Reads `[providers]`: keys that are keys, addresses that are addresses, and what to write where they are not.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use http::{HeaderName, HeaderValue};
 use roundelay_protocol::failure::Flavour;
@@ -10,6 +10,8 @@ use super::{
         balance::BalancePoll,
         base_url::BaseUrl,
         complaint::nearest,
+        credentials::Credentials,
+        entra::EntraClient,
         known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider, vendor_at},
         reader::{At, Place, Section, Text},
         timeouts::TimeoutsWritten,
@@ -70,7 +72,8 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         Some(Protocol::Azure) => base_url.map(|base_url| clouds::below_azure(base_url, api_version.as_deref())),
         _ => base_url.map(|base_url| with_version(&section, protocol, base_url)),
     };
-    let credentials = project.credentials;
+    let entra = EntraClient::read(&section, protocol == Some(Protocol::Azure));
+    let credentials = project.credentials.or_else(|| entra.map(|client| Arc::new(Credentials::Entra(client))));
     let signing = clouds::read_aws_key(&section, protocol, base_url.as_ref(), region.as_deref());
     let api_keys = read_api_keys(&section, known, base_url.as_ref(), protocol);
     let flavour = read_flavour(&section, name, protocol);
@@ -260,7 +263,7 @@ fn complain_of_no_key(
 ) {
     let needs_key = known.is_some_and(|known| !known.key_variables.is_empty());
     let is_remote = base_url.is_some_and(|base_url| !base_url.is_local());
-    if !is_remote || section.has("headers") || section.has("credentials") {
+    if !is_remote || section.has("headers") || section.has("credentials") || section.has("client_id") {
         return;
     }
     let variable = known.and_then(|known| known.key_variables.first()).copied().unwrap_or("NAME");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     super::{
         base_url::{BaseUrl, Host},
+        credentials::Credentials,
         google::GoogleCredentials,
         reader::{At, Section, Text},
     },
@@ -15,7 +16,7 @@ use super::{
 pub(super) struct Project {
     name: Option<String>,
     location: String,
-    pub(super) credentials: Option<Arc<GoogleCredentials>>,
+    pub(super) credentials: Option<Arc<Credentials>>,
 }
 
 impl Project {
@@ -29,7 +30,7 @@ impl Project {
             }
         }
         let credentials = credentials.and_then(|At { value, place }| match GoogleCredentials::read(&value.text) {
-            Ok(credentials) => Some(Arc::new(credentials)),
+            Ok(credentials) => Some(credentials),
             Err(fault) => {
                 let instead = "write the path of a service account's key file, or `metadata` on a machine of Google's";
                 let message = format!("`{}`: {fault}", value.shown());
@@ -48,6 +49,7 @@ impl Project {
         };
         let (name, location) = (word(name), word(location));
         let name = name.or_else(|| credentials.as_ref()?.project.clone());
+        let credentials = credentials.map(|credentials| Arc::new(Credentials::Google(credentials)));
         Self { name, location: location.unwrap_or_else(|| "global".to_owned()), credentials }
     }
 

@@ -75,6 +75,10 @@ impl Wire<'_> {
             code: self.code,
             param: self.param,
             reset_at: self.reset_at,
+            details: self
+                .code
+                .filter(|code| *code == "thread_unsupported_request")
+                .map(|error_code| Details { error_code }),
         };
         let body = Body { kind: "error", error, request_id: id.map(|id| id.to_string()) };
         serde_json::to_vec(&body).expect("strings and numbers always have a JSON form")
@@ -160,4 +164,12 @@ struct Error<'a> {
     param: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details<'a>>,
+}
+
+/// Where Anthropic's clients look for what became of a conversation that it keeps.
+#[derive(Serialize)]
+struct Details<'a> {
+    error_code: &'a str,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Clause, Complaint, Value};
 use crate::rehearsal::catalogue;
-use crate::rehearsal::scenario::{Break, Counting, Fault, Scenario, WORDS_MAX};
+use crate::rehearsal::scenario::{Break, Counting, Fault, Place, Scenario, WORDS_MAX};
 
 /// Every clause there is.
 #[rustfmt::skip] // a table: a row a clause
@@ -36,12 +36,15 @@ pub static CLAUSES: &[Clause] = &[
     clause("cut-after-N", "cut-after-40", |s, v| breaks(s, v[0].count(), Break::Cut)),
     clause("reset-after-N", "reset-after-40", |s, v| breaks(s, v[0].count(), Break::Reset)),
     clause("end-after-N", "end-after-40", |s, v| breaks(s, v[0].count(), Break::End)),
+    clause("cut-after-event-N", "cut-after-event-3", |s, v| breaks_at(s, v[0].count(), Break::Cut)),
+    clause("end-after-event-N", "end-after-event-3", |s, v| breaks_at(s, v[0].count(), Break::End)),
     clause("stall-after-N", "stall-after-40", |s, v| stalls(s, v[0].count(), None)),
     clause("stall-after-N-D", "stall-after-40-30s", |s, v| stalls(s, v[0].count(), Some(v[1].wait()))),
-    clause("error-first", "error-first", |s, _| error_in_band(s, 0, Value::Error(catalogue::server_error()))),
-    clause("error-first-E", "error-first-anthropic:overloaded", |s, v| error_in_band(s, 0, v[0])),
-    clause("error-after-N", "error-after-40", |s, v| error_in_band(s, v[0].count(), Value::Error(catalogue::server_error()))),
-    clause("error-after-N-E", "error-after-40-openrouter:provider_unavailable", |s, v| error_in_band(s, v[0].count(), v[1])),
+    clause("error-first", "error-first", |s, _| error_in_band(s, Place::Content(0), None)),
+    clause("error-first-E", "error-first-anthropic:overloaded", |s, v| error_in_band(s, Place::Content(0), Some(v[0]))),
+    clause("error-after-N", "error-after-40", |s, v| error_in_band(s, content(v[0])?, None)),
+    clause("error-after-N-E", "error-after-40-openrouter:provider_unavailable", |s, v| error_in_band(s, content(v[0])?, Some(v[1]))),
+    clause("error-after-event-N", "error-after-event-3", |s, v| error_in_band(s, Place::Event(v[0].count()), None)),
     // Answers that are not right.
     clause("malformed-event-N", "malformed-event-10", |s, v| {
         fault(s, Fault::MalformedEvent(within(v[0].count(), 1, WORDS_MAX, "1 to 100000")?))
@@ -85,16 +88,24 @@ fn within(count: u32, min: u32, max: u32, allowed: &'static str) -> Result<u32, 
 }
 
 fn breaks(scenario: &mut Scenario, after: u32, how: Break) -> Result<(), Complaint> {
-    fault(scenario, Fault::Breaks { after: within(after, 0, WORDS_MAX, "0 to 100000")?, how })
+    fault(scenario, Fault::Breaks { after: Place::Content(within(after, 0, WORDS_MAX, "0 to 100000")?), how })
+}
+
+fn breaks_at(scenario: &mut Scenario, event: u32, how: Break) -> Result<(), Complaint> {
+    fault(scenario, Fault::Breaks { after: Place::Event(event), how })
+}
+
+fn content(after: Value) -> Result<Place, Complaint> {
+    Ok(Place::Content(within(after.count(), 0, WORDS_MAX, "0 to 100000")?))
 }
 
 fn stalls(scenario: &mut Scenario, after: u32, pause: Option<Duration>) -> Result<(), Complaint> {
     fault(scenario, Fault::Stalls { after: within(after, 0, WORDS_MAX, "0 to 100000")?, pause })
 }
 
-fn error_in_band(scenario: &mut Scenario, after: u32, value: Value) -> Result<(), Complaint> {
-    let Value::Error(error) = value else { return Ok(()) };
-    fault(scenario, Fault::ErrorInBand { after: within(after, 0, WORDS_MAX, "0 to 100000")?, error })
+fn error_in_band(scenario: &mut Scenario, after: Place, value: Option<Value>) -> Result<(), Complaint> {
+    let error = value.and_then(|value| if let Value::Error(error) = value { Some(error) } else { None });
+    fault(scenario, Fault::ErrorInBand { after, error })
 }
 
 fn status_fault(scenario: &mut Scenario, values: &[Value]) -> Result<(), Complaint> {

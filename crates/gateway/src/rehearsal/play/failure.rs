@@ -3,7 +3,6 @@
 use super::{EVENT_STREAM, FOREVER, JSON, Stage, Then};
 use crate::rehearsal::catalogue::ProviderError;
 use crate::rehearsal::http::{Framing, Head};
-use crate::rehearsal::openai;
 use crate::rehearsal::scenario::{Fault, Scenario};
 use crate::rehearsal::wire::Gone;
 
@@ -20,7 +19,7 @@ impl Stage<'_> {
             }
             Fault::Silence => self.wire.wait(FOREVER).await.map(|()| Then::Close),
             Fault::Status(status) => {
-                let body = openai::error(&format!("a rehearsed {status}"), error_type(*status), None, None);
+                let body = self.dialect.error(*status, &format!("a rehearsed {status}"));
                 self.refuse(scenario, *status, JSON, &[], body.to_string().as_bytes()).await
             }
             Fault::Error(ProviderError { status, headers, body, .. }) => {
@@ -107,18 +106,6 @@ impl Scenario {
             | Fault::Comments(_)
             | Fault::HugeLine(_) => false,
         }
-    }
-}
-
-fn error_type(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        403 => "permission_error",
-        404 => "not_found_error",
-        429 => "rate_limit_error",
-        503 => "service_unavailable_error",
-        500.. => "server_error",
-        _ => "invalid_request_error",
     }
 }
 

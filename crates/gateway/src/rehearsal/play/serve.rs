@@ -2,7 +2,7 @@
 
 use super::{Stage, Then, spoil};
 use crate::rehearsal::http::Framing;
-use crate::rehearsal::scenario::{Break, Fault, Scenario};
+use crate::rehearsal::scenario::{Break, Fault, Place, Scenario};
 use crate::rehearsal::service::Reply;
 use crate::rehearsal::wire::Gone;
 
@@ -19,10 +19,13 @@ impl Stage<'_> {
         }
         let framing = self.head(reply.content_type, Framing::unknown_length(self.is_http_10));
         for (told, piece) in reply.pieces.iter().enumerate() {
+            // Each piece is an event with content.
+            let is_at = |(Place::Content(after) | Place::Event(after)): Place| told as u32 >= after;
             match &scenario.fault {
-                Fault::Breaks { after, how } if told as u32 >= *after => return self.break_off(framing, *how).await,
-                Fault::ErrorInBand { after, error } if told as u32 >= *after => {
-                    framing.write(self.wire.outbox(), format!("data: {}\n\n", error.body).as_bytes());
+                Fault::Breaks { after, how } if is_at(*after) => return self.break_off(framing, *how).await,
+                Fault::ErrorInBand { after, error } if is_at(*after) => {
+                    let event = self.dialect.error_event(&self.error_body(*error));
+                    framing.write(self.wire.outbox(), &event);
                     return self.end(framing).await;
                 }
                 Fault::Stalls { after, pause } if told as u32 == *after => self.stall(*pause).await?,
@@ -38,7 +41,7 @@ impl Stage<'_> {
     async fn serve_whole(mut self, reply: Reply, scenario: &Scenario) -> Result<Then, Gone> {
         let body = reply.pieces.concat();
         let body = match serde_json::from_slice(&body) {
-            Ok(json) if scenario.fault != Fault::None => spoil::body(&scenario.fault, json),
+            Ok(json) if scenario.fault != Fault::None => spoil::body(&scenario.fault, self.dialect, json),
             _ => body,
         };
         let framing = self.head(reply.content_type, Framing::Length(body.len()));

@@ -1,16 +1,20 @@
 //! What a fault makes of a body or an event that is sent in one piece.
 
+use serde_json::Value;
+
+use crate::rehearsal::dialect::Dialect;
 use crate::rehearsal::scenario::{Break, Fault};
 
 /// The body that is not streamed, as the fault leaves it.
-pub(super) fn body(fault: &Fault, mut body: serde_json::Value) -> Vec<u8> {
+pub(super) fn body(fault: &Fault, dialect: Dialect, mut body: Value) -> Vec<u8> {
+    let (content, end) = dialect.content_and_end();
     match fault {
-        Fault::ErrorInBand { error, .. } => return error.body.as_bytes().to_vec(),
         Fault::DoneAlone => return b"{}".to_vec(),
-        Fault::EmptyChoices => body["choices"] = serde_json::Value::Array(Vec::new()),
+        Fault::EmptyChoices => body[content] = Value::Array(Vec::new()),
+        Fault::DoneWithoutFinish if body[end].is_string() => body[end] = Value::Null,
         Fault::DoneWithoutFinish => {
-            for choice in body["choices"].as_array_mut().into_iter().flatten() {
-                choice["finish_reason"] = serde_json::Value::Null;
+            for choice in body[content].as_array_mut().into_iter().flatten() {
+                choice[end] = Value::Null;
             }
         }
         _ => {}

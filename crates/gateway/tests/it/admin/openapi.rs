@@ -175,6 +175,11 @@ fn every_route_is_in_the_document_and_answers_as_it_says() {
     for path in ["/v1/messages", "/v1/messages/count_tokens"] {
         ask("post", path, path, question.clone(), 200);
     }
+    let contents = json!({ "contents": [{ "parts": [{ "text": "Hello" }] }] });
+    for verb in ["generateContent", "streamGenerateContent", "countTokens"] {
+        let template = format!("/v1beta/models/{{model}}:{verb}");
+        ask("post", &template, &template.replace("{model}", "first"), contents.clone(), 200);
+    }
     let question = json!({ "model": "first", "input": "Hello" });
     let response = ask("post", "/v1/responses", "/v1/responses", question.clone(), 200).json();
     ask("post", "/v1/responses/input_tokens", "/v1/responses/input_tokens", question.clone(), 200);

@@ -138,6 +138,34 @@ fn clouds_are_refused_with_what_to_write() {
         &["Azure alone"],
     );
 
+    let entra = "tenant = 'a.example'\nclient_id = 'x'\nclient_secret = '${OPENAI_API_KEY}'";
+    let resource = "base_url = 'https://a.openai.azure.com'";
+    check(
+        &azure(&format!("{resource}\ntenant = 'a.example'\nclient_id = 'x'")),
+        "6:1",
+        "providers.azure.tenant",
+        &["`client_secret` beside it"],
+    );
+    check(&azure(&format!("{address}\n{entra}")), "6:1", "providers.azure.api_keys", &["not both"]);
+    check(
+        &azure(&format!("{resource}\n{}", entra.replace("a.example", "a/b"))),
+        "6:1",
+        "providers.azure.tenant",
+        &["no name of a tenant"],
+    );
+    check(
+        &azure(&format!("{resource}\n{entra}\nauthority = 'login'")),
+        "9:1",
+        "providers.azure.authority",
+        &["not a URL", "https://login.microsoftonline.com"],
+    );
+    check(
+        &format!("[providers.x]\nbase_url = 'http://h/v1'\n{entra}"),
+        "6:1",
+        "providers.x.tenant",
+        &["`protocol = \"azure\"` alone"],
+    );
+
     let bedrock = |text: &str| format!("[providers.bedrock]\n{text}");
     let (id, secret) = ("access_key_id = '${OPENAI_API_KEY}'", "secret_access_key = '${OPENAI_API_KEY}'");
     check(&bedrock(&format!("{id}\n{secret}")), "4:12", "providers.bedrock", &["which region", "us-east-1"]);

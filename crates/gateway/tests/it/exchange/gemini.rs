@@ -30,7 +30,7 @@ impl House {
     fn start() -> Self {
         let (gemini, claude, gpt) = (Scripted::start(), Claude::start(), Upstream::start());
         let mut toml = format!(
-            "server.header_hold = '100ms'
+            "server.header_hold = '1s'
 server.keep_alive_comment = '100ms'
 [providers.gemini]
 protocol = 'gemini'
@@ -59,6 +59,7 @@ api_keys = ['sk-gpt']
             ("pro-down", "gemini/overloaded"),
             ("pro-down-late", "gemini/overloaded-late"),
             ("pro-malformed", "gemini/malformed"),
+            ("pro-empty", "gemini/empty"),
             ("pro-key", "locked/key"),
             ("pro-cut", "gemini/cut"),
             ("pro-late-error", "gemini/late-error"),
@@ -112,7 +113,8 @@ api_keys = ['sk-gpt']
     }
 }
 
-const FALLBACKS: [(&str, &str); 8] = [
+const FALLBACKS: [(&str, &str); 9] = [
+    ("pro-empty", "gpt"),
     ("pro-down", "gpt"),
     ("pro-down", "claude"),
     ("pro-down-late", "gpt"),

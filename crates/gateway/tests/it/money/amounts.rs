@@ -109,6 +109,7 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
             input: 10,
             input_tokens: 10,
             has_audio: false,
+            keeps_long: false,
             asked: Some(20),
             output_max: Some(20),
             thought: 0,

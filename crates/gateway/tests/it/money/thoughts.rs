@@ -19,6 +19,9 @@ const PING: &str = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
 const STOPS: &str = "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n";
 const END: &str = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":9}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
+/// Seven tokens are written to the cache, five of them for an hour.
+const KEPT: &str = r#"{"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"word"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"cache_creation_input_tokens":7,"cache_creation":{"ephemeral_5m_input_tokens":2,"ephemeral_1h_input_tokens":5},"output_tokens":9}}"#;
+
 /// A provider whose streams go as the names of its models say.
 fn claude() -> Paced {
     Paced::start(|heard| {
@@ -35,6 +38,9 @@ fn claude() -> Paced {
         if heard.body["stream"] == true {
             return Told::events(body);
         }
+        if model == "keeps" {
+            return Told::json(200, KEPT);
+        }
         Told::json(
             200,
             r#"{"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"word"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":9}}"#,
@@ -44,7 +50,7 @@ fn claude() -> Paced {
 
 fn team(claude: &Paced, balance: i64, works_on: bool) -> Team {
     Team::configured(Money::from_nano(balance), |config| {
-        let models = ["says", "thinks", "works", "pings", "claude-3-7-sonnet"];
+        let models = ["says", "keeps", "thinks", "works", "pings", "claude-3-7-sonnet"];
         let price = "price = { input = 1.0, cache_read = 0.1, cache_write = 1.25, output = 2.0 }";
         let models = models.map(|model| {
             format!("[models.'{model}']\ndeployments = ['claude/{model}']\nattempts = 1\nmax_output = 64000\n{price}\n")
@@ -119,6 +125,34 @@ fn blocks_that_begin_and_end_are_progress_and_pings_are_not() {
             let end = if is_chat { "[DONE]" } else { "\"message_stop\"" };
             assert_eq!((body.contains(end), body.contains("\"error\"")), (is_whole, !is_whole), "{model}: {body}");
         }
+    }
+}
+
+/// A question whose first part is to be kept in the cache for so long.
+fn kept(ttl: &str) -> Value {
+    let mark = json!({ "type": "ephemeral", "ttl": ttl });
+    let system = json!([{ "type": "text", "text": "word ".repeat(2_000), "cache_control": mark }]);
+    json!({ "model": "keeps", "max_tokens": 9, "system": system, "messages": [{ "role": "user", "content": "word" }] })
+}
+
+#[test]
+fn what_is_kept_for_an_hour_costs_what_an_hour_costs() {
+    let claude = claude();
+    let team = team(&claude, 1_000_000_000, false);
+    let answer = Request::post("/v1/messages", &kept("1h")).bearer(&team.key).send(team.gateway.callers);
+    // 10 × 1,000 + 2 × 1,250 + 5 × 2,000 + 9 × 2,000
+    assert_eq!(answer.json()["usage"]["cost"].to_string(), "0.0000405", "{}", answer.body);
+    assert_eq!(sum(&team.books(), EntryKind::Charge), 40_500);
+}
+
+#[test]
+fn who_wants_it_kept_for_an_hour_needs_the_money_for_that() {
+    // About 5,000 tokens of input: at 1,250 each there is enough, at 2,000 there is not.
+    let claude = claude();
+    let team = team(&claude, 8_000_000, false);
+    for (ttl, status) in [("1h", 402), ("5m", 200)] {
+        let answer = Request::post("/v1/messages", &kept(ttl)).bearer(&team.key).send(team.gateway.callers);
+        assert_eq!(answer.status, status, "{ttl}: {}", answer.body);
     }
 }
 

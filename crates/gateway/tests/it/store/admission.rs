@@ -90,6 +90,7 @@ fn admit(billing: &Billing, caller: &roundelay::auth::Caller, exchange: u64) {
         thought: 0,
         choices: 1,
         has_audio: false,
+        keeps_long: false,
         advance: Advance::Beginning,
         is_fixed: false,
         units: Units::default(),

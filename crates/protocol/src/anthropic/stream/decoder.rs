@@ -39,9 +39,19 @@ enum State {
 struct Block {
     index: u64,
     part: u32,
-    is_opaque: bool,
+    kind: Opened,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opened {
+    Text,
+    Thinking,
+    Call,
+    Opaque,
     /// It holds nothing but the signature of the part before it.
-    is_mark: bool,
+    Mark,
+    /// It came whole.
+    Whole,
 }
 
 /// More blocks than any model makes.
@@ -136,12 +146,18 @@ impl Decoder {
             && let (Some(signature), Some(part)) = (Signature::read_after_part(&data.text), self.last)
         {
             sink(Event::Signature { part, signature });
-            self.open.push(Block { index: message.index, part, is_opaque: false, is_mark: true });
+            self.open.push(Block { index: message.index, part, kind: Opened::Mark });
             return Ok(());
         }
         let part = self.parts;
         self.parts += 1;
-        let mut is_opaque = false;
+        let opened = match &block.body {
+            Body::Text { .. } => Opened::Text,
+            Body::Thinking { .. } => Opened::Thinking,
+            Body::ToolCall(_) => Opened::Call,
+            Body::Opaque { .. } => Opened::Opaque,
+            _ => Opened::Whole,
+        };
         let mut begin = |kind: PartKind<'_>| sink(Event::PartStart { part, choice: 0, kind });
         match block.body {
             Body::Text { text, annotations, .. } => {
@@ -170,13 +186,10 @@ impl Decoder {
                     sink(Event::Arguments { part, text: call.arguments.as_text() });
                 }
             }
-            Body::Opaque { dialect, json } => {
-                is_opaque = true;
-                begin(PartKind::Opaque { dialect, json });
-            }
+            Body::Opaque { dialect, json } => begin(PartKind::Opaque { dialect, json }),
             body => begin(PartKind::Whole(Box::new(body.into_owned()))),
         }
-        self.open.push(Block { index: message.index, part, is_opaque, is_mark: false });
+        self.open.push(Block { index: message.index, part, kind: opened });
         Ok(())
     }
 
@@ -186,12 +199,11 @@ impl Decoder {
             return Err(StreamFault::Order("a delta of a block that is not open"));
         };
         let raw = message.delta.unwrap_or("{}");
-        if block.is_opaque {
+        if block.kind == Opened::Opaque {
             sink(Event::Opaque { dialect: Dialect::Anthropic, json: Json::passed(raw) });
             return Ok(());
         }
-        delta(block.part, raw, sink)?;
-        Ok(())
+        delta(block, raw, sink)
     }
 
     fn block_stop(&mut self, message: &Message<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
@@ -200,7 +212,7 @@ impl Decoder {
             return Err(StreamFault::Order("the end of a block that is not open"));
         };
         let block = self.open.remove(place);
-        if !block.is_mark {
+        if block.kind != Opened::Mark {
             self.last = Some(block.part);
             sink(Event::PartEnd { part: block.part });
         }
@@ -248,7 +260,7 @@ impl Decoder {
     }
 
     fn close(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
-        for block in self.open.drain(..).filter(|block| !block.is_mark) {
+        for block in self.open.drain(..).filter(|block| block.kind != Opened::Mark) {
             sink(Event::PartEnd { part: block.part });
         }
     }
@@ -261,7 +273,8 @@ impl Decoder {
     }
 }
 
-fn delta(part: u32, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Malformed> {
+fn delta(block: Block, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+    let part = block.part;
     let (mut kind, mut text, mut citation) = (None, None, None);
     wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
@@ -273,6 +286,15 @@ fn delta(part: u32, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Ma
         Ok::<_, Malformed>(())
     })?;
     let kind = kind.as_ref().map_or("", Text::written);
+    let expected = match kind {
+        "text_delta" | "citations_delta" => Some(Opened::Text),
+        "input_json_delta" => Some(Opened::Call),
+        "thinking_delta" | "signature_delta" => Some(Opened::Thinking),
+        _ => None,
+    };
+    if expected.is_some_and(|expected| expected != block.kind) {
+        return Err(StreamFault::Order("a delta of another kind than its block"));
+    }
     match (kind, text) {
         ("citations_delta", _) => {
             if let Some(citation) = citation {

@@ -12,7 +12,7 @@ pub fn cut_short(unfinished: u128, (input, output): (u64, u64), cost: Option<&st
     out.extend(b"\"candidates\":[");
     for (position, index) in (0..u128::BITS).filter(|index| unfinished >> index & 1 == 1).enumerate() {
         let comma = if position == 0 { "" } else { "," };
-        let candidate = "\"content\":{\"parts\":[],\"role\":\"model\"},\"finishReason\":\"MAX_TOKENS\"";
+        let candidate = "\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},\"finishReason\":\"MAX_TOKENS\"";
         out.extend(format!("{comma}{{{candidate},\"index\":{index}}}").into_bytes());
     }
     let total = input.saturating_add(output);

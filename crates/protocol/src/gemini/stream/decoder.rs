@@ -88,7 +88,9 @@ impl Decoder {
             self.choices.push(Choice { is_stopped: true, ..Choice::default() });
             sink(Event::Stop { choice: 0, stop: Stop::Filter });
         }
-        if let Some(usage) = response.usage {
+        // Before the end, one that says nothing of the candidates counts none of what has come.
+        let is_count = response.has_output_count || self.parts == 0 || self.choices.iter().any(|said| said.is_stopped);
+        if let Some(usage) = response.usage.filter(|_| is_count) {
             sink(Event::Usage(usage));
         }
         Ok(())
@@ -237,7 +239,7 @@ impl Decoder {
             let part = self.next_part()?;
             self.choices[choice as usize].has_calls = true;
             let id = piece.id.share();
-            let id = if id.is_empty() { self.ids.of_call(&piece.name) } else { id };
+            let id = self.ids.of_call(Some(id).filter(|id| !id.is_empty()), &piece.name);
             let kind = PartKind::ToolCall { id, name: piece.name.share(), kind: ToolCallKind::Function };
             sink(Event::PartStart { part, choice, kind });
             if let Some(signature) = signature {
@@ -327,6 +329,7 @@ impl<'a> Piece<'a> {
 struct Response<'a> {
     candidates: Option<&'a str>,
     usage: Option<usage::Usage>,
+    has_output_count: bool,
     model: Option<Text<'a>>,
     id: Option<Text<'a>>,
     error: Option<&'a str>,
@@ -343,7 +346,11 @@ impl<'a> Response<'a> {
         reader.object(|reader, name| {
             match name {
                 "candidates" if reader.kind()? == Kind::Array => response.candidates = Some(reader.raw()?),
-                "usageMetadata" => response.usage = usage::read_gemini(reader)?,
+                "usageMetadata" => {
+                    let raw = reader.raw()?;
+                    response.usage = usage::read_gemini(&mut Reader::of(raw))?;
+                    response.has_output_count = raw.contains("\"candidatesTokenCount\"");
+                }
                 "modelVersion" => response.model = wire::text(reader)?,
                 "responseId" => response.id = wire::text(reader)?,
                 "error" if reader.kind()? == Kind::Object => response.error = Some(reader.raw()?),
@@ -356,5 +363,29 @@ impl<'a> Response<'a> {
         })?;
         reader.end()?;
         Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_of_the_prompt_alone_is_none_of_an_answer_that_has_begun() {
+        let text = r#""candidates":[{"content":{"parts":[{"text":"a"}]}}]"#;
+        let end = r#""candidates":[{"content":{},"finishReason":"STOP"}]"#;
+        let prompt = r#""usageMetadata":{"promptTokenCount":9,"totalTokenCount":9}"#;
+        let both = r#""usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":1}"#;
+        let mut decoder = Decoder::default();
+        let mut counts = |body: String| {
+            let mut counts = 0;
+            let mut sink = |event: Event<'_>| counts += usize::from(matches!(event, Event::Usage(_)));
+            decoder.event(body.as_bytes(), &mut sink).unwrap();
+            counts
+        };
+        assert_eq!(counts(format!("{{{prompt}}}")), 1);
+        assert_eq!(counts(format!("{{{text},{prompt}}}")), 0);
+        assert_eq!(counts(format!("{{{text},{both}}}")), 1);
+        assert_eq!(counts(format!("{{{end},{prompt}}}")), 1);
     }
 }

@@ -243,7 +243,13 @@ impl Encoder {
         for (number, (choice, reason)) in stops.iter().enumerate() {
             reason.lose(stop::WORDS, &mut self.losses);
             let usage = self.usage.as_ref().filter(|_| number == last);
-            self.candidate(*choice, out, |_| {}, Some((reason, usage)));
+            // A content without parts is not valid to Google's clients: their chats would forget the whole turn.
+            let nothing = |list: &mut Array<'_>| {
+                let mut part = list.object();
+                part.text("text", &Text::plain(""));
+                part.end();
+            };
+            self.candidate(*choice, out, nothing, Some((reason, usage)));
         }
     }
 

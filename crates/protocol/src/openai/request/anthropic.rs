@@ -73,7 +73,7 @@ impl Request {
                 "content" => {
                     self.read_content(reader, body)?;
                 }
-                "cache_control" => reader.pass()?,
+                "cache_control" => self.note_keeping(reader.raw()?),
                 // Sealed thoughts: no text, and billed as some.
                 "signature" => {
                     let start = reader.offset();
@@ -112,6 +112,13 @@ impl Request {
         self.holds.thoughts = true;
         let written = raw.trim_matches('"');
         self.holds.foreign_thoughts |= Signature::is_marked(written) || may_be_empty && written.is_empty();
+    }
+}
+
+impl Request {
+    /// Reads a mark of the cache, or what stands around some: how long it keeps is at most a word of them.
+    pub(super) fn note_keeping(&mut self, raw: &str) {
+        self.keeps_long |= raw.contains(r#""1h""#) || raw.contains(r#""12h""#);
     }
 }
 
@@ -188,6 +195,27 @@ mod tests {
         assert!(found.text_bytes > 20);
         let named = sized(r#"{"source":{"type":"url","url":"https://example.com/a.pdf"},"type":"document"}"#);
         assert_eq!(named.named_files, 1);
+    }
+
+    #[test]
+    fn what_is_to_be_kept_for_an_hour_is_noted_wherever_it_stands() {
+        let keeps = |members: &str| scan(&format!(r#"{{"model":"m",{members}}}"#)).keeps_long;
+        let messages = r#""messages":[{"role":"user","content":[{"type":"text","text":"1h"}]}]"#;
+        for ttl in ["1h", "5m"] {
+            let mark = format!(r#""cache_control":{{"type":"ephemeral","ttl":"{ttl}"}}"#);
+            for members in [
+                format!("{mark},{messages}"),
+                format!(r#""system":[{{"type":"text","text":"S",{mark}}}],{messages}"#),
+                format!(r#"{messages},"tools":[{{"name":"f","input_schema":{{}},{mark}}}]"#),
+                format!(r#""messages":[{{"role":"user","content":[{{{mark},"type":"text","text":"x"}}]}}]"#),
+                format!(
+                    r#""messages":[{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t","content":[{{"type":"text","text":"x",{mark}}}]}}]}}]"#
+                ),
+            ] {
+                assert_eq!(keeps(&members), ttl == "1h", "{members}");
+            }
+        }
+        assert!(!keeps(messages));
     }
 
     #[test]

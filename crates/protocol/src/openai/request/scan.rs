@@ -182,7 +182,8 @@ impl Scan<'_> {
                 request.add_text(span, self.body);
             }
             // However long they are, no model reads them.
-            "logit_bias" | "metadata" | "stop" | "stop_sequences" | "cache_control" => reader.pass()?,
+            "logit_bias" | "metadata" | "stop" | "stop_sequences" => reader.pass()?,
+            "cache_control" | "prompt_cache_options" => request.note_keeping(reader.raw()?),
             _ => request.add_other(reader, self.body)?,
         }
         Ok(())
@@ -331,6 +332,7 @@ impl Request {
             messages: u32::from(operation == Operation::Completions),
             is_first_turn: true,
             size: Size::default(),
+            keeps_long: false,
             surcharge: None,
             user: None,
             cache_key: None,

@@ -5,7 +5,10 @@
 //! "live search" (`search_parameters`); Alibaba Model Studio (`enable_search`).
 
 use super::{Request, fields::is_filled_list};
-use crate::json::{Kind, Malformed, Reader};
+use crate::{
+    json::{Kind, Malformed, Reader},
+    openai::Operation,
+};
 
 impl Request {
     /// Reads the tier that is asked for. Those that cost no more than the list says are fine.
@@ -29,7 +32,12 @@ impl Request {
         } else {
             reader.pass()?;
         }
-        self.add_text(start..reader.position(), body);
+        let span = start..reader.position();
+        let text = std::str::from_utf8(&body[span.clone()]).unwrap_or_default();
+        if self.operation == Operation::Messages && text.contains(r#""cache_control""#) {
+            self.note_keeping(text);
+        }
+        self.add_text(span, body);
         Ok(())
     }
 

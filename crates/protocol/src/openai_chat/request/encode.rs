@@ -290,7 +290,8 @@ impl<'w> Writer<'w> {
             let keep = self.request.keep_of(part).or_else(|| keep.filter(|_| index + 1 == parts.len()));
             self.part(&mut list, part, format_args!("{path}.parts.{index}"), keep);
         }
-        list.end();
+        // A list of nothing is refused.
+        list.end_or("\"\"");
     }
 
     fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: std::fmt::Arguments<'_>, keep: Option<Keep>) {

@@ -83,6 +83,8 @@ impl Input<'_> {
         if parts.is_empty() {
             return;
         }
+        let mark = list.mark();
+        let mut is_empty = false;
         let mut message = list.object();
         message.word("type", "message");
         message.word("role", role);
@@ -95,6 +97,7 @@ impl Input<'_> {
                 for (index, part) in parts {
                     self.part(&mut list, part, role == "assistant", path.part(*index));
                 }
+                is_empty = list.is_empty();
                 list.end();
             }
         }
@@ -106,6 +109,10 @@ impl Input<'_> {
             }
         }
         message.end();
+        // A message of nothing is refused.
+        if is_empty && !self.is_own() {
+            list.take_back(mark);
+        }
     }
 
     fn item(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: Path) {
@@ -307,13 +314,7 @@ impl Input<'_> {
 
 /// An item that only this dialect knows, as opposed to such a part of a message.
 fn is_item(part: &Part<'_>) -> bool {
-    match &part.body {
-        Body::Opaque { dialect: Dialect::OpenaiResponses, json } => {
-            let kind = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
-            !kind.written().starts_with("input_") && !kind.written().starts_with("output_")
-        }
-        _ => false,
-    }
+    matches!(&part.body, Body::Opaque { dialect: Dialect::OpenaiResponses, json } if item::is_item(json))
 }
 
 fn has_marks(part: &Part<'_>) -> bool {

@@ -53,6 +53,8 @@ enum Opened {
     Thinking,
 }
 
+const OTHER_KIND: StreamFault = StreamFault::Order("an item that began as another kind");
+
 /// More parts than any model makes, and more at once than any server streams.
 const PARTS_MAX: u32 = 8192;
 const OPEN_MAX: usize = 256;
@@ -176,7 +178,7 @@ impl Decoder {
     ) -> Result<Open, StreamFault> {
         let content = Some(message.content_index);
         if let Some(open) = self.find(message.output_index, content) {
-            return Ok(*open);
+            return if open.kind == kind { Ok(*open) } else { Err(OTHER_KIND) };
         }
         let open = self.begin(message.output_index, content, kind)?;
         if self.told.last() != Some(&message.output_index) {
@@ -221,7 +223,7 @@ impl Decoder {
 
     fn thought(&mut self, index: u64, sink: &mut dyn FnMut(Event<'_>)) -> Result<u32, StreamFault> {
         if let Some(open) = self.find(index, None) {
-            return Ok(open.part);
+            return if open.kind == Opened::Thinking { Ok(open.part) } else { Err(OTHER_KIND) };
         }
         let open = self.begin(index, None, Opened::Thinking)?;
         sink(Event::PartStart { part: open.part, choice: 0, kind: PartKind::Thinking });
@@ -281,7 +283,8 @@ impl Decoder {
             }
             kind @ ("function_call" | "custom_tool_call") => {
                 let open = match self.find(index, None).copied() {
-                    Some(open) => open,
+                    Some(open) if open.kind == Opened::Call => open,
+                    Some(_) => return Err(OTHER_KIND),
                     None => {
                         let kind = if kind == "function_call" { ToolCallKind::Function } else { ToolCallKind::Custom };
                         self.call(index, &item, kind, sink)?

@@ -182,6 +182,7 @@ impl Encoder {
                 signature: None,
             }),
             PartKind::Opaque { dialect: Dialect::OpenaiResponses, json } => {
+                let json = super::super::item::as_item(&json, &format!("msg_{}", self.items.len())).into_owned();
                 Body::Opaque { dialect: Dialect::OpenaiResponses, json }
             }
             PartKind::Opaque { .. } | PartKind::Whole(_) => {

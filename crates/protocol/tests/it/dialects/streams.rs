@@ -107,6 +107,50 @@ fn arguments_after_their_call_had_ended_are_a_fault() {
 }
 
 #[test]
+fn content_of_another_kind_than_its_part_is_a_fault() {
+    let sse = |events: &[&str]| events.iter().map(|data| format!("data: {data}\n\n")).collect::<String>();
+    let anthropic = |block: &str, delta: &str| {
+        sse(&[
+            r#"{"type":"message_start","message":{}}"#,
+            &format!(r#"{{"type":"content_block_start","index":0,"content_block":{block}}}"#),
+            &format!(r#"{{"type":"content_block_delta","index":0,"delta":{delta}}}"#),
+        ])
+    };
+    let responses = |first: &str, second: &str| sse(&[r#"{"type":"response.created","response":{}}"#, first, second]);
+    for (dialect, stream) in [
+        (
+            Dialect::Anthropic,
+            anthropic(r#"{"type":"redacted_thinking","data":"x"}"#, r#"{"type":"text_delta","text":"a"}"#),
+        ),
+        (Dialect::Anthropic, anthropic(r#"{"type":"text"}"#, r#"{"type":"input_json_delta","partial_json":"{}"}"#)),
+        (
+            Dialect::OpenaiResponses,
+            responses(
+                r#"{"type":"response.reasoning_summary_text.delta","output_index":0,"delta":"a"}"#,
+                r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}}"#,
+            ),
+        ),
+        (
+            Dialect::OpenaiResponses,
+            responses(
+                r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"function_call","call_id":"c","name":"f"}}"#,
+                r#"{"type":"response.reasoning_text.delta","output_index":0,"delta":"a"}"#,
+            ),
+        ),
+        (
+            Dialect::OpenaiResponses,
+            responses(
+                r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"a"}"#,
+                r#"{"type":"response.refusal.delta","output_index":0,"content_index":0,"delta":"a"}"#,
+            ),
+        ),
+    ] {
+        let (_, end) = decode(dialect, [stream.as_bytes()]);
+        assert!(matches!(end, Err(StreamFault::Order(_))), "{stream} {end:?}");
+    }
+}
+
+#[test]
 fn half_a_surrogate_pair_meets_its_other_half() {
     let stream = chat(&[r#"{"content":"\ud83e"}"#, r#"{"content":"\udd80"}"#], "stop");
     for caller in Dialect::ALL {

@@ -149,3 +149,68 @@ api_keys = ['azure-key-1']",
     let said = said(Caller::Messages, true, &answer);
     assert!(said.is_ended && !said.is_error && !said.text.is_empty(), "{}", answer.body);
 }
+
+#[test]
+fn a_resource_may_be_asked_with_tokens() {
+    let tokens = Scripted::start(|_| {
+        Said::new(200, JSON, r#"{"token_type":"Bearer","expires_in":3599,"access_token":"entra-token-1"}"#)
+    });
+    let azure = Scripted::start(script);
+    let gateway = TestGateway::start(&format!(
+        "money.unknown_price = 'free'
+[providers.azure]
+base_url = 'http://{}'
+tenant = 'contoso.example'
+client_id = '11111111-2222'
+client_secret = 's~e/cret'
+authority = 'http://{}/'",
+        azure.address, tokens.address
+    ));
+    let answer = ask(&gateway, Caller::Chat, "azure/gpt", false);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let asked = azure.last();
+    assert_eq!((asked.fields("authorization"), asked.fields("api-key")), (vec!["Bearer entra-token-1"], vec![]));
+    let asked = tokens.last();
+    assert_eq!(asked.target(), "/contoso.example/oauth2/v2.0/token");
+    assert_eq!(asked.fields("content-type"), ["application/x-www-form-urlencoded"]);
+    assert_eq!(
+        asked.body,
+        "grant_type=client_credentials&client_id=11111111-2222&client_secret=s%7Ee%2Fcret\
+         &scope=https%3A%2F%2Fcognitiveservices.azure.com%2F.default"
+    );
+}
+
+#[test]
+fn without_a_token_others_answer() {
+    let tokens = Scripted::start(|_| {
+        Said::new(401, JSON, r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret"}"#)
+    });
+    let azure = Scripted::start(script);
+    let gateway = TestGateway::start(&format!(
+        "[providers.azure]
+base_url = 'http://{0}'
+tenant = 'contoso.example'
+client_id = 'app'
+client_secret = 'secret-1'
+authority = 'http://{1}'
+[providers.other]
+protocol = 'azure'
+base_url = 'http://{0}'
+api_keys = ['azure-key-1']
+[models.first]
+deployments = ['azure/gpt']
+{PRICE}
+[models.second]
+deployments = ['other/gpt']
+{PRICE}
+[pools.sturdy]
+strategy = 'priority'
+members = ['first', 'second']",
+        azure.address, tokens.address
+    ));
+    let answer = ask(&gateway, Caller::Chat, "sturdy", false);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(azure.last().fields("api-key"), ["azure-key-1"]);
+    let answer = ask(&gateway, Caller::Chat, "first", false);
+    assert_eq!(answer.json()["error"]["code"], "upstream_auth", "{}", answer.body);
+}

@@ -299,6 +299,7 @@ fn before_content_another_provider_may_answer() {
                 let of = format!("{caller:?} from {first}, streamed: {stream}: {}", answer.body);
                 assert!(answer.status == 200 && said.is_ended && !said.is_error && !said.text.is_empty(), "{of}");
                 assert!(answer.header("x-roundelay-deployment").unwrap().starts_with("gpt/"), "{of}");
+                assert!(record(&house.gateway).to_string().contains("\"rate_limit\""), "{of}");
             }
         }
     }
@@ -313,6 +314,7 @@ fn after_content_an_exception_a_cut_or_a_damaged_frame_is_an_error() {
             let said = said(caller, true, &answer);
             let of = format!("{caller:?} at {model}: {}", answer.body);
             assert!(said.is_error && !said.is_ended && said.text == TEXT, "{of}");
+            assert_eq!(answer.body.contains("it broke"), model == "late", "an exception has its own words: {of}");
             assert_eq!(answer.body.contains("event: error\n"), caller == Caller::Messages, "{of}");
             assert_eq!(record(&house.gateway)["outcome"], "cut", "{of}");
         }

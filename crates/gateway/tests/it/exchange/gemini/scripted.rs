@@ -77,10 +77,11 @@ fn answer(socket: &mut TcpStream, line: &str) -> std::io::Result<()> {
                 .unwrap()
                 .to_owned(),
         ),
-        ("tool" | "malformed" | "blocked", _) => {
+        ("tool" | "malformed" | "blocked" | "empty", _) => {
             let body = match model {
                 "tool" => TOOL,
                 "malformed" => MALFORMED,
+                "empty" => r#"{"candidates":[],"usageMetadata":{"promptTokenCount":10}}"#,
                 _ => BLOCKED,
             };
             (200, if is_stream { event(body) } else { body.to_owned() })
@@ -90,7 +91,7 @@ fn answer(socket: &mut TcpStream, line: &str) -> std::io::Result<()> {
     };
     let kind = if is_stream && status == 200 { "text/event-stream" } else { "application/json; charset=UTF-8" };
     if model == "slow" {
-        thread::park_timeout(Duration::from_millis(400));
+        thread::park_timeout(Duration::from_millis(1_400));
     }
     if model == "late-error" {
         // What comes in one piece is not shown before all of it is understood.

@@ -24,7 +24,7 @@ impl Language {
         }
     }
 
-    fn pick<'w>(self, words: [&'w str; 2]) -> &'w str {
+    fn pick(self, words: [&str; 2]) -> &str {
         words[self as usize]
     }
 }

@@ -1,0 +1,382 @@
+//! The same answer in every dialect: whole or streamed, with thoughts, calls and usage; and the same faults.
+
+use serde_json::{Value, json};
+
+use super::{Heard, Provider};
+
+/// A dialect as a caller sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Dialect {
+    Chat,
+    Responses,
+    Anthropic,
+    Gemini,
+}
+
+const ALL: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini];
+
+/// What an answer says, in whatever dialect and form.
+#[derive(Debug, Default, PartialEq)]
+struct Said {
+    thought: String,
+    text: String,
+    /// Names and arguments.
+    calls: Vec<(String, String)>,
+    end: String,
+    /// Input, of it read from a cache; output, of it reasoning where that is told.
+    usage: [u64; 3],
+}
+
+impl Dialect {
+    async fn ask(self, provider: &Provider, model: &str, is_streamed: bool, talk: &[Value]) -> Heard {
+        let verb = if is_streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
+        let path = match self {
+            Self::Chat => "/v1/chat/completions".to_owned(),
+            Self::Responses => "/v1/responses".to_owned(),
+            Self::Anthropic => "/v1/messages?beta=true".to_owned(),
+            Self::Gemini => format!("/v1beta/models/{model}:{verb}"),
+        };
+        provider.post(&path, &self.body(model, is_streamed, talk)).await
+    }
+
+    fn body(self, model: &str, is_streamed: bool, talk: &[Value]) -> Value {
+        let schema = json!({"type": "object"});
+        match self {
+            Self::Chat => json!({
+                "model": model, "stream": is_streamed, "stream_options": {"include_usage": true}, "messages": talk,
+                "tools": [{"type": "function", "function": {"name": "weather", "parameters": schema}}],
+            }),
+            Self::Responses => json!({
+                "model": model, "stream": is_streamed, "input": talk,
+                "tools": [{"type": "function", "name": "weather", "parameters": schema}],
+            }),
+            Self::Anthropic => json!({
+                "model": model, "stream": is_streamed, "max_tokens": 1000, "messages": talk,
+                "tools": [{"name": "weather", "input_schema": schema}],
+            }),
+            Self::Gemini => json!({
+                "contents": talk, "tools": [{"functionDeclarations": [{"name": "weather", "parameters": schema}]}],
+            }),
+        }
+    }
+
+    fn question(self) -> Vec<Value> {
+        match self {
+            Self::Gemini => vec![json!({"role": "user", "parts": [{"text": "How is it in Zürich?"}]})],
+            _ => vec![json!({"role": "user", "content": "How is it in Zürich?"})],
+        }
+    }
+
+    /// The conversation after the model called `weather` and heard `result`.
+    fn answered(self, result: &str) -> Vec<Value> {
+        let mut talk = self.question();
+        talk.extend(match self {
+            Self::Chat => [
+                json!({"role": "assistant", "content": null, "tool_calls": [
+                    {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]}),
+                json!({"role": "tool", "tool_call_id": "c1", "content": result}),
+            ],
+            Self::Responses => [
+                json!({"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}"}),
+                json!({"type": "function_call_output", "call_id": "c1", "output": result}),
+            ],
+            Self::Anthropic => [
+                json!({"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "weather", "input": {}}]}),
+                json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": result}]}),
+            ],
+            Self::Gemini => [
+                json!({"role": "model", "parts": [{"functionCall": {"name": "weather", "args": {}}}]}),
+                json!({"role": "user", "parts": [
+                    {"functionResponse": {"name": "weather", "response": {"output": result}}}]}),
+            ],
+        });
+        talk
+    }
+
+    fn said(self, heard: &Heard, is_streamed: bool) -> Said {
+        let mut said = Said::default();
+        let events = if is_streamed { data(heard) } else { vec![heard.json()] };
+        for event in &events {
+            match (self, is_streamed) {
+                (Self::Chat, _) => said.hear_chat(event, if is_streamed { "delta" } else { "message" }),
+                (Self::Responses, true) => said.hear_responses_event(event),
+                (Self::Responses, false) => said.hear_response(event),
+                (Self::Anthropic, true) => said.hear_anthropic_event(event),
+                (Self::Anthropic, false) => said.hear_message(event),
+                (Self::Gemini, _) => said.hear_gemini(event),
+            }
+        }
+        said
+    }
+
+    /// The end of an answer that is over because it is, and of one that calls.
+    fn ends(self) -> [&'static str; 2] {
+        match self {
+            Self::Chat => ["stop", "tool_calls"],
+            Self::Responses => ["completed", "completed"],
+            Self::Anthropic => ["end_turn", "tool_use"],
+            Self::Gemini => ["STOP", "STOP"],
+        }
+    }
+}
+
+impl Said {
+    fn hear_chat(&mut self, event: &Value, place: &str) {
+        let choice = &event["choices"][0];
+        self.thought += choice[place]["reasoning_content"].as_str().unwrap_or_default();
+        self.text += choice[place]["content"].as_str().unwrap_or_default();
+        for call in choice[place]["tool_calls"].as_array().into_iter().flatten() {
+            if let Some(name) = call["function"]["name"].as_str() {
+                self.calls.push((name.to_owned(), String::new()));
+            }
+            self.calls.last_mut().unwrap().1 += call["function"]["arguments"].as_str().unwrap_or_default();
+        }
+        self.end += choice["finish_reason"].as_str().unwrap_or_default();
+        if let Some(usage) = event["usage"].as_object() {
+            let read = &usage["prompt_tokens_details"]["cached_tokens"];
+            self.usage = [&usage["prompt_tokens"], read, &usage["completion_tokens"]].map(count);
+        }
+    }
+
+    fn hear_responses_event(&mut self, event: &Value) {
+        let delta = event["delta"].as_str().unwrap_or_default();
+        match event["type"].as_str().unwrap() {
+            "response.reasoning_summary_text.delta" => self.thought += delta,
+            "response.output_text.delta" => self.text += delta,
+            "response.output_item.added" if event["item"]["type"] == "function_call" => {
+                self.calls.push((event["item"]["name"].as_str().unwrap().to_owned(), String::new()));
+            }
+            "response.function_call_arguments.delta" => self.calls.last_mut().unwrap().1 += delta,
+            "response.completed" => {
+                let mut whole = Self::default();
+                whole.hear_response(&event["response"]);
+                assert_eq!((&whole.text, &whole.calls), (&self.text, &self.calls), "the last event has all of it");
+                (self.end, self.usage) = (whole.end, whole.usage);
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_response(&mut self, body: &Value) {
+        for item in body["output"].as_array().unwrap() {
+            self.thought += item["summary"][0]["text"].as_str().unwrap_or_default();
+            self.text += item["content"][0]["text"].as_str().unwrap_or_default();
+            if item["type"] == "function_call" {
+                let text = |field: &str| item[field].as_str().unwrap().to_owned();
+                self.calls.push((text("name"), text("arguments")));
+            }
+        }
+        self.end = body["status"].as_str().unwrap().to_owned();
+        let usage = &body["usage"];
+        let read = &usage["input_tokens_details"]["cached_tokens"];
+        self.usage = [&usage["input_tokens"], read, &usage["output_tokens"]].map(count);
+    }
+
+    fn hear_anthropic_event(&mut self, event: &Value) {
+        let delta = &event["delta"];
+        self.thought += delta["thinking"].as_str().unwrap_or_default();
+        self.text += delta["text"].as_str().unwrap_or_default();
+        if let Some(name) = event["content_block"]["name"].as_str() {
+            self.calls.push((name.to_owned(), String::new()));
+        }
+        if let Some(piece) = delta["partial_json"].as_str() {
+            self.calls.last_mut().unwrap().1 += piece;
+        }
+        self.end += delta["stop_reason"].as_str().unwrap_or_default();
+        if event["type"] == "message_delta" {
+            self.hear_anthropic_usage(&event["usage"]);
+        }
+    }
+
+    fn hear_message(&mut self, body: &Value) {
+        for block in body["content"].as_array().unwrap() {
+            self.thought += block["thinking"].as_str().unwrap_or_default();
+            self.text += block["text"].as_str().unwrap_or_default();
+            if block["type"] == "tool_use" {
+                self.calls.push((block["name"].as_str().unwrap().to_owned(), block["input"].to_string()));
+            }
+        }
+        self.end = body["stop_reason"].as_str().unwrap().to_owned();
+        self.hear_anthropic_usage(&body["usage"]);
+    }
+
+    /// Their input is without what was read from a cache.
+    fn hear_anthropic_usage(&mut self, usage: &Value) {
+        let read = count(&usage["cache_read_input_tokens"]);
+        self.usage = [count(&usage["input_tokens"]) + read, read, count(&usage["output_tokens"])];
+    }
+
+    /// Their output is without thoughts.
+    fn hear_gemini(&mut self, body: &Value) {
+        let candidate = &body["candidates"][0];
+        for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
+            let text = part["text"].as_str().unwrap_or_default();
+            if part["thought"] == true {
+                self.thought += text
+            } else {
+                self.text += text
+            }
+            if part["functionCall"].is_object() {
+                let call = &part["functionCall"];
+                self.calls.push((call["name"].as_str().unwrap().to_owned(), call["args"].to_string()));
+            }
+        }
+        self.end += candidate["finishReason"].as_str().unwrap_or_default();
+        let usage = &body["usageMetadata"];
+        if usage.is_object() {
+            let output = count(&usage["candidatesTokenCount"]) + count(&usage["thoughtsTokenCount"]);
+            self.usage = [count(&usage["promptTokenCount"]), count(&usage["cachedContentTokenCount"]), output];
+        }
+    }
+}
+
+fn count(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+/// The JSON of each event of a stream; a named one has its name as `type`.
+fn data(heard: &Heard) -> Vec<Value> {
+    let body = String::from_utf8(heard.body().0).unwrap();
+    let mut all = Vec::new();
+    for event in body.split("\n\n").filter(|event| !event.is_empty() && *event != "data: [DONE]") {
+        let (head, json) = event.split_once("data: ").unwrap();
+        let json: Value = serde_json::from_str(json).unwrap_or_else(|fault| panic!("{fault}: {event}"));
+        if let Some(name) = head.strip_prefix("event: ") {
+            assert_eq!(json["type"], name.trim_end(), "{event}");
+        }
+        all.push(json);
+    }
+    all
+}
+
+#[tokio::test]
+async fn every_dialect_says_the_same_whole_and_streamed() {
+    let provider = Provider::start();
+    for (scenario, has_calls) in [("words-9", false), ("reasoning-3-cached-2-words-4", false), ("tool-calls-2", true)] {
+        let model = format!("rehearsal-{scenario}");
+        let of = |dialect: Dialect, is_streamed| {
+            let provider = &provider;
+            let model = &model;
+            async move { dialect.said(&dialect.ask(provider, model, is_streamed, &dialect.question()).await, is_streamed) }
+        };
+        let chat = of(Dialect::Chat, false).await;
+        assert!(chat.usage[0] == 5 && chat.usage[2] > 3, "{chat:?}");
+        for dialect in ALL {
+            let (whole, streamed) = (of(dialect, false).await, of(dialect, true).await);
+            assert_eq!(whole, streamed, "{dialect:?} {model}");
+            assert_eq!(whole.end, dialect.ends()[usize::from(has_calls)], "{dialect:?} {model}");
+            assert_eq!(whole.calls.len(), if has_calls { 2 } else { 0 }, "{dialect:?} {model}");
+            assert_eq!((&whole.usage, &whole.text), (&chat.usage, &chat.text), "{dialect:?} {model}");
+            assert_eq!((&whole.thought, &whole.calls), (&chat.thought, &chat.calls), "{dialect:?} {model}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_can_end_after_each_of_its_events() {
+    let provider = Provider::start();
+    for dialect in ALL {
+        let ask = async |scenario: &str| {
+            provider.control.set_default(scenario).unwrap();
+            let heard = dialect.ask(&provider, "m", true, &dialect.question()).await;
+            (data(&heard), heard.body().1)
+        };
+        let (honest, _) = ask("tool-calls-1").await;
+        for after in 0..honest.len() {
+            let (cut, is_framed) = ask(&format!("tool-calls-1-cut-after-event-{after}")).await;
+            assert!(cut == honest[..after] && !is_framed, "{dialect:?} {after}");
+            let (ended, is_framed) = ask(&format!("tool-calls-1-end-after-event-{after}")).await;
+            assert!(ended == honest[..after] && is_framed, "{dialect:?} {after}");
+            let (failed, _) = ask(&format!("tool-calls-1-error-after-event-{after}")).await;
+            let (error, before) = failed.split_last().unwrap();
+            assert!(before == &honest[..after] && error["error"]["message"].is_string(), "{dialect:?} {failed:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_script_is_played_turn_by_turn_and_looks_at_what_came_back() {
+    let provider = Provider::start();
+    let rule = json!({"scenario": "503-once", "script": [
+        {"says": "I  look\nfirst.", "calls": [{"name": "weather", "arguments": {"city": "Zürich"}}]},
+        {"expects": ["rain", "12 °C"], "says": "Take an umbrella."},
+    ]});
+    for dialect in ALL {
+        provider.send("PUT", "/control", &rule.to_string()).await;
+        let ask = async |is_streamed, talk: &[Value]| {
+            dialect.said(&dialect.ask(&provider, "m", is_streamed, talk).await, is_streamed)
+        };
+        assert_eq!(dialect.ask(&provider, "m", true, &dialect.question()).await.status(), 503, "{dialect:?}");
+        for is_streamed in [true, false] {
+            let first = ask(is_streamed, &dialect.question()).await;
+            assert_eq!(
+                (first.text.as_str(), first.end.as_str()),
+                ("I  look\nfirst.", dialect.ends()[1]),
+                "{dialect:?}"
+            );
+            assert_eq!(first.calls, [("weather".to_owned(), r#"{"city":"Zürich"}"#.to_owned())], "{dialect:?}");
+            let second = ask(is_streamed, &dialect.answered("rain, 12 °C")).await;
+            assert_eq!((second.text.as_str(), second.end.as_str()), ("Take an umbrella.", dialect.ends()[0]));
+            let missed = ask(is_streamed, &dialect.answered("rain")).await;
+            assert!(missed.text.contains("12 °C\nThis came back:\nrain"), "{dialect:?} {missed:?}");
+        }
+    }
+    // One that does not offer the tool is answered as ever, and so is what comes after the end.
+    let plain = provider.chat("m", json!({})).await.json();
+    assert!(plain["choices"][0]["message"]["content"].as_str().unwrap().starts_with("You said: "), "{plain}");
+}
+
+#[tokio::test]
+async fn scripts_that_cannot_be_read_are_refused() {
+    let provider = Provider::start();
+    for script in [
+        json!([]),
+        json!("text"),
+        json!([{"say": "x"}]),
+        json!([{"says": 1}]),
+        json!([{"calls": [{"name": "weather"}]}]),
+        json!([{"expects": [1]}]),
+    ] {
+        let heard = provider.send("PUT", "/control", &json!({ "script": script }).to_string()).await;
+        assert_eq!(heard.status(), 400, "{script}");
+        assert!(heard.text().contains("`script` takes"), "{script}: {}", heard.text());
+    }
+    let shown = provider.send("PUT", "/control", r#"{"script": [{"says": "Hello."}]}"#).await.json();
+    assert_eq!(shown["script"], 1);
+}
+
+#[tokio::test]
+async fn what_a_vendor_refuses_is_refused_in_its_own_words() {
+    let provider = Provider::start();
+    let chat = |talk: Value| ("/v1/chat/completions", json!({"model": "m", "messages": talk}));
+    let claude = |talk: Value| ("/v1/messages", json!({"model": "m", "max_tokens": 9, "messages": talk}));
+    let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let result = json!({"type": "tool_result", "tool_use_id": "a", "content": "x"});
+    for (path, body) in [
+        chat(json!([{"role": "user", "content": "x"}, {"role": "tool", "tool_call_id": "a", "content": "x"}])),
+        chat(json!([{"role": "assistant", "tool_calls": [call]}, {"role": "user", "content": "x"}])),
+        chat(json!([{"role": "assistant", "tool_calls": [call]}])),
+        claude(json!([{"role": "user", "content": [result]}])),
+        claude(json!([{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
+            {"role": "user", "content": "x"}])),
+        ("/v1/messages", json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})),
+        ("/v1/responses", json!({"model": "m"})),
+        (
+            "/v1/responses",
+            json!({"model": "m", "input": [{"type": "function_call_output", "call_id": "a", "output": "x"}]}),
+        ),
+        ("/v1beta/models/m:generateContent", json!({})),
+    ] {
+        let heard = provider.post(path, &body).await;
+        assert_eq!(heard.status(), 400, "{path} {body}");
+        let is_theirs = match path {
+            "/v1/messages" => heard.json()["type"] == "error",
+            "/v1beta/models/m:generateContent" => heard.json()["error"]["status"] == "INVALID_ARGUMENT",
+            _ => heard.json()["error"]["type"] == "invalid_request_error",
+        };
+        assert!(is_theirs, "{path}: {}", heard.text());
+    }
+    let asked = json!({"model": "rehearsal-529", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]});
+    let down = provider.post("/v1/messages", &asked);
+    assert_eq!(down.await.json()["error"]["type"], "overloaded_error");
+}

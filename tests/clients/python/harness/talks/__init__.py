@@ -1,0 +1,1 @@
+"""One file a client: how it asks, and what it tells."""
