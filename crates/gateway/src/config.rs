@@ -29,7 +29,8 @@ pub use self::{
     pools::{Handover, Pool, Shift},
     preferences::Preferences,
     price::PriceOrigin,
-    providers::{Protocol, Provider},
+    providers::{AwsKey, Protocol, Provider},
+    responses::Responses,
     server::Server,
     stamp::Stamp,
     timeouts::Timeouts,
@@ -60,6 +61,7 @@ mod preferences;
 mod price;
 mod providers;
 mod reader;
+mod responses;
 mod roster;
 mod routing_settings;
 mod server;
@@ -91,6 +93,8 @@ pub struct Config {
     pub money: MoneySettings,
     /// How long records are kept, and how safely.
     pub kept: Kept,
+    /// What is kept of responses.
+    pub responses: Responses,
     /// How the log is written.
     pub log: Log,
     /// What is allowed but deserves a second look.
@@ -201,6 +205,7 @@ pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complain
         cny_per_usd: CnyPerUsd::DEFAULT.as_f64(),
         money: MoneySettings::default(),
         kept: Kept::default(),
+        responses: Responses::default(),
         log: Log::default(),
         warnings: Vec::new(),
         source: Source::Environment(source),
@@ -257,6 +262,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let rate = CnyPerUsd::read(document.section("currency"));
     let money = money::read(document.section("money"));
     let kept = kept::read(document.section("store"));
+    let responses = responses::read(document.section("responses"));
     let providers = providers::read_all(&document);
     providers::complain_of_own_address(&document, &providers, server.listen);
     let written: BTreeSet<String> = document.names("providers").into_iter().map(|(name, _)| name).collect();
@@ -280,6 +286,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         cny_per_usd: rate.as_f64(),
         money,
         kept,
+        responses,
         log,
         warnings: Vec::new(),
         source: Source::Text(String::new()),

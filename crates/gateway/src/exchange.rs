@@ -8,6 +8,8 @@ mod attempt;
 mod balances;
 mod call;
 mod caller;
+mod clock_skew;
+mod count;
 mod decision;
 mod draft;
 mod drains;
@@ -22,6 +24,7 @@ mod race;
 mod refusal;
 mod relay;
 mod replay;
+mod responses;
 mod service;
 mod snapshot;
 mod terms;
@@ -29,7 +32,7 @@ mod terms;
 use std::sync::Arc;
 
 use roundelay_ledger::Case;
-use roundelay_protocol::openai::BadRequest;
+use roundelay_protocol::openai::{BadRequest, Operation};
 use roundelay_routing::{AttemptKind, Exclusion, Outcome, Plan, Step, StopReason};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
@@ -38,11 +41,13 @@ pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
     call::{Addressed, Inbound},
+    count::count_tokens,
     decision::explain_stop,
     gateway::{Gateway, Worker},
     preview::write_preview,
     refusal::{FailedExchange, NotPaid, Refusal, Unserved, Wire},
     replay::{KeptDraw, Remade, ReplayFault, read_draws},
+    responses::{Kept, Recent, Responses, Turn, make_ready, spelled_out},
     snapshot::{Snapshot, SnapshotFault},
     terms::Terms,
 };
@@ -54,6 +59,7 @@ use self::{
     outcome::Failed,
     race::Race,
     relay::Relayed,
+    responses::End,
 };
 use crate::billing::Shortfall;
 
@@ -89,7 +95,11 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
     let _in_flight = gateway.metrics.exchange_began();
     let mut draft = Draft::begin(&inbound);
     let mut caller = CallerSide::new(reply, &inbound, gateway);
-    let ending = match Call::decode(gateway, &inbound, draft.admitted()) {
+    let taken_up = match inbound.operation {
+        Operation::Responses => responses::take_up(gateway, &mut inbound),
+        _ => Ok(()),
+    };
+    let ending = match taken_up.and_then(|()| Call::decode(gateway, &inbound, draft.admitted())) {
         Ok(call) => {
             draft.learn_call(&call);
             caller.learn_call(&call);
@@ -139,7 +149,8 @@ async fn pursue(
                 return Ending::Refused(flight::short(gateway, call, draft, stop, plan.decision()));
             }
             Step::Stop(stop) => {
-                return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock));
+                let dialect = inbound.operation.dialect();
+                return Ending::Refused(Refusal::after(last, stop, plan.decision(), &gateway.clock, dialect));
             }
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
@@ -190,7 +201,11 @@ async fn pursue(
                 if caller.has_left() {
                     return Ending::Interrupted(Interruption::CallerLeft);
                 }
-                return Ending::Whole(whole.into_answer(inbound.id, &flight, draft.attempts(), draft.charged()));
+                let answer = whole.into_answer(inbound.id, &flight, draft.attempts(), draft.charged());
+                if let AnswerBody::Whole(body) = answer.body() {
+                    responses::keep(gateway, inbound, flight.deployment.issuer, End::Whole(body));
+                }
+                return Ending::Whole(answer);
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
@@ -204,6 +219,7 @@ async fn pursue(
                 draft.learn_stream(&incoming, flight.deployment);
                 let name = relayed.name();
                 let (total, tokens) = (flight.elapsed(), incoming.tokens());
+                flight.note_input(incoming.counted_so_far());
                 let seen = flight.seen(incoming.usage(), incoming.shown_tokens());
                 return match relayed {
                     Relayed::Whole(tail) => {
@@ -211,6 +227,7 @@ async fn pursue(
                         let tail = incoming.priced(tail, draft.charged(), flight.is_lowered());
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
+                        responses::keep(gateway, inbound, flight.deployment.issuer, End::Stream(&tail));
                         Ending::Streamed(tail)
                     }
                     Relayed::Spent(tail) => {
@@ -218,11 +235,14 @@ async fn pursue(
                         let bill = (flight.cancelled(), seen);
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, bill);
                         let paid = (paid.total_input(), paid.total_output());
-                        Ending::Streamed(incoming.counted(tail, paid, draft.charged()))
+                        let tail = incoming.counted(tail, paid, draft.charged());
+                        responses::keep(gateway, inbound, flight.deployment.issuer, End::Stream(&tail));
+                        Ending::Streamed(tail)
                     }
-                    Relayed::Broke(failure) => {
+                    Relayed::Broke(failure, words) => {
+                        let words = words.and_then(|words| words.fit_for(inbound.operation.dialect(), failure.class));
                         flight.land(plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen));
-                        Ending::Cut(Refusal::Broke(Box::new(failure)))
+                        Ending::Cut(Refusal::Broke(Box::new(failure), words))
                     }
                     Relayed::Interrupted(why) => {
                         let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };

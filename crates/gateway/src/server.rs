@@ -1,7 +1,6 @@
 //! The door for callers: listeners, one runtime a core, and HTTP as far as it is not the exchange's business.
 
 mod connection;
-mod count_tokens;
 mod gemini;
 mod intake;
 mod models;
@@ -9,9 +8,11 @@ mod peer;
 mod receipt;
 mod redeem;
 mod refusal;
+mod responses;
 mod routes;
 mod standing;
 mod usage;
+mod websocket;
 
 use std::{
     io,

@@ -9,6 +9,7 @@ mod connect;
 mod fetch;
 mod head;
 mod idle;
+mod sigv4;
 mod stream;
 mod tls;
 mod token;
@@ -23,6 +24,7 @@ pub use self::{
     connect::Endpoint,
     fetch::FetchFault,
     head::{Head, RequestHead},
+    sigv4::Signer,
     token::{TokenFault, TokenSource},
 };
 use self::{idle::Idle, stream::Stream, tls::Tls};

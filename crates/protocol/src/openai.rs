@@ -13,7 +13,7 @@ pub mod stream;
 
 pub use cost::with_cost;
 pub use finish::Finish;
-pub use request::{Asked, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use request::{Asked, BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
 pub use service::Service;
 
 use crate::chat::Dialect;
@@ -27,9 +27,13 @@ pub enum Operation {
     Completions,
     /// `POST /v1/messages`, Anthropic's: what routing and money need to know of it is learnt like that of the others.
     Messages,
+    /// `POST /v1/responses`
+    Responses,
     /// `POST /v1/models/{model}:generateContent`, Gemini's, and `:streamGenerateContent`: what its body does not say, the
     /// model and whether to stream, is set by who knows the path.
     Generate,
+    /// Bedrock's `POST /model/{model}/converse` and `converse-stream`, to providers alone: no caller asks in its words.
+    Converse,
     /// What is no conversation: passed on byte for byte to providers of the same API.
     Service(Service),
 }
@@ -40,7 +44,9 @@ impl Operation {
         match self {
             Self::Chat | Self::Completions | Self::Service(_) => Dialect::OpenaiChat,
             Self::Messages => Dialect::Anthropic,
+            Self::Responses => Dialect::OpenaiResponses,
             Self::Generate => Dialect::Gemini,
+            Self::Converse => Dialect::Bedrock,
         }
     }
 
@@ -48,7 +54,7 @@ impl Operation {
     pub fn service(self) -> Option<Service> {
         match self {
             Self::Service(service) => Some(service),
-            Self::Chat | Self::Completions | Self::Messages | Self::Generate => None,
+            Self::Chat | Self::Completions | Self::Messages | Self::Responses | Self::Generate | Self::Converse => None,
         }
     }
 
@@ -58,7 +64,9 @@ impl Operation {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
+            Self::Responses => "/responses",
             Self::Generate => "/models",
+            Self::Converse => "/model",
             Self::Service(service) => service.path(),
         }
     }

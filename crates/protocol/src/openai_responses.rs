@@ -4,14 +4,23 @@
 
 mod answer;
 mod error;
+mod frame;
+mod identity;
 mod item;
+mod namespace;
 mod quirks;
 mod request;
 mod stream;
+mod thread;
 mod tokens;
 
-pub use answer::{decode_answer, encode_answer};
+pub use answer::{decode_answer, encode_answer, encode_answer_as};
 pub use error::{decode_error, encode_error, status};
+pub use frame::{Create, Frame};
+pub use identity::Identity;
+pub(crate) use identity::is_unsealed;
+pub(crate) use namespace::{flattened, renamed};
 pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};
-pub use stream::{Decoder, Encoder};
+pub use stream::{Begun, Decoder, Encoder, Shown, ended_with, with_stop};
+pub use thread::{Said, Thread, named_items, said};

@@ -7,5 +7,6 @@ mod stream;
 pub use follower::{Follower, scan_answer};
 pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
+    turned_tools,
 };
 pub use stream::{StreamDecoder, StreamEncoder, Translation};

@@ -53,6 +53,9 @@ pub struct Need<'a> {
     pub asked: Option<u64>,
     /// The most that may come for one choice, as far as the caller or the catalogue says.
     pub output_max: Option<u64>,
+    /// Of the output of one choice, what is thought at least before a word of it: without room for that the provider
+    /// refuses.
+    pub thought: u64,
     /// How many choices are generated and billed; 1 or more.
     pub choices: u32,
     /// How much of the output is set aside before it comes.
@@ -161,8 +164,8 @@ impl Billing {
     pub fn was_short(&self, payer: &Payer, need: &Need<'_>) -> Option<Shortfall> {
         let left = payer.spendable?;
         let choices = u64::from(need.choices.max(1));
-        let most = if need.is_fixed { u64::MAX } else { OUTPUT_LEAST };
-        let least = need.output_max.unwrap_or(OUTPUT_LEAST).min(most).saturating_mul(choices);
+        let most = if need.is_fixed { u64::MAX } else { need.least() };
+        let least = need.output_max.unwrap_or(u64::MAX).min(most).saturating_mul(choices);
         let quote = need.quote?;
         let needed = quote.cost(&need.tokens(quote, least)).ok()?;
         let ledger = self.ledger();
@@ -190,13 +193,18 @@ impl Need<'_> {
         });
         let Some(affordable) = affordable else { return (first, None) };
         // An answer of a few words is of use to few; less than that is refused, as what is short then.
-        let least = asked.min(OUTPUT_LEAST.saturating_mul(choices));
+        let least = asked.min(self.least().saturating_mul(choices));
         let is_unbounded = self.output_max.is_none() && self.advance == Advance::All;
         let reachable = affordable.max(least);
         // A ceiling that the caller has named is named to the provider by the member that it knows as well.
         let is_told = reachable < asked || is_unbounded || self.asked.is_some();
         let ceiling = is_told.then_some(reachable.min(asked) / choices);
         (first.min(reachable), ceiling)
+    }
+
+    /// The least output of one choice that is of use.
+    fn least(&self) -> u64 {
+        OUTPUT_LEAST.saturating_add(self.thought)
     }
 
     /// A bound: whatever class the provider counts them in, they cost no more.
@@ -234,6 +242,11 @@ impl Hold<'_> {
     /// Whether a price is known.
     pub fn is_priced(&self) -> bool {
         self.quote.is_some()
+    }
+
+    /// Whether there may be no money for more than was set aside.
+    pub fn is_bounded(&self) -> bool {
+        self.is_bounded
     }
 
     /// Hears how many tokens of output have come, at least and at most, and sets more aside before they are used up.

@@ -96,6 +96,17 @@ impl BaseUrl {
         }
     }
 
+    /// With `/v1` where its path says no version: Anthropic's own clients are given an address without, and put it behind
+    /// that themselves.
+    pub(super) fn with_version(mut self) -> Self {
+        let last = self.path_prefix.rsplit('/').next().unwrap_or_default();
+        let has_version = last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if !has_version {
+            self.path_prefix = format!("{}/v1", self.path_prefix).into();
+        }
+        self
+    }
+
     /// Whether it is Google's address of Gemini's own dialect; that of OpenAI's is below it.
     pub(super) fn is_gemini(&self) -> bool {
         matches!(&self.host, Host::Name(name) if &**name == GEMINI_HOST) && !self.path_prefix.ends_with("/openai")

@@ -94,7 +94,9 @@ impl Config {
     /// What a model can do wherever it is served, or of what is no conversation anywhere: only OpenAI's API has that, and
     /// legacy completions.
     fn capabilities(&self, model: &Model) -> routing::Capabilities {
-        let speaks_openai = |place: &ModelDeployment| self.providers[place.provider].protocol == Protocol::OpenAi;
+        let speaks_openai = |place: &ModelDeployment| {
+            matches!(self.providers[place.provider].protocol, Protocol::OpenAi | Protocol::Azure)
+        };
         let can = model.capabilities;
         let completions = can.completions && model.deployments.iter().all(speaks_openai);
         if model.deployments.iter().any(speaks_openai) {

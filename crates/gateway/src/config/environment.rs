@@ -63,16 +63,14 @@ fn base_url(known: &KnownProvider, environment: Environment<'_>) -> Result<BaseU
     let Some(text) = environment(variable).filter(|text| !text.trim().is_empty()) else {
         return Ok(BaseUrl::parse(known.base_url).expect("a test parses every known address"));
     };
-    let mut base_url = BaseUrl::parse(text.trim())
+    let base_url = BaseUrl::parse(text.trim())
         .map_err(|fault| complaint(fault.to_string(), "write what comes before `/chat/completions`, or unset it"))?;
-    if base_url.path_prefix.is_empty() {
+    let base_url = match known.name {
         // Their own clients put the version behind this variable themselves.
-        match known.name {
-            "anthropic" => base_url.path_prefix = "/v1".into(),
-            "gemini" => base_url.path_prefix = "/v1beta".into(),
-            _ => {}
-        }
-    }
+        "anthropic" => base_url.with_version(),
+        "gemini" if base_url.path_prefix.is_empty() => BaseUrl { path_prefix: "/v1beta".into(), ..base_url },
+        _ => base_url,
+    };
     if base_url.reaches(Server::default().listen) {
         let instead = "unset it for the gateway; it is for the gateway's callers";
         return Err(complaint("this is the address of the gateway itself".to_owned(), instead));

@@ -16,6 +16,8 @@ pub(super) struct KnownProvider {
     pub(super) base_url_variable: &'static str,
     /// Whether it stops working, and billing, when its answer is no longer read.
     pub(super) stops_on_cancel: bool,
+    /// Whether OpenAI's Responses are served there.
+    pub(super) responses: bool,
 }
 
 /// The provider of that name.
@@ -44,7 +46,7 @@ const fn hosted(
     key_variables: &'static [&'static str],
     base_url_variable: &'static str,
 ) -> KnownProvider {
-    KnownProvider { name, base_url, key_variables, base_url_variable, stops_on_cancel: false }
+    KnownProvider { name, base_url, key_variables, base_url_variable, stops_on_cancel: false, responses: false }
 }
 
 /// OpenRouter's documentation of stream cancellation lists who stops and who works, and bills, to the end.
@@ -53,12 +55,17 @@ const fn stopping(provider: KnownProvider) -> KnownProvider {
 }
 
 const fn local(name: &'static str, base_url: &'static str) -> KnownProvider {
-    KnownProvider { name, base_url, key_variables: &[], base_url_variable: "", stops_on_cancel: true }
+    KnownProvider { name, base_url, key_variables: &[], base_url_variable: "", stops_on_cancel: true, responses: false }
+}
+
+/// OpenAI's, OpenRouter's and xAI's API references.
+const fn responding(provider: KnownProvider) -> KnownProvider {
+    KnownProvider { responses: true, ..provider }
 }
 
 /// In the order in which a start without a file takes them.
 pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
-    stopping(hosted("openai", "https://api.openai.com/v1", &["OPENAI_API_KEY"], "OPENAI_BASE_URL")),
+    responding(stopping(hosted("openai", "https://api.openai.com/v1", &["OPENAI_API_KEY"], "OPENAI_BASE_URL"))),
     stopping(hosted("anthropic", "https://api.anthropic.com/v1", &["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL")),
     hosted(
         "gemini",
@@ -69,7 +76,7 @@ pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
     stopping(hosted("deepseek", "https://api.deepseek.com/v1", &["DEEPSEEK_API_KEY"], "DEEPSEEK_BASE_URL")),
     hosted("mistral", "https://api.mistral.ai/v1", &["MISTRAL_API_KEY"], "MISTRAL_BASE_URL"),
     hosted("groq", "https://api.groq.com/openai/v1", &["GROQ_API_KEY"], "GROQ_BASE_URL"),
-    hosted("openrouter", "https://openrouter.ai/api/v1", &["OPENROUTER_API_KEY"], "OPENROUTER_BASE_URL"),
+    responding(hosted("openrouter", "https://openrouter.ai/api/v1", &["OPENROUTER_API_KEY"], "OPENROUTER_BASE_URL")),
     hosted("moonshot", "https://api.moonshot.ai/v1", &["MOONSHOT_API_KEY", "KIMI_API_KEY"], "MOONSHOT_BASE_URL"),
     hosted(
         "dashscope",
@@ -79,7 +86,7 @@ pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
     ),
     hosted("zhipu", "https://open.bigmodel.cn/api/paas/v4", &["ZHIPUAI_API_KEY", "ZHIPU_API_KEY"], "ZHIPU_BASE_URL"),
     hosted("zai", "https://api.z.ai/api/paas/v4", &["ZAI_API_KEY"], "ZAI_BASE_URL"),
-    stopping(hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"], "XAI_BASE_URL")),
+    responding(stopping(hosted("xai", "https://api.x.ai/v1", &["XAI_API_KEY"], "XAI_BASE_URL"))),
     hosted("minimax", "https://api.minimax.io/v1", &["MINIMAX_API_KEY"], "MINIMAX_BASE_URL"),
     hosted("cerebras", "https://api.cerebras.ai/v1", &["CEREBRAS_API_KEY"], "CEREBRAS_BASE_URL"),
     stopping(hosted("together", "https://api.together.xyz/v1", &["TOGETHER_API_KEY"], "TOGETHER_BASE_URL")),

@@ -6,16 +6,18 @@ use http::{HeaderName, HeaderValue};
 use roundelay_ledger::Policy;
 use roundelay_protocol::failure::Flavour;
 
+pub use self::clouds::AwsKey;
 pub(super) use self::read::{complain_of_own_address, is_key, read_all};
 use super::{
     balance::BalancePoll,
     base_url::BaseUrl,
     google::GoogleCredentials,
-    known_providers::{KnownProvider, vendor_at},
+    known_providers::{KnownProvider, known_provider, vendor_at},
     timeouts::{Timeouts, TimeoutsWritten},
 };
 use crate::common::secret::Secret;
 
+mod clouds;
 mod read;
 mod vertex;
 
@@ -34,6 +36,10 @@ pub struct Provider {
     pub api_keys: Vec<Secret>,
     /// What access tokens are asked for with, where they are used instead of keys.
     pub credentials: Option<Arc<GoogleCredentials>>,
+    /// What requests to it are signed with; `None` where a key goes with them.
+    pub signing: Option<AwsKey>,
+    /// The version that Azure's paths name; a dated one is that of the paths with a deployment in them.
+    pub api_version: Option<Arc<str>>,
     /// Its timers; a model may have its own (see [`super::ModelDeployment::timeouts`]).
     pub timeouts: Timeouts,
     /// Sent with every request to it. The values are marked sensitive, so that they do not print.
@@ -46,6 +52,8 @@ pub struct Provider {
     pub region: Option<Arc<str>>,
     /// Whether it stops working, and billing, when its answer is no longer read.
     pub stops_on_cancel: bool,
+    /// Whether it serves OpenAI's Responses as well as chats.
+    pub responses: bool,
     /// What callers pay of its attempts that did not end as they should.
     pub who_pays: Policy,
     /// What was written of the timers, for models that put their own in their place.
@@ -63,6 +71,10 @@ pub enum Protocol {
     Gemini,
     /// The same at Vertex AI.
     Vertex,
+    /// OpenAI's words at Azure's paths.
+    Azure,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
 }
 
 impl Protocol {
@@ -71,7 +83,17 @@ impl Protocol {
         match name {
             "anthropic" => Self::Anthropic,
             "gemini" | "google" if base_url.is_gemini() => Self::Gemini,
-            _ => Self::OpenAi,
+            name => Self::of_cloud(name).unwrap_or(Self::OpenAi),
+        }
+    }
+
+    /// What a cloud known by that name speaks, which has an address for each account or region.
+    fn of_cloud(name: &str) -> Option<Self> {
+        match name {
+            "vertex" => Some(Self::Vertex),
+            "azure" => Some(Self::Azure),
+            "bedrock" => Some(Self::Bedrock),
+            _ => None,
         }
     }
 }
@@ -92,7 +114,14 @@ impl Provider {
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).map(Secret::new);
         let credentials = self.credentials.iter().flat_map(|credentials| credentials.secrets());
-        self.api_keys.iter().cloned().chain(credentials).chain(headers).filter(|secret| secret.expose().len() >= 6)
+        let signing = self.signing.iter().flat_map(AwsKey::secrets).cloned();
+        let keys = self.api_keys.iter().cloned().chain(credentials).chain(signing);
+        keys.chain(headers).filter(|secret| secret.expose().len() >= 6)
+    }
+
+    /// Whether its paths name a deployment, as those of Azure's dated versions do.
+    pub fn has_deployments_in_paths(&self) -> bool {
+        self.protocol == Protocol::Azure && self.api_version.as_deref().is_some_and(clouds::is_dated)
     }
 
     /// What its address is known by from one configuration to the next; never shown.
@@ -110,6 +139,7 @@ impl Provider {
         parts.extend(index.map(|index| self.api_keys[index].expose().as_bytes()));
         let credentials = self.credentials.as_ref().map(|credentials| credentials.identity());
         parts.extend(credentials.as_ref().map(String::as_bytes));
+        parts.extend(self.signing.iter().flat_map(AwsKey::secrets).map(|secret| secret.expose().as_bytes()));
         for (name, value) in &self.headers {
             parts.extend([name.as_str().as_bytes(), value.as_bytes()]);
         }
@@ -118,22 +148,26 @@ impl Provider {
 
     /// The timers of a model here: what the model wrote, then what the provider wrote, then the defaults.
     pub(super) fn timeouts_for(&self, model: &TimeoutsWritten, is_reasoning: bool) -> Timeouts {
-        let defaults = default_timeouts(&self.base_url);
+        let defaults = default_timeouts(self.protocol, &self.base_url);
         let defaults = if is_reasoning { defaults.for_reasoning() } else { defaults };
         model.or(&self.timeouts_written).over(defaults)
     }
 
     /// A known provider with a key, as a start without a file makes it.
     pub(super) fn of_environment(known: &KnownProvider, base_url: BaseUrl, api_key: Secret) -> Self {
+        let protocol = Protocol::by_default(known.name, &base_url);
         Self {
             name: known.name.into(),
-            protocol: Protocol::by_default(known.name, &base_url),
+            protocol,
             flavour: Flavour::from_name(known.name).unwrap_or_default(),
-            timeouts: default_timeouts(&base_url),
+            timeouts: default_timeouts(protocol, &base_url),
             balance: BalancePoll::by_default(known.name, &base_url),
+            responses: responses_by_default(Flavour::default(), &base_url),
             base_url,
             api_keys: vec![api_key],
             credentials: None,
+            signing: None,
+            api_version: None,
             headers: Vec::new(),
             concurrency_max: Self::CONCURRENCY_MAX,
             region: None,
@@ -155,8 +189,16 @@ fn identity(provider: &str, parts: &[&[u8]]) -> String {
     format!("{provider}:{}", &hasher.finalize().to_hex()[..6])
 }
 
+/// Whether Responses are served there where nothing was written: that goes by the address, since what only speaks like a
+/// vendor may speak no more than chat.
+fn responses_by_default(flavour: Flavour, base_url: &BaseUrl) -> bool {
+    let vendor = vendor_at(base_url).and_then(known_provider);
+    flavour == Flavour::Azure || vendor.is_some_and(|vendor| vendor.responses)
+}
+
 /// A server of one's own may have to load the model first.
-fn default_timeouts(base_url: &BaseUrl) -> Timeouts {
+fn default_timeouts(protocol: Protocol, base_url: &BaseUrl) -> Timeouts {
     let defaults = Timeouts::default();
+    let defaults = if protocol == Protocol::Anthropic { defaults.for_messages() } else { defaults };
     if base_url.is_local() { defaults.for_cold_loads() } else { defaults }
 }

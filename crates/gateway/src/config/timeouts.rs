@@ -15,7 +15,7 @@ pub struct Timeouts {
     pub headers: Duration,
     /// From the request's last byte to the first content.
     pub first_content: Duration,
-    /// Longest silence between two pieces of content.
+    /// Longest silence between two signs of progress: pieces of content, and beginnings and ends of its parts.
     pub idle: Duration,
     /// Longest silence on the wire, pings and comments included; `None` for providers that do not ping.
     pub transport_idle: Option<Duration>,
@@ -41,6 +41,7 @@ impl Timeouts {
     /// What reasoning models and servers that load a model on demand need before their first content.
     const PATIENT_FIRST_CONTENT: Duration = Duration::from_secs(300);
     const PATIENT_IDLE: Duration = Duration::from_secs(120);
+    const MESSAGES_IDLE: Duration = Duration::from_secs(300);
 
     /// These, as far as nothing was written, with the patience that a reasoning model needs.
     pub(super) fn for_reasoning(self) -> Self {
@@ -49,6 +50,13 @@ impl Timeouts {
             idle: self.idle.max(Self::PATIENT_IDLE),
             ..self
         }
+    }
+
+    /// These, with the patience that Anthropic's streams need: while a long argument of a tool is put together, or while
+    /// the model thinks and shows none of it, only pings come, for minutes. Anthropic's own agent waits for 300 s (Claude
+    /// Code, "LLM gateway").
+    pub(super) fn for_messages(self) -> Self {
+        Self { idle: self.idle.max(Self::MESSAGES_IDLE), ..self }
     }
 
     /// These, with the patience that a local server needs to load a model.

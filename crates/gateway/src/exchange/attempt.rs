@@ -7,10 +7,11 @@ use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     Malformed, anthropic,
-    chat::{Dialect, Losses},
+    chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, service, with_cost},
+    openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
 use roundelay_routing::Tokens;
@@ -19,14 +20,20 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
+    clock_skew,
     flight::Flight,
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
     outgoing::{Outgoing, Thoughts, told},
+    responses::identity,
     snapshot::Deployment,
 };
-use crate::upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault};
+use crate::{
+    common::clock::unix_time,
+    telemetry::events,
+    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault},
+};
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;
@@ -110,6 +117,7 @@ impl Headers for Head {
 /// Makes one attempt. Dropped, it closes the connection.
 pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
     let deployment = flight.deployment;
+    let dialect = deployment.dialect_for(inbound.operation);
     let sent = match send(worker, inbound, call, flight, Thoughts::Readable).await {
         // Thoughts of an earlier turn whose mark was lost, or that its maker no longer knows: it may answer without them.
         Err(Unanswered { rejects_thoughts: true, .. }) => send(worker, inbound, call, flight, Thoughts::None).await,
@@ -123,10 +131,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
     let content_type = head.header("content-type").unwrap_or_default();
     if !is_streamed(request, content_type) {
-        return match (read_whole(deployment, &head, answer, call, content_type).await, outgoing) {
+        return match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
             (Err(failed), _) => Attempted::Failed(failed),
             (Ok(whole), None) => Attempted::Whole(whole),
-            (Ok(whole), Some(outgoing)) if deployment.dialect == inbound.operation.dialect() => {
+            (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() => {
                 Attempted::Whole(Whole { dropped: told(outgoing.losses.iter()), ..whole })
             }
             (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, deployment, outgoing) {
@@ -139,11 +147,16 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
         };
     }
     let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing, content_type));
+    if flight.is_bounded() {
+        incoming.may_be_cut_short();
+    }
     let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
-        let seen = match timeout_at(until.min(silent), incoming.read()).await {
-            Ok(Ok(Progress::None | Progress::Content | Progress::Ended)) => continue,
+        let read = timeout_at(until.min(silent), incoming.read()).await;
+        flight.note_input(incoming.counted_so_far());
+        let seen = match read {
+            Ok(Ok(Progress::None | Progress::Work | Progress::Content | Progress::Ended)) => continue,
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
         };
@@ -154,7 +167,11 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             StreamFault::Garbled => Seen::Unparsable { after_content: false },
             StreamFault::Silent => Seen::FirstContentTimeout,
         };
-        let failed = failed(deployment, &seen, Some(head.status));
+        let words = match &seen {
+            Seen::StreamError { data, .. } => deployment.words(200, data),
+            _ => None,
+        };
+        let failed = Failed { words, ..failed(deployment, &seen, Some(head.status)) };
         return Attempted::Failed(Failed { had_content: incoming.has_content, ..failed });
     }
     Attempted::Opened(incoming)
@@ -184,8 +201,8 @@ async fn send(
     let deployment = flight.deployment;
     let outgoing = call.outgoing(inbound, deployment, thoughts).map_err(|bad| {
         let failure = Failure::new(Class::CallerBad, &bad.message);
-        let (reused_connection, had_content) = (false, false);
-        Failed { failure, status: None, reused_connection, had_content }
+        let (words, reused_connection, had_content) = (None, false, false);
+        Failed { failure, status: None, words, reused_connection, had_content }
     })?;
     let (request, body) =
         outgoing.as_deref().map_or((&call.request, &inbound.body), |outgoing| (&outgoing.request, &outgoing.body));
@@ -205,6 +222,9 @@ async fn send(
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
+        if let Some(signer) = &deployment.signer {
+            signer.sign(head.to_mut(), &body, now());
+        }
         connection.send(&head, &body, timers).await
     };
     let (head, mut answer) = dispatched.await.map_err(|fault| failed_dispatch(deployment, &fault))?;
@@ -230,7 +250,9 @@ async fn send(
 ///
 /// What callers say to one vendor in headers is not for a server of another dialect, and Anthropic's has to be told a
 /// version whoever asks.
-fn with_callers_fields<'a>(
+///
+/// What Anthropic's callers write behind the `?` is Anthropic's business as well.
+pub(super) fn with_callers_fields<'a>(
     mut head: Cow<'a, RequestHead>,
     inbound: &Inbound,
     deployment: &Deployment,
@@ -249,15 +271,32 @@ fn with_callers_fields<'a>(
             continue;
         }
         has_version |= name == "anthropic-version";
-        let is_openais = name.starts_with("openai-") && operation.dialect() == Dialect::OpenaiChat;
+        let is_openais = name.starts_with("openai-")
+            && matches!(operation.dialect(), Dialect::OpenaiChat | Dialect::OpenaiResponses);
         let is_vendors = is_openais || is_anthropics;
-        let is_agents = matches!(name, "x-session-id" | "session_id" | "x-claude-code-session-id");
-        if is_agents || is_vendors && !matches!(name, "openai-organization" | "openai-project") {
+        let is_agents = matches!(
+            name,
+            "x-session-id"
+                | "session_id"
+                | "session-id"
+                | "thread-id"
+                | "x-claude-code-session-id"
+                | "x-claude-code-agent-id"
+        );
+        // A socket of a caller's is no business of the provider's.
+        let is_sockets = name == "openai-beta" && value.as_bytes().starts_with(b"responses_websockets");
+        if is_agents || is_vendors && !is_sockets && !matches!(name, "openai-organization" | "openai-project") {
             head.to_mut().field(name, value.as_bytes());
         }
     }
     if !has_version {
         head.to_mut().field("anthropic-version", anthropic::Version::default().name().as_bytes());
+    }
+    if operation == Operation::Messages
+        && !is_translated
+        && let Some(query) = inbound.query_passed_on()
+    {
+        head.to_mut().query(&query);
     }
     head
 }
@@ -269,7 +308,7 @@ fn without_token(fault: &TokenFault) -> Failed {
         TokenFault::Unreachable(_) => Class::ConnectFail,
     };
     let failure = Failure::new(class, &fault.to_string());
-    Failed { failure, status: None, reused_connection: false, had_content: false }
+    Failed { failure, status: None, words: None, reused_connection: false, had_content: false }
 }
 
 /// How its stream is read: as it is where the caller speaks the deployment's dialect, else through a translation.
@@ -288,12 +327,16 @@ fn incoming(
         };
     }
     let to = inbound.operation.dialect();
-    let mut incoming = match (outgoing, deployment.dialect) {
+    let mut incoming = match (outgoing, deployment.dialect_for(inbound.operation)) {
         (Some(outgoing), from) if from != to => {
-            let encoder = StreamEncoder::new(to, "", call.request.include_usage);
+            let mut encoder = StreamEncoder::new(to, "", call.request.include_usage);
+            if let (StreamEncoder::OpenaiResponses(encoder), Some(identity)) = (&mut encoder, identity(inbound)) {
+                encoder.introduce(identity);
+            }
             let mut translation = Translation::new(from, encoder);
             translation.tools = outgoing.tools.clone();
             translation.issuer = Some(deployment.issuer);
+            translation.names = names(inbound, call, deployment);
             Incoming::translated(answer, translation, (from, to), call.request.include_usage)
         }
         (_, Dialect::Anthropic) => Incoming::messages(answer),
@@ -315,11 +358,15 @@ fn said_again(
     outgoing: &Outgoing,
 ) -> Option<Whole> {
     let to = inbound.operation.dialect();
-    let mut answer = decode_answer(deployment.dialect, &whole.body).ok()?.ok()?;
+    let mut answer = decode_answer(deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
+    answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
     let mut losses = Losses::default();
-    let body = encode_answer(&answer, to, "", &mut losses);
+    let body = match identity(inbound) {
+        Some(identity) => openai_responses::encode_answer_as(&answer, "", Some(&identity), &mut losses),
+        None => encode_answer(&answer, to, "", &mut losses),
+    };
     // A call without its arguments is none; where the limit of output cut it, its caller is told that by the end.
     if whole.scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
         return None;
@@ -348,6 +395,22 @@ fn scan_whole(request: &Request, dialect: Dialect, content_type: &str, body: &[u
     }
 }
 
+/// What an answer is called whose own dialect names none.
+fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'static> {
+    let prefix = match inbound.operation.dialect() {
+        Dialect::Anthropic => "msg_",
+        Dialect::OpenaiResponses => "resp_",
+        Dialect::OpenaiChat => "chatcmpl-",
+        Dialect::Gemini | Dialect::Bedrock => "",
+    };
+    let seconds = inbound.id.unix_ms() / 1000;
+    Start {
+        id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
+        model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
+        created: Some(seconds.cast_signed()),
+    }
+}
+
 fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
     match dialect {
         Dialect::Anthropic => anthropic::scan_answer(body),
@@ -368,8 +431,13 @@ fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
     DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
 }
 
+/// Seconds since 1970 UTC.
+fn now() -> i64 {
+    unix_time().as_secs().cast_signed()
+}
+
 fn failed(deployment: &Deployment, seen: &Seen<'_>, status: Option<u16>) -> Failed {
-    Failed { failure: deployment.classify(seen), status, reused_connection: false, had_content: false }
+    Failed { failure: deployment.classify(seen), status, words: None, reused_connection: false, had_content: false }
 }
 
 fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
@@ -384,7 +452,14 @@ fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
 }
 
 fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
-    failed(deployment, &Seen::Response { status: head.status, headers: head, body }, Some(head.status))
+    if deployment.signer.is_some()
+        && let Some(off_by) = clock_skew::refused_by(head.status, head, body, now())
+    {
+        events::clock_refused(&deployment.provider, off_by);
+    }
+    let words = deployment.words(head.status, body);
+    let seen = Seen::Response { status: head.status, headers: head, body };
+    Failed { words, ..failed(deployment, &seen, Some(head.status)) }
 }
 
 /// As much of a failure's body as comes in time.
@@ -402,7 +477,7 @@ async fn read_failure(answer: &mut upstream::Body, deadline: Instant) -> Bytes {
 }
 
 async fn read_whole(
-    deployment: &Deployment,
+    (deployment, dialect): (&Deployment, Dialect),
     head: &Head,
     mut answer: upstream::Body,
     call: &Call,
@@ -436,7 +511,7 @@ async fn read_whole(
     }
     let body = if joined.is_empty() { first } else { joined.freeze() };
     let request = &call.request;
-    match scan_whole(request, deployment.dialect, content_type, &body) {
+    match scan_whole(request, dialect, content_type, &body) {
         // Of silence, a transcript as text is nothing.
         _ if body.trim_ascii().is_empty() && !request.asked.is_text => Err(failed(&Seen::EmptyAnswer)),
         // A page of an edge in front of the provider tells more than that it is not JSON.
@@ -449,7 +524,7 @@ async fn read_whole(
             Err(failed(&Seen::Unparsable { after_content: false }))
         }
         Ok(scanned) => {
-            let (content_type, dialect) = (content_type.to_owned(), deployment.dialect);
+            let content_type = content_type.to_owned();
             Ok(Whole { content_type, dialect, dropped: None, body, scanned })
         }
     }

@@ -1,6 +1,7 @@
 //! From a request's bytes to what the router and the relay need to know of it.
 
 use std::{
+    borrow::Cow,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
     time::Duration,
@@ -22,12 +23,14 @@ use super::{
     gateway::Gateway,
     outgoing::{SaidAgain, Thoughts, shown},
     refusal::Refusal,
+    responses::Turn,
     snapshot::{Deployment, Snapshot},
     terms::Terms,
 };
 use crate::{
     auth::Caller,
     billing::Payer,
+    common::secret::is_ours,
     config::{Losses, Surcharges, UnknownPrice},
 };
 
@@ -48,8 +51,12 @@ pub struct Inbound {
     pub addressed: Option<Addressed>,
     /// The request's header fields.
     pub headers: HeaderMap,
+    /// What stands in its address behind the `?`.
+    pub query: Option<Box<str>>,
     /// The request's body, as sent.
     pub body: Bytes,
+    /// Of one for a response, its place in its conversation.
+    pub turn: Option<Box<Turn>>,
 }
 
 /// What the path of a request in Gemini's dialect says.
@@ -68,6 +75,18 @@ impl Inbound {
     pub(super) fn forget(&mut self) {
         self.body = Bytes::new();
         self.headers = HeaderMap::new();
+        self.query = None;
+    }
+
+    /// The query as its vendor's server is to have it: byte for byte, but for a caller's key to this gateway.
+    pub(super) fn query_passed_on(&self) -> Option<Cow<'_, str>> {
+        let query = self.query.as_deref().filter(|query| !query.is_empty())?;
+        let has_key = |pair: &&str| pair.split_once('=').is_some_and(|(_, value)| is_ours(value));
+        if !query.split('&').any(|pair| has_key(&pair)) {
+            return Some(query.into());
+        }
+        let others: Vec<&str> = query.split('&').filter(|pair| !has_key(pair)).collect();
+        (!others.is_empty()).then(|| others.join("&").into())
     }
 
     /// How often the caller's SDK has tried this call before; 0 for the first time.
@@ -96,8 +115,8 @@ impl Inbound {
 
     /// The caller's own name for the conversation, from our header or from those that agents send.
     fn session(&self) -> Option<&[u8]> {
-        const SESSION_HEADERS: [&str; 4] =
-            ["x-roundelay-session", "x-session-id", "session_id", "x-claude-code-session-id"];
+        const SESSION_HEADERS: [&str; 5] =
+            ["x-roundelay-session", "x-session-id", "session_id", "session-id", "x-claude-code-session-id"];
         SESSION_HEADERS.iter().find_map(|name| self.headers.get(*name)).map(|value| value.as_bytes())
     }
 }
@@ -240,7 +259,11 @@ impl Call {
         let model = self.snapshot.catalog.deployments[id.0 as usize].model;
         let window = self.snapshot.catalog.models[model.0 as usize].context_window;
         let prompts = match self.request.operation {
-            Operation::Chat | Operation::Messages | Operation::Generate => 1,
+            Operation::Chat
+            | Operation::Messages
+            | Operation::Responses
+            | Operation::Generate
+            | Operation::Converse => 1,
             Operation::Completions | Operation::Service(_) => self.request.messages.max(1),
         };
         let most = window.map_or(u64::MAX, |window| window.saturating_mul(prompts.into()));
@@ -281,7 +304,9 @@ fn refuse_surcharge(request: &Request, payer: &Payer, snapshot: &Snapshot) -> Re
             "tools" if request.operation == Operation::Generate => " (`functionDeclarations` are fine)",
             "serviceTier" => " (`standard` and `flex` are fine)",
             "tools" => " (tools of type `function` and `custom` are fine)",
-            "service_tier" => " (`auto`, `default` and `flex` are fine)",
+            "service_tier" => " (`auto`, `default`, `flex` and `standard_only` are fine)",
+            "speed" => " (`standard` is fine)",
+            "inference_geo" => " (`global` is fine)",
             _ => "",
         }
     );
@@ -299,7 +324,7 @@ fn within_patience(configured: Duration, patience: Option<Duration>) -> Duration
 }
 
 /// What a restricted key may reach behind the name it asked for; `None` when that is everything.
-fn allowed(
+pub(super) fn allowed(
     inbound: &Inbound,
     snapshot: &Snapshot,
     asked: &str,

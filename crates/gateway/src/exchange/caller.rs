@@ -5,7 +5,7 @@ mod array;
 use std::{borrow::Cow, future::pending, pin::pin, time::Duration};
 
 use roundelay_ledger::ExchangeId;
-use roundelay_protocol::chat::Dialect;
+use roundelay_protocol::{chat::Dialect, openai::Operation, openai_responses::Begun};
 use tokio::{
     sync::{oneshot, watch},
     time::{Instant, sleep_until, timeout},
@@ -55,6 +55,8 @@ pub(super) struct CallerSide {
     id: ExchangeId,
     dialect: Dialect,
     shown: Shown,
+    /// Of a response, what an error that ends it has to go on from.
+    response: Option<Box<Begun>>,
     /// What a stream's events become elements of, where that was asked for.
     array: Option<JsonArray>,
     /// When the caller of a stream must see life again.
@@ -84,6 +86,7 @@ impl CallerSide {
             id: inbound.id,
             dialect: inbound.operation.dialect(),
             shown: Shown::Nothing(reply),
+            response: (inbound.operation == Operation::Responses).then(Box::default),
             array: inbound.addressed.as_ref().filter(|addressed| addressed.is_array).map(|_| JsonArray::default()),
             next_sign: Some(inbound.received + gateway.server.header_hold),
             keep_alive: gateway.server.keep_alive_comment,
@@ -137,6 +140,9 @@ impl CallerSide {
     /// Shows bytes of a stream, and waits while the caller has too many unread.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Interruption> {
         let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
+        if let Some(response) = &mut self.response {
+            response.push(bytes);
+        }
         let has_room = match &mut self.array {
             None => pipe.write(bytes)?,
             Some(array) => pipe.write(&array.push(bytes))?,
@@ -174,7 +180,11 @@ impl CallerSide {
     pub(super) fn conclude(self, ending: Ending) {
         let (dialect, id, asked, mut array) = (self.dialect, self.id, self.asked, self.array);
         let has_events = self.has_events;
-        let error = |refusal: &Refusal| refusal.wire().event(dialect, id, &asked);
+        let response = self.response;
+        let error = |refusal: &Refusal| match &response {
+            Some(response) => refusal.wire().response_events(response),
+            None => refusal.wire().event(dialect, id, &asked),
+        };
         let mut end = |pipe: PipeWriter, last: &[u8]| {
             let last = match &mut array {
                 None => Cow::Borrowed(last),

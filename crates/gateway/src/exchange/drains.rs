@@ -1,4 +1,5 @@
-//! Answers that are read to their end for nobody but the bill.
+//! What is done at providers for no answer of its own, so that it has bounds: answers that are read to their end for
+//! nobody but the bill, and counts of tokens.
 
 use std::{
     collections::HashMap,
@@ -8,7 +9,7 @@ use std::{
 
 use roundelay_ledger::KeyId;
 
-/// How many are read so, for whom.
+/// How many are under way, for whom.
 #[derive(Debug, Default)]
 pub struct Drains(Mutex<HashMap<KeyId, usize>>);
 
@@ -29,7 +30,7 @@ impl Drains {
     }
 }
 
-/// One that is being read; counted until it is dropped.
+/// One that is under way; counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct Drain<'a> {
     drains: &'a Drains,

@@ -10,9 +10,10 @@ use std::{
 
 use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
 use roundelay_protocol::{
+    chat::Dialect,
     estimate::OutputTokens,
     failure::Class,
-    openai::{OutputMax, Service},
+    openai::{BUDGET_MIN, OutputMax, Service},
     usage::Usage,
 };
 use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
@@ -48,6 +49,8 @@ pub(super) struct Flight<'a> {
     hold: Hold<'a>,
     call: &'a Call,
     heard: OnceLock<Heard>,
+    /// What the provider has counted of its input, which some tell before there is output.
+    input: OnceLock<Usage>,
     /// Since the attempt began.
     first_content: OnceLock<Duration>,
     is_sent: AtomicBool,
@@ -79,7 +82,7 @@ impl<'a> Flight<'a> {
         if let Some(sent) = hold.sent(
             &deployment.name,
             &deployment.who_pays,
-            &observed(call, deployment, None, OutputTokens::default()),
+            &observed(call, deployment, (None, None), OutputTokens::default()),
         ) {
             draft.sent(gateway.recorder.sent(&sent));
         }
@@ -91,6 +94,7 @@ impl<'a> Flight<'a> {
             hold,
             call,
             heard: OnceLock::new(),
+            input: OnceLock::new(),
             first_content: OnceLock::new(),
             is_sent: AtomicBool::new(false),
             has_landed: AtomicBool::new(false),
@@ -123,6 +127,13 @@ impl<'a> Flight<'a> {
 
     pub(super) fn heard(&self) -> Option<Heard> {
         self.heard.get().copied()
+    }
+
+    /// Notes what the provider has counted of its input, as soon as it is told. A count of nothing is none.
+    pub(super) fn note_input(&self, counted: Option<Usage>) {
+        if let Some(usage) = counted.filter(|usage| usage.prompt() > 0) {
+            self.input.get_or_init(|| usage);
+        }
     }
 
     pub(super) fn has_landed(&self) -> bool {
@@ -163,6 +174,11 @@ impl<'a> Flight<'a> {
     /// Whether the provider was told of less output than its caller asked for.
     pub(super) fn is_lowered(&self) -> bool {
         self.hold.is_lowered()
+    }
+
+    /// Whether there may be no money for all of its answer.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.hold.is_bounded()
     }
 
     /// Whether its end is worth knowing for the bill.
@@ -224,12 +240,12 @@ impl<'a> Flight<'a> {
         }
     }
 
-    /// What is known of its tokens: what the provider counted, and how many tokens of output were shown. Where nobody
-    /// counted, what a model has thought before is added, as far as can be told: at the pace at which it answered.
+    /// What is known of its tokens: what the provider counted of all of it or of its input, and how many tokens of output
+    /// were shown. Where nobody counted the output, what a model has thought before is added, as far as can be told: at the pace at which it answered.
     pub(super) fn seen(&self, usage: Option<Usage>, shown: OutputTokens) -> Observed {
         let thought = if usage.is_none() && self.deployment.is_reasoning { self.thought(shown.total()) } else { 0 };
         let shown = OutputTokens { text: shown.text.saturating_add(thought), ..shown };
-        observed(self.call, self.deployment, usage, shown)
+        observed(self.call, self.deployment, (usage, self.input.get().copied()), shown)
     }
 
     fn thought(&self, shown: u64) -> u64 {
@@ -279,7 +295,7 @@ pub(super) fn short(gateway: &Gateway, call: &Call, draft: &Draft, stop: Stop, d
     });
     match shortfall {
         Some(shortfall) => Refusal::Short(Box::new(shortfall)),
-        None => Refusal::after(None, stop, decision, &gateway.clock),
+        None => Refusal::after(None, stop, decision, &gateway.clock, call.request.operation.dialect()),
     }
 }
 
@@ -302,6 +318,7 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
         has_audio: call.demand.needs.audio || service.is_some_and(Service::has_audio),
         asked: call.request.max_output_tokens,
         output_max: call.output_max(deployment),
+        thought: thought_at_least(call, deployment),
         choices: if service.is_some() { 1 } else { call.request.generated },
         advance: match deployment {
             _ if !call.request.stream => Advance::All,
@@ -317,18 +334,36 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
     }
 }
 
-fn observed(call: &Call, deployment: &Deployment, usage: Option<Usage>, shown: OutputTokens) -> Observed {
+/// Anthropic's servers refuse a ceiling that has no room for the least budget of thought. What is asked for in other words
+/// may become one.
+fn thought_at_least(call: &Call, deployment: &Deployment) -> u64 {
+    let request = &call.request;
+    let may_have_budget = match request.operation.dialect() {
+        Dialect::Anthropic => request.thinking_budget().is_some(),
+        _ => request.needs.reasoning,
+    };
+    if deployment.dialect == Dialect::Anthropic && may_have_budget { BUDGET_MIN } else { 0 }
+}
+
+/// `usage` is what the provider has counted: all of it, or at least the input.
+fn observed(
+    call: &Call,
+    deployment: &Deployment,
+    (usage, input): (Option<Usage>, Option<Usage>),
+    shown: OutputTokens,
+) -> Observed {
     if let Some(service) = call.request.operation.service() {
         return service::observed(call, service, call.terms.quote(deployment.id), usage, shown);
     }
     let came = shown.total();
     let output_max = call.output_max(deployment).unwrap_or(came);
     let worst = output_max.saturating_mul(call.request.generated.into()).max(came);
-    let tokens = |input, output| Tokens { input, output, ..Tokens::default() };
+    let counted = input.map(|usage| Tokens { output: 0, audio_output: 0, ..priced(usage) });
+    let input = |guess| counted.unwrap_or_else(|| Tokens { input: guess, ..Tokens::default() });
     Observed {
         usage: usage.map(priced),
-        delivered: Tokens { audio_output: shown.audio, ..tokens(call.input_guess(), shown.text) },
-        worst: tokens(call.demand.input_tokens, worst),
+        delivered: Tokens { output: shown.text, audio_output: shown.audio, ..input(call.input_guess()) },
+        worst: Tokens { output: worst, ..input(call.demand.input_tokens) },
     }
 }
 

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use roundelay_routing::Router;
 use tokio::sync::watch;
 
-use super::{balances::Balances, drains::Drains, snapshot::Snapshot};
+use super::{balances::Balances, drains::Drains, responses::Responses, snapshot::Snapshot};
 use crate::{
     auth::Keys,
     billing::Billing,
@@ -34,12 +34,16 @@ pub struct Gateway {
     pub ids: ExchangeIds,
     /// What is left at providers.
     pub balances: Balances,
+    /// Responses that conversations go on from.
+    pub responses: Responses,
     /// What is counted.
     pub metrics: Metrics,
     /// Callers' connections.
     pub connections: Tasks,
     /// Answers that are read to their end for nobody but the bill.
     pub drains: Drains,
+    /// Counts of tokens that providers are asked for.
+    pub counts: Drains,
     /// Turns true when exchanges must end at once.
     pub ending: watch::Sender<bool>,
     /// What time it is.
@@ -67,9 +71,11 @@ impl Gateway {
             keys,
             billing,
             drains: Drains::default(),
+            counts: Drains::default(),
             recorder,
             ids,
             balances: Balances::default(),
+            responses: Responses::default(),
             metrics: Metrics::new(),
             connections: Tasks::default(),
             ending: watch::Sender::new(false),

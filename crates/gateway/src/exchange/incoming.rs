@@ -20,7 +20,7 @@ use roundelay_protocol::{
         stream::{Terminal, counted, cut_short, is_done, is_hidden},
         with_cost,
     },
-    sse,
+    openai_responses, sse,
     translate::Follower,
     usage::{CostPlace, Usage},
 };
@@ -56,14 +56,29 @@ pub(super) enum StreamFault {
 }
 
 /// What a piece of a stream brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Progress {
-    /// Lifecycle frames, comments, empty deltas: no reason to wait on.
+    /// Lifecycle frames, comments, pings, empty deltas: no reason to wait on.
     None,
+    /// No content, but a sign that the model works: a block began or ended, or what was thought unseen was signed.
+    Work,
     /// Content.
     Content,
     /// The stream is over, and the answer is whole.
     Ended,
+}
+
+impl Progress {
+    /// What a chunk brings that is not the last.
+    fn of(chunk: &Chunk) -> Self {
+        if chunk.has_content() {
+            Self::Content
+        } else if chunk.goes_on {
+            Self::Work
+        } else {
+            Self::None
+        }
+    }
 }
 
 /// A stream being read. Dropped, it closes the connection: so the provider learns that nobody waits.
@@ -94,6 +109,8 @@ pub(super) struct Incoming {
     unended: u128,
     /// How far what was shown of Anthropic's events has come.
     place: Place,
+    /// What was shown of a response that may have to be ended before its time.
+    response: Option<Box<openai_responses::Shown>>,
     /// The mark after which nothing comes, as the provider wrote it; empty where it did not.
     mark: Bytes,
     counted: Option<Counted>,
@@ -180,6 +197,7 @@ impl Incoming {
             events: sse::Reader::new(sse::Limits::default()),
             unended: terminal.unfinished(),
             place: Place::default(),
+            response: None,
             mark: Bytes::new(),
             terminal,
             caller_asked_usage,
@@ -195,6 +213,11 @@ impl Incoming {
             finish: None,
             skipped: 0,
         }
+    }
+
+    /// Makes ready for an end before its time.
+    pub(super) fn may_be_cut_short(&mut self) {
+        self.response = (self.dialect == Dialect::OpenaiResponses).then(Box::default);
     }
 
     /// Reads what has arrived, or waits for more.
@@ -234,7 +257,11 @@ impl Incoming {
                     translated.note_shown(&self.out, &mut self.place, &mut self.last_chunk);
                 }
             }
-            self.out.split().freeze()
+            let shown = self.out.split().freeze();
+            if let Some(response) = &mut self.response {
+                response.push(shown.clone());
+            }
+            shown
         })
     }
 
@@ -254,6 +281,7 @@ impl Incoming {
         }
         match self.dialect {
             Dialect::Anthropic => anthropic::with_stop(&tail, BUDGET).into(),
+            Dialect::OpenaiResponses => openai_responses::with_stop(&tail, BUDGET).into(),
             Dialect::Gemini => gemini::with_stop(&tail, BUDGET).into(),
             _ => before_done(&tail, &cut_short(&self.last_chunk, 0, BUDGET)),
         }
@@ -275,6 +303,9 @@ impl Incoming {
                 return gemini::cut_short(unfinished, (input, output), charged.as_deref(), BUDGET).into();
             }
             _ => {}
+        }
+        if let Some(response) = &self.response {
+            return response.cut_short((input, output), charged.as_deref(), BUDGET).into();
         }
         before_done(&tail, &counted(&self.last_chunk, input, output, charged.as_deref()))
     }
@@ -315,6 +346,9 @@ impl Incoming {
             Dialect::Gemini => return gemini::cut_short(unfinished, (0, output), None, BUDGET).into(),
             _ => {}
         }
+        if let Some(response) = &self.response {
+            return response.cut_short((0, output), None, BUDGET).into();
+        }
         let end = cut_short(&self.last_chunk, unfinished, BUDGET);
         self.out.extend_from_slice(&end);
         self.out.extend_from_slice(DONE);
@@ -327,6 +361,11 @@ impl Incoming {
     pub(super) fn usage(&self) -> Option<Usage> {
         let counted = self.counted.filter(|counted| counted.content_events == self.content_events)?;
         Some(counted.usage)
+    }
+
+    /// What the provider has counted so far, whatever has come since: where it tells at the beginning, its input.
+    pub(super) fn counted_so_far(&self) -> Option<Usage> {
+        self.counted.map(|counted| counted.usage)
     }
 
     /// How many tokens the output so far has, at least and at most: by the provider's own count, and what has come since.
@@ -391,9 +430,7 @@ impl Incoming {
         let mut progress = Progress::None;
         while let Some(event) = self.events.next() {
             let event = event.map_err(|_| StreamFault::Garbled)?;
-            if self.learn(&event)? && progress == Progress::None {
-                progress = Progress::Content;
-            }
+            progress = progress.max(self.learn(&event)?);
             if self.is_over {
                 return Ok(Progress::Ended);
             }
@@ -409,14 +446,14 @@ impl Incoming {
         Progress::Content
     }
 
-    /// Learns from one event; `true` when it brought content.
-    fn learn(&mut self, event: &sse::Event) -> Result<bool, StreamFault> {
+    /// Learns from one event, and says what it brought; never that it is the last.
+    fn learn(&mut self, event: &sse::Event) -> Result<Progress, StreamFault> {
         let Some(data) = &event.data else {
             // A sign of life before content must not commit to this answer.
             if self.has_content {
                 self.out.extend_from_slice(&event.raw);
             }
-            return Ok(false);
+            return Ok(Progress::None);
         };
         let mut has_stopped = false;
         let (chunk, is_mark) = match &mut self.reading {
@@ -442,7 +479,7 @@ impl Incoming {
         };
         let Some(chunk) = chunk else {
             self.skipped += 1;
-            return Ok(false);
+            return Ok(Progress::None);
         };
         if is_mark {
             if !self.is_whole() {
@@ -452,7 +489,7 @@ impl Incoming {
                 self.mark = event.raw.clone();
             }
             self.is_over = true;
-            return Ok(false);
+            return Ok(Progress::None);
         }
         if chunk.is_error || chunk.finish == Some(Finish::Error) {
             return Err(StreamFault::Error(data.clone()));
@@ -485,7 +522,7 @@ impl Incoming {
         }
         // Some servers forget `[DONE]`; behind the last choice and its usage there is nothing to wait for.
         self.is_over = has_stopped || chunk.usage_only && self.is_whole();
-        Ok(chunk.has_content())
+        Ok(Progress::of(&chunk))
     }
 
     /// The connection has ended; the answer may be whole all the same.
@@ -592,7 +629,7 @@ mod tests {
                     shown.extend_from_slice(&bytes);
                 }
                 match read {
-                    Ok(Progress::None | Progress::Content) => {}
+                    Ok(Progress::None | Progress::Work | Progress::Content) => {}
                     Ok(Progress::Ended) => break End::Whole,
                     Err(StreamFault::Error(_)) => break End::Error,
                     Err(StreamFault::Cut) => break End::Cut,

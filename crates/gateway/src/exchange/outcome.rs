@@ -5,6 +5,8 @@ use roundelay_protocol::failure::{Class, Failure};
 use roundelay_protocol::usage::Usage;
 use roundelay_routing::{Fault, FaultKind, Tokens};
 
+use super::refusal::Words;
+
 /// What an answer took; `output` where the upstream did not count.
 pub(super) fn tokens(usage: Option<Usage>, output: u64) -> Tokens {
     match usage {
@@ -24,6 +26,8 @@ pub(super) struct Failed {
     pub(super) failure: Failure,
     /// The upstream's status, where there was one.
     pub(super) status: Option<u16>,
+    /// What the upstream said, in its own dialect.
+    pub(super) words: Option<Words>,
     /// The connection had served before, and was closed without a byte of an answer.
     pub(super) reused_connection: bool,
     /// Content had come, and went no further than this gateway: another may answer, but this one has been billed.

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, with_readable_thoughts},
+    bedrock,
     chat::{Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
     openai::{BadRequest, Operation, Request},
-    openai_chat,
-    translate::{Manner, decode_request, encode_request},
+    openai_chat, openai_responses,
+    translate::{Manner, decode_request, encode_request, turned_tools},
 };
 
 use super::{
@@ -85,7 +86,8 @@ impl Call {
         let from = inbound.operation.dialect();
         let upstream_model = deployment.upstream_model(&self.request.model);
         let refuses = refuses(deployment, upstream_model);
-        let is_own = deployment.dialect == from;
+        let to = deployment.dialect_for(inbound.operation);
+        let is_own = to == from;
         if is_own && !self.is_changed(inbound.operation, refuses, thoughts) {
             return Ok(None);
         }
@@ -93,10 +95,11 @@ impl Call {
             sampling: !refuses.sampling,
             forced_tools: !refuses.forced_tools,
             system: !refuses.system,
+            cache_marks: takes_cache_marks(deployment, upstream_model),
             ..deployment.capabilities
         };
         let kind = Kind {
-            manner: manner(deployment, upstream_model),
+            manner: manner(deployment, to, upstream_model),
             capabilities,
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
@@ -126,7 +129,9 @@ impl Call {
         let has_refused_thoughts = holds.foreign_thoughts || thoughts == Thoughts::None && holds.thoughts;
         match operation {
             Operation::Completions | Operation::Service(_) => false,
-            Operation::Messages | Operation::Generate => has_refused_thoughts,
+            Operation::Messages | Operation::Responses | Operation::Generate | Operation::Converse => {
+                has_refused_thoughts
+            }
             Operation::Chat => {
                 has_refused_thoughts
                     || refuses.sampling && holds.sampling
@@ -186,12 +191,14 @@ impl Outgoing {
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
+            Dialect::OpenaiResponses => Operation::Responses,
             Dialect::Gemini => Operation::Generate,
+            Dialect::Bedrock => Operation::Converse,
             _ => Operation::Chat,
         };
         let mut request = Request::scan(operation, &said)?;
         request.stream = caller.stream;
-        let tools = FreeTools::of(&asked, manner.takes_free_input());
+        let tools = turned_tools(&asked, &manner);
         Ok(Self { body: said.into(), request, tools, losses })
     }
 
@@ -246,8 +253,9 @@ fn bad(message: String) -> BadRequest {
 }
 
 /// How the server wants what its dialect says in more than one way.
-fn manner(deployment: &Deployment, model: &str) -> Manner {
-    match deployment.dialect {
+fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
+    match dialect {
+        Dialect::OpenaiResponses => Manner::OpenaiResponses(openai_responses::Quirks::default()),
         // Anthropic, "adaptive thinking" (from 4.6 on) and "structured outputs" (from 4.1 and 4.5 on). Models of others
         // know budgets alone.
         Dialect::Anthropic => Manner::Anthropic(anthropic::Quirks {
@@ -255,6 +263,7 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
             output_format: is_claude_after(model, 1),
             version: deployment.version,
         }),
+        Dialect::Bedrock => Manner::Bedrock(bedrock_quirks(deployment, model)),
         // Google, "thinking" and "thought signatures": levels and calls that must be signed are there since Gemini 3.
         Dialect::Gemini => {
             let is_older = ["gemini-1", "gemini-2", "gemma", "learnlm"].iter().any(|older| model.contains(older));
@@ -264,10 +273,31 @@ fn manner(deployment: &Deployment, model: &str) -> Manner {
     }
 }
 
+/// A profile of one's own does not tell its model; what callers call it may.
+fn bedrock_quirks(deployment: &Deployment, model: &str) -> bedrock::Quirks {
+    let named = name_of_model(deployment, model);
+    bedrock::Quirks {
+        claude: named.contains("claude"),
+        output_config: !named.contains("claude") || is_claude_after(named, 5),
+        adaptive: is_claude_after(named, 6),
+    }
+}
+
+fn name_of_model<'n>(deployment: &'n Deployment, model: &'n str) -> &'n str {
+    let is_hidden = deployment.dialect == Dialect::Bedrock && !model.contains("claude");
+    if is_hidden && deployment.model.contains("claude") { &deployment.model } else { model }
+}
+
+/// Bedrock, "Prompt caching for faster model inference": other models refuse a request with a mark.
+fn takes_cache_marks(deployment: &Deployment, model: &str) -> bool {
+    let named = name_of_model(deployment, model);
+    deployment.dialect != Dialect::Bedrock || named.contains("claude") || named.contains("amazon.nova")
+}
+
 /// What a model refuses. Of one about which nothing is written the name alone is known: Claude models from 4.7 on refuse
 /// `temperature`, `top_p` and `top_k`.
 fn refuses(deployment: &Deployment, model: &str) -> Refuses {
-    let by_name = || Refuses { sampling: is_claude_after(model, 7), ..Refuses::default() };
+    let by_name = || Refuses { sampling: is_claude_after(name_of_model(deployment, model), 7), ..Refuses::default() };
     deployment.refuses.unwrap_or_else(by_name)
 }
 

@@ -5,15 +5,19 @@ mod failed;
 mod short;
 mod unpaid;
 mod unserved;
+mod words;
 
 use std::{borrow::Cow, net::IpAddr, time::Duration};
 
+use bytes::Bytes;
 use roundelay_protocol::{
+    chat::Dialect,
     failure::{Class, Failure},
     openai::{BadRequest, error},
 };
 use roundelay_routing::{Decision, Stop, StopReason};
 
+pub(super) use self::words::Words;
 pub use self::{failed::FailedExchange, unpaid::NotPaid, unserved::Unserved};
 use super::outcome::Failed;
 use crate::{
@@ -35,8 +39,10 @@ pub enum Refusal {
     Unauthorized(AuthRefusal),
     /// Nothing is served at that path.
     NotFound(String),
-    /// There is no receipt of that exchange: a word for programs, and why.
+    /// There is no receipt of that exchange, or no response of that name: a word for programs, and why.
     NoReceipt(&'static str, String),
+    /// It is not served here, and why.
+    NotServed(&'static str),
     /// Something is, but not by that method.
     Method(&'static str),
     /// The body is not such a request.
@@ -65,8 +71,8 @@ pub enum Refusal {
     AddressNotAllowed(IpAddr),
     /// An attempt failed, and nothing else could answer.
     Failed(Box<FailedExchange>),
-    /// The answer broke off after content was shown.
-    Broke(Box<Failure>),
+    /// The answer broke off after content was shown; with what its provider said, where the caller is to read that.
+    Broke(Box<Failure>, Option<Words>),
     /// Its payer has not the money, or not the right.
     Short(Box<Shortfall>),
     /// A code brought no money.
@@ -81,7 +87,7 @@ pub enum Refusal {
     Internal,
 }
 
-/// A refusal in the words of OpenAI's protocol; those of the others are made of them.
+/// A refusal in the words of OpenAI's protocol; those of the others are made of them, unless it is passed on.
 #[derive(Debug)]
 pub struct Wire<'a> {
     /// The HTTP status.
@@ -100,6 +106,8 @@ pub struct Wire<'a> {
     pub should_retry: bool,
     /// When the cause ends, as Unix seconds.
     pub reset_at: Option<i64>,
+    /// The body as the provider wrote it, in the caller's dialect.
+    pub own_words: Option<&'a Bytes>,
 }
 
 impl Refusal {
@@ -113,24 +121,31 @@ impl Refusal {
     }
 
     /// Why an exchange that went through its candidates has no answer.
-    pub(super) fn after(last: Option<Failed>, stop: Stop, decision: &Decision, clock: &Clock) -> Self {
+    pub(super) fn after(
+        last: Option<Failed>,
+        stop: Stop,
+        decision: &Decision,
+        clock: &Clock,
+        dialect: Dialect,
+    ) -> Self {
         let reopens_in = stop.retry_at.map(|at| at.saturating_duration_since(clock.now()));
         let is_account = |failed: &Failed| matches!(failed.failure.class, Class::UpstreamAuth | Class::UpstreamMoney);
         // Where others may serve again soon, that is what a caller should know, not the trouble with one account.
         let last = last.filter(|failed| stop.reason != StopReason::AllCooling || !is_account(failed));
-        let Some(Failed { failure, status, .. }) = last else {
+        let Some(Failed { failure, status, words, .. }) = last else {
             return Self::Unserved(Unserved::of(stop, decision, reopens_in));
         };
         let all_missing = failure.class == Class::NotReady && failure.retry_after.is_none();
         let attempts = decision.attempts.len();
-        Self::Failed(Box::new(FailedExchange { failure, status, reopens_in, attempts, all_missing }))
+        let words = words.and_then(|words| words.fit_for(dialect, failure.class));
+        Self::Failed(Box::new(FailedExchange { failure, status, words, reopens_in, attempts, all_missing }))
     }
 
     /// The failure class for the record; `None` when no attempt failed.
     pub(super) fn class(&self) -> Option<Class> {
         match self {
             Self::Failed(failed) => Some(failed.failure.class),
-            Self::Broke(failure) => Some(failure.class),
+            Self::Broke(failure, _) => Some(failure.class),
             _ => None,
         }
     }
@@ -139,13 +154,13 @@ impl Refusal {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Unauthorized(_) | Self::AddressNotAllowed(_) => "unauthorized",
-            Self::NotFound(_) | Self::NoReceipt(..) => "not_found",
+            Self::NotFound(_) | Self::NoReceipt(..) | Self::NotServed(_) => "not_found",
             Self::Method(_) => "method",
             Self::BodyTooLarge(_) | Self::BodySlow | Self::BodyCut | Self::Encoded => "body",
             Self::HeadTooLarge | Self::AddressTooLong | Self::NotHttp | Self::HeadSlow => "head",
             Self::UnknownModel(_) | Self::ModelNotAllowed(_) => "model",
             Self::NotPaid(_) => "code",
-            Self::BadRequest(_) | Self::Failed(_) | Self::Broke(_) | Self::Short(_) | Self::Unserved(_) => "exchange",
+            Self::BadRequest(_) | Self::Failed(_) | Self::Broke(..) | Self::Short(_) | Self::Unserved(_) => "exchange",
             Self::NoRecords | Self::Stopping | Self::Internal => "gateway",
         }
     }
@@ -160,10 +175,11 @@ impl Refusal {
                 404,
                 "not_found_error",
                 format!(
-                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1beta/models/MODEL:generateContent`, `/v1/embeddings`, `/v1/rerank`, `/v1/moderations`, `/v1/images/…`, `/v1/audio/…`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/key`, `/v1/credits`, `/v1/receipts/…` and `/v1/redeem`"
+                    "nothing is served at `{path}`: callers use `/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1/responses`, `/v1beta/models/MODEL:generateContent`, `/v1/embeddings`, `/v1/rerank`, `/v1/moderations`, `/v1/images/…`, `/v1/audio/…`, `/v1/models`, `/v1/balance`, `/v1/usage`, `/v1/key`, `/v1/credits`, `/v1/receipts/…` and `/v1/redeem`"
                 ),
             ),
             Self::NoReceipt(code, why) => Wire { code: Some(code), ..Wire::new(404, "not_found_error", why.as_str()) },
+            Self::NotServed(why) => Wire { code: Some("not_served"), ..Wire::new(501, "invalid_request_error", *why) },
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
             Self::BadRequest(bad) => Wire {
                 param: bad.param,
@@ -232,7 +248,8 @@ impl Refusal {
                 )
             },
             Self::Failed(failed) => failed.wire(),
-            Self::Broke(failure) => Wire {
+            Self::Broke(failure, words) => Wire {
+                own_words: words.as_ref().map(|words| &words.body),
                 code: Some(failure.code.as_deref().unwrap_or("stream_interrupted")),
                 ..Wire::new(
                     502,
@@ -276,6 +293,7 @@ impl<'a> Wire<'a> {
             retry_after: None,
             should_retry: false,
             reset_at: None,
+            own_words: None,
         }
     }
 
@@ -310,7 +328,6 @@ fn bounded(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use roundelay_protocol::chat::Dialect;
     use roundelay_routing::{AffinityUse, DeadReason, Exclusion, Instant, ModelId, Strategy, Target};
     use serde_json::Value;
 
@@ -325,7 +342,7 @@ mod tests {
 
     /// The refusal of an exchange whose one attempt failed so, where something reopens in 7 s.
     fn failed(failure: Failure, status: Option<u16>) -> Refusal {
-        let failed = Failed { failure, status, reused_connection: false, had_content: false };
+        let failed = Failed { failure, status, words: None, reused_connection: false, had_content: false };
         let clock = Clock::start();
         let decision = Decision {
             target: Target::Model(ModelId(0)),
@@ -337,7 +354,7 @@ mod tests {
             stop: None,
         };
         let stop = Stop { reason: StopReason::AttemptsSpent, retry_at: Some(clock.now() + Duration::from_secs(7)) };
-        Refusal::after(Some(failed), stop, &decision, &clock)
+        Refusal::after(Some(failed), stop, &decision, &clock, Dialect::OpenaiChat)
     }
 
     #[track_caller]
@@ -512,7 +529,7 @@ mod tests {
             ),
             (Refusal::model_not_allowed("x"), (403, "permission_error", Some("model_not_allowed"), false)),
             (
-                Refusal::Broke(Box::new(Failure::new(Class::MidStreamError, "cut"))),
+                Refusal::Broke(Box::new(Failure::new(Class::MidStreamError, "cut")), None),
                 (502, "upstream_error", Some("stream_interrupted"), false),
             ),
             (Refusal::Internal, (500, "server_error", Some("internal"), false)),

@@ -12,6 +12,7 @@ use super::{
     drains::DRAIN_WAIT,
     flight::Flight,
     incoming::{Incoming, Progress, StreamFault},
+    refusal::Words,
 };
 
 /// How long usage and `[DONE]` may follow the last choice's end: providers send them with it.
@@ -26,8 +27,8 @@ pub(super) enum Relayed {
     Whole(Bytes),
     /// There is no money for more of it; these bytes end it.
     Spent(Bytes),
-    /// It broke off.
-    Broke(Failure),
+    /// It broke off, with what its provider said.
+    Broke(Failure, Option<Words>),
     /// It was stopped from this side.
     Interrupted(Interruption),
 }
@@ -38,7 +39,7 @@ impl Relayed {
         match self {
             Self::Whole(_) => "answered",
             Self::Spent(_) => "spent",
-            Self::Broke(failure) => failure.class.name(),
+            Self::Broke(failure, _) => failure.class.name(),
             Self::Interrupted(_) => "abandoned",
         }
     }
@@ -50,7 +51,7 @@ impl Relayed {
 pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flight: &Flight<'_>) -> Relayed {
     let deployment = flight.deployment;
     let end = Instant::now() + deployment.timeouts.total;
-    let mut last_content = Instant::now();
+    let mut last_progress = Instant::now();
     let mut whole_since = None;
     loop {
         // Nothing is shown that there is no money for, the end with its last words included.
@@ -70,7 +71,7 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
             since + if incoming.usage().is_some() { GRACE_WITH_USAGE } else { GRACE }
         } else {
             let silent = deployment.timeouts.transport_idle.map_or(end, |most| Instant::now() + most);
-            end.min(last_content + deployment.timeouts.idle).min(silent)
+            end.min(last_progress + deployment.timeouts.idle).min(silent)
         };
         let read = match caller.attend(timeout_at(until, incoming.read())).await {
             Ok(read) => read,
@@ -83,11 +84,11 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
                 return Relayed::Whole(incoming.tail());
             }
             Ok(Ok(Progress::Ended)) => return Relayed::Spent(incoming.cut_short()),
-            Ok(Ok(Progress::Content)) => {
-                last_content = Instant::now();
+            Ok(Ok(Progress::Content | Progress::Work)) => {
+                last_progress = Instant::now();
                 continue;
             }
-            // Comments and empty deltas are no progress: the timer runs on.
+            // Comments, pings and empty deltas are no progress: the timer runs on.
             Ok(Ok(Progress::None)) => continue,
             // What was missing from a whole answer was its trimmings.
             _ if incoming.is_whole() => return Relayed::Whole(incoming.tail()),
@@ -100,12 +101,17 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
         {
             return Relayed::Interrupted(why);
         }
-        return Relayed::Broke(deployment.classify(&match &fault {
+        let words = match &fault {
+            StreamFault::Error(data) => deployment.words(200, data),
+            _ => None,
+        };
+        let failure = deployment.classify(&match &fault {
             StreamFault::Error(data) => Seen::StreamError { data, after_content: true },
             StreamFault::Cut | StreamFault::Unfinished => Seen::CutAfterContent,
             StreamFault::Garbled => Seen::Unparsable { after_content: true },
             StreamFault::Silent => Seen::StalledAfterContent,
-        }));
+        });
+        return Relayed::Broke(failure, words);
     }
 }
 
@@ -127,7 +133,7 @@ pub(super) async fn read_out(
     let drain = flight.drain(inbound);
     let mut ending = flight.gateway.ending.subscribe();
     let rest = async {
-        while let Ok(Progress::None | Progress::Content) = incoming.read().await {
+        while let Ok(Progress::None | Progress::Work | Progress::Content) = incoming.read().await {
             incoming.forget_unshown(drain.is_some());
             if !flight.covers(incoming.output_bounds()) {
                 return;

@@ -10,7 +10,7 @@ use roundelay_ledger::{Policy, PriceList};
 use roundelay_protocol::{
     anthropic,
     chat::{self, Dialect, Issuer},
-    failure::{Failure, Flavour, Seen, classify},
+    failure::{Failure, Flavour, Seen, classify, mask},
     openai::{Operation, OutputField},
 };
 use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Router, Target};
@@ -18,12 +18,13 @@ use roundelay_routing::{Catalog, CatalogFault, DeploymentId, ModelId, PoolId, Ro
 use self::path::ModelPath;
 use super::{
     balances::PolledKey,
+    refusal::Words,
     terms::{InForce, Terms},
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
-    upstream::{Endpoint, RequestHead, TokenSource},
+    config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
+    upstream::{Endpoint, RequestHead, Signer, TokenSource},
 };
 
 /// A configuration with everything derived from it that an exchange needs.
@@ -113,15 +114,24 @@ pub struct Deployment {
     prices: Option<Arc<PriceList>>,
     upstream_model: Option<Arc<str>>,
     secrets: Vec<Secret>,
+    /// What signs its requests, each when it is sent.
+    pub signer: Option<Signer>,
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
     /// Of a service: at no path yet, and without the type of what is sent.
     service: RequestHead,
     path_prefix: Box<str>,
+    /// What stands behind the path of a service: a version, or nothing.
+    service_query: Box<str>,
+    count: RequestHead,
+    /// Where Responses are served there.
+    responses: Option<RequestHead>,
     generate: RequestHead,
     /// How a path is written that holds the model's name.
     model_path: ModelPath,
+    /// What its paths name beside a deployment of Azure's.
+    api_version: Option<Arc<str>>,
     /// Whether its configuration itself says which version of Anthropic's dialect is spoken.
     has_version: bool,
 }
@@ -145,25 +155,64 @@ impl Deployment {
         let mut failure = classify(self.flavour, seen, unix_time().as_secs().cast_signed());
         let Failure { message, code, kind, param, .. } = &mut failure;
         for text in [Some(message), code.as_mut(), kind.as_mut(), param.as_mut()].into_iter().flatten() {
-            for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
-                *text = text.replace(secret.expose(), "***");
-            }
+            self.hide_secrets(text);
         }
         failure
+    }
+
+    /// What it said with that status as its own dialect has it, where that is an error; without a secret as well.
+    pub(super) fn words(&self, status: u16, body: &[u8]) -> Option<Words> {
+        Words::read(self.dialect, status, body, |text| {
+            let mut text = mask(text);
+            self.hide_secrets(&mut text);
+            text
+        })
+    }
+
+    fn hide_secrets(&self, text: &mut String) {
+        for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
+            *text = text.replace(secret.expose(), "***");
+        }
     }
 
     /// The part of a request's head that depends on no more than what is asked of which model: ready, but for paths that
     /// hold the model's name, and those of services.
     pub fn request_head(&self, operation: Operation, model: &str, is_streamed: bool) -> Cow<'_, RequestHead> {
-        Cow::Borrowed(match operation {
+        let head = match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
             Operation::Messages => &self.messages,
+            Operation::Responses => self.responses.as_ref().unwrap_or(&self.chat),
             Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
-            Operation::Service(service) => {
-                return Cow::Owned(self.service.at(&format!("{}{}", self.path_prefix, service.path())));
+            // All heads are the same but for their paths.
+            Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
+            Operation::Service(service) if self.api_version.is_none() => {
+                let Self { path_prefix, service_query, .. } = self;
+                return Cow::Owned(self.service.at(&format!("{path_prefix}{}{service_query}", service.path())));
             }
-        })
+            Operation::Service(_) => &self.service,
+        };
+        match &self.api_version {
+            // Azure's Responses name the deployment in the body, in dated versions as well.
+            Some(version) if operation == Operation::Responses => {
+                Cow::Owned(head.at(&self.model_path.versioned(operation, version)))
+            }
+            Some(version) => Cow::Owned(head.at(&self.model_path.deployment(operation, model, version))),
+            None => Cow::Borrowed(head),
+        }
+    }
+
+    /// That of a question for a count of tokens, where its dialect is Anthropic's.
+    pub(super) fn count_head(&self) -> &RequestHead {
+        &self.count
+    }
+
+    /// What is spoken with it for such a request.
+    pub fn dialect_for(&self, operation: Operation) -> Dialect {
+        match operation {
+            Operation::Responses if self.responses.is_some() => Dialect::OpenaiResponses,
+            _ => self.dialect,
+        }
     }
 
     /// Whether the configuration itself says which version of Anthropic's dialect is spoken.
@@ -262,15 +311,17 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let head = |operation: Option<Operation>| -> Result<RequestHead, SnapshotFault> {
-        let path = operation.map_or("/", Operation::path);
-        let mut head = RequestHead::post(&format!("{}{path}", url.path_prefix), &url.authority());
-        if operation.is_some() {
-            head.field("content-type", b"application/json");
+    let query = provider.api_version.as_ref().map(|version| format!("?api-version={version}")).unwrap_or_default();
+    let introduced = |path: &str, content_type: Option<&[u8]>| -> Result<RequestHead, SnapshotFault> {
+        let mut head = RequestHead::post(&format!("{}{path}{query}", url.path_prefix), &url.authority());
+        if let Some(content_type) = content_type {
+            head.field("content-type", content_type);
         }
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
     };
+    let head_at = |path: &str| introduced(path, Some(b"application/json"));
+    let head = |operation: Operation| head_at(operation.path());
     let model = &config.models[deployment.model];
     Ok(Deployment {
         id,
@@ -289,16 +340,18 @@ fn ready(
         output_max: model.max_output,
         // OpenAI's reasoning models refuse the older name; other servers may not know the newer one.
         output_field: match provider.flavour {
-            Flavour::OpenAi | Flavour::Azure if provider.protocol == Protocol::OpenAi => {
+            Flavour::OpenAi | Flavour::Azure if matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure) => {
                 OutputField::MaxCompletionTokens
             }
             _ if matches!(provider.protocol, Protocol::Gemini | Protocol::Vertex) => OutputField::MaxOutputTokens,
+            _ if provider.protocol == Protocol::Bedrock => OutputField::ConverseMaxTokens,
             _ => OutputField::MaxTokens,
         },
         dialect: match provider.protocol {
-            Protocol::OpenAi => Dialect::OpenaiChat,
+            Protocol::OpenAi | Protocol::Azure => Dialect::OpenaiChat,
             Protocol::Anthropic => Dialect::Anthropic,
             Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
+            Protocol::Bedrock => Dialect::Bedrock,
         },
         capabilities: capabilities(&model.capabilities),
         marks_cache: model.marks_cache,
@@ -309,13 +362,20 @@ fn ready(
         prices: deployment.prices.clone(),
         upstream_model: deployment.upstream_model.clone(),
         secrets: provider.secrets().collect(),
-        chat: head(Some(Operation::Chat))?,
-        completions: head(Some(Operation::Completions))?,
-        messages: head(Some(Operation::Messages))?,
-        service: head(None)?,
+        signer: provider.signing.as_ref().map(signer),
+        chat: head(Operation::Chat)?,
+        completions: head(Operation::Completions)?,
+        messages: head(Operation::Messages)?,
+        count: head_at("/messages/count_tokens")?,
+        responses: (provider.responses && matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure))
+            .then(|| head(Operation::Responses))
+            .transpose()?,
+        generate: head(Operation::Generate)?,
+        service: introduced("/", None)?,
         path_prefix: Box::from(&*url.path_prefix),
-        generate: head(Some(Operation::Generate))?,
+        service_query: query.as_str().into(),
         model_path: ModelPath::new(&url.path_prefix),
+        api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
     })
 }
@@ -349,6 +409,16 @@ fn version(provider: &config::Provider) -> anthropic::Version {
     if is_later { later } else { anthropic::Version::default() }
 }
 
+fn signer(key: &AwsKey) -> Signer {
+    Signer {
+        access_key_id: key.access_key_id.expose().into(),
+        secret_access_key: key.secret_access_key.clone(),
+        session_token: key.session_token.clone(),
+        region: (*key.region).into(),
+        service: "bedrock",
+    }
+}
+
 /// Callers see it before signatures, so it tells nothing but which is which.
 fn issuer(name: &str) -> Issuer {
     let hash = blake3::derive_key("roundelay 2026 issuer of a signature", name.as_bytes());
@@ -367,13 +437,14 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
     if let Some(index) = key {
         let key = provider.api_keys[index].expose();
         let (field, value) = match provider.protocol {
-            Protocol::OpenAi => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
+            Protocol::OpenAi | Protocol::Bedrock => ("authorization", HeaderValue::try_from(format!("Bearer {key}"))),
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
             // A token that somebody else renews.
             Protocol::Vertex if key.starts_with("ya29.") => {
                 ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
             }
             Protocol::Gemini | Protocol::Vertex => ("x-goog-api-key", HeaderValue::try_from(key)),
+            Protocol::Azure => ("api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;
         head.field(field, value.as_bytes());

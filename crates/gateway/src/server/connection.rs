@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
@@ -25,8 +25,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{intake, refusal, routes};
+use super::{intake, refusal, routes, websocket};
 use crate::exchange::{AnswerBody, BrokenOff, Refusal, Worker};
+
+/// The WebSocket that this connection is to become, once it was agreed to.
+type Agreed = Arc<Mutex<Option<websocket::Session>>>;
 
 /// How often a connection is looked at; what is late is found at most that much later.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -35,10 +38,14 @@ pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, peer: IpAddr, 
     let settings = &worker.gateway.server;
     let watched = Arc::new(Watched::new());
     let socket = Socket { socket, watched: Arc::clone(&watched), instead: None };
+    let agreed: Agreed = Arc::default();
     let service = service_fn(|request| {
-        let (worker, busy) = (Arc::clone(&worker), Busy::new(&watched));
+        let (worker, busy, agreed) = (Arc::clone(&worker), Busy::new(&watched), Arc::clone(&agreed));
         async move {
-            let (answer, unread) = routes::answer(&worker, peer, request).await;
+            let (mut answer, unread) = routes::answer(&worker, peer, request).await;
+            if let Some(session) = answer.extensions_mut().remove() {
+                *agreed.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+            }
             if let Some(body) = unread {
                 let busy = Busy::new(&busy.0);
                 worker.tasks.spawn(async move {
@@ -53,15 +60,16 @@ pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, peer: IpAddr, 
         .max_headers(settings.headers_max)
         .max_buf_size(settings.header_bytes_max.max(HYPER_BUFFER_MIN))
         .serve_connection(TokioIo::new(socket), service);
-    let mut is_closing = false;
+    let (mut is_closing, mut is_late) = (false, false);
     loop {
         tokio::select! {
             biased;
             ended = &mut connection => {
                 if let Err(fault) = ended {
                     tracing::debug!(%fault, "a caller's connection ended early");
+                    return;
                 }
-                return;
+                break;
             }
             () = sleep(GLANCE) => {}
             _ = stop.wait_for(|stopped| *stopped), if !is_closing => {
@@ -73,13 +81,25 @@ pub(super) async fn serve(worker: Arc<Worker>, socket: TcpStream, peer: IpAddr, 
         match watched.lasts() {
             // Whoever does not read is not waited for, whatever else they do.
             _ if stalled_for.is_some_and(|stalled| stalled > settings.client_write_stall) => return,
-            (HEAD, lasted) if lasted > settings.header_timeout && stalled_for.is_none() => break,
+            (HEAD, lasted) if lasted > settings.header_timeout && stalled_for.is_none() => {
+                is_late = true;
+                break;
+            }
             (IDLE, lasted) if lasted > settings.idle_timeout && !is_closing => {
                 is_closing = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
             _ => {}
         }
+    }
+    if !is_late {
+        let session = agreed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(session) = session {
+            let parts = connection.into_parts();
+            let socket = parts.io.into_inner().socket;
+            websocket::serve(&worker, session, socket, parts.read_buf, stop).await;
+        }
+        return;
     }
     worker.gateway.metrics.refused(Refusal::HeadSlow.label());
     // Hyper holds half a head and would say nothing: take the socket back and say why it is closed.

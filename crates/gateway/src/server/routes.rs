@@ -14,9 +14,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    count_tokens,
     gemini::{self, Asked},
-    intake, models, peer, receipt, redeem, refusal, standing, usage,
+    intake, models, peer, receipt, redeem, refusal, responses, standing, usage, websocket,
 };
 use crate::{
     auth::{AuthRefusal, Caller, presented},
@@ -29,6 +28,7 @@ use crate::{
 enum Route {
     Exchange(Operation),
     CountTokens,
+    Response(responses::Asked),
     Gemini(Asked),
     Models,
     Model(String),
@@ -75,22 +75,37 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
         (Route::Exchange(operation), &Method::POST) => {
             let may_be_form = operation.service().is_some();
             let body = intake::receive(&worker.gateway.server, &head.headers, body, may_be_form).await?;
-            exchange(worker, received, caller, (operation, None), head.headers, body).await
+            exchange(worker, received, caller, (operation, None), (head.headers, head.uri.query()), body).await
+        }
+        (Route::Exchange(Operation::Responses), &Method::GET) if websocket::is_asked(&head.headers) => {
+            websocket::agree(peer, &head.headers)
         }
         (Route::Gemini(Asked::Answer(addressed)), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             let is_events = gemini::parameter(head.uri.query(), "alt") == Some("sse");
             let addressed = Addressed { is_array: addressed.is_streamed && !is_events, ..addressed };
-            exchange(worker, received, caller, (Operation::Generate, Some(addressed)), head.headers, body).await
+            exchange(worker, received, caller, (Operation::Generate, Some(addressed)), (head.headers, None), body).await
         }
         (Route::Gemini(Asked::Count(model)), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             gemini::count(worker, &model, &body).map(page)
         }
         (Route::Gemini(Asked::Nothing), _) => Err(not_found(path)),
+        (Route::Response(asked), method) => {
+            let body = match *method {
+                Method::POST => intake::receive(&worker.gateway.server, &head.headers, body, false).await?,
+                _ => Bytes::new(),
+            };
+            responses::answer(worker, &caller, (method, &asked), head.uri.query(), body).map(json)
+        }
         (Route::CountTokens, &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
-            count_tokens::count(worker, &body).map(page)
+            let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
+            let (taken, operation, query) = (Instant::now(), Operation::Messages, head.uri.query().map(Into::into));
+            let (addressed, headers) = (None, head.headers);
+            let inbound =
+                Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None };
+            exchange::count_tokens(worker, &inbound).await.map(page)
         }
         (Route::Exchange(_) | Route::CountTokens | Route::Gemini(_), _) => Err(Refusal::Method("POST")),
         (Route::Models, &Method::GET) => Ok(json(models::list(worker, &caller, shape(&head, key)))),
@@ -124,11 +139,12 @@ async fn exchange(
     received: Instant,
     caller: Arc<Caller>,
     (operation, addressed): (Operation, Option<Addressed>),
-    headers: HeaderMap,
+    (headers, query): (HeaderMap, Option<&str>),
     body: Bytes,
 ) -> Result<Answer, Refusal> {
     let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
-    let inbound = Inbound { id, received, taken: Instant::now(), caller, operation, addressed, headers, body };
+    let (taken, query) = (Instant::now(), query.map(Into::into));
+    let inbound = Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None };
     let served = exchange::serve(worker, inbound).await;
     served.or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
 }
@@ -150,17 +166,15 @@ const BETA: &str = "/v1beta/";
 /// Finds the route of a path. `/v1/…`, `/v1beta/…`, `/api/…`, `/api/v1/…` and `/anthropic/v1/…` are the same place, and a
 /// base URL that already ends in `/v1`, or does not, works all the same.
 fn route(path: &str) -> Option<Route> {
-    let mut rest = path;
-    while let Some(shorter) = ["/v1/", "/api/", "/anthropic/", BETA]
-        .iter()
-        .find_map(|base| rest.starts_with(base).then(|| &rest[base.len() - 1..]))
-    {
-        rest = shorter;
-    }
+    let rest = without_base(path);
     match rest.trim_end_matches('/') {
         "/chat/completions" => Some(Route::Exchange(Operation::Chat)),
         "/completions" => Some(Route::Exchange(Operation::Completions)),
         "/messages" => Some(Route::Exchange(Operation::Messages)),
+        "/responses" => Some(Route::Exchange(Operation::Responses)),
+        other if other.starts_with("/responses/") => {
+            responses::asked(&percent_decoded(&other["/responses/".len()..])?).map(Route::Response)
+        }
         "/messages/count_tokens" => Some(Route::CountTokens),
         // Cohere's clients write the version of its API.
         "/v2/rerank" => Some(Route::Exchange(Operation::Service(Service::Rerank))),
@@ -184,12 +198,25 @@ fn route(path: &str) -> Option<Route> {
     }
 }
 
-/// Whose words a refusal is in where the path is all there is to go by.
+fn without_base(path: &str) -> &str {
+    let mut rest = path;
+    while let Some(shorter) = ["/v1/", "/api/", "/anthropic/", BETA]
+        .iter()
+        .find_map(|base| rest.starts_with(base).then(|| &rest[base.len() - 1..]))
+    {
+        rest = shorter;
+    }
+    rest
+}
+
+/// Whose words a refusal is in where the path is all there is to go by. What is below Anthropic's path is Anthropic's,
+/// served or not.
 fn dialect(path: &str) -> Dialect {
+    let rest = without_base(path);
     match route(path) {
         Some(Route::Exchange(operation)) => operation.dialect(),
-        Some(Route::CountTokens) => Dialect::Anthropic,
         Some(Route::Gemini(_)) => Dialect::Gemini,
+        _ if rest == "/messages" || rest.starts_with("/messages/") => Dialect::Anthropic,
         _ if path.starts_with("/anthropic/") => Dialect::Anthropic,
         _ if path.contains(BETA) => Dialect::Gemini,
         _ => Dialect::OpenaiChat,
@@ -218,7 +245,12 @@ fn not_found(path: &str) -> Refusal {
 }
 
 /// `key` is one that stands in the URL; any header comes before it.
-fn authenticate(worker: &Worker, peer: IpAddr, headers: &HeaderMap, key: Option<&str>) -> Result<Arc<Caller>, Refusal> {
+pub(super) fn authenticate(
+    worker: &Worker,
+    peer: IpAddr,
+    headers: &HeaderMap,
+    key: Option<&str>,
+) -> Result<Arc<Caller>, Refusal> {
     let presented = match (presented(headers), key) {
         (Err(AuthRefusal::Missing), Some(key)) => key,
         (presented, _) => presented.map_err(Refusal::Unauthorized)?,
@@ -274,6 +306,16 @@ mod tests {
             &["/v1/messages", "/anthropic/v1/messages", "/v1/v1/messages", "/messages"],
             Some(Route::Exchange(Operation::Messages)),
         );
+        for (path, expected) in [
+            ("/v1/messages", Dialect::Anthropic),
+            ("/v1/messages/batches", Dialect::Anthropic),
+            ("/api/messages/batches/x", Dialect::Anthropic),
+            ("/anthropic/v1/files", Dialect::Anthropic),
+            ("/v1/messagesx", Dialect::OpenaiChat),
+            ("/v1/models", Dialect::OpenaiChat),
+        ] {
+            assert_eq!(dialect(path), expected, "{path}");
+        }
         check(&["/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens"], Some(Route::CountTokens));
         check(
             &["/v1/embeddings", "/embeddings/", "/api/v1/embeddings", "/v1/v1/embeddings"],

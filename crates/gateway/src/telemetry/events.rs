@@ -48,6 +48,11 @@ pub fn key_set_aside(key_name: &str, reason: &str) {
     error!(key_name = clean(key_name), reason = clean(reason), "provider key set aside");
 }
 
+/// A provider takes no signature of ours, because this machine's clock is off by so many seconds: behind where negative.
+pub fn clock_refused(provider: &str, off_by_s: i64) {
+    error!(provider = clean(provider), off_by_s, "provider refuses signatures: set this machine's clock");
+}
+
 /// What is left at a provider is too little, so that its deployments are left out; `key` counts the provider's keys
 /// from 1.
 pub fn balance_too_low(provider: &str, key: usize, usd: f64, min_usd: f64) {

@@ -36,6 +36,16 @@ impl RequestHead {
         Self { bytes, has_body }
     }
 
+    /// Adds a query to a path that has none. It is one that came in an address, so it holds no space and no line break.
+    pub fn query(&mut self, query: &str) -> &mut Self {
+        debug_assert!(!query.bytes().any(|byte| byte <= b' '), "a query is one word");
+        let mut words = self.bytes.iter().enumerate().filter(|(_, byte)| **byte == b' ').map(|(at, _)| at);
+        if let Some(end) = words.nth(1) {
+            self.bytes.splice(end..end, [b"?", query.as_bytes()].concat());
+        }
+        self
+    }
+
     /// The same head for another path, which starts with `/` and holds no space.
     #[must_use]
     pub fn at(&self, path: &str) -> Self {
@@ -59,6 +69,11 @@ impl RequestHead {
         self.bytes.extend_from_slice(value);
         self.bytes.extend_from_slice(b"\r\n");
         self
+    }
+
+    /// The request line and the fields so far.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The whole head of a request with a body of that many bytes; a `GET` has none and says nothing of it.
@@ -324,6 +339,17 @@ mod tests {
             let sent = format!("HTTP/1.1 204 Fine\r\n{}\r\n", "a: b\r\n".repeat(count));
             assert_eq!(read([sent.as_bytes()]).is_ok(), fits, "{count} fields");
         }
+    }
+
+    #[test]
+    fn a_query_stands_behind_the_path() {
+        let mut head = RequestHead::post("/v1/messages", "host");
+        head.field("x", b"1 2").query("beta=true&a=%20");
+        let message = String::from_utf8(head.message(0)).unwrap();
+        assert!(
+            message.starts_with("POST /v1/messages?beta=true&a=%20 HTTP/1.1\r\nhost: host\r\nx: 1 2\r\n"),
+            "{message}"
+        );
     }
 
     #[test]

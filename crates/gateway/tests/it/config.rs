@@ -18,6 +18,9 @@ fn environment(name: &str) -> Option<String> {
         "OPENAI_API_KEY" => "sk-canary-openai",
         "ANTHROPIC_API_KEY" => "sk-ant-canary",
         "DEEPSEEK_API_KEY" => "sk-canary-deepseek",
+        "AZURE_OPENAI_API_KEY" => "canary-azure",
+        "AWS_ACCESS_KEY_ID" => "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY" => "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
         "EMPTY" => "",
         _ => return None,
     };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 mod by_the_hour;
+mod clouds;
 mod dialects;
 mod ends;
 mod falls_back;
@@ -10,6 +11,7 @@ pub(crate) mod gemini;
 mod hedges;
 mod made_again;
 mod passes_through;
+mod responses;
 mod who_may;
 
 use std::thread;

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
 mod amounts;
+mod bedrock;
 mod bounds;
 mod killed;
 mod leaving;
 mod limits;
 mod short;
 mod store_fails;
+mod thoughts;
 
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -38,13 +38,23 @@ impl Scanner {
                     _ => reader.pass(),
                 })?;
                 chunk.usage = self.counts.usage();
+                self.place.tells_input = chunk.usage.is_some_and(|usage| usage.prompt() > 0);
             }
             "content_block_start" => {
+                chunk.goes_on = true;
                 self.place.open = Some(event.index);
                 (chunk.content, chunk.output) = block(event.block.unwrap_or("{}"))?;
             }
-            "content_block_delta" => (chunk.content, chunk.output) = delta(event.delta.unwrap_or("{}"))?,
-            "content_block_stop" => self.place.open = None,
+            "content_block_delta" => {
+                let raw = event.delta.unwrap_or("{}");
+                (chunk.content, chunk.output) = delta(raw)?;
+                // An empty one is nothing; a signature ends what was thought unseen.
+                chunk.goes_on = chunk.has_content() || wire::member_text(raw, "signature")?.is_some();
+            }
+            "content_block_stop" => {
+                chunk.goes_on = true;
+                self.place.open = None;
+            }
             "message_delta" => {
                 if let Some(span) = event.usage {
                     self.counts.read(&mut Reader::of(&event.text[span.clone()]))?;
@@ -226,12 +236,14 @@ mod tests {
             r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
             r#"{"type":"ping"}"#,
             r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"s"}}"#,
             r#"{"type":"content_block_stop","index":0}"#,
             r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7}}"#,
             r#"{"type":"message_stop"}"#,
         ] {
             let chunk = scanner.chunk(data.as_bytes()).unwrap();
-            seen.push((chunk.content, scanner.place().open, chunk.finished, scanner.has_stopped()));
+            seen.push((chunk.content, chunk.goes_on, scanner.place().open, chunk.finished, scanner.has_stopped()));
             if let Some(place) = chunk.cost_place {
                 let priced = String::from_utf8(with_cost(data.as_bytes(), place, "0.5")).unwrap();
                 assert!(priced.ends_with(r#""usage":{"cost":0.5,"output_tokens":7}}"#), "{priced}");
@@ -241,13 +253,15 @@ mod tests {
         }
         let none = Content::None;
         let expected = [
-            (none, None, 0, false),
-            (none, Some(0), 0, false),
-            (none, Some(0), 0, false),
-            (Content::Text, Some(0), 0, false),
-            (none, None, 0, false),
-            (none, None, 1, false),
-            (none, None, 0, true),
+            (none, false, None, 0, false),
+            (none, true, Some(0), 0, false),
+            (none, false, Some(0), 0, false),
+            (Content::Text, true, Some(0), 0, false),
+            (none, false, Some(0), 0, false),
+            (none, true, Some(0), 0, false),
+            (none, true, None, 0, false),
+            (none, false, None, 1, false),
+            (none, false, None, 0, true),
         ];
         assert_eq!(seen, expected);
     }

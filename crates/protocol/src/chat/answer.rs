@@ -58,6 +58,12 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Says what the answer is called, as far as it does not say so itself.
+    pub fn name(&mut self, names: &Start<'static>) {
+        let own = Start { id: self.id.take(), model: self.model.take(), created: self.created };
+        Start { id: self.id, model: self.model, created: self.created } = own.or(names);
+    }
+
     /// Whether every choice has its typed end.
     pub fn is_whole(&self) -> bool {
         !self.choices.is_empty() && self.choices.iter().all(|choice| choice.stop.is_some())

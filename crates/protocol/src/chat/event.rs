@@ -72,6 +72,18 @@ pub struct Start<'a> {
     pub created: Option<i64>,
 }
 
+impl Start<'_> {
+    /// The same with what it does not say as `other` says it.
+    #[must_use]
+    pub fn or(self, other: &Start<'static>) -> Self {
+        Self {
+            id: self.id.or_else(|| other.id.clone()),
+            model: self.model.or_else(|| other.model.clone()),
+            created: self.created.or(other.created),
+        }
+    }
+}
+
 /// What a part will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartKind<'a> {

@@ -11,6 +11,8 @@ use crate::wire;
 pub struct FreeTools {
     names: Vec<String>,
     open: Vec<(u32, Input)>,
+    /// Functions that were said by other names, and what their caller calls them.
+    renamed: Vec<(String, String)>,
 }
 
 impl FreeTools {
@@ -20,13 +22,21 @@ impl FreeTools {
             ToolBody::Custom { name, .. } if !takes_free_input => Some(name.decode().into_owned()),
             _ => None,
         });
-        Self { names: names.collect(), open: Vec::new() }
+        Self { names: names.collect(), open: Vec::new(), renamed: Vec::new() }
+    }
+
+    /// With functions that were said by the first of these names each, and have the second.
+    pub(crate) fn with_renamed(self, renamed: Vec<(String, String)>) -> Self {
+        Self { renamed, ..self }
     }
 
     /// Turns the calls of an answer back.
     pub fn answer(&self, answer: &mut Answer<'_>) {
         for part in answer.choices.iter_mut().flat_map(|choice| &mut choice.parts) {
             let Body::ToolCall(call) = &mut part.body else { continue };
+            if let Some(name) = self.own_name(&call.name) {
+                call.name = name;
+            }
             if call.kind == ToolCallKind::Function && self.has(&call.name) {
                 call.kind = ToolCallKind::Custom;
                 let json = call.arguments.as_json().into_owned();
@@ -42,11 +52,17 @@ impl FreeTools {
     /// # Errors
     /// When the beginning of a call's arguments is longer than anything that leads to its input.
     pub fn event(&mut self, event: Event<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
-        if self.names.is_empty() {
+        if self.names.is_empty() && self.renamed.is_empty() {
             sink(event);
             return Ok(());
         }
         match event {
+            Event::PartStart { part, choice, kind: PartKind::ToolCall { id, name, kind } }
+                if self.own_name(&name).is_some() =>
+            {
+                let name = self.own_name(&name).unwrap_or(name);
+                sink(Event::PartStart { part, choice, kind: PartKind::ToolCall { id, name, kind } });
+            }
             Event::PartStart { part, choice, kind: PartKind::ToolCall { id, name, kind: ToolCallKind::Function } }
                 if self.has(&name) =>
             {
@@ -77,6 +93,11 @@ impl FreeTools {
             event => sink(event),
         }
         Ok(())
+    }
+
+    fn own_name(&self, name: &Text<'_>) -> Option<Text<'static>> {
+        let renamed = self.renamed.iter().find(|(said, _)| name.is(said))?;
+        Some(Text::plain(renamed.1.clone()))
     }
 
     fn has(&self, name: &Text<'_>) -> bool {

@@ -80,6 +80,8 @@ const BEDROCK: &[Rule] = &[
             "unrecognizedclient",
             "invalidsignature",
             "incompletesignature",
+            "signaturedoesnotmatch",
+            "requestexpired",
             "expiredtoken",
             "missingauthenticationtoken",
         ],

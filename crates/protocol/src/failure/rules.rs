@@ -173,7 +173,14 @@ const GENERIC: &[Rule] = &[
     Rule::words(&["insufficient_system_resource"], Class::Overload),
     Rule::words(&["length", "max_tokens"], Class::TruncatedComplete).on(&[200]),
     Rule::words(
-        &["invalid_request_error", "invalid_request", "invalid_argument", "badrequesterror", "unsupported_parameter"],
+        &[
+            "invalid_request_error",
+            "invalid_request",
+            "invalid_argument",
+            "badrequesterror",
+            "unsupported_parameter",
+            "validation",
+        ],
         Class::CallerBad,
     )
     .on(&[400, 413, 422]),

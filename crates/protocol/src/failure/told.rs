@@ -113,6 +113,10 @@ impl Told {
         for word in [&error["code"], &error["type"], &error["status"], &error["innererror"]["code"]] {
             self.value_word(word);
         }
+        // AWS's exceptions, whose name may come with that of its list: `com.amazon.coral#ThrottlingException`.
+        if let Some(kind) = error["__type"].as_str() {
+            self.word(kind.rsplit('#').next().unwrap_or(kind));
+        }
         self.read_details(&error["details"]);
         self.read_metadata(&error["metadata"]);
         self.resets_at = self.resets_at.take().or_else(|| scalar(&error["resets_at"]));

@@ -27,6 +27,8 @@ pub struct Chunk {
     pub usage_only: bool,
     /// A role and nothing else: a lifecycle frame, not content.
     pub role_only: bool,
+    /// There is no content in it, or there is, and either way the model works: a part began or ended, or was signed.
+    pub goes_on: bool,
     /// The chunk carries an error; [`crate::failure::classify`] reads it.
     pub is_error: bool,
 }
@@ -49,6 +51,7 @@ impl Chunk {
             cost_place: seen.cost_place,
             usage_only: seen.choices == 0 && seen.usage.is_some() && !seen.is_error,
             role_only: seen.has_role && is_empty && seen.usage.is_none(),
+            goes_on: seen.content != Content::None,
             is_error: seen.is_error,
         })
     }

@@ -3,6 +3,7 @@
 mod anthropic;
 mod asked;
 mod bad_request;
+mod bedrock;
 mod fields;
 mod form;
 mod gemini;
@@ -12,6 +13,7 @@ mod messages;
 mod output;
 mod prompt;
 mod recording;
+mod responses;
 mod rewrite;
 mod scan;
 mod service;
@@ -21,7 +23,7 @@ use std::ops::Range;
 
 pub use asked::Asked;
 pub use bad_request::BadRequest;
-pub use output::{OutputField, OutputMax};
+pub use output::{BUDGET_MIN, OutputField, OutputMax};
 pub use rewrite::Rewrite;
 
 use self::{
@@ -40,7 +42,8 @@ pub struct Request {
     pub stream: bool,
     /// The caller set `stream_options.include_usage`.
     pub include_usage: bool,
-    /// `max_completion_tokens`, else `max_tokens`; `None` leaves it to the model. For one choice.
+    /// `max_completion_tokens`, else `max_tokens`, of a response `max_output_tokens`; `None` leaves it to the model. For
+    /// one choice.
     pub max_output_tokens: Option<u64>,
     /// Choices the answer will have: `n`, times the number of prompts. At most 128 in a stream.
     pub choices: u32,
@@ -48,7 +51,7 @@ pub struct Request {
     pub generated: u32,
     pub needs: Needs,
     pub holds: Holds,
-    /// Messages of a chat; prompts of a legacy completion.
+    /// Messages of a chat, items of a response's input; prompts of a legacy completion.
     pub messages: u32,
     /// No assistant or tool message yet.
     pub is_first_turn: bool,
@@ -68,6 +71,13 @@ pub struct Request {
     usage_splice: UsageSplice,
     output_limits: OutputLimits,
     head: Head,
+}
+
+impl Request {
+    /// Tokens of output that may be thought, of those that may come at all; `None` where the request does not say.
+    pub fn thinking_budget(&self) -> Option<u64> {
+        self.output_limits.budget.as_ref().and_then(|budget| budget.tokens)
+    }
 }
 
 /// What a deployment must be able to do to take the request.

@@ -1,6 +1,6 @@
 //! A whole answer, read and written.
 
-use super::{error, item, tokens};
+use super::{Identity, error, item, namespace, tokens};
 use crate::{
     chat::{
         Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, StopWords, Text, ToolCall,
@@ -105,6 +105,11 @@ fn output<'a>(reader: &mut Reader<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), 
 
 /// Writes the body of an answer. `model` is the name the caller asked for; empty keeps the answer's own.
 pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Vec<u8> {
+    encode_answer_as(answer, model, None, losses)
+}
+
+/// As [`encode_answer`], of a response with a name of its own.
+pub fn encode_answer_as(answer: &Answer<'_>, model: &str, identity: Option<&Identity>, losses: &mut Losses) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);
@@ -114,7 +119,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
     let mut items = Vec::new();
     let mut list = Array::new(&mut items);
     for (number, part) in choice.parts.iter().enumerate() {
-        write_part(&mut list, part, &id_of(&part.body, number), answer.dialect, losses);
+        write_part(&mut list, part, &id_of(&part.body, number, identity), answer.dialect, losses);
     }
     list.end();
     let model = match (model, &answer.model) {
@@ -126,7 +131,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         stop.lose(StopWords::default(), losses);
     }
     let mut object = Object::new(&mut out);
-    let head = Head { id: answer.id.as_ref(), model: &model, created: answer.created };
+    let head = Head { id: answer.id.as_ref(), model: &model, created: answer.created, identity };
     write_response(&mut object, &head, choice.stop.as_ref(), &items, usage, None);
     object.text_if("service_tier", answer.service_tier.as_ref());
     if answer.dialect == Dialect::OpenaiResponses {
@@ -143,6 +148,8 @@ pub(super) struct Head<'h> {
     pub(super) id: Option<&'h Text<'h>>,
     pub(super) model: &'h Text<'h>,
     pub(super) created: Option<i64>,
+    /// In the place of what the upstream said.
+    pub(super) identity: Option<&'h Identity>,
 }
 
 const WRITTEN: [&str; 10] = [
@@ -167,12 +174,14 @@ pub(super) fn write_response(
     usage: Option<(&usage::Usage, Option<&Json<'_>>)>,
     problem: Option<&Problem<'_>>,
 ) {
-    match head.id {
-        Some(id) => object.text("id", id),
-        None => object.word("id", "resp"),
+    match (head.identity, head.id) {
+        (Some(identity), _) => object.word("id", identity.id()),
+        (None, Some(id)) => object.text("id", id),
+        (None, None) => object.word("id", "resp"),
     }
     object.word("object", "response");
-    object.number("created_at", head.created.unwrap_or(0));
+    let created = head.created.or_else(|| head.identity.map(Identity::created));
+    object.number("created_at", created.unwrap_or(0));
     let (status, reason) = match stop {
         _ if problem.is_some() => ("failed", None),
         None => ("in_progress", None),
@@ -197,8 +206,12 @@ pub(super) fn write_response(
     }
     object.text("model", head.model);
     object.key("output").extend_from_slice(items);
+    if let Some(identity) = head.identity {
+        identity.write(object);
+        object.raw("completed_at", "null");
+    }
     // The official clients' types demand these.
-    for (name, value) in [
+    let without_identity = [
         ("instructions", "null"),
         ("metadata", "{}"),
         ("parallel_tool_calls", "true"),
@@ -206,7 +219,8 @@ pub(super) fn write_response(
         ("tool_choice", "\"auto\""),
         ("tools", "[]"),
         ("top_p", "null"),
-    ] {
+    ];
+    for (name, value) in without_identity.into_iter().filter(|_| head.identity.is_none()) {
         object.raw(name, value);
     }
     match usage {
@@ -215,15 +229,15 @@ pub(super) fn write_response(
     }
 }
 
-/// An item's id: its kind and its place.
-pub(super) fn id_of(body: &Body<'_>, number: usize) -> String {
+/// An item's id: its kind and its place, and whose it is where that is known.
+pub(super) fn id_of(body: &Body<'_>, number: usize, identity: Option<&Identity>) -> String {
     let kind = match body {
         Body::ToolCall(ToolCall { kind: ToolCallKind::Function, .. }) => "fc",
         Body::ToolCall(_) => "ctc",
         Body::Thinking { .. } | Body::SealedThinking { .. } => "rs",
         _ => "msg",
     };
-    format!("{kind}_{number}")
+    identity.map_or_else(|| format!("{kind}_{number}"), |identity| identity.item(kind, number))
 }
 
 /// Writes the item of one part.
@@ -273,7 +287,7 @@ pub(super) fn write_item(object: &mut Object<'_>, body: &Body<'_>, id: &str, los
             let is_custom = call.kind == ToolCallKind::Custom;
             object.word("type", if is_custom { "custom_tool_call" } else { "function_call" });
             object.text("call_id", &call.id);
-            object.text("name", &call.name);
+            namespace::write_name(object, &call.name);
             if is_custom {
                 object.text("input", &call.arguments.as_text());
             } else {

@@ -1,5 +1,6 @@
 //! Items: what a conversation is made of here, in a request's input and in an answer's output alike.
 
+use super::namespace::qualified;
 use crate::{
     chat::{
         Annotation, Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Part, Role, Signature, Source, Text,
@@ -23,6 +24,7 @@ struct Members<'a> {
     content: Option<&'a str>,
     call_id: Text<'a>,
     name: Text<'a>,
+    namespace: Option<Text<'a>>,
     arguments: Text<'a>,
     output: Option<&'a str>,
     summary: Option<&'a str>,
@@ -40,6 +42,7 @@ impl<'a> Members<'a> {
                 "content" => item.content = Some(reader.raw()?),
                 "call_id" => item.call_id = wire::text(reader)?.unwrap_or_default(),
                 "name" => item.name = wire::text(reader)?.unwrap_or_default(),
+                "namespace" => item.namespace = wire::text(reader)?,
                 "arguments" | "input" => item.arguments = wire::text(reader)?.unwrap_or_default(),
                 "output" => item.output = Some(reader.raw()?),
                 "summary" => item.summary = Some(reader.raw()?),
@@ -61,7 +64,7 @@ pub(super) fn read<'a>(raw: &'a str) -> Result<Item<'a>, DecodeFault> {
         "message" | "" if item.role.is_some() => return message(item),
         "function_call" | "custom_tool_call" => {
             let kind = if kind == "function_call" { ToolCallKind::Function } else { ToolCallKind::Custom };
-            let (id, name) = (item.call_id, item.name);
+            let (id, name) = (item.call_id, qualified(item.namespace, item.name));
             let arguments = Arguments::Text(item.arguments);
             let body = Body::ToolCall(ToolCall { id, name, arguments, kind, signature: None });
             Item {

@@ -7,3 +7,4 @@ mod tools;
 
 pub use decode::decode_request;
 pub use encode::encode_request;
+pub(super) use tools::read_tool;

@@ -2,6 +2,8 @@
 
 mod decoder;
 mod encoder;
+mod shown;
 
 pub use decoder::Decoder;
 pub use encoder::Encoder;
+pub use shown::{Begun, Shown, ended_with, with_stop};

@@ -104,13 +104,15 @@ impl Chunk {
             Event::Stop { choice, stop } => {
                 self.seen |= bit(*choice);
                 self.finished |= bit(*choice);
-                self.finish.get_or_insert(finish(stop));
+                self.finish.get_or_insert_with(|| finish(stop));
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Error(_) => self.is_error = true,
             _ => {}
         }
+        self.goes_on |= matches!(event, Event::PartStart { .. } | Event::PartEnd { .. } | Event::Signature { .. });
         if event.is_content() {
+            self.goes_on = true;
             self.content = self.content.max(content(event));
             self.output = self.output.plus(output(event));
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     anthropic, bedrock,
-    chat::{Answer, DecodeFault, Dialect, Losses, Problem, ProblemKind, Request, Target},
+    chat::{Answer, DecodeFault, Dialect, FreeTools, Losses, Problem, ProblemKind, Request, Target},
     gemini, openai_chat, openai_responses,
 };
 
@@ -64,12 +64,26 @@ pub fn decode_request(dialect: Dialect, body: &[u8]) -> Result<Request<'_>, Deco
 
 /// Writes the body of a request. What it cannot say is added to `losses`.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>, manner: &Manner, losses: &mut Losses) -> Vec<u8> {
+    let flat = match manner {
+        Manner::OpenaiResponses(_) => None,
+        _ => openai_responses::flattened(request, losses),
+    };
+    let request = flat.as_ref().unwrap_or(request);
     match manner {
         Manner::OpenaiChat(quirks) => openai_chat::encode_request(request, target, quirks, losses),
         Manner::OpenaiResponses(quirks) => openai_responses::encode_request(request, target, quirks, losses),
         Manner::Anthropic(quirks) => anthropic::encode_request(request, target, quirks, losses),
         Manner::Gemini(quirks) => gemini::encode_request(request, target, quirks, losses),
         Manner::Bedrock(quirks) => bedrock::encode_request(request, target, quirks, losses),
+    }
+}
+
+/// The tools of a request that are said in another way than their caller says them, to be turned back in the answer.
+pub fn turned_tools(request: &Request<'_>, manner: &Manner) -> FreeTools {
+    let tools = FreeTools::of(request, manner.takes_free_input());
+    match manner {
+        Manner::OpenaiResponses(_) => tools,
+        _ => tools.with_renamed(openai_responses::renamed(request)),
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     anthropic,
     bedrock::{self, frame},
-    chat::{Dialect, Event, FreeTools, Issuer, Json, Losses, Problem, StreamFault},
+    chat::{Dialect, Event, FreeTools, Issuer, Json, Losses, Problem, Start, StreamFault},
     gemini, openai_chat, openai_responses, sse,
 };
 
@@ -227,6 +227,8 @@ pub struct Translation {
     pub tools: FreeTools,
     /// The deployment that answers: its signatures are marked with it.
     pub issuer: Option<Issuer>,
+    /// What the answer is called where its dialect has no names.
+    pub names: Start<'static>,
     is_whole: bool,
 }
 
@@ -234,7 +236,8 @@ impl Translation {
     /// `from` is the upstream's dialect, `encoder` the caller's.
     pub fn new(from: Dialect, encoder: StreamEncoder) -> Self {
         let decoder = StreamDecoder::new(from);
-        Self { decoder, encoder, tools: FreeTools::default(), issuer: None, is_whole: false }
+        let (tools, names) = (FreeTools::default(), Start::default());
+        Self { decoder, encoder, tools, issuer: None, names, is_whole: false }
     }
 
     /// Whether the upstream's typed end has come.
@@ -252,8 +255,8 @@ impl Translation {
         out: &mut Vec<u8>,
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer, is_whole } = self;
-        let mut writer = Writer { encoder, tools, issuer: *issuer, is_whole, out, watch, written: Ok(()) };
+        let Self { decoder, encoder, tools, issuer, names, is_whole } = self;
+        let mut writer = Writer { encoder, tools, issuer: *issuer, names, is_whole, out, watch, written: Ok(()) };
         let read = decoder.push(bytes, &mut |event| writer.write(event));
         writer.written.and(read)
     }
@@ -263,8 +266,8 @@ impl Translation {
     /// # Errors
     /// [`StreamFault::Cut`] when the answer has no typed end; end the caller's stream with [`StreamEncoder::fail`].
     pub fn finish(&mut self, out: &mut Vec<u8>, watch: &mut dyn FnMut(&Event<'_>)) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer, is_whole } = self;
-        let mut writer = Writer { encoder, tools, issuer: *issuer, is_whole, out, watch, written: Ok(()) };
+        let Self { decoder, encoder, tools, issuer, names, is_whole } = self;
+        let mut writer = Writer { encoder, tools, issuer: *issuer, names, is_whole, out, watch, written: Ok(()) };
         let read = decoder.finish(&mut |event| writer.write(event));
         writer.written.and(read)
     }
@@ -289,6 +292,7 @@ struct Writer<'w> {
     encoder: &'w mut StreamEncoder,
     tools: &'w mut FreeTools,
     issuer: Option<Issuer>,
+    names: &'w Start<'static>,
     is_whole: &'w mut bool,
     out: &'w mut Vec<u8>,
     watch: &'w mut dyn FnMut(&Event<'_>),
@@ -303,6 +307,10 @@ impl Writer<'_> {
         let event = match self.issuer {
             Some(issuer) => event.stamped(issuer),
             None => event,
+        };
+        let event = match event {
+            Event::Start(start) => Event::Start(start.or(self.names)),
+            event => event,
         };
         let Self { encoder, tools, is_whole, out, watch, .. } = self;
         let mut written = Ok(());

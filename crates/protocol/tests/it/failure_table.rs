@@ -249,6 +249,18 @@ fn bedrock_exceptions() {
         ServerError,
     );
     in_band(Bedrock, r#"{"type":"error","code":"throttlingException","message":"m"}"#, RateLimit);
+    exception(403, "InvalidSignatureException", "Signature expired: 1 is now earlier than 2", UpstreamAuth);
+    // An exception's frame as it is told on, and bodies without the header.
+    in_band(Bedrock, r#"{"__type":"throttlingException","message":"m"}"#, RateLimit);
+    in_band(Bedrock, r#"{"__type":"internalServerException","message":"m"}"#, ServerError);
+    in_band(Bedrock, r#"{"__type":"validationException","message":"m"}"#, CallerBad);
+    in_band(
+        Bedrock,
+        r#"{"__type":"validationException","message":"Input is too long for requested model."}"#,
+        CallerTooLong,
+    );
+    let body = r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"m"}"#;
+    assert_eq!(answered(Bedrock, 400, &[], body).class, UpstreamAuth);
 }
 
 #[test]

@@ -10,12 +10,12 @@ use super::{
         balance::BalancePoll,
         base_url::BaseUrl,
         complaint::nearest,
-        known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider},
-        reader::{At, Section, Text},
+        known_providers::{KNOWN_PROVIDERS, KnownProvider, known_provider, vendor_at},
+        reader::{At, Place, Section, Text},
         timeouts::TimeoutsWritten,
         who_pays,
     },
-    Protocol, Provider, default_timeouts,
+    Protocol, Provider, clouds, default_timeouts, responses_by_default,
     vertex::Project,
 };
 use crate::common::secret::Secret;
@@ -47,51 +47,61 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         );
     }
     let written = read_protocol(&section);
-    let is_vertex = match written {
-        Written::As(protocol) => protocol == Protocol::Vertex,
-        Written::Nothing => name == "vertex",
-        Written::Fault => false,
+    let region = section.text("region").map(|region| region.value.text);
+    let cloud = match written {
+        Written::Nothing => Protocol::of_cloud(name),
+        Written::Fault => None,
+        Written::As(protocol) => Some(protocol),
     };
+    let is_vertex = cloud == Some(Protocol::Vertex);
     // Where it is is known without a word.
     let has_own_address = is_vertex && !section.has("base_url");
-    let base_url = if has_own_address { None } else { read_base_url(&section, name, known) };
+    let base_url = if has_own_address { None } else { read_base_url(&section, name, known, cloud, region.as_deref()) };
     let protocol = match (written, &base_url) {
         _ if is_vertex => Some(Protocol::Vertex),
         (Written::Nothing, Some(base_url)) => Some(Protocol::by_default(name, base_url)),
-        (Written::Nothing | Written::Fault, _) => None,
+        (Written::Nothing | Written::Fault, _) => cloud,
         (Written::As(protocol), _) => Some(protocol),
     };
+    let api_version = clouds::read_api_version(&section, protocol);
     let project = Project::read(&section, protocol);
     let base_url = match protocol {
         Some(Protocol::Vertex) if has_own_address || base_url.is_some() => Some(project.base_url(&section, base_url)),
+        Some(Protocol::Azure) => base_url.map(|base_url| clouds::below_azure(base_url, api_version.as_deref())),
         _ => base_url.map(|base_url| with_version(&section, protocol, base_url)),
     };
     let credentials = project.credentials;
-    let api_keys = read_api_keys(&section, known, base_url.as_ref());
+    let signing = clouds::read_aws_key(&section, protocol, base_url.as_ref(), region.as_deref());
+    let api_keys = read_api_keys(&section, known, base_url.as_ref(), protocol);
     let flavour = read_flavour(&section, name, protocol);
     let headers = read_headers(&section);
     let concurrency_max = section.count("concurrency_max", 1..u64::from(Provider::CONCURRENCY_MAX) + 1);
     let balance = BalancePoll::read(&section, name, base_url.as_ref());
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
-    let region = section.text("region").map(|region| region.value.text.as_str().into());
     let stops_on_cancel = section.boolean("stops_on_cancel");
+    let responses = section.boolean("responses");
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
+    warn_of_dialect(&section, name, base_url.as_ref());
     section.finish();
-    let base_url = base_url?;
+    let (protocol, base_url) = (protocol?, base_url?);
     Some(Provider {
         name: name.into(),
-        protocol: protocol?,
+        protocol,
         flavour,
-        timeouts: timeouts_written.over(default_timeouts(&base_url)),
+        timeouts: timeouts_written.over(default_timeouts(protocol, &base_url)),
+        responses: responses.unwrap_or_else(|| responses_by_default(flavour, &base_url)),
         base_url,
         api_keys,
         credentials,
+        signing,
+        api_version,
         headers,
         concurrency_max: concurrency_max.map_or(Provider::CONCURRENCY_MAX, |count| count as u32),
         balance,
-        region,
-        stops_on_cancel: stops_on_cancel.unwrap_or_else(|| known.is_some_and(|known| known.stops_on_cancel)),
+        region: region.map(Into::into),
+        stops_on_cancel: stops_on_cancel
+            .unwrap_or_else(|| known.map_or(protocol == Protocol::Azure, |known| known.stops_on_cancel)),
         who_pays,
         timeouts_written,
     })
@@ -107,24 +117,18 @@ enum Written {
 
 fn read_protocol(section: &Section<'_>) -> Written {
     let choices = [
-        ("openai", Some(Protocol::OpenAi)),
-        ("anthropic", Some(Protocol::Anthropic)),
-        ("gemini", Some(Protocol::Gemini)),
-        ("vertex", Some(Protocol::Vertex)),
-        ("azure", None),
-        ("bedrock", None),
+        ("openai", Protocol::OpenAi),
+        ("anthropic", Protocol::Anthropic),
+        ("gemini", Protocol::Gemini),
+        ("vertex", Protocol::Vertex),
+        ("azure", Protocol::Azure),
+        ("bedrock", Protocol::Bedrock),
     ];
     // Asked for even where it is not written, so that it is known.
     match section.choice("protocol", &choices) {
         None if section.has("protocol") => Written::Fault,
         None => Written::Nothing,
-        Some(Some(protocol)) => Written::As(protocol),
-        Some(None) => {
-            let instead = "use the vendor's OpenAI-compatible endpoint: `protocol = \"openai\"` with its `base_url`";
-            let message = "this protocol is not supported by this version";
-            section.complain("protocol", message, Some(instead.to_owned()));
-            Written::Fault
-        }
+        Some(protocol) => Written::As(protocol),
     }
 }
 
@@ -132,7 +136,7 @@ fn read_protocol(section: &Section<'_>) -> Written {
 /// Google OpenAI's dialect is below the other.
 fn with_version(section: &Section<'_>, protocol: Option<Protocol>, mut base_url: BaseUrl) -> BaseUrl {
     match (protocol, &*base_url.path_prefix) {
-        (Some(Protocol::Anthropic), "") => base_url.path_prefix = "/v1".into(),
+        (Some(Protocol::Anthropic), _) => return base_url.with_version(),
         (Some(Protocol::Gemini), "") => base_url.path_prefix = "/v1beta".into(),
         (Some(Protocol::Gemini), path) if path.ends_with("/openai") => {
             let instead = "leave out `/openai`, or write `protocol = \"openai\"`".to_owned();
@@ -147,10 +151,30 @@ fn with_version(section: &Section<'_>, protocol: Option<Protocol>, mut base_url:
     base_url
 }
 
-fn read_base_url(section: &Section<'_>, name: &str, known: Option<&KnownProvider>) -> Option<BaseUrl> {
+/// A server that is called like a vendor may speak another dialect than the vendor.
+fn warn_of_dialect(section: &Section<'_>, name: &str, base_url: Option<&BaseUrl>) {
+    let is_elsewhere = base_url.is_some_and(|base_url| vendor_at(base_url) != Some("anthropic"));
+    if name == "anthropic" && !section.has("protocol") && is_elsewhere {
+        let message =
+            "Anthropic's own dialect is spoken here, because of the provider's name; this is another's address";
+        let instead = "write `protocol = \"anthropic\"` if that is right, else `protocol = \"openai\"`";
+        section.reading().warn(&section.place_of("base_url"), message, Some(instead.to_owned()));
+    }
+}
+
+fn read_base_url(
+    section: &Section<'_>,
+    name: &str,
+    known: Option<&KnownProvider>,
+    protocol: Option<Protocol>,
+    region: Option<&str>,
+) -> Option<BaseUrl> {
     let Some(At { value, place }) = section.text("base_url") else {
         if section.has("base_url") {
             return None;
+        }
+        if let Some(protocol @ (Protocol::Azure | Protocol::Bedrock)) = protocol {
+            return clouds::base_url(section, protocol, region);
         }
         let Some(known) = known else {
             let names = KNOWN_PROVIDERS.iter().map(|known| known.name);
@@ -166,19 +190,29 @@ fn read_base_url(section: &Section<'_>, name: &str, known: Option<&KnownProvider
         return Some(BaseUrl::parse(known.base_url).expect("a test parses every known address"));
     };
     match BaseUrl::parse(&value.text) {
-        Ok(base_url) => Some(base_url),
+        Ok(base_url) => clouds::is_sound(section, protocol, &base_url).then_some(base_url),
         Err(fault) => {
-            let instead = "write what comes before `/chat/completions`: `https://host/v1`".to_owned();
+            let instead = match protocol {
+                Some(Protocol::Azure) => clouds::AZURE_ADDRESS,
+                Some(Protocol::Bedrock) => clouds::BEDROCK_ADDRESS,
+                _ => "write what comes before `/chat/completions`: `https://host/v1`",
+            };
+            let instead = instead.to_owned();
             section.reading().complain(&place, fault.to_string(), Some(instead));
             None
         }
     }
 }
 
-fn read_api_keys(section: &Section<'_>, known: Option<&KnownProvider>, base_url: Option<&BaseUrl>) -> Vec<Secret> {
+fn read_api_keys(
+    section: &Section<'_>,
+    known: Option<&KnownProvider>,
+    base_url: Option<&BaseUrl>,
+    protocol: Option<Protocol>,
+) -> Vec<Secret> {
     let texts = section.texts("api_keys");
-    if texts.is_none() && !section.has("api_keys") {
-        complain_of_no_key(section, known, base_url);
+    if texts.is_none() && !section.has("api_keys") && !clouds::has_aws_key(section) {
+        complain_of_no_key(section, known, base_url, protocol);
     }
     let mut secrets: Vec<Secret> = Vec::new();
     for At { value: Text { text, is_foreign, .. }, place } in texts.unwrap_or_default() {
@@ -198,16 +232,17 @@ fn read_api_keys(section: &Section<'_>, known: Option<&KnownProvider>, base_url:
             complain("this key is here twice", "write each key once: calls already rotate over the keys");
         } else {
             if !is_foreign {
-                section.reading().warn(
-                    &place,
-                    "this key stands in the file itself",
-                    Some("keep it outside: `${NAME}` or `${file:/run/secrets/name}`".to_owned()),
-                );
+                warn_of_key_in_file(section, &place);
             }
             secrets.push(Secret::new(text));
         }
     }
     secrets
+}
+
+pub(super) fn warn_of_key_in_file(section: &Section<'_>, place: &Place) {
+    let instead = "keep it outside: `${NAME}` or `${file:/run/secrets/name}`".to_owned();
+    section.reading().warn(place, "this key stands in the file itself", Some(instead));
 }
 
 /// Whether `text` can be sent as a key.
@@ -216,14 +251,21 @@ pub(in super::super) fn is_key(text: &str) -> bool {
 }
 
 /// A vendor asks for a key; a server in one's own network, or one whose other headers identify the caller, may not.
-fn complain_of_no_key(section: &Section<'_>, known: Option<&KnownProvider>, base_url: Option<&BaseUrl>) {
+fn complain_of_no_key(
+    section: &Section<'_>,
+    known: Option<&KnownProvider>,
+    base_url: Option<&BaseUrl>,
+    protocol: Option<Protocol>,
+) {
     let needs_key = known.is_some_and(|known| !known.key_variables.is_empty());
     let is_remote = base_url.is_some_and(|base_url| !base_url.is_local());
     if !is_remote || section.has("headers") || section.has("credentials") {
         return;
     }
     let variable = known.and_then(|known| known.key_variables.first()).copied().unwrap_or("NAME");
-    let instead = if needs_key {
+    let instead = if let Some(instead) = protocol.and_then(clouds::key_to_write) {
+        instead.to_owned()
+    } else if needs_key {
         format!("write `api_keys = [\"${{{variable}}}\"]`")
     } else {
         "write `api_keys = [\"${NAME}\"]`, or `api_keys = []` when it asks for none".to_owned()
@@ -236,7 +278,9 @@ fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -
     section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_else(|| match protocol {
         Some(Protocol::Anthropic) => Flavour::Anthropic,
         Some(Protocol::Gemini | Protocol::Vertex) => Flavour::Gemini,
-        _ => Flavour::default(),
+        Some(Protocol::Azure) => Flavour::Azure,
+        Some(Protocol::Bedrock) => Flavour::Bedrock,
+        Some(Protocol::OpenAi) | None => Flavour::default(),
     })
 }
 
@@ -266,7 +310,7 @@ fn read_headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
 
 fn warn_of_clear_text(section: &Section<'_>, base_url: Option<&BaseUrl>, api_keys: &[Secret]) {
     let is_clear = base_url.is_some_and(|base_url| !base_url.https && !base_url.is_local());
-    if is_clear && !api_keys.is_empty() {
+    if is_clear && (!api_keys.is_empty() || clouds::has_aws_key(section)) {
         let place = section.place_of("base_url");
         section.reading().warn(&place, "keys and prompts travel in clear text", Some("use https://".to_owned()));
     }

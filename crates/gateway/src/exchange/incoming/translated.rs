@@ -80,12 +80,13 @@ impl Incoming {
             return Ok(Progress::None);
         };
         let Translated { translation, from } = &mut **translated;
-        let events_before = *content_events;
+        let mut progress = Progress::None;
         let mut problem = None;
         let mut said = Vec::new();
         let mut watch = |event: &Event<'_>| {
             let mut chunk = Chunk::default();
             chunk.note(event);
+            progress = progress.max(Progress::of(&chunk));
             if let Some(usage) = chunk.usage {
                 *counted = Some(Counted { usage, content: *content, content_events: *content_events });
             }
@@ -102,12 +103,11 @@ impl Incoming {
             None => translation.finish(&mut said, &mut watch),
         };
         let is_ended = translation.is_whole();
-        let has_new_content = self.content_events > events_before;
         if problem.is_some() {
             // An error is told once, by who knows whether another deployment may answer.
             said.truncate(last_event(&said));
         }
-        self.has_content |= has_new_content || self.is_whole();
+        self.has_content |= progress == Progress::Content || self.is_whole();
         self.out.extend_from_slice(&said);
         if let Some(problem) = problem {
             return Err(StreamFault::Error(problem));
@@ -120,13 +120,7 @@ impl Incoming {
             return Err(StreamFault::Garbled);
         }
         self.is_over = is_ended;
-        Ok(if is_ended {
-            Progress::Ended
-        } else if has_new_content {
-            Progress::Content
-        } else {
-            Progress::None
-        })
+        Ok(if is_ended { Progress::Ended } else { progress })
     }
 }
 

@@ -4,7 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use roundelay_ledger::ExchangeId;
-use roundelay_protocol::{chat::Dialect, openai::error};
+use roundelay_protocol::{
+    chat::{Dialect, Problem, ProblemKind, Text},
+    openai::error,
+    openai_responses::Begun,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -17,6 +21,7 @@ impl Wire<'_> {
     /// The body of the answer.
     pub fn body(&self, dialect: Dialect, id: Option<ExchangeId>) -> Bytes {
         match dialect {
+            _ if self.own_words.is_some() => self.own_words.cloned().unwrap_or_default(),
             Dialect::Anthropic => self.anthropic(id).into(),
             Dialect::Gemini => self.gemini().into(),
             _ => error::body(&self.error()).into(),
@@ -27,11 +32,33 @@ impl Wire<'_> {
     pub(in super::super) fn event(&self, dialect: Dialect, id: ExchangeId, asked: &str) -> Bytes {
         match dialect {
             Dialect::Anthropic => {
-                [b"event: error\ndata: ".as_slice(), &self.anthropic(Some(id)), b"\n\n"].concat().into()
+                let body = self.body(dialect, Some(id));
+                let mut event = b"event: error\n".to_vec();
+                // A provider may have written it over several lines.
+                for line in body.split(|&byte| byte == b'\n') {
+                    event.extend([b"data: ".as_slice(), line.trim_ascii_end(), b"\n"].concat());
+                }
+                event.push(b'\n');
+                event.into()
             }
             Dialect::Gemini => [b"data: ".as_slice(), &self.gemini(), b"\n\n"].concat().into(),
             _ => error::event(&self.error(), &id.to_string(), asked),
         }
+    }
+
+    /// The events that end a stream of a response.
+    pub(in super::super) fn response_events(&self, begun: &Begun) -> Bytes {
+        let body = error::body(&self.error());
+        let inner = body.strip_prefix(b"{\"error\":").and_then(|rest| rest.strip_suffix(b"}"));
+        let inner = std::str::from_utf8(inner.unwrap_or(b"{}")).unwrap_or("{}");
+        let text = |word: &str| Text::plain(word.to_owned());
+        let problem = Problem {
+            kind: ProblemKind::of_status(self.status),
+            message: text(&self.message),
+            code: self.code.map(text),
+            param: self.param.map(text),
+        };
+        begun.fail(inner, &problem).into()
     }
 
     /// Anthropic's shape, with what only this gateway says beside it: its clients pass over what they do not know.

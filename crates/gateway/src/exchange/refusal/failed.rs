@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use roundelay_protocol::failure::{Class, Failure};
 
-use super::{KEY_REFUSED, NO_CREDIT, Wire};
+use super::{KEY_REFUSED, NO_CREDIT, Wire, Words};
 
 /// The last failure of an exchange that has no answer.
 #[derive(Debug)]
 pub struct FailedExchange {
     pub(super) failure: Failure,
     pub(super) status: Option<u16>,
+    /// What its provider said, where the caller is to read that.
+    pub(super) words: Option<Words>,
     /// From now until something may serve again.
     pub(super) reopens_in: Option<Duration>,
     pub(super) attempts: usize,
@@ -36,6 +38,16 @@ impl FailedExchange {
             code: failure.code.as_deref().filter(|_| keeps_code(failure.class)).or(code),
             param: failure.param.as_deref().filter(|_| keeps_code(failure.class)),
             ..Wire::new(status, kind, format!("{message}{tries}"))
+        };
+        let wire = match &self.words {
+            // Its clients know how to wait.
+            Some(words) => Wire {
+                status: words.status,
+                own_words: Some(&words.body),
+                should_retry: failure.class == Class::Overload && failure.should_retry != Some(false),
+                ..wire
+            },
+            None => wire,
         };
         if waiting_helps(failure.class) && !self.all_missing { wire.waiting(self.reopens_in) } else { wire }
     }

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
+use roundelay_protocol::openai::Operation;
+
 /// How such a path is written, for one deployment.
 #[derive(Debug, Clone)]
 pub(super) struct ModelPath {
@@ -27,6 +29,34 @@ impl ModelPath {
         path.push('/');
         push_segment(&mut path, name);
         path.push_str(if is_streamed { ":streamGenerateContent?alt=sse" } else { ":generateContent" });
+        path
+    }
+
+    /// Bedrock's: `/model/{model}/converse`. A name that is an address of AWS (an ARN) has slashes and colons, and is one
+    /// segment all the same.
+    pub(super) fn converse(&self, model: &str, is_streamed: bool) -> String {
+        let mut path = String::with_capacity(self.prefix.len() + 2 * model.len() + 32);
+        path.push_str(&self.prefix);
+        path.push_str("/model/");
+        push_segment(&mut path, model);
+        path.push_str(if is_streamed { "/converse-stream" } else { "/converse" });
+        path
+    }
+
+    /// Azure's of dated versions where no deployment stands in it: `/responses?api-version=…`.
+    pub(super) fn versioned(&self, operation: Operation, api_version: &str) -> String {
+        format!("{}{}?api-version={api_version}", self.prefix, operation.path())
+    }
+
+    /// Azure's of dated versions: `/deployments/{deployment}/chat/completions?api-version=…`.
+    pub(super) fn deployment(&self, operation: Operation, model: &str, api_version: &str) -> String {
+        let mut path = String::with_capacity(self.prefix.len() + model.len() + 64);
+        path.push_str(&self.prefix);
+        path.push_str("/deployments/");
+        push_segment(&mut path, model);
+        path.push_str(operation.path());
+        path.push_str("?api-version=");
+        path.push_str(api_version);
         path
     }
 }
@@ -60,5 +90,17 @@ mod tests {
             assert_eq!(path.generate(model, false), format!("{expected}:generateContent"));
             assert_eq!(path.generate(model, true), format!("{expected}:streamGenerateContent?alt=sse"));
         }
+        let path = ModelPath::new(&"".into());
+        let profile = "arn:aws:bedrock:us-east-1:1:inference-profile/us.x-v1:0";
+        let expected = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.x-v1%3A0/converse";
+        assert_eq!(path.converse(profile, false), expected);
+        assert_eq!(path.converse("../x", true), "/model/..%2Fx/converse-stream");
+        let path = ModelPath::new(&"/openai".into());
+        let expected = "/openai/deployments/..%2Fa%3F/chat/completions?api-version=2024-10-21";
+        assert_eq!(
+            path.versioned(Operation::Responses, "2025-04-01-preview"),
+            "/openai/responses?api-version=2025-04-01-preview"
+        );
+        assert_eq!(path.deployment(Operation::Chat, "../a?", "2024-10-21"), expected);
     }
 }

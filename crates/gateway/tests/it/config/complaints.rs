@@ -92,14 +92,6 @@ fn providers_are_refused_with_what_to_write() {
     );
     check("[providers.groq]\napi_keys = ['${GROQ']", "5:13", "providers.groq.api_keys[0]", &["without its `}`"]);
     check("[providers.groq]\napi_keys = 'a'", "5:12", "providers.groq.api_keys", &["a list of strings"]);
-    for protocol in ["azure", "bedrock"] {
-        check(
-            &format!("[providers.x]\nbase_url = 'http://h/v1'\nprotocol = '{protocol}'"),
-            "6:1",
-            "providers.x.protocol",
-            &["not supported by this version", "OpenAI-compatible endpoint"],
-        );
-    }
     for (url, words) in [
         ("ftp://h/v1", "https:// and http://"),
         ("h/v1", "not a URL"),
@@ -120,6 +112,84 @@ fn providers_are_refused_with_what_to_write() {
         "6:13",
         "providers.x.headers.authorization",
         &["writes this header itself"],
+    );
+}
+
+#[test]
+fn clouds_are_refused_with_what_to_write() {
+    let azure = |text: &str| format!("[providers.azure]\n{text}");
+    let address = "base_url = 'https://a.openai.azure.com'\napi_keys = ['${OPENAI_API_KEY}']";
+    check(&azure("api_keys = []"), "4:12", "providers.azure", &["address of its own", "openai.azure.com"]);
+    check(&azure("base_url = 'https://a.openai.azure.com'"), "4:12", "providers.azure", &["AZURE_OPENAI_API_KEY"]);
+    check(
+        &azure("base_url = 'https://a.openai.azure.com/openai/deployments/x'\napi_keys = ['${OPENAI_API_KEY}']"),
+        "5:1",
+        "providers.azure.base_url",
+        &["of a deployment", "`api_version`"],
+    );
+    for version in ["2024", "2024-10-21-beta", "latest"] {
+        let text = azure(&format!("{address}\napi_version = '{version}'"));
+        check(&text, "7:1", "providers.azure.api_version", &["no version of Azure's", "2024-10-21"]);
+    }
+    check(
+        "[providers.x]\nbase_url = 'http://h/v1'\napi_version = 'preview'",
+        "6:1",
+        "providers.x.api_version",
+        &["Azure alone"],
+    );
+
+    let bedrock = |text: &str| format!("[providers.bedrock]\n{text}");
+    let (id, secret) = ("access_key_id = '${OPENAI_API_KEY}'", "secret_access_key = '${OPENAI_API_KEY}'");
+    check(&bedrock(&format!("{id}\n{secret}")), "4:12", "providers.bedrock", &["which region", "us-east-1"]);
+    check(
+        &bedrock(&format!("region = 'eu'\n{id}\n{secret}")),
+        "5:1",
+        "providers.bedrock.region",
+        &["no region of AWS"],
+    );
+    check(
+        &bedrock("region = 'us-east-1'"),
+        "4:12",
+        "providers.bedrock",
+        &["${AWS_BEARER_TOKEN_BEDROCK}", "${AWS_SECRET_ACCESS_KEY}"],
+    );
+    check(
+        &bedrock(&format!("region = 'us-east-1'\n{id}")),
+        "6:1",
+        "providers.bedrock.access_key_id",
+        &["`secret_access_key` beside it"],
+    );
+    check(
+        &bedrock(&format!("region = 'us-east-1'\n{id}\nsecret_access_key = '${{EMPTY}}'")),
+        "7:1",
+        "providers.bedrock.secret_access_key",
+        &["is empty"],
+    );
+    check(
+        &bedrock(&format!("region = 'us-east-1'\n{id}\n{secret}\napi_keys = ['${{OPENAI_API_KEY}}']")),
+        "8:1",
+        "providers.bedrock.api_keys",
+        &["not both"],
+    );
+    check(
+        &bedrock(&format!("base_url = 'https://proxy.example'\n{id}\n{secret}")),
+        "6:1",
+        "providers.bedrock.access_key_id",
+        &["not known for which region"],
+    );
+    check(
+        &bedrock(
+            "base_url = 'https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1'\napi_keys = ['${OPENAI_API_KEY}']",
+        ),
+        "5:1",
+        "providers.bedrock.base_url",
+        &["OpenAI-compatible", "protocol = \"openai\""],
+    );
+    check(
+        &format!("[providers.x]\nbase_url = 'http://h/v1'\n{id}\n{secret}"),
+        "6:1",
+        "providers.x.access_key_id",
+        &["nothing is signed", "protocol = \"bedrock\""],
     );
 }
 

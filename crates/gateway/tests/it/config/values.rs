@@ -76,6 +76,33 @@ fn timers_are_the_models_own_then_the_providers_then_the_defaults() {
     assert_eq!(config.models[2].deadline, seconds(120));
 }
 
+#[test]
+fn anthropics_dialect_is_patient_and_below_a_version() {
+    let read = |keys: &str| {
+        let config = read(&format!("[providers.{keys}\napi_keys = ['${{ANTHROPIC_API_KEY}}']"));
+        let provider = &config.providers[0];
+        (provider.base_url.to_string(), provider.timeouts.idle.as_secs(), config.warnings.len())
+    };
+    let at = |url: &str| read(&format!("x]\nprotocol = 'anthropic'\nbase_url = '{url}'")).0;
+    assert_eq!(read("anthropic]"), ("https://api.anthropic.com/v1".to_owned(), 300, 0));
+    assert_eq!(read("anthropic]\ntimeouts = { idle = '9s' }").1, 9);
+    for (written, meant) in [
+        ("https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("https://api.deepseek.com/anthropic", "https://api.deepseek.com/anthropic/v1"),
+        ("https://api.deepseek.com/anthropic/v1/", "https://api.deepseek.com/anthropic/v1"),
+        ("https://h.example/v2beta", "https://h.example/v2beta"),
+        ("https://h.example/vertex", "https://h.example/vertex/v1"),
+    ] {
+        assert_eq!(at(written), meant, "{written}");
+    }
+    // The name alone says what is spoken there, which may not be meant.
+    assert_eq!(read("anthropic]\nbase_url = 'https://h.example'").2, 1);
+    assert_eq!(read("anthropic]\nprotocol = 'anthropic'\nbase_url = 'https://h.example'").2, 0);
+    assert_eq!(read("anthropic]\nprotocol = 'openai'\nbase_url = 'https://h.example/v1'").2, 0);
+    assert_eq!(read("anthropic]\nbase_url = 'https://api.anthropic.com'").2, 0);
+    assert_eq!(read("x]\nbase_url = 'https://h.example/v1'").1, 60);
+}
+
 /// How the one provider of a configuration is asked what is left: vendor, seconds between polls, minimum, currency.
 #[track_caller]
 fn check_balance(provider: &str, expected: Option<(&str, u64, u64, &str)>) {
@@ -104,6 +131,46 @@ fn balances_are_asked_for_at_the_vendors_own_address_or_where_it_is_written() {
         "mine]\nbase_url = 'https://relay.example/v1'\nbalance_kind = 'siliconflow'",
         Some(("siliconflow", 300, 0, "CNY")),
     );
+}
+
+#[test]
+fn clouds_are_found_by_resource_and_region() {
+    let config = read(
+        "[providers.azure]\nbase_url = 'https://a.openai.azure.com/'\napi_keys = ['${AZURE_OPENAI_API_KEY}']
+[providers.older]\nprotocol = 'azure'\nbase_url = 'https://a.openai.azure.com/openai'\napi_version = '2024-10-21'
+api_keys = ['${AZURE_OPENAI_API_KEY}']
+[providers.bedrock]\nregion = 'us-gov-west-1'\nsession_token = '${EMPTY}'
+access_key_id = '${AWS_ACCESS_KEY_ID}'\nsecret_access_key = '${AWS_SECRET_ACCESS_KEY}'
+[providers.china]\nprotocol = 'bedrock'\nregion = 'cn-north-1'\napi_keys = ['${AZURE_OPENAI_API_KEY}']
+[providers.private]\nprotocol = 'bedrock'\nregion = 'eu'
+base_url = 'https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com'
+access_key_id = '${AWS_ACCESS_KEY_ID}'\nsecret_access_key = '${AWS_SECRET_ACCESS_KEY}'",
+    );
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let addresses: Vec<String> = config.providers.iter().map(|provider| provider.base_url.to_string()).collect();
+    assert_eq!(
+        addresses,
+        [
+            "https://a.openai.azure.com/openai/v1",
+            "https://a.openai.azure.com/openai",
+            "https://bedrock-runtime.us-gov-west-1.amazonaws.com",
+            "https://bedrock-runtime.cn-north-1.amazonaws.com.cn",
+            "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com",
+        ]
+    );
+    let [azure, _, bedrock, china, private] = &config.providers[..] else { panic!("five providers") };
+    assert!(azure.stops_on_cancel && !bedrock.stops_on_cancel);
+    let key = bedrock.signing.as_ref().expect("a key that signs");
+    assert_eq!(
+        (&*key.region, key.access_key_id.expose(), key.session_token.is_none()),
+        ("us-gov-west-1", "AKIDEXAMPLE", true)
+    );
+    assert!(china.signing.is_none() && china.api_keys.len() == 1);
+    assert_eq!(private.signing.as_ref().map(|key| &*key.region), Some("eu-west-1"));
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("wJalr") && !printed.contains("canary"), "{printed}");
+    let secrets = config.secrets();
+    assert!(secrets.iter().any(|secret| secret.expose().starts_with("wJalr")), "the log knows what to mask");
 }
 
 /// What is spoken with the one provider of a configuration, and where.

@@ -1,6 +1,8 @@
 //! Callers of OpenAI's dialect and of Anthropic's, at providers of either: each pair, streamed or not.
 
 pub(super) mod claude;
+mod counts;
+mod own_words;
 
 use serde_json::{Value, json};
 
@@ -10,12 +12,12 @@ use crate::support::{Answer, Request, TestGateway, Upstream};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Caller {
+pub(super) enum Caller {
     Chat,
     Messages,
 }
 
-const BOTH: [Caller; 2] = [Caller::Chat, Caller::Messages];
+pub(super) const BOTH: [Caller; 2] = [Caller::Chat, Caller::Messages];
 
 struct House {
     gateway: TestGateway,
@@ -91,15 +93,15 @@ timeouts = {{ idle = '250ms' }}
 
 /// What an answer says, in whatever dialect and form: its text, why it ended, its usage.
 #[derive(Debug, PartialEq)]
-struct Said {
-    text: String,
-    stop: Option<String>,
-    usage: Value,
-    is_error: bool,
-    is_ended: bool,
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) stop: Option<String>,
+    pub(super) usage: Value,
+    pub(super) is_error: bool,
+    pub(super) is_ended: bool,
 }
 
-fn said(caller: Caller, stream: bool, answer: &Answer) -> Said {
+pub(super) fn said(caller: Caller, stream: bool, answer: &Answer) -> Said {
     let mut said = Said { text: String::new(), stop: None, usage: Value::Null, is_error: false, is_ended: !stream };
     let events = match stream {
         true => events(&answer.body),
@@ -269,11 +271,12 @@ fn one_dialect_on_both_sides_passes_byte_for_byte() {
         )
     };
     for (stream, script) in [(false, claude::WHOLE), (true, claude::STREAM)] {
-        let request = Request::new("POST", "/anthropic/v1/messages?beta=true", None)
+        let request = Request::new("POST", "/anthropic/v1/messages?beta=true&new=%2f%20", None)
             .bearer(&house.gateway.key)
             .header("anthropic-version", "2026-10-21")
             .header("anthropic-beta", "new-2026-11-11")
             .header("openai-organization", "org")
+            .header("x-claude-code-agent-id", "agent-7")
             .body(&body("claude", stream));
         let answer = request.send(house.gateway.callers);
         let (before, after) = script.rsplit_once("\"usage\":{").unwrap();
@@ -281,18 +284,35 @@ fn one_dialect_on_both_sides_passes_byte_for_byte() {
         let (head, sent) = house.claude.last();
         assert_eq!(sent, body("claude-opus-4-8", stream));
         let head = head.to_lowercase();
-        assert!(head.starts_with("post /v1/messages http/1.1\r\n"), "{head}");
+        assert!(head.starts_with("post /v1/messages?beta=true&new=%2f%20 http/1.1\r\n"), "{head}");
         for (field, count) in [
             ("\r\nx-api-key: sk-claude\r\n", 1),
             ("\r\nanthropic-version: 2026-10-21\r\n", 1),
             ("\r\nanthropic-version", 1),
             ("\r\nanthropic-beta: new-2026-11-11\r\n", 1),
+            ("\r\nx-claude-code-agent-id: agent-7\r\n", 1),
             ("\r\nauthorization", 0),
             ("\r\nopenai-", 0),
         ] {
             assert_eq!(head.matches(field).count(), count, "{field:?} in {head}");
         }
     }
+}
+
+#[test]
+fn a_callers_own_key_in_a_query_goes_no_further() {
+    let house = House::start();
+    let body = json!({ "model": "claude", "max_tokens": 9, "messages": [{ "role": "user", "content": "x" }] });
+    let key = &house.gateway.key;
+    for (query, sent) in [(format!("?a=1&key={key}&beta=true"), "?a=1&beta=true"), (format!("?key={key}"), "")] {
+        let request = Request::post(&format!("/v1/messages{query}"), &body).bearer(key);
+        assert_eq!(request.send(house.gateway.callers).status, 200);
+        let head = house.claude.last().0;
+        assert!(head.starts_with(&format!("POST /v1/messages{sent} HTTP/1.1\r\n")), "{head}");
+    }
+    let chat = Request::post("/v1/chat/completions?beta=true", &body).bearer(key);
+    assert_eq!(chat.send(house.gateway.callers).status, 200);
+    assert!(house.claude.last().0.starts_with("POST /v1/messages HTTP/1.1\r\n"), "it is another dialect's");
 }
 
 #[test]
@@ -386,6 +406,7 @@ fn refusals_are_in_anthropics_shape() {
         (401, "authentication_error", Some("invalid_api_key")),
     );
     check_refused(&post("/anthropic/v1/nothing", key, &json!({})), (404, "not_found_error", None));
+    check_refused(&post("/v1/messages/batches", key, &json!({})), (404, "not_found_error", None));
     check_refused(
         &Request::get("/v1/messages").bearer(key).send(house.gateway.callers),
         (405, "invalid_request_error", None),
@@ -398,7 +419,7 @@ fn refusals_are_in_anthropics_shape() {
     );
     for model in ["claude-bad", "claude-down"] {
         let answer = house.ask(Caller::Messages, model, true);
-        let kind = if model == "claude-bad" { (400, "invalid_request_error") } else { (503, "overloaded_error") };
+        let kind = if model == "claude-bad" { (400, "invalid_request_error") } else { (529, "overloaded_error") };
         assert_eq!((answer.status, answer.json()["error"]["type"].as_str().unwrap()), kind, "{}", answer.body);
     }
     // The same failure for a caller of the other dialect.

@@ -111,6 +111,7 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
             has_audio: false,
             asked: Some(20),
             output_max: Some(20),
+            thought: 0,
             choices: 1,
             advance: Advance::Beginning,
             is_fixed: false,

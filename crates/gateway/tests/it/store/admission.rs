@@ -87,6 +87,7 @@ fn admit(billing: &Billing, caller: &roundelay::auth::Caller, exchange: u64) {
         input_tokens: 1_000,
         asked: Some(500),
         output_max: Some(500),
+        thought: 0,
         choices: 1,
         has_audio: false,
         advance: Advance::Beginning,

@@ -31,6 +31,8 @@ pub struct Encoder {
     /// A tool call's or a text's signature, to follow its block.
     after: Option<Signature<'static>>,
     usage: Usage,
+    /// The first event told what the input was counted as.
+    tells_input: bool,
     stop: Option<Stop<'static>>,
     cost: Option<Json<'static>>,
     losses: Losses,
@@ -78,6 +80,7 @@ impl Encoder {
             index: 0,
             after: None,
             usage: Usage::default(),
+            tells_input: false,
             stop: None,
             cost: None,
             losses: Losses::default(),
@@ -97,7 +100,7 @@ impl Encoder {
     /// How much of the stream was written.
     pub fn place(&self) -> Place {
         let open = self.current.filter(|(_, kind)| *kind != Kind::Unsaid).map(|_| self.index.into());
-        Place { has_begun: self.state != State::Waiting, open }
+        Place { has_begun: self.state != State::Waiting, tells_input: self.tells_input, open }
     }
 
     /// Whether the typed end was written.
@@ -162,6 +165,7 @@ impl Encoder {
             return;
         }
         self.state = State::Open;
+        self.tells_input = self.usage.prompt() > 0;
         let (model, usage) = (&self.model, self.usage);
         write_event(out, "message_start", |object| {
             let mut message = object.object("message");

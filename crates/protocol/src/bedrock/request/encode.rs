@@ -130,9 +130,13 @@ impl Writer<'_> {
         }
         spec.end();
         object.end();
-        if let Some(keep) = tool.keep {
-            let point = cache_point(keep, || format!("tools.{index}"), self.losses);
-            list.next().extend_from_slice(point.as_bytes());
+        match tool.keep {
+            Some(keep) if self.target.capabilities.cache_marks => {
+                let point = cache_point(keep, || format!("tools.{index}"), self.losses);
+                list.next().extend_from_slice(point.as_bytes());
+            }
+            Some(_) => self.losses.add(Why::Label, format!("tools.{index}.keep"), "the model's cache takes no marks"),
+            None => {}
         }
     }
 

@@ -54,7 +54,9 @@ impl Decoder {
         }
         if frame.message_type != "event" {
             self.state = State::Failed;
-            sink(Event::Error(error::read(&frame.payload, Some(&frame.kind))?));
+            // An error has its words in headers, and no payload.
+            let payload = if frame.payload.is_empty() { &b"{}"[..] } else { &frame.payload };
+            sink(Event::Error(error::read(payload, Some(&frame.kind))?));
             return Ok(());
         }
         if self.state == State::Waiting {

@@ -3,7 +3,7 @@
 //! Sources: Anthropic's API reference, "messages"; its pricing page (`speed` and `inference_geo` change the price; servers
 //! of tools and containers have fees of their own; `fallbacks` lets another model answer).
 
-use super::{Request, media::Medium};
+use super::{Request, media::Medium, output::OutputLimit, scan::asks_for_thinking};
 use crate::{
     chat::Signature,
     json::{Kind, Malformed, Reader},
@@ -16,8 +16,9 @@ impl Request {
             "system" => {
                 self.holds.system = true;
                 let content = self.read_content(reader, body)?;
-                self.head.add(false, content);
+                self.head.add_system(content);
             }
+            "thinking" => self.read_thinking(reader, body)?,
             "output_config" => {
                 let span = reader.skip()?;
                 let text = std::str::from_utf8(&body[span.clone()]).unwrap_or_default();
@@ -28,12 +29,33 @@ impl Request {
                 let is_listed = matches!(reader.raw()?, "null" | "\"standard\"");
                 self.note_surcharge("speed", !is_listed);
             }
-            "inference_geo" => self.read_extra(reader, "inference_geo", body)?,
+            "inference_geo" => {
+                let is_listed = matches!(reader.raw()?, "null" | "\"global\"");
+                self.note_surcharge("inference_geo", !is_listed);
+            }
             "mcp_servers" => self.read_extra(reader, "mcp_servers", body)?,
             "container" => self.read_extra(reader, "container", body)?,
             _ => self.read_extra(reader, "fallbacks", body)?,
         }
         Ok(())
+    }
+
+    /// The tokens that may be thought are a part of `max_tokens`, so that both are lowered together.
+    fn read_thinking(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<(), Malformed> {
+        let span = reader.skip()?;
+        let text = std::str::from_utf8(&body[span.clone()]).unwrap_or_default();
+        self.needs.reasoning |= asks_for_thinking(text);
+        let mut inside = Reader::of(text);
+        if inside.kind()? != Kind::Object {
+            return Ok(());
+        }
+        inside.object(|inside, key| match key {
+            "budget_tokens" => {
+                self.output_limits.budget = Some(OutputLimit::read(inside)?.behind(span.start));
+                Ok(())
+            }
+            _ => inside.pass(),
+        })
     }
 
     /// One content block. What it brings is known by its type, which may stand behind it.
@@ -51,9 +73,14 @@ impl Request {
                 "content" => {
                     self.read_content(reader, body)?;
                 }
-                // No model reads them as text.
                 "cache_control" => reader.pass()?,
-                "signature" => self.note_signature(reader.raw()?, true),
+                // Sealed thoughts: no text, and billed as some.
+                "signature" => {
+                    let start = reader.offset();
+                    self.add_other(reader, body)?;
+                    let raw = std::str::from_utf8(&body[start..reader.position()]).unwrap_or_default();
+                    self.note_signature(raw, true);
+                }
                 "data" => {
                     let span = reader.skip()?;
                     self.note_signature(std::str::from_utf8(&body[span.clone()]).unwrap_or_default(), false);
@@ -64,14 +91,19 @@ impl Request {
             Ok::<_, Malformed>(())
         })?;
         let Some(source) = source else { return Ok(()) };
-        if kind == "image" {
-            self.needs.vision = true;
-            self.size.images += 1;
-            return Ok(());
+        match &*kind {
+            "image" => {
+                self.needs.vision = true;
+                self.size.images += 1;
+            }
+            "document" => {
+                let source = std::str::from_utf8(&body[source]).unwrap_or_default();
+                self.read_medium(&mut Reader::of(source), "source", Medium::File)?;
+            }
+            // Where a search result is from.
+            _ => self.add_text(source, body),
         }
-        let medium = if kind == "document" { Medium::File } else { Medium::Unknown };
-        let source = std::str::from_utf8(&body[source]).unwrap_or_default();
-        self.read_medium(&mut Reader::of(source), "source", medium)
+        Ok(())
     }
 }
 
@@ -123,6 +155,64 @@ mod tests {
     }
 
     #[test]
+    fn a_lower_ceiling_lowers_what_may_be_thought() {
+        let rewrite = |limits: &str, tokens| {
+            let body = format!(r#"{{"model":"m",{limits},"messages":[{{"role":"user","content":"x"}}]}}"#);
+            let output_max = Some(OutputMax { tokens, field: OutputField::MaxTokens });
+            let rewrite = Rewrite { upstream_model: "m", ask_usage: false, output_max };
+            let sent = String::from_utf8(scan(&body).rewrite(body.as_bytes(), &rewrite).to_vec()).unwrap();
+            sent.split_once(r#""m","#).unwrap().1.split_once(r#","messages""#).unwrap().0.to_owned()
+        };
+        let asked = r#""thinking":{"type":"enabled", "budget_tokens" : 31999},"max_tokens":32000"#;
+        assert_eq!(scan(&format!(r#"{{"model":"m",{asked},"messages":[{{}}]}}"#)).thinking_budget(), Some(31_999));
+        for (ceiling, budget, most) in [(32_000, 31_999, 32_000), (8_000, 7_999, 8_000), (1_025, 1_024, 1_025)] {
+            let expected = asked.replace("31999", &budget.to_string()).replace("32000", &most.to_string());
+            assert_eq!(rewrite(asked, ceiling), expected, "{ceiling}");
+        }
+        let small = r#""max_tokens":32000,"thinking":{"budget_tokens":2000}"#;
+        assert_eq!(rewrite(small, 2_001), small.replace("32000", "2001"));
+        // Several turns of thought in one answer may have more than its limit: that is not ours to correct.
+        let beyond = r#""max_tokens":4000,"thinking":{"budget_tokens":9000}"#;
+        assert_eq!(rewrite(beyond, 5_000), beyond);
+        assert_eq!(rewrite(r#""max_tokens":9,"thinking":7"#, 8), r#""max_tokens":8,"thinking":7"#);
+    }
+
+    #[test]
+    fn only_images_and_documents_bring_media() {
+        let sized =
+            |block: &str| scan(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{block}]}}]}}"#)).size;
+        let found = sized(
+            r#"{"type":"search_result","source":"https://example.com/a","title":"t","content":[{"type":"text","text":"x"}]}"#,
+        );
+        assert_eq!(found.named_files, 0, "an address of a search result is text");
+        assert!(found.text_bytes > 20);
+        let named = sized(r#"{"source":{"type":"url","url":"https://example.com/a.pdf"},"type":"document"}"#);
+        assert_eq!(named.named_files, 1);
+    }
+
+    #[test]
+    fn sealed_thoughts_are_in_the_bound_alone() {
+        let sized = |signature: &str| {
+            let block = format!(r#"{{"type":"thinking","thinking":"a","signature":"{signature}"}}"#);
+            scan(&format!(r#"{{"model":"m","messages":[{{"role":"assistant","content":[{block}]}}]}}"#)).size
+        };
+        let (short, long) = (sized("s"), sized(&"s".repeat(4_001)));
+        assert_eq!((long.text_bytes, long.other_bytes), (short.text_bytes, short.other_bytes + 4_000));
+    }
+
+    #[test]
+    fn the_system_prompt_is_in_a_conversations_head_wherever_it_stands() {
+        let head = |members: &str| {
+            let body = format!(r#"{{"model":"m",{members}}}"#);
+            scan(&body).head(body.as_bytes(), 7)
+        };
+        let messages = r#""messages":[{"role":"user","content":"x"}]"#;
+        let before = head(&format!(r#""system":"one",{messages}"#));
+        assert_eq!(head(&format!(r#"{messages},"system":"one""#)), before);
+        assert_ne!(head(&format!(r#"{messages},"system":"two""#)), before);
+    }
+
+    #[test]
     fn what_costs_more_than_the_list_says_is_noted() {
         let with = |member: &str| {
             scan(&format!(r#"{{"model":"m",{member},"messages":[{{"role":"user","content":"x"}}]}}"#)).surcharge
@@ -132,6 +222,9 @@ mod tests {
         assert_eq!(with(r#""service_tier":"standard_only""#), None);
         assert_eq!(with(r#""tools":[{"type":"web_search_20260209","name":"web_search"}]"#), Some("tools"));
         assert_eq!(with(r#""mcp_servers":[]"#), None);
+        assert_eq!(with(r#""inference_geo":"us""#), Some("inference_geo"));
+        assert_eq!(with(r#""inference_geo":"global""#), None);
+        assert_eq!(with(r#""inference_geo": null"#), None);
         assert_eq!(with(r#""fallbacks":[{"model":"n"}]"#), Some("fallbacks"));
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Request,
     bad_request::{BadRequest, Fault},
     fields::choices,
-    output::{GenerationConfig, OutputLimit},
+    output::{OutputLimit, ParentObject},
 };
 use crate::{
     gemini::camel,
@@ -197,7 +197,7 @@ impl Request {
         candidates: &mut Option<u32>,
     ) -> Result<(), Fault> {
         if reader.kind()? != Kind::Object {
-            self.output_limits.config = GenerationConfig::Null(reader.skip()?);
+            self.output_limits.parent = ParentObject::Null(reader.skip()?);
             return Ok(());
         }
         let at = reader.offset() + 1;
@@ -235,7 +235,7 @@ impl Request {
             }
             Ok(())
         })?;
-        self.output_limits.config = GenerationConfig::Object { at, is_only };
+        self.output_limits.parent = ParentObject::Object { at, is_only };
         self.needs.json_schema |= has_schema;
         self.needs.json_object |= is_json && !has_schema;
         Ok(())

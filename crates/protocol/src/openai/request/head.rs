@@ -22,6 +22,13 @@ impl Head {
     }
 }
 
+impl Head {
+    /// Keeps a system prompt that is no message: it stands before them, wherever in the body it is written.
+    pub(super) fn add_system(&mut self, content: Range<usize>) {
+        self.spans.insert(0, content);
+    }
+}
+
 impl Request {
     /// A hash of the system and developer messages and the first user message, of their bytes as written.
     ///

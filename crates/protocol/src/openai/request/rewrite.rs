@@ -8,9 +8,12 @@ use bytes::Bytes;
 use super::{
     Request,
     bad_request::{BadRequest, Fault},
-    output::OutputMax,
+    output::{OutputField, OutputMax},
 };
-use crate::json::{Kind, Reader, push_string};
+use crate::{
+    json::{Kind, Reader, push_string},
+    openai::Operation,
+};
 
 /// Where `stream_options.include_usage` goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +120,9 @@ impl Request {
             splices.push((span, Cow::Borrowed(new)));
         }
         if let Some(most) = &rewrite.output_max {
-            let limits = self.output_limits.splices(most).into_iter();
+            let is_response = self.operation == Operation::Responses;
+            let field = if is_response { OutputField::ResponseMaxTokens } else { most.field };
+            let limits = self.output_limits.splices(&OutputMax { field, ..*most }).into_iter();
             splices.extend(limits.map(|(span, new)| (span, Cow::Owned(new.into_bytes()))));
         }
         splices.sort_by_key(|(span, _)| span.start);

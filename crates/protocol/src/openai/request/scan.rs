@@ -44,6 +44,7 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
     match operation {
         Operation::Service(service) => return scan.service(service, reader, first_member),
         Operation::Generate => reader.object(|reader, key| scan.generate_member(reader, key))?,
+        Operation::Converse => reader.object(|reader, key| scan.request.read_converse(reader, key))?,
         _ => reader.object(|reader, key| scan.member(reader, key))?,
     }
     reader.end()?;
@@ -68,7 +69,7 @@ struct Members {
 }
 
 /// Members that decide routing or money, and so may not be written twice.
-const ONCE: [&str; 17] = [
+const ONCE: [&str; 23] = [
     "model",
     "stream",
     "stream_options",
@@ -86,13 +87,19 @@ const ONCE: [&str; 17] = [
     "user",
     "safety_identifier",
     "prompt_cache_key",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "text",
+    "background",
+    "previous_response_id",
 ];
 
 /// The same in Gemini's dialect, whose members may be written in two ways.
 const GENERATE_ONCE: [&str; 5] = ["contents", "systemInstruction", "generationConfig", "tools", "cachedContent"];
 
 /// Whether an object of that name turns reasoning on: it does unless it says otherwise.
-fn asks_for_thinking(raw: &str) -> bool {
+pub(super) fn asks_for_thinking(raw: &str) -> bool {
     let dense: String = raw.chars().filter(|letter| !letter.is_ascii_whitespace()).take(256).collect();
     let is_off = ["\"disabled\"", "\"enabled\":false", "\"effort\":\"none\""].iter().any(|off| dense.contains(off));
     dense.starts_with('{') && dense.len() > 2 && !is_off
@@ -108,13 +115,17 @@ impl Scan<'_> {
             "stream_options" => {
                 (request.usage_splice, request.include_usage) = UsageSplice::read(reader)?;
             }
+            key if request.operation == Operation::Responses && super::responses::is_own(key) => {
+                request.read_response(reader, key, self.body)?;
+            }
             "messages" if request.operation != Operation::Completions => {
                 request.read_messages(reader, self.body)?;
             }
             "prompt" if request.operation == Operation::Completions => {
                 request.read_prompt(reader, self.body)?;
             }
-            "system" | "output_config" | "speed" | "inference_geo" | "mcp_servers" | "container" | "fallbacks"
+            "system" | "thinking" | "output_config" | "speed" | "inference_geo" | "mcp_servers" | "container"
+            | "fallbacks"
                 if request.operation == Operation::Messages =>
             {
                 request.read_anthropic(reader, key, self.body)?;
@@ -238,13 +249,21 @@ impl Scan<'_> {
     }
 
     fn finish(self) -> Result<Request, Fault> {
-        if self.request.operation == Operation::Generate {
-            return self.finish_generate();
+        match self.request.operation {
+            Operation::Generate => return self.finish_generate(),
+            Operation::Converse | Operation::Service(_) => return Ok(self.request),
+            Operation::Chat | Operation::Completions | Operation::Messages | Operation::Responses => {}
         }
         if !self.has("model") {
             return Err(BadRequest::missing("model", r#""model": "NAME""#).into());
         }
-        if self.request.operation != Operation::Completions && !self.has("messages") {
+        if self.request.operation == Operation::Responses {
+            let named = ["input", "previous_response_id", "prompt"];
+            // What goes on from what is kept elsewhere need say no more.
+            if !named.iter().any(|name| self.has(name)) && self.request.is_first_turn {
+                return Err(BadRequest::missing("input", r#""input": "…""#).into());
+            }
+        } else if self.request.operation != Operation::Completions && !self.has("messages") {
             let example = r#""messages": [{"role": "user", "content": "…"}]"#;
             return Err(BadRequest::missing("messages", example).into());
         }
@@ -252,7 +271,12 @@ impl Scan<'_> {
         request.max_output_tokens = request.output_limits.asked();
         request.user = members.safety_identifier.or(members.user);
         let prompts = match request.operation {
-            Operation::Chat | Operation::Messages | Operation::Generate | Operation::Service(_) => 1,
+            Operation::Chat
+            | Operation::Messages
+            | Operation::Responses
+            | Operation::Generate
+            | Operation::Converse
+            | Operation::Service(_) => 1,
             Operation::Completions => request.messages,
         };
         let n = members.n.unwrap_or(1);

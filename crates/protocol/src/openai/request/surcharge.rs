@@ -76,5 +76,6 @@ impl Request {
 /// do and a date.
 fn is_callers_tool(kind: &str) -> bool {
     const OF_THE_CLIENT: [&str; 4] = ["bash_", "text_editor_", "computer_", "memory_"];
-    matches!(kind, "function" | "custom") || OF_THE_CLIENT.iter().any(|name| kind.starts_with(name))
+    matches!(kind, "function" | "custom" | "namespace" | "local_shell" | "apply_patch")
+        || OF_THE_CLIENT.iter().any(|name| kind.starts_with(name))
 }

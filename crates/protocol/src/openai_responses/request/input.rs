@@ -1,6 +1,6 @@
 //! Writes the turns as items.
 
-use super::super::{item, quirks::Quirks};
+use super::super::{identity, item, namespace, quirks::Quirks};
 use crate::{
     chat::{
         Body, Dialect, Keep, Losses, Part, Request, Role, Source, Target, Text, ToolCallKind, ToolResult, Turn, Why,
@@ -119,12 +119,12 @@ impl Input<'_> {
                 if is_custom && self.quirks.custom_tools {
                     object.word("type", "custom_tool_call");
                     object.text("call_id", &call.id);
-                    object.text("name", &call.name);
+                    namespace::write_name(&mut object, &call.name);
                     object.text("input", &call.arguments.as_text());
                 } else {
                     object.word("type", "function_call");
                     object.text("call_id", &call.id);
-                    object.text("name", &call.name);
+                    namespace::write_name(&mut object, &call.name);
                     if is_custom {
                         self.losses.add(Why::Changed, path, "free input said as a JSON string");
                         object.text("arguments", &wrapped_input(&call.arguments.as_text()));
@@ -146,7 +146,7 @@ impl Input<'_> {
                         self.end(object, part, path, self.request.keep_of(part));
                     }
                     // Without its seal a reasoning item is refused unless the vendor has stored it.
-                    _ if self.is_own() && part.extra.find("id").is_some() => {
+                    _ if self.is_own() && has_vendors_name(part) => {
                         let mut object = list.object();
                         item::write_reasoning(&mut object, Some(text), None);
                         self.end(object, part, path, self.request.keep_of(part));
@@ -318,4 +318,9 @@ fn is_item(part: &Part<'_>) -> bool {
 
 fn has_marks(part: &Part<'_>) -> bool {
     matches!(&part.body, Body::Text { annotations, signature, .. } if !annotations.is_empty() || signature.is_some())
+}
+
+/// Whether the vendor may know the part by its name.
+fn has_vendors_name(part: &Part<'_>) -> bool {
+    part.extra.find("id").is_some_and(|id| !identity::is_ours(id.as_str().trim_matches('"')))
 }

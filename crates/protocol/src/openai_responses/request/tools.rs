@@ -13,7 +13,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeF
             if reader.kind()? != Kind::Object {
                 return Err(DecodeFault::shape(format!("tools.{}", tools.len()), "an object"));
             }
-            tools.push(tool(reader.raw()?)?);
+            tools.push(read_tool(reader.raw()?)?);
             Ok(())
         })?,
         Kind::Null => reader.pass()?,
@@ -22,7 +22,8 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeF
     Ok(tools)
 }
 
-fn tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
+/// Reads one tool.
+pub(in super::super) fn read_tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
     let (mut kind, mut tool_name, mut description) = (Text::default(), Text::default(), None);
     let (mut schema, mut format, mut strict, mut extra) = (None, None, None, Extra::default());
     wire::members(&mut Reader::of(raw), |reader, name| {

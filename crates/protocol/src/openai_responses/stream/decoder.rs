@@ -1,6 +1,6 @@
 //! Reads events.
 
-use super::super::{answer::Status, error, item};
+use super::super::{answer::Status, error, item, namespace::qualified};
 use crate::{
     chat::{Body, Dialect, Event, Json, PartKind, Signature, Start, StreamFault, Text, ToolCallKind},
     json::{Kind, Malformed, Reader},
@@ -523,12 +523,13 @@ struct Item<'a> {
 
 impl<'a> Item<'a> {
     fn read(raw: &'a str) -> Result<Self, Malformed> {
-        let mut item = Self::default();
+        let (mut item, mut namespace) = (Self::default(), None);
         wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
                 "type" => item.kind = wire::text(reader)?.unwrap_or_default(),
                 "call_id" => item.call_id = wire::text(reader)?.unwrap_or_default(),
                 "name" => item.name = wire::text(reader)?.unwrap_or_default(),
+                "namespace" => namespace = wire::text(reader)?,
                 "arguments" | "input" => item.arguments = wire::text(reader)?.unwrap_or_default(),
                 "encrypted_content" => item.encrypted = wire::text(reader)?,
                 "summary" | "content" => item.has_words |= reader.raw()?.len() > "[]".len(),
@@ -536,6 +537,7 @@ impl<'a> Item<'a> {
             }
             Ok::<_, Malformed>(())
         })?;
+        item.name = qualified(namespace, item.name);
         Ok(item)
     }
 }

@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::super::answer::{self, Head};
+use super::super::{
+    Identity,
+    answer::{self, Head},
+    namespace,
+};
 use crate::{
     chat::{
         Arguments, Body, Dialect, Event, Json, Losses, PartKind, Problem, Start, Stop, StopWords, StreamFault, Text,
@@ -31,6 +35,7 @@ pub struct Encoder {
     stop: Option<Stop<'static>>,
     cost: Option<Json<'static>>,
     losses: Losses,
+    identity: Option<Box<Identity>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +73,13 @@ impl Encoder {
             stop: None,
             cost: None,
             losses: Losses::default(),
+            identity: None,
         }
+    }
+
+    /// Gives the response a name of its own in the place of the upstream's. To be called before the first event.
+    pub fn introduce(&mut self, identity: Identity) {
+        self.identity = Some(Box::new(identity));
     }
 
     /// What could not be said so far.
@@ -180,7 +191,7 @@ impl Encoder {
         };
         let place = self.items.len();
         self.items.push(Vec::new());
-        let id = answer::id_of(&body, place);
+        let id = answer::id_of(&body, place, self.identity.as_deref());
         self.added(place, &id, &body, out);
         self.parts.push(Some(Part { place, id, body }));
     }
@@ -200,7 +211,7 @@ impl Encoder {
                     let is_custom = call.kind == ToolCallKind::Custom;
                     item.word("type", if is_custom { "custom_tool_call" } else { "function_call" });
                     item.text("call_id", &call.id);
-                    item.text("name", &call.name);
+                    namespace::write_name(&mut item, &call.name);
                     item.word(if is_custom { "input" } else { "arguments" }, "");
                 }
                 Body::Thinking { .. } | Body::SealedThinking { .. } => {
@@ -408,7 +419,8 @@ impl Encoder {
             _ => Text::plain(self.model.clone()),
         };
         let id = self.start.id.clone();
-        let head = Head { id: id.as_ref(), model: &model, created: self.start.created };
+        let identity = self.identity.clone();
+        let head = Head { id: id.as_ref(), model: &model, created: self.start.created, identity: identity.as_deref() };
         let (usage, cost) = (self.usage.filter(|_| stop.is_some()), self.cost.clone());
         let usage = usage.as_ref().map(|usage| (usage, cost.as_ref()));
         self.write(out, kind, |object| {
