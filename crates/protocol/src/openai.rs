@@ -54,7 +54,7 @@ impl Operation {
     pub fn service(self) -> Option<Service> {
         match self {
             Self::Service(service) => Some(service),
-            Self::Chat | Self::Completions | Self::Messages | Self::Responses | Self::Generate | Self::Converse => None,
+            _ => None,
         }
     }
 

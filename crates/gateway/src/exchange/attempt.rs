@@ -379,22 +379,6 @@ fn said_again(
     Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
 }
 
-/// Whether an answer is shown as it comes.
-fn is_streamed(request: &Request, content_type: &str) -> bool {
-    let is_page = content_type.contains("json") || content_type.contains("html");
-    (request.stream || request.operation == Operation::Service(Service::Speech)) && !is_page
-}
-
-/// What an answer says that was not streamed. A transcript need not be JSON.
-fn scan_whole(request: &Request, dialect: Dialect, content_type: &str, body: &[u8]) -> Result<Scanned, Malformed> {
-    let Some(service) = request.operation.service() else { return scan(dialect, body) };
-    let scanned = service::answer::scan(service, body);
-    match scanned {
-        Err(_) if request.asked.is_text && !content_type.contains("html") => Ok(service::answer::of_text(body)),
-        scanned => scanned,
-    }
-}
-
 /// What an answer is called whose own dialect names none.
 fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'static> {
     let prefix = match inbound.operation.dialect() {
@@ -408,6 +392,22 @@ fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'stat
         id: Some(Text::plain(format!("{prefix}{}", inbound.id))),
         model: Some(Text::plain(deployment.upstream_model(&call.request.model).to_owned())),
         created: Some(seconds.cast_signed()),
+    }
+}
+
+/// Whether an answer is shown as it comes.
+fn is_streamed(request: &Request, content_type: &str) -> bool {
+    let is_page = content_type.contains("json") || content_type.contains("html");
+    (request.stream || request.operation == Operation::Service(Service::Speech)) && !is_page
+}
+
+/// What an answer says that was not streamed. A transcript need not be JSON.
+fn scan_whole(request: &Request, dialect: Dialect, content_type: &str, body: &[u8]) -> Result<Scanned, Malformed> {
+    let Some(service) = request.operation.service() else { return scan(dialect, body) };
+    let scanned = service::answer::scan(service, body);
+    match scanned {
+        Err(_) if request.asked.is_text && !content_type.contains("html") => Ok(service::answer::of_text(body)),
+        scanned => scanned,
     }
 }
 

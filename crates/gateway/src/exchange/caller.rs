@@ -179,8 +179,7 @@ impl CallerSide {
     /// Shows how the exchange ended.
     pub(super) fn conclude(self, ending: Ending) {
         let (dialect, id, asked, mut array) = (self.dialect, self.id, self.asked, self.array);
-        let has_events = self.has_events;
-        let response = self.response;
+        let (response, has_events) = (self.response, self.has_events);
         let error = |refusal: &Refusal| match &response {
             Some(response) => refusal.wire().response_events(response),
             None => refusal.wire().event(dialect, id, &asked),

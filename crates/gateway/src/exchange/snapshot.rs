@@ -119,14 +119,11 @@ pub struct Deployment {
     chat: RequestHead,
     completions: RequestHead,
     messages: RequestHead,
-    /// Of a service: at no path yet, and without the type of what is sent.
-    service: RequestHead,
-    path_prefix: Box<str>,
-    /// What stands behind the path of a service: a version, or nothing.
-    service_query: Box<str>,
     count: RequestHead,
     /// Where Responses are served there.
     responses: Option<RequestHead>,
+    /// Of a service: at no path yet, and without the type of what is sent.
+    service: RequestHead,
     generate: RequestHead,
     /// How a path is written that holds the model's name.
     model_path: ModelPath,
@@ -186,11 +183,12 @@ impl Deployment {
             Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
             // All heads are the same but for their paths.
             Operation::Converse => return Cow::Owned(self.chat.at(&self.model_path.converse(model, is_streamed))),
-            Operation::Service(service) if self.api_version.is_none() => {
-                let Self { path_prefix, service_query, .. } = self;
-                return Cow::Owned(self.service.at(&format!("{path_prefix}{}{service_query}", service.path())));
+            Operation::Service(service) => {
+                return Cow::Owned(self.service.at(&match &self.api_version {
+                    Some(version) => self.model_path.deployment(Operation::Service(service), model, version),
+                    None => self.model_path.plain(service.path()),
+                }));
             }
-            Operation::Service(_) => &self.service,
         };
         match &self.api_version {
             // Azure's Responses name the deployment in the body, in dated versions as well.
@@ -311,16 +309,19 @@ fn ready(
 ) -> Result<Deployment, SnapshotFault> {
     let provider = &config.providers[deployment.provider];
     let url = &provider.base_url;
-    let query = provider.api_version.as_ref().map(|version| format!("?api-version={version}")).unwrap_or_default();
-    let introduced = |path: &str, content_type: Option<&[u8]>| -> Result<RequestHead, SnapshotFault> {
-        let mut head = RequestHead::post(&format!("{}{path}{query}", url.path_prefix), &url.authority());
-        if let Some(content_type) = content_type {
-            head.field("content-type", content_type);
+    let head_of = |path: &str, is_json: bool| -> Result<RequestHead, SnapshotFault> {
+        let mut path = format!("{}{path}", url.path_prefix);
+        if let Some(version) = &provider.api_version {
+            path += &format!("?api-version={version}");
+        }
+        let mut head = RequestHead::post(&path, &url.authority());
+        if is_json {
+            head.field("content-type", b"application/json");
         }
         introduce(&mut head, provider, deployment.key)?;
         Ok(head)
     };
-    let head_at = |path: &str| introduced(path, Some(b"application/json"));
+    let head_at = |path: &str| head_of(path, true);
     let head = |operation: Operation| head_at(operation.path());
     let model = &config.models[deployment.model];
     Ok(Deployment {
@@ -371,9 +372,7 @@ fn ready(
             .then(|| head(Operation::Responses))
             .transpose()?,
         generate: head(Operation::Generate)?,
-        service: introduced("/", None)?,
-        path_prefix: Box::from(&*url.path_prefix),
-        service_query: query.as_str().into(),
+        service: head_of("/", false)?,
         model_path: ModelPath::new(&url.path_prefix),
         api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
         has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),

@@ -43,6 +43,11 @@ impl ModelPath {
         path
     }
 
+    /// Where it does not.
+    pub(super) fn plain(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
     /// Azure's of dated versions where no deployment stands in it: `/responses?api-version=…`.
     pub(super) fn versioned(&self, operation: Operation, api_version: &str) -> String {
         format!("{}{}?api-version={api_version}", self.prefix, operation.path())
