@@ -187,7 +187,6 @@ fn read_capabilities(section: Section<'_>, known: Option<&KnownModel>) -> (routi
     let reasoning = section.boolean("reasoning");
     let read = |key, otherwise| section.boolean(key).unwrap_or(otherwise);
     let capabilities = routing::Capabilities {
-        chat: read("chat", base.chat),
         tools: read("tools", base.tools),
         parallel_tools: read("parallel_tools", base.parallel_tools),
         vision: read("vision", base.vision),
@@ -205,6 +204,7 @@ fn read_capabilities(section: Section<'_>, known: Option<&KnownModel>) -> (routi
         images: read("images", base.images),
         speech: read("speech", base.speech),
         transcriptions: read("transcriptions", base.transcriptions),
+        chat: read("chat", base.chat),
     };
     section.finish();
     // Of a model nobody described it is not known that it reasons, so it gets no extra time for that.

@@ -1,6 +1,6 @@
 //! Who pays what, in every case.
 
-use roundelay_ledger::{Case, Observed, Payment, Policy, PriceList, Share, Tokens};
+use roundelay_ledger::{Case, Observed, Payment, Policy, PriceList, Share, Tokens, Units};
 
 use crate::price::tiered;
 use crate::world::at;
@@ -84,4 +84,23 @@ fn the_bill_of_a_part_goes_by_the_tier_of_the_whole() {
     assert_eq!(bill.caller.usd().to_string(), "0.0225");
     assert_eq!(bill.upstream.usd().to_string(), "1.222506"); // 200,001 × 6 = 1,200,006 besides
     assert_eq!((bill.tokens, bill.is_estimated), (201_001, true));
+}
+
+#[test]
+fn of_what_is_no_token_images_go_with_the_output_and_the_rest_with_the_input() {
+    let units = |images| Units { images, audio_ms: 7, characters: 8, searches: 9 };
+    let of = |images| Tokens { units: units(images), ..Tokens::default() };
+    // Three were made, and two had come.
+    let observed = Observed { usage: Some(of(3)), delivered: of(2), worst: Tokens::default() };
+    let two = Units { images: 2, ..Units::default() };
+    for (share, expected) in [
+        (Share::Nothing, Units::default()),
+        (Share::Output, two),
+        (Share::Delivered, units(2)),
+        (Share::Full, units(3)),
+    ] {
+        let policy = Policy { failed: share, ..Policy::default() };
+        let payment = Payment::of(Case::FailedMidStream, &policy, &observed);
+        assert_eq!((payment.caller.units, payment.upstream.units), (expected, units(3)), "{share:?}");
+    }
 }

@@ -178,6 +178,14 @@ const PAGES: &[Page] = &[
     },
     Page {
         method: "post",
+        path: "/v2/rerank",
+        name: "rerank.v2",
+        summary: "the same, where Cohere's clients look for it",
+        query: &[],
+        answer: Shape::Any,
+    },
+    Page {
+        method: "post",
         path: "/v1/moderations",
         name: "moderations",
         summary: "as OpenAI's: whether content is harmful",
