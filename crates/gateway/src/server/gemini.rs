@@ -62,6 +62,9 @@ fn counted(body: &Bytes) -> Bytes {
     }
 }
 
+/// What whoever asks for one of the others is told.
+pub(super) const NOT_SERVED: &str = "of Gemini's dialect `generateContent`, `streamGenerateContent` and `countTokens` are served: no embeddings, batches, \
+     predictions or live sessions";
 /// Verbs of the vendor's that are known and not served.
 const UNSERVED: [&str; 7] = [
     "embedContent",

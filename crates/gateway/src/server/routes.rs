@@ -90,7 +90,7 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             gemini::count(worker, &model, &body).map(page)
         }
-        (Route::Gemini(Asked::Nothing), _) => Err(not_found(path)),
+        (Route::Gemini(Asked::Nothing), &Method::POST) => Err(Refusal::NotServed(gemini::NOT_SERVED)),
         (Route::Response(asked), method) => {
             let body = match *method {
                 Method::POST => intake::receive(&worker.gateway.server, &head.headers, body, false).await?,

@@ -501,7 +501,7 @@ fn refusals_are_in_googles_shape() {
         &house.post("/v1/models/pro:generateContent", &json!({ "contents": [] })),
         (400, "INVALID_ARGUMENT", "invalid_value"),
     );
-    check_refused(&house.post("/v1beta/models/pro:embedContent", &body), (404, "NOT_FOUND", "not_found_error"));
+    check_refused(&house.post("/v1beta/models/pro:embedContent", &body), (501, "UNIMPLEMENTED", "not_served"));
     check_refused(&house.post("/v1beta/nothing", &body), (404, "NOT_FOUND", "not_found_error"));
     let get = Request::get("/v1beta/models/pro:generateContent").bearer(&house.gateway.key);
     check_refused(&get.send(house.gateway.callers), (405, "UNIMPLEMENTED", "invalid_request_error"));
