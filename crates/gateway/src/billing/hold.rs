@@ -169,7 +169,7 @@ impl Billing {
         let left = payer.spendable?;
         let choices = u64::from(need.choices.max(1));
         let most = if need.is_fixed { u64::MAX } else { need.least() };
-        let least = need.output_max.unwrap_or(need.least()).min(most).saturating_mul(choices);
+        let least = need.output_max.unwrap_or_else(|| need.least()).min(most).saturating_mul(choices);
         let quote = need.quote?;
         let needed = quote.cost(&need.tokens(quote, least)).ok()?;
         let ledger = self.ledger();

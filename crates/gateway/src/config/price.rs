@@ -194,7 +194,8 @@ fn read_classes(section: &Section<'_>) -> Option<TokenPrices> {
     let units = read_units(section);
     // What is billed by its images, seconds, characters or searches need not have tokens.
     let is_by_unit = UNITS.iter().any(|unit| section.has(unit));
-    let (input, output) = (input.or(is_by_unit.then_some(0)), output.or(is_by_unit.then_some(0)));
+    let free = is_by_unit.then_some(0);
+    let (input, output) = (input.or(free), output.or(free));
     let cache = [section.nano_usd("cache_read"), section.nano_usd("cache_write")];
     let audio = [section.nano_usd("audio_input"), section.nano_usd("audio_output")];
     Some(TokenPrices {

@@ -128,7 +128,7 @@ enum Reading {
     /// OpenAI's chunks, passed on as they are.
     OpenAi,
     /// Anthropic's events, passed on as they are.
-    Messages(anthropic::Scanner),
+    Messages(Box<anthropic::Scanner>),
     /// Events of another dialect, passed on as they are.
     Passed(Follower),
     /// In another dialect than the caller's.
@@ -156,7 +156,7 @@ impl Incoming {
 
     /// Anthropic's, for a caller who speaks it as well.
     pub(super) fn messages(body: upstream::Body) -> Self {
-        Self::of(body, Reading::Messages(anthropic::Scanner::default()), Dialect::Anthropic, 1, true)
+        Self::of(body, Reading::Messages(Box::default()), Dialect::Anthropic, 1, true)
     }
 
     /// Of a dialect that is followed in the common form, for a caller who speaks it as well.

@@ -92,7 +92,7 @@ fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
 fn serve(control: &Control, request: Request, path: &str) -> Route {
     let bad = |BadService(field, message)| Route::refused(400, message, Some(field), None);
     let Some(service) = Service::of(path) else { return bad(BadService("path", "there is nothing at this path")) };
-    let model = match service.model(&request) {
+    let model = match Service::model(&request) {
         Ok(model) => model,
         Err(fault) => return bad(fault),
     };

@@ -46,7 +46,8 @@ impl Script {
     /// When it is not an array of 1 to 100 steps as they are documented.
     pub fn from_json(script: &Value) -> Result<Self, RuleError> {
         let bad = RuleError::BadValue { field: "script", allowed: SCRIPT };
-        let steps = script.as_array().filter(|steps| (1..=STEPS_MAX).contains(&steps.len())).ok_or(bad.clone())?;
+        let steps =
+            script.as_array().filter(|steps| (1..=STEPS_MAX).contains(&steps.len())).ok_or_else(|| bad.clone())?;
         let steps: Option<Vec<Step>> = steps.iter().map(Step::from_json).collect();
         Ok(Self { steps: steps.ok_or(bad)? })
     }

@@ -53,7 +53,7 @@ impl Service {
     }
 
     /// The model that is asked for.
-    pub(super) fn model(self, request: &Request) -> Result<String, BadField> {
+    pub(super) fn model(request: &Request) -> Result<String, BadField> {
         let fields = Fields::read(request).ok_or(BadField("body", "we could not parse the body"))?;
         fields.text("model").ok_or(BadField("model", "you must provide a model parameter"))
     }
