@@ -7,6 +7,7 @@ use super::{Request, media::Medium, output::OutputLimit, scan::asks_for_thinking
 use crate::{
     chat::Signature,
     json::{Kind, Malformed, Reader},
+    wire,
 };
 
 impl Request {
@@ -73,7 +74,7 @@ impl Request {
                 "content" => {
                     self.read_content(reader, body)?;
                 }
-                "cache_control" => self.note_keeping(reader.raw()?),
+                "cache_control" => self.note_keeping(reader)?,
                 // Sealed thoughts: no text, and billed as some.
                 "signature" => {
                     let start = reader.offset();
@@ -116,9 +117,12 @@ impl Request {
 }
 
 impl Request {
-    /// Reads a mark of the cache, or what stands around some: how long it keeps is at most a word of them.
-    pub(super) fn note_keeping(&mut self, raw: &str) {
-        self.keeps_long |= raw.contains(r#""1h""#) || raw.contains(r#""12h""#);
+    /// Reads a mark of the cache: how long it keeps is one of the words in it.
+    pub(super) fn note_keeping(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        wire::members(reader, |reader, _| {
+            self.keeps_long |= wire::text(reader)?.is_some_and(|word| word.is("1h") || word.is("12h"));
+            Ok(())
+        })
     }
 }
 
@@ -201,7 +205,7 @@ mod tests {
     fn what_is_to_be_kept_for_an_hour_is_noted_wherever_it_stands() {
         let keeps = |members: &str| scan(&format!(r#"{{"model":"m",{members}}}"#)).keeps_long;
         let messages = r#""messages":[{"role":"user","content":[{"type":"text","text":"1h"}]}]"#;
-        for ttl in ["1h", "5m"] {
+        for ttl in ["1h", "\\u0031h", "5m"] {
             let mark = format!(r#""cache_control":{{"type":"ephemeral","ttl":"{ttl}"}}"#);
             for members in [
                 format!("{mark},{messages}"),
@@ -212,10 +216,32 @@ mod tests {
                     r#""messages":[{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t","content":[{{"type":"text","text":"x",{mark}}}]}}]}}]"#
                 ),
             ] {
-                assert_eq!(keeps(&members), ttl == "1h", "{members}");
+                assert_eq!(keeps(&members), ttl != "5m", "{members}");
             }
         }
         assert!(!keeps(messages));
+        let named = |key: &str| format!(r#"{messages},"tools":[{{"name":"1h","{key}":{{"ttl":"1h"}}}}]"#);
+        assert!(keeps(&named("cache_\\u0063ontrol")) && !keeps(&named("input_schema")));
+        let chat = |part: &str| {
+            let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{part}]}}]}}"#);
+            Request::scan(Operation::Chat, body.as_bytes()).unwrap().keeps_long
+        };
+        assert!(chat(r#"{"type":"text","text":"x","cache_control":{"type":"ephemeral","ttl":"1h"}}"#));
+        assert!(chat(r#"{"type":"text","text":"x","prompt_cache_breakpoint":{"ttl":"1h"}}"#));
+        assert!(!chat(r#"{"type":"text","text":"1h","cache_control":{"type":"ephemeral"}}"#));
+    }
+
+    #[test]
+    fn no_depth_of_blocks_takes_the_stack() {
+        let body = |depth: usize| {
+            let (open, shut) = (r#"[{"type":"tool_result","content":"#.repeat(depth), "}]".repeat(depth));
+            format!(r#"{{"model":"m","messages":[{{"role":"user","content":{open}"x"{shut}}}]}}"#)
+        };
+        assert!(Request::scan(Operation::Messages, body(50).as_bytes()).is_ok());
+        for depth in [100, 200_000] {
+            let bad = Request::scan(Operation::Messages, body(depth).as_bytes()).unwrap_err();
+            assert!(bad.message.contains("128 levels"), "{}", bad.message);
+        }
     }
 
     #[test]

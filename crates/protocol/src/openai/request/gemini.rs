@@ -175,18 +175,33 @@ impl Request {
     /// Reads tools: those that are no functions of the caller's run at Google, for fees of their own.
     fn read_generate_tools(&mut self, reader: &mut Reader<'_>, body: &[u8]) -> Result<(), Malformed> {
         let start = reader.offset();
-        wire::elements(reader, |reader| {
-            wire::members(reader, |reader, key| {
-                let raw = reader.raw()?;
-                if camel(key) == "functionDeclarations" {
-                    self.needs.tools = true;
-                } else {
-                    self.note_surcharge("tools", raw != "null");
-                }
-                Ok::<_, Malformed>(())
-            })
-        })?;
+        match reader.kind()? {
+            Kind::Array => reader.array(|reader| self.read_generate_tool(reader))?,
+            // One tool may stand without its list.
+            _ => self.read_generate_tool(reader)?,
+        }
         self.add_text(start..reader.position(), body);
+        Ok(())
+    }
+
+    fn read_generate_tool(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        wire::members(reader, |reader, key| {
+            let raw = reader.raw()?;
+            if camel(key) == "functionDeclarations" {
+                self.needs.tools = true;
+            } else {
+                self.note_surcharge("tools", raw != "null");
+            }
+            Ok::<_, Malformed>(())
+        })
+    }
+
+    /// What an answer may be made of. Kinds have numbers besides their names, so that only what is known is cheap.
+    fn read_modality(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        let named = wire::text(reader)?.map(|name| name.decode().to_ascii_uppercase());
+        let is_audio = named.as_deref() == Some("AUDIO");
+        self.needs.audio_output |= is_audio;
+        self.note_surcharge("responseModalities", !is_audio && named.as_deref() != Some("TEXT"));
         Ok(())
     }
 
@@ -224,11 +239,12 @@ impl Request {
                     self.holds.sampling |= reader.raw()? != "null";
                 }
                 "responseLogprobs" => self.needs.logprobs |= reader.raw()? == "true",
-                "responseModalities" => {
-                    let raw = reader.raw()?.to_ascii_uppercase();
-                    self.needs.audio_output |= raw.contains("\"AUDIO\"");
-                    self.note_surcharge("responseModalities", raw.contains("\"IMAGE\"") || raw.contains("\"VIDEO\""));
-                }
+                // One may stand without its list.
+                "responseModalities" => match reader.kind()? {
+                    Kind::Null => reader.pass()?,
+                    Kind::Array => reader.array(|reader| self.read_modality(reader))?,
+                    _ => self.read_modality(reader)?,
+                },
                 "thinkingConfig" => self.needs.reasoning |= asks_for_thinking(reader.raw()?)?,
                 // They steer the drawing of words and are none.
                 _ => reader.pass()?,
@@ -329,10 +345,27 @@ mod tests {
         assert_eq!(with(r#""serviceTier":"priority""#).surcharge, Some("serviceTier"));
         assert_eq!(with(r#""serviceTier":"flex""#).surcharge, None);
         assert_eq!(with(r#""cached_content":"cachedContents/x""#).surcharge, Some("cachedContent"));
-        let modalities = |which: &str| with(&format!(r#""generationConfig":{{"responseModalities":["{which}"]}}"#));
-        assert_eq!(modalities("Image").surcharge, Some("responseModalities"));
-        assert_eq!(modalities("TEXT").surcharge, None);
-        assert!(modalities("AUDIO").needs.audio_output);
+        assert_eq!(with(r#""tools":{"googleSearch":{}}"#).surcharge, Some("tools"), "a tool without its list");
+        assert_eq!(with(r#""tools":{"functionDeclarations":[]}"#).surcharge, None);
+        assert!(with(r#""tools":{"functionDeclarations":[]}"#).needs.tools);
+        assert_eq!(with(r#""tools":null"#).surcharge, None);
+    }
+
+    #[test]
+    fn an_answer_of_other_than_words_and_sound_is_noted_however_it_is_written() {
+        let of = |value: &str| with(&format!(r#""generationConfig":{{"responseModalities":{value}}}"#));
+        for fine in [r#"["TEXT"]"#, r#"["Text","AUDIO"]"#, r#"["T\u0045XT"]"#, r#""TEXT""#, "[]", "null"] {
+            assert_eq!(of(fine).surcharge, None, "{fine}");
+        }
+        for dear in
+            [r#"["Image"]"#, r#"["TEXT","\u0049MAGE"]"#, r#""IMAGE""#, "[2]", "2", r#"["VIDEO"]"#, "[null]", "{}"]
+        {
+            assert_eq!(of(dear).surcharge, Some("responseModalities"), "{dear}");
+        }
+        for spoken in [r#"["AUDIO"]"#, r#"["\u0041UDIO"]"#, r#""audio""#] {
+            assert!(of(spoken).needs.audio_output, "{spoken}");
+        }
+        assert!(!of(r#"["TEXT"]"#).needs.audio_output);
     }
 
     #[test]

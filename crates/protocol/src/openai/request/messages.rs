@@ -94,7 +94,7 @@ impl Request {
         reader.object(|reader, key| {
             match key {
                 "type" => reader.pass()?,
-                "prompt_cache_breakpoint" => self.note_keeping(reader.raw()?),
+                "prompt_cache_breakpoint" | "cache_control" => self.note_keeping(reader)?,
                 "image_url" | "image" => {
                     reader.pass()?;
                     self.needs.vision = true;

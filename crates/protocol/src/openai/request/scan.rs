@@ -13,6 +13,7 @@ use crate::{
     gemini::camel,
     json::{Kind, Malformed, Reader},
     openai::Operation,
+    wire,
 };
 
 impl Request {
@@ -154,7 +155,10 @@ impl Scan<'_> {
             }
             "parallel_tool_calls" => request.needs.parallel_tools = reader.raw()? == "true",
             "response_format" => self.response_format(reader)?,
-            "modalities" => request.needs.audio_output |= reader.raw()?.contains("\"audio\""),
+            "modalities" => wire::elements(reader, |reader| {
+                request.needs.audio_output |= wire::text(reader)?.is_some_and(|name| name.is("audio"));
+                Ok::<_, Malformed>(())
+            })?,
             "logprobs" | "top_logprobs" => {
                 request.needs.logprobs |= !matches!(reader.raw()?, "null" | "false" | "0");
             }
@@ -183,7 +187,7 @@ impl Scan<'_> {
             }
             // However long they are, no model reads them.
             "logit_bias" | "metadata" | "stop" | "stop_sequences" => reader.pass()?,
-            "cache_control" | "prompt_cache_options" => request.note_keeping(reader.raw()?),
+            "cache_control" | "prompt_cache_options" => request.note_keeping(reader)?,
             _ => request.add_other(reader, self.body)?,
         }
         Ok(())

@@ -134,7 +134,7 @@ impl Scan<'_> {
                 let size = optional_text(reader)?.unwrap_or_default();
                 request.note_surcharge("size", is_dearer(&size));
             }
-            "partial_images" => said.images.previews = reader.raw()?.parse().unwrap_or(0),
+            "partial_images" => said.images.previews = previews(reader.raw()?),
             "response_format" => said.is_text = is_text(&optional_text(reader)?.unwrap_or_default()),
             "user" => said.user = optional_text(reader)?,
             _ => request.add_other(reader, body)?,
@@ -222,6 +222,12 @@ pub(super) fn is_dearer(word: &str) -> bool {
     matches!(word, "hd" | "1792x1024" | "1024x1792")
 }
 
+/// Images that are shown before an image is done. OpenAI, "image generation": three at most, so that a number written in
+/// another way is no more.
+fn previews(raw: &str) -> u64 {
+    if raw == "null" { 0 } else { raw.parse().unwrap_or(3) }
+}
+
 /// Forms of a transcript that are no JSON.
 pub(super) fn is_text(format: &str) -> bool {
     matches!(format, "text" | "srt" | "vtt")
@@ -229,3 +235,19 @@ pub(super) fn is_text(format: &str) -> bool {
 
 /// A recording that is only named: some minutes, and an hour at most.
 const NAMED_AUDIO_MS: (u64, u64) = (300_000, 3_600_000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn previews_are_set_aside_for_however_their_number_is_written() {
+        let most = |number: &str| {
+            let body = format!(r#"{{"model":"m","prompt":"x","quality":"low","partial_images":{number}}}"#);
+            Request::scan_service(Service::Images, "application/json", body.as_bytes()).unwrap().asked.output_max
+        };
+        for (number, tokens) in [("null", 408), ("0", 408), ("2", 608), ("2.0", 708), ("3e0", 708), (r#""3""#, 708)] {
+            assert_eq!(most(number), tokens, "{number}");
+        }
+    }
+}

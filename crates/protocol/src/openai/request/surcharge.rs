@@ -5,10 +5,7 @@
 //! "live search" (`search_parameters`); Alibaba Model Studio (`enable_search`).
 
 use super::{Request, fields::is_filled_list};
-use crate::{
-    json::{Kind, Malformed, Reader},
-    openai::Operation,
-};
+use crate::json::{Kind, Malformed, Reader};
 
 impl Request {
     /// Reads the tier that is asked for. Those that cost no more than the list says are fine.
@@ -32,12 +29,7 @@ impl Request {
         } else {
             reader.pass()?;
         }
-        let span = start..reader.position();
-        let text = std::str::from_utf8(&body[span.clone()]).unwrap_or_default();
-        if self.operation == Operation::Messages && text.contains(r#""cache_control""#) {
-            self.note_keeping(text);
-        }
-        self.add_text(span, body);
+        self.add_text(start..reader.position(), body);
         Ok(())
     }
 
@@ -46,8 +38,10 @@ impl Request {
             return reader.pass();
         }
         reader.object(|reader, key| {
-            if key != "type" {
-                return reader.pass();
+            match key {
+                "type" => {}
+                "cache_control" => return self.note_keeping(reader),
+                _ => return reader.pass(),
             }
             let is_callers = match reader.kind()? {
                 Kind::String => is_callers_tool(&reader.string()?.decode()),
