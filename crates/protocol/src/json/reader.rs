@@ -18,24 +18,30 @@ pub(crate) enum Kind {
 
 /// A position in a JSON text whose bytes are known to be UTF-8.
 ///
-/// Accepts exactly RFC 8259, nested at most 512 deep below a skipped value.
+/// Accepts exactly RFC 8259, nested at most 512 deep below a skipped value, and 128 deep where each level is walked.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Objects and arrays that are being walked.
+    depth: u8,
 }
+
+/// How deep values may nest that are walked. Callers go down by recursion, and the stack of a thread is finite; parts within
+/// parts are four deep at most.
+const WALKED_MAX: u8 = 128;
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self { text, at: 0 }),
+            Ok(text) => Ok(Self::of(text)),
             Err(e) => Err(Malformed { reason: "not UTF-8", offset: e.valid_up_to() }),
         }
     }
 
     /// Reads what is known to be UTF-8.
     pub(crate) fn of(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, depth: 0 }
     }
 
     /// Looks at the next value without reading it.
@@ -72,10 +78,12 @@ impl<'a> Reader<'a> {
         if self.take(b'}')? {
             return Ok(());
         }
+        self.go_down()?;
         loop {
             let key = self.key()?;
             member(self, &key.decode())?;
             if self.take(b'}')? {
+                self.depth -= 1;
                 return Ok(());
             }
             self.expect(b',', "expected a comma or the end of the object")?;
@@ -91,13 +99,23 @@ impl<'a> Reader<'a> {
         if self.take(b']')? {
             return Ok(());
         }
+        self.go_down()?;
         loop {
             element(self)?;
             if self.take(b']')? {
+                self.depth -= 1;
                 return Ok(());
             }
             self.expect(b',', "expected a comma or the end of the array")?;
         }
+    }
+
+    fn go_down(&mut self) -> Result<(), Malformed> {
+        if self.depth == WALKED_MAX {
+            return Err(self.fault("nested more than 128 levels deep"));
+        }
+        self.depth += 1;
+        Ok(())
     }
 
     pub(crate) fn string(&mut self) -> Result<Text<'a>, Malformed> {
