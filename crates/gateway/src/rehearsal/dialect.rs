@@ -51,11 +51,14 @@ impl Dialect {
 
     /// The event that carries this error inside a stream.
     pub(super) fn error_event(self, body: &str) -> Vec<u8> {
-        let name = match self {
-            Self::Anthropic | Self::OpenAiResponses => "event: error\n",
-            Self::OpenAiChat | Self::OpenAiCompletions | Self::Gemini => "",
-        };
-        format!("{name}data: {body}\n\n").into_bytes()
+        match (self, body.strip_prefix('{')) {
+            (Self::OpenAiResponses, Some(members)) => {
+                format!("event: error\ndata: {{\"type\":\"error\",{members}\n\n")
+            }
+            (Self::Anthropic | Self::OpenAiResponses, _) => format!("event: error\ndata: {body}\n\n"),
+            (Self::OpenAiChat | Self::OpenAiCompletions | Self::Gemini, _) => format!("data: {body}\n\n"),
+        }
+        .into_bytes()
     }
 
     /// An event that is in order and says nothing.

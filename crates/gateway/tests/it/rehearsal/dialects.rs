@@ -1,5 +1,7 @@
 //! The same answer in every dialect: whole or streamed, with thoughts, calls and usage; and the same faults.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
+
 use serde_json::{Value, json};
 
 use super::{Heard, Provider};
@@ -212,9 +214,9 @@ impl Said {
         for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
             let text = part["text"].as_str().unwrap_or_default();
             if part["thought"] == true {
-                self.thought += text
+                self.thought += text;
             } else {
-                self.text += text
+                self.text += text;
             }
             if part["functionCall"].is_object() {
                 let call = &part["functionCall"];

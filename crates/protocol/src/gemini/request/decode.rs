@@ -5,7 +5,9 @@ use super::super::{
     schema,
 };
 use crate::{
-    chat::{DecodeFault, Dialect, Effort, Extra, Format, Json, Request, Role, Text, Tool, ToolBody, ToolChoice, Turns},
+    chat::{
+        Body, DecodeFault, Dialect, Effort, Extra, Format, Json, Request, Role, Text, Tool, ToolBody, ToolChoice, Turns,
+    },
     json::{Kind, Malformed, Object, Reader},
     wire,
 };
@@ -80,7 +82,12 @@ fn content<'a>(reader: &mut Reader<'a>, turns: &mut Turns<'a>, ids: &mut Ids) ->
                 if reader.kind()? != Kind::Object {
                     return Err(DecodeFault::shape(format!("parts.{}", found.len()), "an object"));
                 }
-                found.push(parts::read(reader.raw()?, ids)?);
+                let part = parts::read(reader.raw()?, ids)?;
+                // Clients that put a stream together keep its last chunk, which may say nothing.
+                let is_blank = matches!(&part.body, Body::Text { text, signature: None, .. } if text.is_empty());
+                if found.is_empty() || !is_blank {
+                    found.push(part);
+                }
                 Ok(())
             })?,
             "parts" => return Err(DecodeFault::shape("parts", "a list")),
