@@ -22,4 +22,4 @@ pub use passing::{Scanner, scan_answer};
 pub use quirks::{Quirks, Version};
 pub use request::{decode_request, encode_request};
 pub use stream::{Decoder, Encoder, Place, STOP, cut_short, with_stop};
-pub use thoughts::{Readable, with_readable_thoughts};
+pub use thoughts::{Readable, Readied, with_readable_thoughts};

@@ -238,12 +238,7 @@ impl Call {
     /// With what its caller is told where no other can.
     pub(super) fn check_sayable(&self, inbound: &Inbound, deployment: &Deployment) -> Result<(), BadRequest> {
         let Some(outgoing) = self.outgoing(inbound, deployment, Thoughts::Readable)? else { return Ok(()) };
-        let config = &self.snapshot.config;
-        let losses = match self.demand.target {
-            Target::Pool(pool) => config.pools[pool.0 as usize].losses,
-            Target::Model(model) => config.models[model.0 as usize].losses,
-        };
-        let Some(first) = outgoing.left_out().next().filter(|_| losses == Losses::Refuse) else { return Ok(()) };
+        let Some(first) = outgoing.left_out().next().filter(|_| !self.may_leave_out()) else { return Ok(()) };
         let message = format!(
             "no model that may answer now can be told all of this request: `{}` would be left out ({}). Leave it out, ask for \
              another model, or have an operator set `losses = \"report\"`",
@@ -251,6 +246,16 @@ impl Call {
             first.what,
         );
         Err(BadRequest { message, param: None, code: "unsupported_parameter" })
+    }
+
+    /// Whether a deployment may be told less than its caller wrote.
+    pub(super) fn may_leave_out(&self) -> bool {
+        let config = &self.snapshot.config;
+        let losses = match self.demand.target {
+            Target::Pool(pool) => config.pools[pool.0 as usize].losses,
+            Target::Model(model) => config.models[model.0 as usize].losses,
+        };
+        losses != Losses::Refuse
     }
 
     /// The most tokens that its input may be billed as by a deployment: no more than its model reads of each prompt, as far

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::HeaderValue;
 use roundelay_protocol::{
-    anthropic::{self, Readable, with_readable_thoughts},
+    anthropic::{self, Readable, Readied, with_readable_thoughts},
     bedrock,
     chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
@@ -209,10 +209,14 @@ impl Outgoing {
             Thoughts::Readable => Readable::OwnAnd(own),
             Thoughts::None => Readable::None,
         };
-        let (body, places) = with_readable_thoughts(body, readable).map_err(|fault| bad(fault.to_string()))?;
+        let Readied { body, dropped, stops_thinking } =
+            with_readable_thoughts(body, readable).map_err(|fault| bad(fault.to_string()))?;
         let mut losses = Losses::default();
-        for place in places {
+        for place in dropped {
             losses.add(Why::Issuer, place, "thoughts that the deployment cannot read");
+        }
+        if stops_thinking {
+            losses.add(Why::Changed, "thinking", "the tool calls before have no thoughts to go on from");
         }
         let request = Request::scan(Operation::Messages, &body)?;
         Ok(Self { body: body.into(), request, tools: FreeTools::default(), losses })
