@@ -120,6 +120,8 @@ impl Reloader {
             // An exchange that plans next finds the catalog the router has.
             let mut router = self.gateway.router();
             let snapshot = prepared.adopt(&mut router);
+            // A token outlives the configuration that it was asked for under, and no request waits for another.
+            snapshot.adopt_tokens(&self.gateway.snapshot.load());
             self.gateway.snapshot.swap(Arc::new(snapshot))
         };
         // The last holder of a large configuration takes its time, and no lock.

@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::sleep};
+use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use crate::{
-    exchange::{Gateway, Snapshot},
+    exchange::Gateway,
     telemetry::events,
     upstream::{TokenFault, TokenSource, Upstream},
 };
@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Renews until the gateway stops.
 pub(super) async fn follow(gateway: &Gateway, mut stopped: watch::Receiver<bool>) {
-    let upstream = Upstream::new();
+    let upstream = Arc::new(Upstream::new());
     let mut renewal = Renewal::default();
     tokio::select! {
         () = renewal.run(gateway, &upstream) => {}
@@ -26,33 +26,42 @@ pub(super) async fn follow(gateway: &Gateway, mut stopped: watch::Receiver<bool>
 
 #[derive(Default)]
 struct Renewal {
-    snapshot: Option<Arc<Snapshot>>,
+    /// Those that are being asked, so that a slow one keeps no other waiting.
+    asked: Vec<Arc<TokenSource>>,
     /// What the log was told of each provider that gets no token.
     told: HashMap<String, TokenFault>,
 }
 
 impl Renewal {
-    async fn run(&mut self, gateway: &Gateway, upstream: &Upstream) {
+    async fn run(&mut self, gateway: &Gateway, upstream: &Arc<Upstream>) {
+        // Dropped with this future, it ends what is under way.
+        let mut asking = JoinSet::new();
         loop {
             let snapshot = gateway.snapshot.load_full();
-            self.follow_reload(&snapshot);
-            for source in snapshot.token_sources.iter().filter(|source| source.is_due()) {
-                let renewed = source.renew(upstream).await;
-                self.tell(source, renewed);
+            for source in &snapshot.token_sources {
+                if source.is_due() && !self.asked.iter().any(|asked| Arc::ptr_eq(asked, source)) {
+                    self.asked.push(Arc::clone(source));
+                    let (source, upstream) = (Arc::clone(source), Arc::clone(upstream));
+                    asking.spawn(async move {
+                        let renewed = source.renew(&upstream).await;
+                        (source, renewed)
+                    });
+                }
             }
-            sleep(LOOK).await;
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                Some(ended) = asking.join_next() => match ended {
+                    Ok((source, renewed)) => {
+                        self.asked.retain(|asked| !Arc::ptr_eq(asked, &source));
+                        self.tell(&source, renewed);
+                    }
+                    Err(fault) => {
+                        tracing::error!(%fault, "the renewal of an access token ended in a panic");
+                        self.asked.clear();
+                    }
+                }
+            }
         }
-    }
-
-    /// A token outlives the configuration that it was asked for under.
-    fn follow_reload(&mut self, snapshot: &Arc<Snapshot>) {
-        if self.snapshot.as_ref().is_some_and(|known| Arc::ptr_eq(known, snapshot)) {
-            return;
-        }
-        for older in self.snapshot.iter().flat_map(|known| &known.token_sources) {
-            snapshot.token_sources.iter().for_each(|source| source.adopt(older));
-        }
-        self.snapshot = Some(Arc::clone(snapshot));
     }
 
     /// A state that lasts is told once.

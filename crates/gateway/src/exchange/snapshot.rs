@@ -250,6 +250,13 @@ impl Snapshot {
         Ok(Prepared { config, catalog: layout.catalog, polled_keys, token_sources, deployments })
     }
 
+    /// Takes over the access tokens of the snapshot that was in force before.
+    pub fn adopt_tokens(&self, older: &Self) {
+        for source in &self.token_sources {
+            older.token_sources.iter().for_each(|older| source.adopt(older));
+        }
+    }
+
     /// What an id of this snapshot's catalog stands for.
     pub fn deployment(&self, id: DeploymentId) -> &Deployment {
         &self.deployments[id.0 as usize]

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use roundelay_protocol::failure::mask;
 use serde::Deserialize;
 use tokio::{
     sync::watch,
@@ -170,7 +171,7 @@ fn token(status: u16, body: &[u8]) -> Result<Token, TokenFault> {
     }
     let why = match serde_json::from_slice::<Refused>(body) {
         Ok(Refused { error, error_description }) => {
-            let words = format!("{error}: {error_description}");
+            let words = mask(&format!("{error}: {error_description}"));
             words.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect()
         }
         Err(_) => format!("the answer has status {status}"),

@@ -4,7 +4,10 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 use std::thread;
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
@@ -21,6 +24,8 @@ struct Tokens {
     address: SocketAddr,
     /// The forms that asked.
     asked: Arc<Mutex<Vec<String>>>,
+    /// Whether it hears who asks, and says nothing.
+    silent: Arc<AtomicBool>,
 }
 
 impl Tokens {
@@ -28,12 +33,16 @@ impl Tokens {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
+        let silent = Arc::new(AtomicBool::new(false));
+        let (heard, is_silent) = (Arc::clone(&asked), Arc::clone(&silent));
         thread::spawn(move || {
             for socket in listener.incoming() {
-                let (mut socket, heard) = (socket.unwrap(), Arc::clone(&heard));
+                let (mut socket, heard, is_silent) = (socket.unwrap(), Arc::clone(&heard), Arc::clone(&is_silent));
                 thread::spawn(move || {
                     while let Some(form) = form(&mut socket) {
+                        if is_silent.load(Ordering::Relaxed) {
+                            continue;
+                        }
                         let mut heard = heard.lock().unwrap();
                         heard.push(form);
                         let (status, body) = match lasts {
@@ -53,7 +62,7 @@ impl Tokens {
                 });
             }
         });
-        Self { address, asked }
+        Self { address, asked, silent }
     }
 
     fn count(&self) -> usize {
@@ -209,10 +218,25 @@ fn a_token_is_renewed_before_a_request_needs_it() {
 }
 
 #[test]
+fn a_reload_keeps_the_token_and_no_request_waits_for_another() {
+    let house = House::start(3_599);
+    assert_eq!(house.ask("pro", false).status, 200);
+    house.tokens.silent.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(house.gateway.operator("POST", "/admin/reload", None).status, 200);
+        let answer = house.ask("pro", false);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(house.vertex.last().0.contains("\r\nauthorization: Bearer ya29.1\r\n"));
+    }
+    assert_eq!(house.tokens.count(), 1);
+}
+
+#[test]
 fn refused_credentials_are_the_operators_business_and_another_may_answer() {
     let house = House::start(0);
     let answer = house.ask("pro", false);
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (502, &json!("upstream_auth")), "{}", answer.body);
+    assert!(!answer.body.contains("JWT"), "{}", answer.body);
     assert_eq!(house.ask("both", true).status, 200);
     assert_eq!(house.vertex.last().0, "", "nothing was sent");
 }
