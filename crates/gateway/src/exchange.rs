@@ -224,7 +224,8 @@ async fn pursue(
                 return match relayed {
                     Relayed::Whole(tail) => {
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen));
-                        let tail = incoming.priced(tail, draft.charged(), flight.is_lowered());
+                        let paid = flight::counted(seen.usage.unwrap_or(seen.delivered));
+                        let tail = incoming.priced(tail, paid, draft.charged(), flight.is_lowered());
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
                         responses::keep(gateway, inbound, flight.deployment.issuer, End::Stream(&tail));

@@ -21,7 +21,7 @@ use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
     clock_skew,
-    flight::Flight,
+    flight::{Flight, counted},
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
@@ -137,7 +137,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() => {
                 Attempted::Whole(Whole { dropped: told(outgoing.losses.iter()), ..whole })
             }
-            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, deployment, outgoing) {
+            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, flight, outgoing) {
                 Some(whole) => Attempted::Whole(whole),
                 None => {
                     let seen = Seen::Unparsable { after_content: false };
@@ -180,7 +180,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
 /// Why a request that was sent has no answer.
 struct Unanswered {
     failed: Failed,
-    /// Whether it was refused for the thoughts of earlier turns that it holds.
+    /// Whether it was refused for the thoughts of earlier turns that it holds, and may be told without them.
     rejects_thoughts: bool,
 }
 
@@ -231,8 +231,8 @@ async fn send(
     let is_success = (200..300).contains(&head.status);
     if !is_success {
         let body = read_failure(&mut answer, call.deadline).await;
-        let rejects_thoughts =
-            thoughts == Thoughts::Readable && request.holds.thoughts && rejects_thoughts(head.status, &body);
+        let may_lose_them = thoughts == Thoughts::Readable && request.holds.thoughts && call.may_leave_out();
+        let rejects_thoughts = may_lose_them && rejects_thoughts(head.status, &body);
         if !rejects_thoughts {
             flight.hear(head.status);
         }
@@ -307,7 +307,8 @@ fn without_token(fault: &TokenFault) -> Failed {
         TokenFault::Refused(_) => Class::UpstreamAuth,
         TokenFault::Unreachable(_) => Class::ConnectFail,
     };
-    let failure = Failure::new(class, &fault.to_string());
+    // What the server of tokens said of the operator's credentials stands in the log, and is no business of callers'.
+    let failure = Failure::new(class, "no access token could be had for this provider");
     Failed { failure, status: None, words: None, reused_connection: false, had_content: false }
 }
 
@@ -350,18 +351,17 @@ fn incoming(
 }
 
 /// A whole answer in the caller's words; `None` when it cannot be read as what its dialect says.
-fn said_again(
-    whole: Whole,
-    inbound: &Inbound,
-    call: &Call,
-    deployment: &Deployment,
-    outgoing: &Outgoing,
-) -> Option<Whole> {
+fn said_again(whole: Whole, inbound: &Inbound, call: &Call, flight: &Flight<'_>, outgoing: &Outgoing) -> Option<Whole> {
+    let deployment = flight.deployment;
     let to = inbound.operation.dialect();
     let mut answer = decode_answer(deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
     answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
+    if whole.scanned.usage.is_none() {
+        // Other dialects always tell, and what is told is what is paid.
+        answer.usage = Some(counted(flight.seen(None, whole.output_tokens()).delivered));
+    }
     let mut losses = Losses::default();
     let body = match identity(inbound) {
         Some(identity) => openai_responses::encode_answer_as(&answer, "", Some(&identity), &mut losses),

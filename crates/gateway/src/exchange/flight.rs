@@ -377,6 +377,24 @@ pub(super) fn priced(usage: Usage) -> Tokens {
     Tokens { input, cache_read, cache_write, cache_write_long, output, audio_input, audio_output, image, units }
 }
 
+/// The same classes as a provider would have counted them.
+pub(super) fn counted(tokens: Tokens) -> Usage {
+    let Tokens { input, cache_read, cache_write, cache_write_long, output, audio_input, audio_output, image, .. } =
+        tokens;
+    let cache_write = cache_write.saturating_add(cache_write_long);
+    Usage {
+        input,
+        cache_read,
+        cache_write,
+        cache_write_long,
+        output,
+        audio_input,
+        audio_output,
+        image,
+        ..Usage::default()
+    }
+}
+
 /// Models that are faster are rare, and a guess is not to be at their callers' cost.
 const THOUGHT_PER_SECOND_MAX: f64 = 100.0;
 /// Every timer of an attempt has run out long before: what is still held then, nobody will end.

@@ -270,10 +270,12 @@ impl Incoming {
     }
 
     /// What [`Self::tail`] gave, with what was charged for it in the usage that it holds; and where the answer `is_lowered`
-    /// and went as far as there was money for, with a word of that.
-    pub(super) fn priced(&mut self, tail: Bytes, charged: Option<Money>, is_lowered: bool) -> Bytes {
+    /// and went as far as there was money for, with a word of that. An end that is made here tells what is `paid` where
+    /// its provider has not counted.
+    pub(super) fn priced(&mut self, tail: Bytes, paid: Usage, charged: Option<Money>, is_lowered: bool) -> Bytes {
+        let uncounted = self.usage().is_none().then_some(paid);
         let tail = match (&mut self.reading, charged.zip(self.usage_data.clone())) {
-            (Reading::Translated(translated), _) => translated.ended(&tail, charged),
+            (Reading::Translated(translated), _) => translated.ended(&tail, uncounted, charged),
             (_, Some((charged, (data, place)))) => {
                 let priced = with_cost(&tail[data.clone()], place, &charged.to_string());
                 [&tail[..data.start], &priced, &tail[data.end..]].concat().into()

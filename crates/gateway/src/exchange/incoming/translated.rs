@@ -7,6 +7,7 @@ use roundelay_protocol::{
     chat::{self, Dialect, Event, Json, Losses},
     openai::chunk::Chunk,
     translate::{StreamEncoder, Translation, encode_error},
+    usage::Usage,
 };
 
 use super::{Counted, HELD_BACK_MAX, Incoming, Progress, Reading, StreamFault};
@@ -46,10 +47,14 @@ impl Translated {
         out.extend_from_slice(&said);
     }
 
-    /// What came before the typed end, and that end with what all of the answer cost.
-    pub(super) fn ended(&mut self, tail: &[u8], cost: Option<Money>) -> Bytes {
+    /// What came before the typed end, and that end with what all of the answer took, where that is not known from its
+    /// events, and cost.
+    pub(super) fn ended(&mut self, tail: &[u8], usage: Option<Usage>, cost: Option<Money>) -> Bytes {
         let mut said = tail.to_vec();
         let encoder = &mut self.translation.encoder;
+        if let Some(usage) = usage {
+            let _ = encoder.event(&Event::Usage(usage), &mut said);
+        }
         if let Some(cost) = cost.and_then(|cost| Json::read(cost.to_string()).ok()) {
             encoder.set_cost(cost);
         }

@@ -55,6 +55,7 @@ timeouts = {{ idle = '250ms' }}
             ("claude-bad", "claude/bad"),
             ("claude-forgetful", "claude/forgetful"),
             ("gpt", "gpt/rehearsal-words-5"),
+            ("gpt-uncounted", "gpt/rehearsal-words-5-no-usage"),
             ("gpt-cached", "gpt/rehearsal-words-5-cached-4"),
             ("gpt-down", "gpt/rehearsal-503"),
             ("gpt-down-late", "gpt/rehearsal-error-first"),
@@ -63,6 +64,7 @@ timeouts = {{ idle = '250ms' }}
         ] {
             toml += &format!("[models.{model}]\ndeployments = ['{deployment}']\nattempts = 1\n{price}\n");
         }
+        toml += "[models.claude-exact]\ndeployments = ['claude/forgetful']\nattempts = 1\nlosses = 'refuse'\n";
         for (first, second) in [
             ("claude-down", "gpt"),
             ("claude-down-late", "gpt"),
@@ -480,6 +482,66 @@ fn thoughts_that_their_server_refuses_are_left_out_and_it_is_asked_again() {
     assert_eq!(house.claude.last().1, after_thoughts("forgetful", ""));
     let record = record(&house.gateway);
     assert_eq!((&record["outcome"], &record["cost_nano"]), (&json!("answered"), &json!(24_900)), "{record}");
+}
+
+#[test]
+fn what_its_server_refuses_stays_refused_where_nothing_may_be_left_out() {
+    let house = House::start();
+    let own = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\":\"Sig\"},";
+    let answer = ask_messages(&house, &after_thoughts("claude-exact", own));
+    assert_eq!((answer.status, answer.header("x-roundelay-dropped")), (400, None), "{}", answer.body);
+    assert_eq!(house.claude.last().1, after_thoughts("forgetful", own));
+}
+
+#[test]
+fn a_tool_loop_whose_thoughts_were_refused_goes_on_without_thinking() {
+    let house = House::start();
+    let body = |model: &str, thought: &str, thinking: &str| {
+        format!(
+            "{{\"model\":\"{model}\",\"max_tokens\":2049,\"thinking\":{{{thinking}}},\"messages\":[{{\"role\":\"user\",\"content\":\"x\"}},\
+             {{\"role\":\"assistant\",\"content\":[{thought}{{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{{}}}}]}},\
+             {{\"role\":\"user\",\"content\":[{{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":\"4\"}}]}}]}}"
+        )
+    };
+    let (enabled, disabled) = ("\"type\":\"enabled\",\"budget_tokens\":2048", "\"type\":\"disabled\"");
+    let own = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\":\"Sig\"},";
+    let answer = ask_messages(&house, &body("claude-forgetful", own, enabled));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("x-roundelay-dropped"), Some("messages.1.content.0, thinking;changed"));
+    assert_eq!(house.claude.last().1, body("forgetful", "", disabled));
+}
+
+#[test]
+fn who_is_charged_by_an_estimate_is_told_its_numbers() {
+    let house = House::start();
+    let ask = |path: &str, stream: bool| {
+        let mut body = json!({ "model": "gpt-uncounted", "stream": stream });
+        match path {
+            "/v1/messages" => {
+                body["max_tokens"] = json!(64);
+                body["messages"] = json!([{ "role": "user", "content": "Hello" }]);
+            }
+            _ => body["input"] = json!("Hello"),
+        }
+        let answer = Request::post(path, &body).bearer(&house.gateway.key).send(house.gateway.callers);
+        let last = |event: &String| {
+            let event: Value = serde_json::from_str(event).ok()?;
+            [&event["usage"], &event["response"]["usage"]].into_iter().find(|usage| usage.is_object()).cloned()
+        };
+        match stream {
+            true => events(&answer.body).iter().rev().find_map(last).unwrap_or_default(),
+            false => answer.json()["usage"].clone(),
+        }
+    };
+    for (path, stream) in
+        [("/v1/messages", true), ("/v1/messages", false), ("/v1/responses", true), ("/v1/responses", false)]
+    {
+        let usage = ask(path, stream);
+        let [input, output] = ["input_tokens", "output_tokens"].map(|class| usage[class].as_u64().unwrap_or_default());
+        assert!(input > 0 && output > 0, "{path} {stream}: {usage}");
+        let charged = record(&house.gateway)["cost_nano"].as_u64();
+        assert_eq!(charged, Some(input * 1_000 + output * 2_000), "{path} {stream}: {usage}");
+    }
 }
 
 #[test]
