@@ -83,6 +83,7 @@ mod tests {
             keep(&recent, &format!("r{number}"), Some(&format!("r{}", number - 1)), 10);
         }
         assert_eq!(recent.last().len(), RECENT_MAX);
+        assert!(recent.counts.own() < 20_000, "{}", recent.counts.own());
         assert_eq!(recent.find("r19").unwrap().len(), 20);
     }
 }
