@@ -10,7 +10,10 @@ use roundelay_protocol::{
     chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
-    openai::{Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, service, with_cost},
+    openai::{
+        Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, content_type_as_read, service,
+        with_cost,
+    },
     openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
@@ -259,7 +262,7 @@ pub(super) fn with_callers_fields<'a>(
     operation: Operation,
 ) -> Cow<'a, RequestHead> {
     if operation.service().is_some() {
-        head.to_mut().field("content-type", inbound.content_type().as_bytes());
+        head.to_mut().field("content-type", content_type_as_read(inbound.content_type()).as_bytes());
     }
     let is_translated = operation.dialect() != inbound.operation.dialect();
     let mut has_version = operation != Operation::Messages || deployment.has_version();
