@@ -143,9 +143,14 @@ impl CallerSide {
         if let Some(response) = &mut self.response {
             response.push(bytes);
         }
-        let has_room = match &mut self.array {
+        let has_room = match self.array.as_mut().map(|array| array.push(bytes)) {
             None => pipe.write(bytes)?,
-            Some(array) => pipe.write(&array.push(bytes))?,
+            Some(Ok(elements)) => pipe.write(&elements)?,
+            Some(Err(_)) => {
+                // Its stream is broken off: nothing may stand behind what is missing.
+                self.shown = Shown::Everything;
+                return Err(Interruption::CallerLeft);
+            }
         };
         self.next_sign = self.has_events.then(|| Instant::now() + self.keep_alive);
         if has_room {
@@ -185,9 +190,11 @@ impl CallerSide {
             None => refusal.wire().event(dialect, id, &asked),
         };
         let mut end = |pipe: PipeWriter, last: &[u8]| {
-            let last = match &mut array {
+            let last = match array.as_mut().map(|array| array.end(last)) {
                 None => Cow::Borrowed(last),
-                Some(array) => Cow::Owned(array.end(last)),
+                Some(Ok(elements)) => Cow::Owned(elements),
+                // An array that lacks an element is broken off like a stream whose caller left.
+                Some(Err(_)) => return,
             };
             let _ = pipe.write(&last);
             pipe.end();
