@@ -5,7 +5,11 @@ mod array;
 use std::{borrow::Cow, future::pending, pin::pin, time::Duration};
 
 use roundelay_ledger::ExchangeId;
-use roundelay_protocol::{chat::Dialect, openai::Operation, openai_responses::Begun};
+use roundelay_protocol::{
+    chat::Dialect,
+    openai::{Operation, Service},
+    openai_responses::Begun,
+};
 use tokio::{
     sync::{oneshot, watch},
     time::{Instant, sleep_until, timeout},
@@ -97,10 +101,11 @@ impl CallerSide {
         }
     }
 
-    /// Only a stream shows life before its content: any other answer has one status and one body.
+    /// Only a stream shows life before its content: any other answer has one status and one body, and so may that of a
+    /// model that hears, whatever was asked for.
     pub(super) fn learn_call(&mut self, call: &Call) {
         self.asked.clone_from(&call.request.model);
-        if !call.request.stream {
+        if !call.request.stream || call.request.operation.service().is_some_and(Service::hears) {
             self.next_sign = None;
         }
     }
