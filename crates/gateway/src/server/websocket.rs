@@ -12,7 +12,7 @@ use http_body::Body as _;
 use roundelay_protocol::{
     chat::Dialect,
     openai::{BadRequest, Operation},
-    openai_responses::{Create, EVENT_LIMITS, Frame},
+    openai_responses::{Create, Frame},
     sse,
 };
 use tokio::{
@@ -261,7 +261,7 @@ impl Connection<'_> {
 
     /// Passes on the events of an answer as they come.
     async fn relay(&mut self, mut body: AnswerBody) -> Result<(), Gone> {
-        let mut events = sse::Reader::new(EVENT_LIMITS);
+        let mut events = sse::Reader::new(sse::Limits::LARGE);
         loop {
             let frame = tokio::select! {
                 biased;
