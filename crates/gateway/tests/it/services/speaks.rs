@@ -114,7 +114,7 @@ fn closes_behind(answer: &'static str) -> SocketAddr {
                 read.extend_from_slice(&piece[..count]);
             }
             // Longer than an answer's head is held.
-            thread::sleep(Duration::from_millis(200));
+            thread::park_timeout(Duration::from_millis(200));
             socket.write_all(answer.as_bytes()).unwrap();
         }
     });
