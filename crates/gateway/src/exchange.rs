@@ -12,13 +12,13 @@ mod clock_skew;
 mod count;
 mod decision;
 mod draft;
-mod drains;
 mod flight;
 mod gateway;
 mod incoming;
 mod outcome;
 mod outgoing;
 mod pipe;
+mod places;
 mod preview;
 mod race;
 mod refusal;
@@ -41,9 +41,10 @@ pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
     call::{Addressed, Inbound},
-    count::count_tokens,
+    count::{count_tokens, estimate},
     decision::explain_stop,
     gateway::{Gateway, Worker},
+    places::{Place, Places},
     preview::write_preview,
     refusal::{FailedExchange, NotPaid, Refusal, Unserved, Wire},
     replay::{KeptDraw, Remade, ReplayFault, read_draws},
@@ -59,7 +60,6 @@ use self::{
     outcome::Failed,
     race::Race,
     relay::Relayed,
-    responses::End,
 };
 use crate::billing::Shortfall;
 
@@ -113,8 +113,9 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
             Ending::Refused(refusal)
         }
     };
-    // The record is safe before the caller can know that the exchange has ended.
+    // The record is safe before the caller can know that the exchange has ended, or anybody can go on from it.
     draft.record(gateway, &ending, caller.has_begun()).safe().await;
+    responses::keep(gateway, &mut inbound, &ending);
     caller.conclude(ending);
 }
 
@@ -195,6 +196,7 @@ async fn pursue(
             Ok(Attempted::Whole(whole)) => {
                 let flight = race.winner();
                 draft.learn_whole(&whole, flight.deployment);
+                responses::answered_by(inbound, flight.deployment.issuer);
                 let (total, tokens) = (flight.elapsed(), whole.tokens());
                 let bill = (Case::Complete, flight.seen(whole.scanned.usage, whole.output_tokens()));
                 flight.land(plan, draft, "answered", &Outcome::Success { total, tokens }, bill);
@@ -202,15 +204,13 @@ async fn pursue(
                     return Ending::Interrupted(Interruption::CallerLeft);
                 }
                 let answer = whole.into_answer(inbound.id, &flight, draft.attempts(), draft.charged());
-                if let AnswerBody::Whole(body) = answer.body() {
-                    responses::keep(gateway, inbound, flight.deployment.issuer, End::Whole(body));
-                }
                 return Ending::Whole(answer);
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
+                responses::answered_by(inbound, flight.deployment.issuer);
                 call.said_again.forget();
                 caller.open(flight.deployment, draft.attempts(), &mut incoming);
                 let relayed = relay::relay(&mut incoming, caller, &flight).await;
@@ -228,7 +228,6 @@ async fn pursue(
                         let tail = incoming.priced(tail, paid, draft.charged(), flight.is_lowered());
                         // The connection may serve again once the answer's framing has been read to its end as well.
                         worker.tasks.spawn(incoming.read_rest());
-                        responses::keep(gateway, inbound, flight.deployment.issuer, End::Stream(&tail));
                         Ending::Streamed(tail)
                     }
                     Relayed::Spent(tail) => {
@@ -237,7 +236,6 @@ async fn pursue(
                         flight.land(plan, draft, name, &Outcome::Success { total, tokens }, bill);
                         let paid = (paid.total_input(), paid.total_output());
                         let tail = incoming.counted(tail, paid, draft.charged());
-                        responses::keep(gateway, inbound, flight.deployment.issuer, End::Stream(&tail));
                         Ending::Streamed(tail)
                     }
                     Relayed::Broke(failure, words) => {

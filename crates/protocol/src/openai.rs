@@ -13,7 +13,9 @@ pub mod stream;
 
 pub use cost::with_cost;
 pub use finish::Finish;
-pub use request::{Asked, BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite};
+pub use request::{
+    Asked, BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite, content_type_as_read,
+};
 pub use service::Service;
 
 use crate::chat::Dialect;

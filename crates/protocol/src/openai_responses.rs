@@ -24,8 +24,3 @@ pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};
 pub use stream::{Begun, Decoder, Encoder, Shown, ended_with, with_stop};
 pub use thread::{Said, Thread, named_items, said};
-
-use crate::sse;
-
-/// How long an event may be: the last one says once more all that the others said, and what was asked for, in one line.
-pub const EVENT_LIMITS: sse::Limits = sse::Limits { line: 32 << 20, event: 32 << 20 };

@@ -37,6 +37,11 @@ pub struct Limits {
     pub event: usize,
 }
 
+impl Limits {
+    /// 32 MiB: images come whole within a line, and so does a response that says once more all that it said.
+    pub const LARGE: Self = Self { line: 32 << 20, event: 32 << 20 };
+}
+
 impl Default for Limits {
     /// 1 MiB a line, 8 MiB an event.
     fn default() -> Self {

@@ -111,9 +111,12 @@ def by_responses(client: openai.OpenAI) -> list[tuple[str, int]]:
     asked = {"model": "one-small", "input": QUESTION, "max_output_tokens": SHORT["max_tokens"], "temperature": 0}
     whole = client.responses.create(**asked)
     with client.responses.stream(**asked) as stream:
-        text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
-        streamed = stream.get_final_response()
-    assert text == streamed.output_text and whole.status == "incomplete"
+        events = list(stream)
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    # Its `get_final_response` knows no answer that met its limit.
+    assert events[-1].type == "response.incomplete" and whole.status == "incomplete"
+    streamed = events[-1].response
+    assert text == streamed.output_text
     return [(answer.output_text, answer.usage.output_tokens) for answer in (whole, streamed)]
 
 

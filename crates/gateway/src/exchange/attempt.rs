@@ -10,7 +10,10 @@ use roundelay_protocol::{
     chat::{Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
-    openai::{Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, service, with_cost},
+    openai::{
+        Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, content_type_as_read, service,
+        with_cost,
+    },
     openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
 };
@@ -259,7 +262,7 @@ pub(super) fn with_callers_fields<'a>(
     operation: Operation,
 ) -> Cow<'a, RequestHead> {
     if operation.service().is_some() {
-        head.to_mut().field("content-type", inbound.content_type().as_bytes());
+        head.to_mut().field("content-type", content_type_as_read(inbound.content_type()).as_bytes());
     }
     let is_translated = operation.dialect() != inbound.operation.dialect();
     let mut has_version = operation != Operation::Messages || deployment.has_version();
@@ -402,8 +405,17 @@ fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'stat
 
 /// Whether an answer is shown as it comes.
 fn is_streamed(request: &Request, content_type: &str) -> bool {
-    let is_page = content_type.contains("json") || content_type.contains("html");
-    (request.stream || request.operation == Operation::Service(Service::Speech)) && !is_page
+    match request.operation.service() {
+        None => request.stream && !is_page(content_type),
+        Some(Service::Speech) => !is_page(content_type),
+        // Models that hear may not stream, and answer in text that is no event.
+        Some(_) => request.stream && content_type.contains("event-stream"),
+    }
+}
+
+/// Whether an answer has a whole that its own words tell.
+fn is_page(content_type: &str) -> bool {
+    content_type.contains("json") || content_type.contains("html")
 }
 
 /// What an answer says that was not streamed. A transcript need not be JSON.
@@ -516,6 +528,10 @@ async fn read_whole(
     }
     let body = if joined.is_empty() { first } else { joined.freeze() };
     let request = &call.request;
+    // Text has no end of its own.
+    if !answer.is_framed() && request.asked.is_text && !is_page(content_type) {
+        return Err(failed(&Seen::ResetBeforeContent));
+    }
     match scan_whole(request, dialect, content_type, &body) {
         // Of silence, a transcript as text is nothing.
         _ if body.trim_ascii().is_empty() && !request.asked.is_text => Err(failed(&Seen::EmptyAnswer)),
@@ -532,5 +548,33 @@ async fn read_whole(
             let content_type = content_type.to_owned();
             Ok(Whole { content_type, dialect, dropped: None, body, scanned })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_events_and_speech_are_shown_as_they_come() {
+        #[track_caller]
+        fn check(operation: Operation, stream: bool, shown: &[&str], whole: &[&str]) {
+            let body = br#"{"model":"m","messages":[{"role":"user","content":"a"}]}"#;
+            let mut request = Request::scan(Operation::Chat, body).unwrap();
+            (request.operation, request.stream) = (operation, stream);
+            for (types, expected) in [(shown, true), (whole, false)] {
+                for content_type in types {
+                    assert_eq!(is_streamed(&request, content_type), expected, "{content_type}");
+                }
+            }
+        }
+        let (events, text, json) =
+            ("text/event-stream; charset=utf-8", "text/plain; charset=utf-8", "application/json");
+        check(Operation::Chat, true, &[events, text, ""], &[json, "text/html"]);
+        check(Operation::Chat, false, &[], &[events, text, json]);
+        check(Operation::Service(Service::Speech), false, &["audio/mpeg", ""], &[json]);
+        check(Operation::Service(Service::Transcriptions), true, &[events], &[text, json, ""]);
+        check(Operation::Service(Service::Transcriptions), false, &[], &[events, text, json]);
+        check(Operation::Service(Service::Images), true, &[events], &[json]);
     }
 }

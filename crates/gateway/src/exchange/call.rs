@@ -160,7 +160,7 @@ impl Call {
         }
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
-        let allowed = allowed(inbound, &snapshot, &request.model, target)?;
+        let allowed = allowed(&inbound.caller, &snapshot, &request.model, target)?;
         let (attempts_deadline, tokenizer) = match target {
             Target::Pool(pool) => (snapshot.catalog.pools[pool.0 as usize].deadline, Tokenizer::Unknown),
             Target::Model(model) => {
@@ -330,13 +330,13 @@ fn within_patience(configured: Duration, patience: Option<Duration>) -> Duration
 
 /// What a restricted key may reach behind the name it asked for; `None` when that is everything.
 pub(super) fn allowed(
-    inbound: &Inbound,
+    caller: &Caller,
     snapshot: &Snapshot,
     asked: &str,
     target: Target,
 ) -> Result<Option<Arc<[Target]>>, Refusal> {
-    let Some(names) = &inbound.caller.allowed else { return Ok(None) };
-    if inbound.caller.may_ask_for(asked) {
+    let Some(names) = &caller.allowed else { return Ok(None) };
+    if caller.may_ask_for(asked) {
         return Ok(None);
     }
     // A key for some models may name a pool: it reaches those of its members.

@@ -5,7 +5,11 @@ mod array;
 use std::{borrow::Cow, future::pending, pin::pin, time::Duration};
 
 use roundelay_ledger::ExchangeId;
-use roundelay_protocol::{chat::Dialect, openai::Operation, openai_responses::Begun};
+use roundelay_protocol::{
+    chat::Dialect,
+    openai::{Operation, Service},
+    openai_responses::Begun,
+};
 use tokio::{
     sync::{oneshot, watch},
     time::{Instant, sleep_until, timeout},
@@ -97,10 +101,11 @@ impl CallerSide {
         }
     }
 
-    /// Only a stream shows life before its content: any other answer has one status and one body.
+    /// Only a stream shows life before its content: any other answer has one status and one body, and so may that of a
+    /// model that hears, whatever was asked for.
     pub(super) fn learn_call(&mut self, call: &Call) {
         self.asked.clone_from(&call.request.model);
-        if !call.request.stream {
+        if !call.request.stream || call.request.operation.service().is_some_and(Service::hears) {
             self.next_sign = None;
         }
     }
@@ -143,9 +148,14 @@ impl CallerSide {
         if let Some(response) = &mut self.response {
             response.push(bytes);
         }
-        let has_room = match &mut self.array {
+        let has_room = match self.array.as_mut().map(|array| array.push(bytes)) {
             None => pipe.write(bytes)?,
-            Some(array) => pipe.write(&array.push(bytes))?,
+            Some(Ok(elements)) => pipe.write(&elements)?,
+            Some(Err(_)) => {
+                // Its stream is broken off: nothing may stand behind what is missing.
+                self.shown = Shown::Everything;
+                return Err(Interruption::CallerLeft);
+            }
         };
         self.next_sign = self.has_events.then(|| Instant::now() + self.keep_alive);
         if has_room {
@@ -185,9 +195,11 @@ impl CallerSide {
             None => refusal.wire().event(dialect, id, &asked),
         };
         let mut end = |pipe: PipeWriter, last: &[u8]| {
-            let last = match &mut array {
+            let last = match array.as_mut().map(|array| array.end(last)) {
                 None => Cow::Borrowed(last),
-                Some(array) => Cow::Owned(array.end(last)),
+                Some(Ok(elements)) => Cow::Owned(elements),
+                // An array that lacks an element is broken off like a stream whose caller left.
+                Some(Err(_)) => return,
             };
             let _ = pipe.write(&last);
             pipe.end();

@@ -1,8 +1,9 @@
-//! `POST /v1/messages/count_tokens`: how many tokens a request is, before it is sent.
+//! How many tokens a request is, before it is sent.
 
 use std::{borrow::Cow, time::Duration};
 
-use roundelay_ledger::{ListCost, Timestamp, Units};
+use bytes::Bytes;
+use roundelay_ledger::{ExchangeId, ListCost, Timestamp, Units};
 use roundelay_protocol::{
     chat::Dialect,
     estimate::{Tokenizer, input_tokens},
@@ -15,14 +16,43 @@ use tokio::time::Instant;
 use super::{
     attempt::with_callers_fields,
     call::{Inbound, allowed},
-    gateway::Worker,
+    gateway::{Gateway, Worker},
     refusal::Refusal,
     snapshot::{Deployment, Snapshot},
 };
 use crate::{
+    auth::Caller,
     billing::{Advance, Need, Unpriced},
+    common::clock::unix_time,
     upstream::DispatchTimers,
 };
+
+/// Counts by the bytes, with `asked` for the model where its path names that.
+///
+/// It costs nothing, and takes one of the requests a minute that its key has.
+///
+/// # Errors
+/// When the body is not such a request, names what is unknown or not allowed to this caller, or its key is at its limits.
+pub fn estimate(
+    gateway: &Gateway,
+    caller: &Caller,
+    (operation, asked): (Operation, Option<&str>),
+    body: &Bytes,
+) -> Result<u64, Refusal> {
+    let request = Request::scan(operation, body).map_err(Refusal::BadRequest)?;
+    let asked = asked.unwrap_or(&request.model);
+    let snapshot = gateway.snapshot.load();
+    let target = snapshot.target(asked).ok_or_else(|| Refusal::unknown_model(asked))?;
+    allowed(caller, &snapshot, asked, target)?;
+    let id = gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
+    admit(gateway, caller, id, &snapshot)?;
+    Ok(likely(&request, asked))
+}
+
+/// The estimate is of dense text, at two bytes a token; prose and code have four.
+fn likely(request: &Request, asked: &str) -> u64 {
+    input_tokens(Tokenizer::of_model(asked), &request.size, request.messages).div_ceil(2)
+}
 
 /// As the provider counts, where one that speaks Anthropic's dialect is among those that may answer; else by the bytes.
 ///
@@ -37,8 +67,8 @@ pub async fn count_tokens(worker: &Worker, inbound: &Inbound) -> Result<Value, R
     let request = Request::scan(Operation::Messages, &inbound.body).map_err(Refusal::BadRequest)?;
     let snapshot = worker.gateway.snapshot.load_full();
     let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
-    let allowed = allowed(inbound, &snapshot, &request.model, target)?;
-    admit(worker, inbound, &snapshot)?;
+    let allowed = allowed(&inbound.caller, &snapshot, &request.model, target)?;
+    admit(&worker.gateway, &inbound.caller, inbound.id, &snapshot)?;
     let may_count = |target: &Target| allowed.as_ref().is_none_or(|allowed| allowed.contains(target));
     if let Some(deployment) = counter(&snapshot, target, may_count)
         && let Some(_place) = worker.gateway.counts.admit(&inbound.caller.key)
@@ -46,18 +76,21 @@ pub async fn count_tokens(worker: &Worker, inbound: &Inbound) -> Result<Value, R
     {
         return Ok(counted);
     }
-    let most = input_tokens(Tokenizer::of_model(&request.model), &request.size, request.messages);
-    // The estimate is of dense text, at two bytes a token; prose and code have four.
-    Ok(json!({ "input_tokens": most.div_ceil(2), "estimated": true }))
+    Ok(json!({ "input_tokens": likely(&request, &request.model), "estimated": true }))
 }
 
 /// Asks whether a request for nothing would be served now.
-fn admit(worker: &Worker, inbound: &Inbound, snapshot: &Snapshot) -> Result<(), Refusal> {
-    let (billing, caller) = (&worker.gateway.billing, &inbound.caller);
+pub(super) fn admit(
+    gateway: &Gateway,
+    caller: &Caller,
+    exchange: ExchangeId,
+    snapshot: &Snapshot,
+) -> Result<(), Refusal> {
+    let billing = &gateway.billing;
     let rate = snapshot.config.rate();
     let payer = billing.payer(&caller.key, &caller.account, &caller.limits, rate).ok_or(Refusal::Internal)?;
     let need = Need {
-        exchange: inbound.id,
+        exchange,
         attempt: 1,
         quote: None,
         unpriced: Unpriced::Costs(ListCost::ZERO),

@@ -23,9 +23,9 @@ use super::{
     call::{Call, Inbound},
     caller::Interruption,
     draft::Draft,
-    drains::Drain,
     gateway::Gateway,
     outcome::Failed,
+    places::Place,
     refusal::Refusal,
     service,
     snapshot::Deployment,
@@ -163,7 +163,7 @@ impl<'a> Flight<'a> {
     /// Room for reading its answer to the end though its caller has left: of a provider that works on whether or not
     /// anybody reads, and for keys that want it. `None` where it is not worth it, nothing was sent, or too many are read
     /// so.
-    pub(super) fn drain(&self, inbound: &Inbound) -> Option<Drain<'a>> {
+    pub(super) fn drain(&self, inbound: &Inbound) -> Option<Place> {
         let by_default = self.call.snapshot.config.money.on_disconnect;
         let wants = inbound.caller.on_disconnect.unwrap_or(by_default) == OnDisconnect::Drain;
         let is_worth =

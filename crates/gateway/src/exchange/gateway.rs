@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use roundelay_routing::Router;
 use tokio::sync::watch;
 
-use super::{balances::Balances, drains::Drains, responses::Responses, snapshot::Snapshot};
+use super::{balances::Balances, places::Places, responses::Responses, snapshot::Snapshot};
 use crate::{
     auth::Keys,
     billing::Billing,
@@ -41,9 +41,11 @@ pub struct Gateway {
     /// Callers' connections.
     pub connections: Tasks,
     /// Answers that are read to their end for nobody but the bill.
-    pub drains: Drains,
+    pub drains: Places,
     /// Counts of tokens that providers are asked for.
-    pub counts: Drains,
+    pub counts: Places,
+    /// Sockets that are open for requests.
+    pub sockets: Places,
     /// Turns true when exchanges must end at once.
     pub ending: watch::Sender<bool>,
     /// What time it is.
@@ -70,8 +72,9 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             keys,
             billing,
-            drains: Drains::default(),
-            counts: Drains::default(),
+            drains: Places::at_providers(),
+            counts: Places::at_providers(),
+            sockets: Places::of_sockets(),
             recorder,
             ids,
             balances: Balances::default(),

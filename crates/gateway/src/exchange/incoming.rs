@@ -189,16 +189,17 @@ impl Incoming {
 
     fn of(body: upstream::Body, reading: Reading, dialect: Dialect, choices: u32, caller_asked_usage: bool) -> Self {
         let terminal = Terminal::new(choices);
+        let limits = match (&reading, dialect) {
+            (Reading::Service(_), _) | (_, Dialect::OpenaiResponses | Dialect::Gemini) => sse::Limits::LARGE,
+            _ => sse::Limits::default(),
+        };
         Self {
             body,
             reading,
             dialect,
             dropped: None,
             content_type: None,
-            events: sse::Reader::new(match dialect {
-                Dialect::OpenaiResponses => openai_responses::EVENT_LIMITS,
-                _ => sse::Limits::default(),
-            }),
+            events: sse::Reader::new(limits),
             unended: terminal.unfinished(),
             place: Place::default(),
             response: None,
@@ -541,7 +542,8 @@ impl Incoming {
                 _ => Err(otherwise),
             };
         }
-        if let (Reading::Audio(_), StreamFault::Unfinished, true) = (&self.reading, &otherwise, self.has_content) {
+        let is_orderly = self.has_content && self.body.is_framed();
+        if let (Reading::Audio(_), StreamFault::Unfinished, true) = (&self.reading, &otherwise, is_orderly) {
             // Its framing told that this was all.
             self.is_over = true;
             return Ok(Progress::Ended);
@@ -567,6 +569,8 @@ mod tests {
         task::JoinSet,
         time::Instant,
     };
+
+    use roundelay_protocol::translate::{StreamEncoder, Translation};
 
     use super::*;
     use crate::upstream::{DispatchTimers, Endpoint, RequestHead, Upstream};
@@ -598,9 +602,18 @@ mod tests {
 
     /// A stream as it comes from a server on loopback; with `is_cut`, its connection ends before the body does.
     async fn incoming(sent: &str, is_cut: bool, asked_usage: bool) -> (Incoming, JoinSet<()>) {
+        let (body, server) = body(&chunked(sent, is_cut)).await;
+        (Incoming::new(body, 1, asked_usage), server)
+    }
+
+    fn chunked(sent: &str, is_cut: bool) -> String {
         let last = if is_cut { "" } else { "0\r\n\r\n" };
-        let answer =
-            format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{sent}\r\n{last}", sent.len());
+        format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{sent}\r\n{last}", sent.len())
+    }
+
+    /// The body of this answer, as it comes from a server on loopback that closes behind it.
+    async fn body(answer: &str) -> (upstream::Body, JoinSet<()>) {
+        let answer = answer.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = Endpoint::new(false, "127.0.0.1".into(), listener.local_addr().unwrap().port());
         let mut server = JoinSet::new();
@@ -615,7 +628,7 @@ mod tests {
         let timers = DispatchTimers { connect: LONG, headers: LONG, deadline: Instant::now() + LONG };
         let (head, body) = (RequestHead::post("/", "test"), Bytes::new());
         let (_, body) = Upstream::new().dispatch(&endpoint, &head, &body, timers).await.unwrap();
-        (Incoming::new(body, 1, asked_usage), server)
+        (body, server)
     }
 
     /// What of a stream is shown before its end is known, what with its end, and how it ended.
@@ -774,5 +787,50 @@ mod tests {
     async fn an_event_without_end_is_not_waited_for() {
         let long = "x".repeat((1 << 20) + 1);
         check((&[TEXT, &long], false, false), (&[TEXT], &[], End::Garbled)).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_long_in_one_line_is_no_event_without_end() {
+        let picture = "A".repeat(9 << 20);
+        let ended = format!(r#"{{"type":"image_generation.completed","b64_json":"{picture}"}}"#);
+        let part = format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"inlineData":{{"mimeType":"image/png","data":"{picture}"}}}}]}},"finishReason":"STOP"}}]}}"#
+        );
+        // Not every dialect has a place for pictures.
+        let text =
+            format!(r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{picture}"}}]}},"finishReason":"STOP"}}]}}"#);
+        for (sent, dialect) in [(ended, None), (part, Some(Dialect::Gemini)), (text, Some(Dialect::OpenaiChat))] {
+            let sent = stream(&[&sent]);
+            let (body, _server) = body(&chunked(&sent, false)).await;
+            let mut incoming = match dialect {
+                None => Incoming::events(body, 1, "text/event-stream"),
+                Some(Dialect::Gemini) => {
+                    Incoming::passed(body, Dialect::Gemini, Follower::new(Dialect::Gemini).unwrap())
+                }
+                Some(to) => {
+                    let translation = Translation::new(Dialect::Gemini, StreamEncoder::new(to, "", false));
+                    Incoming::translated(body, translation, (Dialect::Gemini, to), false)
+                }
+            };
+            let ended = loop {
+                match incoming.read().await {
+                    Ok(Progress::Ended) => break Ok(()),
+                    Err(fault) => break Err(fault),
+                    Ok(_) => {}
+                }
+            };
+            assert!(ended.is_ok(), "{dialect:?}: {ended:?}");
+            assert!(incoming.tail().len() > 9 << 20, "{dialect:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn sound_that_its_connection_ends_may_be_cut() {
+        for (framing, is_all) in [("content-length: 4\r\n", true), ("", false)] {
+            let (body, _server) = body(&format!("HTTP/1.1 200 OK\r\n{framing}\r\nRIFF")).await;
+            let mut incoming = Incoming::audio(body, "audio/wav");
+            while let Ok(Progress::Content) = incoming.read().await {}
+            assert_eq!(incoming.is_over(), is_all, "{framing}");
+        }
     }
 }

@@ -11,9 +11,9 @@ use super::{
     call::{Call, Inbound},
     caller::Interruption,
     draft::Draft,
-    drains::DRAIN_WAIT,
     flight::Flight,
     gateway::Worker,
+    places::DRAIN_WAIT,
 };
 use crate::billing::Shortfall;
 

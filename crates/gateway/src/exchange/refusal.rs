@@ -19,7 +19,7 @@ use roundelay_routing::{Decision, Stop, StopReason};
 
 pub(super) use self::words::Words;
 pub use self::{failed::FailedExchange, unpaid::NotPaid, unserved::Unserved};
-use super::outcome::Failed;
+use super::{outcome::Failed, places::SOCKETS_PER_KEY_MAX};
 use crate::{
     auth::AuthRefusal,
     billing::Shortfall,
@@ -43,6 +43,8 @@ pub enum Refusal {
     NoReceipt(&'static str, String),
     /// It is not served here, and why.
     NotServed(&'static str),
+    /// Its key has as many sockets open as it may.
+    TooManySockets,
     /// Something is, but not by that method.
     Method(&'static str),
     /// The body is not such a request.
@@ -160,7 +162,12 @@ impl Refusal {
             Self::HeadTooLarge | Self::AddressTooLong | Self::NotHttp | Self::HeadSlow => "head",
             Self::UnknownModel(_) | Self::ModelNotAllowed(_) => "model",
             Self::NotPaid(_) => "code",
-            Self::BadRequest(_) | Self::Failed(_) | Self::Broke(..) | Self::Short(_) | Self::Unserved(_) => "exchange",
+            Self::BadRequest(_)
+            | Self::TooManySockets
+            | Self::Failed(_)
+            | Self::Broke(..)
+            | Self::Short(_)
+            | Self::Unserved(_) => "exchange",
             Self::NoRecords | Self::Stopping | Self::Internal => "gateway",
         }
     }
@@ -180,6 +187,14 @@ impl Refusal {
             ),
             Self::NoReceipt(code, why) => Wire { code: Some(code), ..Wire::new(404, "not_found_error", why.as_str()) },
             Self::NotServed(why) => Wire { code: Some("not_served"), ..Wire::new(501, "invalid_request_error", *why) },
+            Self::TooManySockets => Wire {
+                code: Some("too_many_sockets"),
+                ..Wire::new(
+                    429,
+                    "rate_limit_error",
+                    format!("this API key has {SOCKETS_PER_KEY_MAX} WebSockets open: close one, or ask by HTTP"),
+                )
+            },
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
             Self::BadRequest(bad) => Wire {
                 param: bad.param,
@@ -514,6 +529,7 @@ mod tests {
                 (404, "not_found_error", Some("receipt_not_found"), false),
             ),
             (Refusal::Method("POST"), (405, bad, None, false)),
+            (Refusal::TooManySockets, (429, "rate_limit_error", Some("too_many_sockets"), false)),
             (Refusal::BodyTooLarge(1024), (413, bad, Some("request_too_large"), false)),
             (Refusal::BodySlow, (408, bad, Some("body_too_slow"), false)),
             (Refusal::BodyCut, (400, bad, Some("body_incomplete"), false)),

@@ -9,9 +9,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     call::Inbound,
     caller::{CallerSide, Interruption},
-    drains::DRAIN_WAIT,
     flight::Flight,
     incoming::{Incoming, Progress, StreamFault},
+    places::DRAIN_WAIT,
     refusal::Words,
 };
 

@@ -1,13 +1,13 @@
 //! Gemini's paths, in which a model stands and behind it what is asked of it: `/models/{model}:generateContent`.
 
 use bytes::Bytes;
-use roundelay_protocol::{
-    estimate::{Tokenizer, input_tokens},
-    openai::{Operation, Request},
-};
+use roundelay_protocol::openai::Operation;
 use serde_json::{Value, json};
 
-use crate::exchange::{Addressed, Refusal, Worker};
+use crate::{
+    auth::Caller,
+    exchange::{Addressed, Refusal, Worker, estimate},
+};
 
 /// What is asked of a model.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,14 +39,10 @@ pub(super) fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a st
     pairs.find_map(|(known, value)| (known == name).then_some(value)).filter(|value| !value.is_empty())
 }
 
-/// Counts by the bytes, and says so under `estimated`; see [`super::count_tokens`].
-pub(super) fn count(worker: &Worker, model: &str, body: &Bytes) -> Result<Value, Refusal> {
-    let request = Request::scan(Operation::Generate, &counted(body)).map_err(Refusal::BadRequest)?;
-    if worker.gateway.snapshot.load().target(model).is_none() {
-        return Err(Refusal::unknown_model(model));
-    }
-    let most = input_tokens(Tokenizer::of_model(model), &request.size, request.messages);
-    Ok(json!({ "totalTokens": most.div_ceil(2), "estimated": true }))
+/// Counts by the bytes, and says so under `estimated`.
+pub(super) fn count(worker: &Worker, caller: &Caller, model: &str, body: &Bytes) -> Result<Value, Refusal> {
+    let tokens = estimate(&worker.gateway, caller, (Operation::Generate, Some(model)), &counted(body))?;
+    Ok(json!({ "totalTokens": tokens, "estimated": true }))
 }
 
 /// The request that is to be counted: it may stand in a member of its own, with tools and the rest.

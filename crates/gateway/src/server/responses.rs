@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use http::Method;
 use roundelay_protocol::{
-    estimate::{Tokenizer, input_tokens},
-    openai::{BadRequest, Operation, Request},
+    openai::{BadRequest, Operation},
     openai_responses::named_items,
 };
 use serde_json::{json, value::RawValue};
@@ -12,7 +11,7 @@ use serde_json::{json, value::RawValue};
 use super::gemini::parameter;
 use crate::{
     auth::Caller,
-    exchange::{Refusal, Worker, spelled_out},
+    exchange::{Refusal, Worker, estimate, spelled_out},
 };
 
 /// What such a path asks for.
@@ -84,15 +83,11 @@ fn not_found(id: &str) -> Refusal {
     Refusal::NoReceipt("response_not_found", format!("Response with id '{id}' not found."))
 }
 
-/// Counts by the bytes, and says so under `estimated`; see [`super::count_tokens`].
+/// Counts by the bytes, and says so under `estimated`.
 fn count(worker: &Worker, caller: &Caller, body: Bytes) -> Result<Vec<u8>, Refusal> {
     let body = spelled_out(&worker.gateway, &caller.account, body)?;
-    let request = Request::scan(Operation::Responses, &body).map_err(Refusal::BadRequest)?;
-    if worker.gateway.snapshot.load().target(&request.model).is_none() {
-        return Err(Refusal::unknown_model(&request.model));
-    }
-    let most = input_tokens(Tokenizer::of_model(&request.model), &request.size, request.messages);
-    let page = json!({ "object": "response.input_tokens", "input_tokens": most.div_ceil(2), "estimated": true });
+    let tokens = estimate(&worker.gateway, caller, (Operation::Responses, None), &body)?;
+    let page = json!({ "object": "response.input_tokens", "input_tokens": tokens, "estimated": true });
     Ok(page.to_string().into_bytes())
 }
 

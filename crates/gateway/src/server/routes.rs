@@ -78,7 +78,7 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             exchange(worker, received, caller, (operation, None), (head.headers, head.uri.query()), body).await
         }
         (Route::Exchange(Operation::Responses), &Method::GET) if websocket::is_asked(&head.headers) => {
-            websocket::agree(peer, &head.headers)
+            websocket::agree(worker, &caller, peer, &head.headers)
         }
         (Route::Gemini(Asked::Answer(addressed)), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
@@ -88,7 +88,7 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
         }
         (Route::Gemini(Asked::Count(model)), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
-            gemini::count(worker, &model, &body).map(page)
+            gemini::count(worker, &caller, &model, &body).map(page)
         }
         (Route::Gemini(Asked::Nothing), &Method::POST) => Err(Refusal::NotServed(gemini::NOT_SERVED)),
         (Route::Response(asked), method) => {

@@ -12,7 +12,7 @@ use http_body::Body as _;
 use roundelay_protocol::{
     chat::Dialect,
     openai::{BadRequest, Operation},
-    openai_responses::{Create, EVENT_LIMITS, Frame},
+    openai_responses::{Create, Frame},
     sse,
 };
 use tokio::{
@@ -31,8 +31,9 @@ use tokio_tungstenite::{
 
 use super::routes;
 use crate::{
+    auth::Caller,
     common::clock::unix_time,
-    exchange::{self, Answer, AnswerBody, Inbound, Recent, Refusal, Turn, Worker},
+    exchange::{self, Answer, AnswerBody, Inbound, Place, Recent, Refusal, Turn, Worker},
 };
 
 /// Requests that wait while one is answered.
@@ -49,6 +50,7 @@ const LIFE_MAX: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Session {
     peer: IpAddr,
     headers: HeaderMap,
+    _place: Arc<Place>,
 }
 
 /// Whether a request asks for a WebSocket.
@@ -59,21 +61,22 @@ pub(super) fn is_asked(headers: &HeaderMap) -> bool {
 /// Agrees to a WebSocket. The answer carries the [`Session`] for whoever has the socket.
 ///
 /// # Errors
-/// When the request is not as RFC 6455 says.
-pub(super) fn agree(peer: IpAddr, headers: &HeaderMap) -> Result<Answer, Refusal> {
+/// When the request is not as RFC 6455 says, or its key has as many as it may.
+pub(super) fn agree(worker: &Worker, caller: &Caller, peer: IpAddr, headers: &HeaderMap) -> Result<Answer, Refusal> {
     let is_known = headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| is_known).ok_or_else(|| {
         let message = "a WebSocket needs `sec-websocket-version: 13` and a `sec-websocket-key`".to_owned();
         Refusal::BadRequest(BadRequest { message, param: None, code: "invalid_value" })
     })?;
     let accept = derive_accept_key(key.as_bytes());
+    let place = Arc::new(worker.gateway.sockets.admit(&caller.key).ok_or(Refusal::TooManySockets)?);
     let mut answer = Response::new(AnswerBody::Whole(Bytes::new()));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let fields = answer.headers_mut();
     fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     fields.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     fields.insert(header::SEC_WEBSOCKET_ACCEPT, HeaderValue::try_from(accept).expect("base64 is ASCII"));
-    answer.extensions_mut().insert(Session { peer, headers: headers.clone() });
+    answer.extensions_mut().insert(Session { peer, headers: headers.clone(), _place: place });
     Ok(answer)
 }
 
@@ -88,7 +91,7 @@ pub(super) async fn serve(
     let body_max = usize::try_from(worker.gateway.server.body_max).unwrap_or(usize::MAX);
     let config = WebSocketConfig::default().max_message_size(Some(body_max)).max_frame_size(Some(body_max));
     let socket = WebSocketStream::from_partially_read(socket, read.into(), Role::Server, Some(config)).await;
-    let recent = Arc::default();
+    let recent = Arc::new(Recent::new(worker.gateway.server.body_max));
     let mut connection = Connection { worker, session, socket, stop, recent, waiting: VecDeque::new() };
     let end = connection.run().await;
     let Err(Gone(Some((code, reason)))) = end else { return };
@@ -100,6 +103,10 @@ pub(super) async fn serve(
 /// The end of a connection, with what its client is told of it where it is still there.
 #[derive(Debug)]
 struct Gone(Option<(CloseCode, &'static str)>);
+
+fn stopping() -> Gone {
+    Gone(Some((CloseCode::Away, "the gateway is being stopped")))
+}
 
 type Read = Option<Result<Message, tungstenite::Error>>;
 
@@ -116,6 +123,13 @@ impl Connection<'_> {
     async fn run(&mut self) -> Result<(), Gone> {
         let end = Instant::now() + LIFE_MAX;
         loop {
+            // Whoever always has a request waiting does not outlast it.
+            if *self.stop.borrow() {
+                return Err(stopping());
+            }
+            if Instant::now() >= end {
+                return Err(Gone(Some((CloseCode::Normal, "the connection is as old as one may be"))));
+            }
             let create = match self.waiting.pop_front() {
                 Some(create) => create,
                 None => self.wait(end).await?,
@@ -137,7 +151,7 @@ impl Connection<'_> {
             let read = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stopped| *stopped) => {
-                    return Err(Gone(Some((CloseCode::Away, "the gateway is being stopped"))));
+                    return Err(stopping());
                 }
                 read = timeout_at(next_ping.min(end), self.socket.next()) => read,
             };
@@ -167,12 +181,15 @@ impl Connection<'_> {
         };
         let refused = match message {
             Message::Text(text) => match Frame::read(&text) {
-                Ok(Frame::Create(create)) if self.waiting.len() < WAITING_MAX => {
+                Ok(Frame::Create(create)) if self.has_room(&create) => {
                     self.waiting.push_back(create);
                     return Ok(());
                 }
                 Ok(Frame::Create(_)) => {
-                    ("too_many_requests", format!("{WAITING_MAX} requests wait on this connection already"))
+                    let message = format!(
+                        "as many requests wait on this connection as may: {WAITING_MAX}, and together no more bytes than one may have"
+                    );
+                    ("too_many_requests", message)
                 }
                 Ok(Frame::Other(kind)) => {
                     let kind: String = kind.chars().filter(|c| !c.is_control()).take(100).collect();
@@ -186,6 +203,13 @@ impl Connection<'_> {
         };
         let (code, message) = refused;
         self.refuse(&Refusal::BadRequest(BadRequest { message, param: None, code })).await
+    }
+
+    /// Whether one more may wait: all together are no larger than one may be.
+    fn has_room(&self, create: &Create) -> bool {
+        let bytes: usize = self.waiting.iter().chain([create]).map(|waiting| waiting.body.len()).sum();
+        let is_small = bytes as u64 <= self.worker.gateway.server.body_max;
+        self.waiting.is_empty() || self.waiting.len() < WAITING_MAX && is_small
     }
 
     /// Answers one request, while others may come.
@@ -214,7 +238,10 @@ impl Connection<'_> {
         if !create.generates {
             return match exchange::make_ready(&self.worker.gateway, &mut inbound) {
                 Ok(stream) => self.pass_on(&mut sse::Reader::default(), stream).await,
-                Err(refusal) => self.refuse(&refusal).await,
+                Err(refusal) => {
+                    self.worker.gateway.metrics.refused(refusal.label());
+                    self.refuse(&refusal).await
+                }
             };
         }
         let worker = Arc::clone(self.worker);
@@ -234,7 +261,7 @@ impl Connection<'_> {
 
     /// Passes on the events of an answer as they come.
     async fn relay(&mut self, mut body: AnswerBody) -> Result<(), Gone> {
-        let mut events = sse::Reader::new(EVENT_LIMITS);
+        let mut events = sse::Reader::new(sse::Limits::LARGE);
         loop {
             let frame = tokio::select! {
                 biased;

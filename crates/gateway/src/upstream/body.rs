@@ -28,6 +28,7 @@ pub enum ReadFault {
 pub struct Body {
     buffer: BytesMut,
     expect: Expect,
+    is_framed: bool,
     keeps_alive: bool,
     connection: Option<Connection>,
 }
@@ -67,12 +68,14 @@ impl Body {
             Framing::UntilClose => Expect::UntilClose,
         };
         let connection = Some(Connection { stream, origin, idle });
-        let mut body = Self { buffer, expect, keeps_alive: head.keeps_alive, connection };
+        let is_framed = head.framing != Framing::UntilClose;
+        let mut body = Self { buffer, expect, is_framed, keeps_alive: head.keeps_alive, connection };
         body.give_back_if_read();
         body
     }
 
-    /// Everything that has arrived, or the first piece that does; `None` is the body's true end.
+    /// Everything that has arrived, or the first piece that does; `None` is the body's true end, or where it is not
+    /// [framed](Self::is_framed) that of its connection.
     ///
     /// Cancel-safe: a dropped future loses nothing.
     pub async fn read(&mut self) -> Result<Option<Bytes>, ReadFault> {
@@ -100,7 +103,12 @@ impl Body {
         }
     }
 
-    /// Whether the body was read to its true end.
+    /// Whether its framing tells where it ends. Of one that goes on until its connection closes, a part looks like all.
+    pub fn is_framed(&self) -> bool {
+        self.is_framed
+    }
+
+    /// Whether the body was read to its end.
     pub fn is_read(&self) -> bool {
         self.expect == Expect::Nothing
     }
@@ -229,7 +237,7 @@ mod tests {
 
     /// A body without a connection: pieces are put into its buffer by hand.
     fn unconnected(expect: Expect) -> Body {
-        Body { buffer: BytesMut::new(), expect, keeps_alive: true, connection: None }
+        Body { buffer: BytesMut::new(), expect, is_framed: true, keeps_alive: true, connection: None }
     }
 
     /// What a body that arrives in these pieces holds, and whether it came to its end.

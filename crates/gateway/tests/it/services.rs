@@ -131,8 +131,8 @@ impl Asked {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             body += &format!("--edge\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         }
-        let request =
-            Request::new("POST", self.path, None).header("content-type", "multipart/form-data; boundary=edge");
+        let request = Request::new("POST", self.path, None)
+            .header("content-type", "multipart/form-data; boundary=edge; boundary=other");
         request.body(&(body + "--edge--\r\n"))
     }
 }

@@ -23,6 +23,7 @@ use std::ops::Range;
 
 pub use asked::Asked;
 pub use bad_request::BadRequest;
+pub use form::content_type_as_read;
 pub use output::{BUDGET_MIN, OutputField, OutputMax};
 pub use rewrite::Rewrite;
 

@@ -30,13 +30,10 @@ enum Decoder {
 
 impl StreamDecoder {
     pub fn new(dialect: Dialect) -> Self {
-        let sse = || sse::Reader::new(sse::Limits::default());
+        let sse = || sse::Reader::new(sse::Limits::LARGE);
         let dialect = match dialect {
             Dialect::OpenaiChat => Decoder::OpenaiChat(sse(), openai_chat::Decoder::default()),
-            Dialect::OpenaiResponses => Decoder::OpenaiResponses(
-                sse::Reader::new(openai_responses::EVENT_LIMITS),
-                openai_responses::Decoder::default(),
-            ),
+            Dialect::OpenaiResponses => Decoder::OpenaiResponses(sse(), openai_responses::Decoder::default()),
             Dialect::Anthropic => Decoder::Anthropic(sse(), anthropic::Decoder::default()),
             Dialect::Gemini => Decoder::Gemini(sse(), gemini::Decoder::default()),
             Dialect::Bedrock => Decoder::Bedrock(frame::Reader::default(), bedrock::Decoder::default()),

@@ -542,3 +542,19 @@ fn tokens_are_estimated_before_they_are_sent() {
     }
     assert!(house.gpt.control.last_request().is_none() && house.gemini.last().0.is_empty(), "nobody is asked");
 }
+
+#[test]
+fn nothing_is_counted_for_who_may_not_ask() {
+    let house = House::start();
+    let made = |body: Value| house.gateway.operator("POST", "/admin/keys", Some(&body)).json()["key"].clone();
+    let body = json!({ "contents": [{ "parts": [{ "text": "x" }] }] });
+    let count = |key: &Value| {
+        let asked = Request::post("/v1beta/models/pro:countTokens", &body).bearer(key.as_str().unwrap());
+        asked.send(house.gateway.callers)
+    };
+    let narrow = made(json!({ "allowed": ["gpt"] }));
+    check_refused(&count(&narrow), (403, "PERMISSION_DENIED", "model_not_allowed"));
+    let slow = made(json!({ "limits": { "requests_per_minute": 1 } }));
+    assert_eq!(count(&slow).status, 200);
+    check_refused(&count(&slow), (429, "RESOURCE_EXHAUSTED", "rate_limit_exceeded"));
+}

@@ -30,6 +30,10 @@ fn a_request_differs_by_the_models_name_alone() {
         let told = String::from_utf8(last.body.to_vec()).unwrap();
         let own = asked.to("rehearsal-words-5").sent_body().to_owned();
         assert_eq!(told, own, "{asked:?}");
+        if asked.file.is_some() {
+            let (_, kind) = last.headers.iter().find(|(name, _)| name == "content-type").unwrap();
+            assert_eq!(kind, "multipart/form-data; boundary=\"edge\"", "as it was read");
+        }
         let path = if asked.path == "/v2/rerank" { "/v1/rerank" } else { asked.path };
         assert_eq!(last.path, path, "under the provider's own base");
         assert!(!last.headers.iter().any(|(_, value)| value.contains(&bench.key)), "the caller's key stays here");

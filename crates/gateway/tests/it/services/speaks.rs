@@ -1,10 +1,16 @@
 //! Speech is shown as it comes; one that is cut is never taken for a whole one.
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::Duration;
+
 use roundelay_ledger::EntryKind;
 use serde_json::json;
 
 use super::{Asked, BY_TOKEN, Bench, USD, draw, speak, transcribe};
 use crate::money::sum;
+use crate::support::TestGateway;
 
 /// Five tokens of 50 ms at 8,000 bytes a second, and the head.
 const WAV_BYTES: usize = 44 + 5 * 400;
@@ -93,5 +99,47 @@ fn events_that_break_off_say_so() {
             assert!(last.contains("\"error\""), "{scenario}: {}", answer.body);
             assert!(!answer.body.contains(".done"), "{scenario}: {}", answer.body);
         }
+    }
+}
+
+/// Gives every request this answer, and closes behind it.
+fn closes_behind(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let (mut socket, mut read, mut piece) = (socket.unwrap(), Vec::new(), [0; 4096]);
+            while !read.ends_with(b"--edge--\r\n") {
+                let count = socket.read(&mut piece).unwrap();
+                read.extend_from_slice(&piece[..count]);
+            }
+            // Longer than an answer's head is held.
+            thread::park_timeout(Duration::from_millis(200));
+            socket.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_transcript_as_text_is_whole_only_where_its_framing_says_so() {
+    for (answer, is_streamed, status) in [
+        ("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 3\r\n\r\nyes", false, 200),
+        ("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nyes", false, 502),
+        ("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"text\":\"yes\"}", false, 200),
+        // Older models do not stream, whatever was asked for.
+        ("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 3\r\n\r\nyes", true, 200),
+    ] {
+        let address = closes_behind(answer);
+        let gateway = TestGateway::start(&format!(
+            "server.header_hold = '50ms'\n[providers.local]\nbase_url = 'http://{address}/v1'\napi_keys = ['sk-ours']\n[models.m]\ndeployments = ['local/whisper-1']\nattempts = 1\n"
+        ));
+        let mut fields = json!({ "response_format": "text" });
+        if is_streamed {
+            fields["stream"] = json!(true);
+        }
+        let heard = Asked { fields, ..transcribe() }.to("m").bearer(&gateway.key).send(gateway.callers);
+        assert_eq!(heard.status, status, "{answer}: {}", heard.body);
+        assert_eq!(status == 200, heard.body.contains("yes"), "{answer}: {}", heard.body);
     }
 }

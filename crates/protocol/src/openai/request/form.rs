@@ -2,7 +2,7 @@
 //!
 //! The form is read once, from delimiter to delimiter; files in it are measured and not copied.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use memchr::memmem::Finder;
 
@@ -27,10 +27,9 @@ impl Request {
     /// When the body is neither, when `model` or what is to be worked on is missing, when a member that decides routing or
     /// money has the wrong type or is written twice (servers differ in which one they take).
     pub fn scan_service(service: Service, content_type: &str, body: &[u8]) -> Result<Self, BadRequest> {
-        let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-        if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
+        let Some(parameters) = form_parameters(content_type) else {
             return Self::scan(Operation::Service(service), body);
-        }
+        };
         let boundary = boundary(parameters).ok_or_else(|| bad("the content-type of a form names its `boundary`"))?;
         let mut said = Said {
             request: Self::blank(Operation::Service(service)),
@@ -45,6 +44,15 @@ impl Request {
             said.part(service, &part, body)?;
         }
         said.finish(service)
+    }
+}
+
+/// The content type that says how a body was read here: where callers name a form's boundary twice, servers differ in
+/// which one they take.
+pub fn content_type_as_read(content_type: &str) -> Cow<'_, str> {
+    match form_parameters(content_type).and_then(boundary) {
+        Some(boundary) => Cow::Owned(format!("multipart/form-data; boundary=\"{boundary}\"")),
+        None => Cow::Borrowed(content_type),
     }
 }
 
@@ -136,14 +144,22 @@ fn bad(message: &str) -> BadRequest {
     BadRequest { message: message.to_owned(), param: None, code: "invalid_form" }
 }
 
-/// The boundary among the parameters of a content type, in quotes or not.
+/// The parameters of a form's content type; `None` when it is not one.
+fn form_parameters(content_type: &str) -> Option<&str> {
+    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    kind.trim().eq_ignore_ascii_case("multipart/form-data").then_some(parameters)
+}
+
+/// The first boundary among the parameters of a content type, in quotes or not.
 fn boundary(parameters: &str) -> Option<&str> {
     let value = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"'))
     })?;
     // RFC 2046 §5.1.1.
-    (1..=70).contains(&value.len()).then_some(value)
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
+    let is_one = (1..=70).contains(&value.len()) && value.as_bytes().iter().all(is_allowed) && !value.ends_with(' ');
+    is_one.then_some(value)
 }
 
 /// One field of a form.
@@ -158,8 +174,8 @@ struct Part<'a> {
 /// The parts of a form, in order.
 struct Parts<'a> {
     body: &'a [u8],
+    /// What stands at the beginning of a line between two parts.
     delimiter: Finder<'static>,
-    length: usize,
     /// Just behind a delimiter; `None` at the end.
     at: Option<usize>,
     count: usize,
@@ -167,41 +183,52 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn new(body: &'a [u8], boundary: &str) -> Result<Self, BadRequest> {
-        let delimiter = format!("\r\n--{boundary}");
-        let finder = Finder::new(delimiter.as_bytes()).into_owned();
-        // The first may stand at the very beginning, without the line break that belongs to it.
-        let at = if body.starts_with(&delimiter.as_bytes()[2..]) {
-            Some(delimiter.len() - 2)
-        } else {
-            finder.find(body).map(|at| at + delimiter.len())
-        };
-        if at.is_none() {
-            return Err(bad("the form does not have the `boundary` that its content-type names"));
+        let delimiter = Finder::new(format!("--{boundary}").as_bytes()).into_owned();
+        let mut parts = Self { body, delimiter, at: None, count: 0 };
+        let first = parts.line(0)?;
+        let first = first.ok_or_else(|| bad("the form does not have the `boundary` that its content-type names"))?;
+        parts.at = Some(first.end);
+        Ok(parts)
+    }
+
+    /// The next delimiter with the line break before it.
+    ///
+    /// Some servers take a line feed alone for a line break, and would see parts there that others do not.
+    fn line(&self, from: usize) -> Result<Option<Range<usize>>, BadRequest> {
+        let Some(at) = self.delimiter.find(&self.body[from..]).map(|at| from + at) else { return Ok(None) };
+        let end = at + self.delimiter.needle().len();
+        match self.body[..at].strip_suffix(b"\r\n") {
+            Some(before) => Ok(Some(before.len()..end)),
+            None if at == 0 => Ok(Some(0..end)),
+            None => Err(bad("the form has its `boundary` within a line")),
         }
-        Ok(Self { body, delimiter: finder, length: delimiter.len(), at, count: 0 })
     }
 
     fn part(&mut self, at: usize) -> Result<Option<Part<'a>>, BadRequest> {
         let rest = &self.body[at..];
-        if rest.starts_with(b"--") {
-            return Ok(None);
+        if let Some(epilogue) = rest.strip_prefix(b"--") {
+            let is_end = epilogue.trim_ascii().is_empty() || is_line_end(epilogue);
+            let goes_on = self.delimiter.find(epilogue).is_some();
+            return if is_end && !goes_on { Ok(None) } else { Err(bad("the form goes on behind its end")) };
         }
         self.count += 1;
         if self.count > PARTS_MAX {
             return Err(bad("the form has more than 256 parts"));
         }
         let cut = || bad("the form ends within a part");
-        // White space may follow a delimiter.
         let line = memchr::memmem::find(&rest[..rest.len().min(HEAD_MAX)], b"\r\n").ok_or_else(cut)?;
+        if !is_line_end(rest) {
+            return Err(bad("a line with the form's `boundary` goes on behind it"));
+        }
         let head = &rest[line..];
         let length = memchr::memmem::find(&head[..head.len().min(HEAD_MAX)], b"\r\n\r\n").ok_or_else(cut)?;
         let start = at + line + length + 4;
         let head = std::str::from_utf8(&head[..length]).unwrap_or_default();
-        let (name, is_file) = disposition(head).ok_or_else(|| bad("a part of the form has no name"))?;
+        let Disposition { name, is_file } = Disposition::read(head).map_err(bad)?;
         // An empty value leaves the delimiter's own line break to the head's.
-        let end = self.delimiter.find(&self.body[start - 2..]).ok_or_else(cut)? + start - 2;
-        self.at = Some(end + self.length);
-        Ok(Some(Part { name, is_file, value: start..end.max(start) }))
+        let end = self.line(start)?.ok_or_else(cut)?;
+        self.at = Some(end.end);
+        Ok(Some(Part { name, is_file, value: start..end.start.max(start) }))
     }
 }
 
@@ -214,26 +241,81 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
-/// The name of a part, and whether it is a file.
-fn disposition(head: &str) -> Option<(&str, bool)> {
-    let field = head.split("\r\n").find_map(|field| {
-        let (name, value) = field.split_once(':')?;
-        name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
-    })?;
-    let parameter = |wanted: &str| {
-        // A file's name may hold anything, `; name=` too: it is looked for behind what comes first.
-        let at = field.match_indices(wanted).map(|(at, _)| at);
-        at.filter(|&at| matches!(field.as_bytes()[at - 1], b' ' | b';' | b'\t'))
-            .map(|at| &field[at + wanted.len()..])
-            .next()
+/// Whether only white space stands before the line break (RFC 2046 §5.1.1, `transport-padding`).
+fn is_line_end(rest: &[u8]) -> bool {
+    let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    rest[padding..].starts_with(b"\r\n")
+}
+
+/// What a part's head says of it. A head that servers may read in different ways is refused: what one takes for a
+/// language, another would take for the model.
+struct Disposition<'a> {
+    name: &'a str,
+    is_file: bool,
+}
+
+impl<'a> Disposition<'a> {
+    fn read(head: &'a str) -> Result<Self, &'static str> {
+        let mut found = None;
+        for field in head.split("\r\n").filter(|field| !field.is_empty()) {
+            let pair = field.split_once(':').filter(|_| !field.contains(['\r', '\n', '\0']));
+            // A line that goes on with the one before, and one that may be a delimiter.
+            let pair = pair.filter(|(name, _)| !name.starts_with([' ', '\t', '-']));
+            let (name, value) = pair.ok_or("a part of the form has a head whose lines are broken")?;
+            let (name, value) = (name.trim(), value.trim());
+            if name.eq_ignore_ascii_case("content-disposition") && found.replace(value).is_some() {
+                return Err("a part of the form has more than one `content-disposition`");
+            }
+            let is_encoding = name.eq_ignore_ascii_case("content-transfer-encoding");
+            if is_encoding && !["7bit", "8bit", "binary"].iter().any(|plain| value.eq_ignore_ascii_case(plain)) {
+                return Err("a part of the form is encoded: send it as it is");
+            }
+        }
+        Self::of(found.ok_or(NAMELESS)?)
+    }
+
+    fn of(field: &'a str) -> Result<Self, &'static str> {
+        let (mut found, mut is_file) = (None, false);
+        let mut rest = field.split_once(';').ok_or(NAMELESS)?.1.trim_ascii_start();
+        while !rest.is_empty() {
+            let (name, after) = rest.split_once('=').ok_or(UNREADABLE)?;
+            let (value, after) = value(after.trim_ascii_start())?;
+            let name = name.trim().to_ascii_lowercase();
+            if name == "name" && found.replace(value).is_some() || name.starts_with("name*") {
+                return Err("a part of the form has more than one name");
+            }
+            if name == "name" && value.contains('\\') {
+                return Err(UNREADABLE);
+            }
+            is_file |= name == "filename" || name == "filename*";
+            rest = after;
+        }
+        Ok(Self { name: found.ok_or(NAMELESS)?, is_file })
+    }
+}
+
+const NAMELESS: &str = "a part of the form has no name";
+const UNREADABLE: &str = "a part of the form has a `content-disposition` that cannot be read in one way only";
+
+/// The value that a list of parameters goes on with, in quotes or not, and the parameters behind it.
+fn value(rest: &str) -> Result<(&str, &str), &'static str> {
+    let (value, rest) = match rest.strip_prefix('"') {
+        // Some servers take a quote behind a backslash for the last one, and some do not.
+        Some(quoted) => quoted.split_once('"').filter(|(value, _)| !value.ends_with('\\')).ok_or(UNREADABLE)?,
+        None => {
+            let (value, rest) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
+            (value.trim_end(), rest)
+        }
     };
-    let name = parameter("name=")?;
-    let name = match name.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"')?.0,
-        None => name.split(';').next()?.trim(),
-    };
-    let is_file = parameter("filename=").is_some() || parameter("filename*=").is_some();
-    Some((name, is_file))
+    if value.contains('"') {
+        return Err(UNREADABLE);
+    }
+    let rest = rest.trim_ascii_start();
+    match rest.strip_prefix(';') {
+        Some(more) => Ok((value, more.trim_ascii_start())),
+        None if rest.is_empty() => Ok((value, rest)),
+        None => Err(UNREADABLE),
+    }
 }
 
 #[cfg(test)]
@@ -299,6 +381,71 @@ mod tests {
     }
 
     #[test]
+    fn a_form_that_servers_read_in_different_ways_is_refused() {
+        let whole = form(&[("model", "m"), ("language", "en"), ("file", "abc")]);
+        #[track_caller]
+        fn check(whole: &str, from: &str, to: &str, good: bool) {
+            assert!(whole.contains(from), "{from}");
+            let scanned = scan(Service::Transcriptions, &whole.replace(from, to));
+            let scanned = scanned.map(|request| request.model).map_err(|bad| bad.code);
+            assert_eq!(scanned, if good { Ok("m".to_owned()) } else { Err("invalid_form") }, "{to}");
+        }
+        let check = |from: &str, to: &str, good| check(&whole, from, to, good);
+        let language = "Content-Disposition: form-data; name=\"language\"";
+        let with = |more: &str| format!("{language}{more}");
+        for more in [
+            "; name=\"model\"",
+            "; NAME=model",
+            "; name*=utf-8''model",
+            "; name*0=mo; name*1=del",
+            ";\r\n name=model",
+            "\r\nContent-Disposition: form-data; name=\"model\"",
+            "\r\ncontent-disposition : form-data",
+            "\nContent-Disposition: form-data; name=\"model\"",
+            "; filename=\"a\\\"; name=\"model\"",
+            "; filename=a\"; x=\"",
+            "; filename=\"a\" name=model",
+            "; filename",
+            "; filename=\"a",
+            "\r\nContent-Transfer-Encoding: quoted-printable",
+        ] {
+            check(language, &with(more), false);
+        }
+        for fine in
+            ["; filename=\"; name=model\"", " ; FileName = a", ";", "\r\nContent-Transfer-Encoding: 8BIT", "\r\nx:"]
+        {
+            check(language, &with(fine), true);
+        }
+        check(language, "content-disposition:form-data;Name=language", true);
+        check(language, "Content-Disposition:name=model", false);
+        check(language, "name=:Content-Disposition", false);
+        check(language, "Content-Disposition: form-data; name=\"mo\\del\"", false);
+        for value in ["en\n--xyz\nContent-Disposition: form-data; name=model\n\nn", "--xyz", "--xyz: a", "\r--xyz"] {
+            check("\r\nen\r\n", &format!("\r\n{value}\r\n"), false);
+        }
+        for line in ["--xyz-\r\nContent", "--xyzz\r\nContent", "--xyz\nContent", "--xyz\r\r\nContent"] {
+            check("--xyz\r\nContent", line, false);
+        }
+        check("--xyz\r\nContent", "--xyz \t\r\nContent", true);
+        for end in ["--xyz--x", "--xyz-- \r\n--xyz\r\n", "--xyz--\r\n\n--xyz"] {
+            check("--xyz--", end, false);
+        }
+        check("--xyz--\r\n", "--xyz-- \r\nepilogue", true);
+    }
+
+    #[test]
+    fn servers_are_told_the_boundary_that_was_read() {
+        #[track_caller]
+        fn check(content_type: &str, told: &str) {
+            assert_eq!(content_type_as_read(content_type), told);
+        }
+        check("Multipart/Form-Data; charset=x; Boundary=a; boundary=b", "multipart/form-data; boundary=\"a\"");
+        check("multipart/form-data; boundary=\"a b\"", "multipart/form-data; boundary=\"a b\"");
+        check("multipart/form-data; boundary=\"a;boundary=b\"", "multipart/form-data; boundary=\"a\"");
+        check("application/json; charset=utf-8", "application/json; charset=utf-8");
+    }
+
+    #[test]
     fn what_is_no_form_is_refused() {
         let whole = form(&[("model", "m"), ("file", "abc")]);
         #[track_caller]
@@ -307,6 +454,7 @@ mod tests {
             assert_eq!(bad.code, code, "{bad}");
         }
         check("multipart/form-data", &whole, "invalid_form");
+        check("multipart/form-data; boundary=\"x\\\"yz\"", &whole, "invalid_form");
         check("multipart/form-data; boundary=other", &whole, "invalid_form");
         check("application/json", &whole, "invalid_type");
         check(KIND, &whole[..whole.len() - 9], "invalid_form");

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Follows what a caller was shown, in whole events.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shown {
     events: sse::Reader,
     begun: Begun,
@@ -47,6 +47,13 @@ struct Part {
     is_done: bool,
     /// Its text was of this kind of event: `output_text`, `refusal`, `reasoning_text` or `reasoning_summary_text`.
     kind: String,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        let events = sse::Reader::new(sse::Limits::LARGE);
+        Self { events, begun: Begun::default(), items: BTreeMap::new() }
+    }
 }
 
 impl Shown {

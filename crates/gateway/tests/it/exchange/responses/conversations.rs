@@ -16,6 +16,10 @@ impl House {
         made["key"].as_str().unwrap().to_owned()
     }
 
+    pub(super) fn made_key(&self, body: &Value) -> String {
+        self.gateway.operator("POST", "/admin/keys", Some(body)).json()["key"].as_str().unwrap().to_owned()
+    }
+
     fn go_on(&self, key: &str, model: &str, previous: &Value) -> Answer {
         let body = json!({ "model": model, "input": "And then?", "previous_response_id": previous });
         Request::post("/v1/responses", &body).bearer(key).send(self.gateway.callers)
@@ -167,4 +171,19 @@ fn what_is_not_to_be_kept_is_not() {
     let id = house.hello("own", false).json()["id"].clone();
     assert_eq!(house.go_on(&house.gateway.key, "own", &id).status, 200);
     assert_eq!(house.sent()["previous_response_id"], id);
+}
+
+#[test]
+fn nothing_is_counted_for_who_may_not_ask() {
+    let house = House::start();
+    let count = |key: &str| {
+        let body = json!({ "model": "own", "input": "Hi" });
+        let answer = Request::post("/v1/responses/input_tokens", &body).bearer(key).send(house.gateway.callers);
+        (answer.status, answer.json()["error"]["code"].clone())
+    };
+    let narrow = house.made_key(&json!({ "allowed": ["gpt"] }));
+    assert_eq!(count(&narrow), (403, json!("model_not_allowed")));
+    let slow = house.made_key(&json!({ "limits": { "requests_per_minute": 1 } }));
+    assert_eq!(count(&slow), (200, Value::Null));
+    assert_eq!(count(&slow), (429, json!("rate_limit_exceeded")));
 }

@@ -52,6 +52,13 @@ impl Client {
         assert!(numbers.is_sorted(), "{numbers:?}");
         events.last().unwrap()["response"].clone()
     }
+
+    /// Asks, and gives the error that comes of it.
+    fn refused(&mut self, mut body: Value) -> Value {
+        body["type"] = json!("response.create");
+        self.say(&body);
+        self.events().remove(0)
+    }
 }
 
 #[test]
@@ -170,4 +177,73 @@ fn who_is_not_known_gets_no_socket_and_who_leaves_ends_the_exchange() {
     while !client.0.read().unwrap().to_text().unwrap_or_default().contains("delta") {}
     drop(client);
     super::super::until("it is recorded", || record(&house.gateway)["outcome"] == "abandoned");
+}
+
+#[test]
+fn a_warm_up_takes_one_of_the_requests_that_its_key_has() {
+    let house = House::start();
+    let slow = house.made_key(&json!({ "limits": { "requests_per_minute": 1 } }));
+    let mut client = Client::connect(&house, &slow);
+    let warm = json!({ "model": "own", "generate": false, "input": "a" });
+    assert_eq!(client.ask(warm.clone())["status"], "completed");
+    let error = client.refused(warm);
+    assert_eq!((&error["status"], &error["error"]["code"]), (&json!(429), &json!("rate_limit_exceeded")), "{error}");
+}
+
+#[test]
+fn what_waits_on_a_connection_is_no_more_than_a_body_may_be() {
+    let house = House::with("server.body_max = '64KiB'");
+    let mut client = Client::connect(&house, &house.gateway.key);
+    client.say(&json!({ "type": "response.create", "model": "own-slow", "input": "a" }));
+    super::super::until("it is asked", || house.scripted.count() == 1);
+    let large = json!({ "type": "response.create", "model": "own", "input": "x".repeat(40 << 10) });
+    client.say(&large);
+    client.say(&large);
+    let mut kinds = Vec::new();
+    while kinds.iter().filter(|kind| *kind == "response.completed").count() < 2 {
+        let Message::Text(text) = client.0.read().unwrap() else { continue };
+        let event: Value = serde_json::from_str(&text).unwrap();
+        if event["type"] == "error" {
+            assert_eq!(event["error"]["code"], "too_many_requests", "{event}");
+        }
+        kinds.push(event["type"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(kinds.iter().filter(|kind| *kind == "error").count(), 1, "{kinds:?}");
+    assert_eq!(house.scripted.count(), 2);
+}
+
+#[test]
+fn a_key_has_so_many_connections_and_no_more() {
+    let house = House::start();
+    let other = house.made_key(&json!({}));
+    let mut open: Vec<_> = (0..64).map(|_| Client::connect(&house, &house.gateway.key)).collect();
+    let one_more = || {
+        Request::get("/v1/responses")
+            .bearer(&house.gateway.key)
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    };
+    let answer = one_more().send(house.gateway.callers);
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (429, &json!("too_many_sockets")), "{}", answer.body);
+    Client::connect(&house, &other);
+    drop(open.pop());
+    super::super::until("there is room again", || one_more().open(house.gateway.callers).status == 101);
+}
+
+#[test]
+fn what_waits_when_the_gateway_stops_is_not_begun() {
+    let house = House::start();
+    let mut client = Client::connect(&house, &house.gateway.key);
+    for model in ["own-slow", "own", "own"] {
+        client.say(&json!({ "type": "response.create", "model": model, "input": "a" }));
+    }
+    super::super::until("the first is asked", || house.scripted.count() == 1);
+    let House { gateway, scripted, gpt: _gpt } = house;
+    let stopped = std::thread::spawn(move || gateway.stop());
+    assert_eq!(client.events().last().unwrap()["type"], "response.completed");
+    assert!(matches!(client.0.read(), Ok(Message::Close(Some(close))) if u16::from(close.code) == 1001));
+    stopped.join().unwrap();
+    assert_eq!(scripted.count(), 1);
 }
