@@ -524,6 +524,14 @@ data: {"type":"response.function_call_arguments.delta","sequence_number":8,"item
     }
 
     #[test]
+    fn what_follows_a_long_event_is_learnt_as_well() {
+        let instructions = "x".repeat(2 << 20);
+        let stream = SHOWN.replacen("\"output\":[]", &format!("\"instructions\":\"{instructions}\",\"output\":[]"), 1);
+        let end = String::from_utf8(shown(&stream).cut_short((9, 5), None, "budget")).unwrap();
+        assert!(end.contains("resp_1") && end.contains("response.function_call_arguments.done"));
+    }
+
+    #[test]
     fn what_was_not_shown_at_all_begins_and_ends() {
         let end = String::from_utf8(shown("").cut_short((9, 0), None, "budget")).unwrap();
         let kinds: Vec<_> = data(&end).iter().map(|event| event["type"].clone()).collect();
