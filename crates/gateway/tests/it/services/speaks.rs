@@ -103,7 +103,6 @@ fn events_that_break_off_say_so() {
 }
 
 /// Gives every request this answer, and closes behind it.
-#[expect(clippy::disallowed_methods, reason = "a thread of its own may sleep")]
 fn closes_behind(answer: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
