@@ -6,7 +6,9 @@
 use bytes::Bytes;
 use roundelay_protocol::{
     anthropic, bedrock,
-    chat::{self, Answer, Body, Capabilities, Dialect, Event, Fold, Json, Keep, Losses, PartKind, Stop, StreamFault},
+    chat::{
+        self, Answer, Body, Capabilities, Dialect, Event, Fold, Json, Keep, Losses, PartKind, Stop, StreamFault, Turn,
+    },
     openai::{self, Operation},
     sse,
     translate::{self, Manner, StreamDecoder, StreamEncoder},
@@ -60,12 +62,23 @@ fn request(from: Dialect, data: &[u8]) {
         let mut read = translate::decode_request(to, &again).expect("it is a request");
         let again = translate::encode_request(&read, &target, &Manner::of(to), &mut Losses::default());
         let mut read_again = translate::decode_request(to, &again).expect("it is a request");
-        // A turn of nothing is not written.
-        read.turns.retain(|turn| !turn.parts.is_empty());
-        read_again.turns.retain(|turn| !turn.parts.is_empty());
+        // A turn of nothing is not written, and what stood before and behind it is then one turn.
+        join_neighbours(&mut read.turns);
+        join_neighbours(&mut read_again.turns);
         assert_eq!(read, read_again, "{}", to.name());
     }
     request.mark(Keep::Default);
+}
+
+fn join_neighbours(turns: &mut Vec<Turn<'_>>) {
+    turns.retain(|turn| !turn.parts.is_empty());
+    turns.dedup_by(|turn, before| {
+        let is_one = turn.role == before.role;
+        if is_one {
+            before.parts.append(&mut turn.parts);
+        }
+        is_one
+    });
 }
 
 fn answer(from: Dialect, data: &[u8]) {
