@@ -46,6 +46,19 @@ pub(crate) fn bool(reader: &mut Reader<'_>) -> Result<Option<bool>, Malformed> {
     })
 }
 
+/// What a tool of a vendor's own is called: its type, or where it has none the member that says what it is.
+pub(crate) fn kind_of_tool(json: &str) -> String {
+    let (mut kind, mut first) = (None, None);
+    let read = members(&mut Reader::of(json), |reader, name| {
+        first.get_or_insert_with(|| name.to_owned());
+        match name {
+            "type" => text(reader).map(|text| kind = text.map(|text| text.decode().into_owned())),
+            _ => reader.pass(),
+        }
+    });
+    read.ok().and_then(|()| kind.or(first)).unwrap_or_default()
+}
+
 /// Reads the members of an object; passes anything else.
 pub(crate) fn members<'a, E: From<Malformed>>(
     reader: &mut Reader<'a>,

@@ -109,6 +109,8 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
         }
         (Route::Exchange(_) | Route::CountTokens | Route::Gemini(_), _) => Err(Refusal::Method("POST")),
         (Route::Models, &Method::GET) => Ok(json(models::list(worker, &caller, shape(&head, key)))),
+        // An operation of Gemini's that nobody knows.
+        (Route::Model(name), &Method::POST) if name.contains(':') => Err(not_found(path)),
         (Route::Model(name), &Method::GET) => models::detail(worker, &caller, &name, shape(&head, key)).map(json),
         (Route::Balance, &Method::GET) => standing::balance(worker, &caller).map(page),
         (Route::Usage, &Method::GET) => usage::usage(worker, &caller, &head.uri).await.map(page),

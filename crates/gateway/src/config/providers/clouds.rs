@@ -48,7 +48,11 @@ pub(super) fn key_to_write(protocol: Protocol) -> Option<&'static str> {
             "write `api_keys = [\"${AWS_BEARER_TOKEN_BEDROCK}\"]`, or `access_key_id = \"${AWS_ACCESS_KEY_ID}\"` and \
              `secret_access_key = \"${AWS_SECRET_ACCESS_KEY}\"`",
         ),
-        Protocol::OpenAi | Protocol::Responses | Protocol::Anthropic | Protocol::Gemini | Protocol::Vertex => None,
+        Protocol::Vertex => Some(
+            "write `credentials = \"/path/to/key.json\"`, a service account's key file, or `credentials = \"metadata\"` on a \
+             machine of Google's",
+        ),
+        Protocol::OpenAi | Protocol::Responses | Protocol::Anthropic | Protocol::Gemini => None,
     }
 }
 

@@ -29,6 +29,12 @@ impl Project {
                 section.complain(key, "this is for `protocol = \"vertex\"` alone", None);
             }
         }
+        // A pool's word for where a provider is says nothing to Google.
+        if protocol == Some(Protocol::Vertex) && section.has("region") && location.is_none() {
+            let instead = "write `location`, as in `location = \"europe-west4\"`, if that is where it should answer";
+            let message = "without a `location`, Google answers wherever it likes: `region` is a word for pools alone";
+            section.reading().warn(&section.place_of("region"), message, Some(instead.to_owned()));
+        }
         let credentials = credentials.and_then(|At { value, place }| match GoogleCredentials::read(&value.text) {
             Ok(credentials) => Some(credentials),
             Err(fault) => {

@@ -96,7 +96,7 @@ impl Writer<'_> {
             match &tool.body {
                 ToolBody::Opaque { dialect: Dialect::Anthropic, json } => json.write(list.next()),
                 ToolBody::Opaque { json, .. } => {
-                    let name = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
+                    let name = wire::kind_of_tool(json.as_str());
                     let what = format!("`{name}`, a tool of the vendor's own");
                     self.losses.add(Why::NoPeer, format!("tools.{index}"), what);
                     continue;

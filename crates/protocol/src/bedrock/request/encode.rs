@@ -100,7 +100,7 @@ impl Writer<'_> {
         let (name, description, schema, strict) = match &tool.body {
             ToolBody::Opaque { dialect: Dialect::Bedrock, json } => return json.write(list.next()),
             ToolBody::Opaque { json, .. } => {
-                let name = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
+                let name = wire::kind_of_tool(json.as_str());
                 let what = format!("`{name}`, a tool of the vendor's own");
                 return self.losses.add(Why::NoPeer, format!("tools.{index}"), what);
             }

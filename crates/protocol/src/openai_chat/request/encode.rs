@@ -432,7 +432,7 @@ impl<'w> Writer<'w> {
             | ToolBody::Function { .. }
             | ToolBody::Custom { .. } => true,
             ToolBody::Opaque { json, .. } => {
-                let name = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
+                let name = wire::kind_of_tool(json.as_str());
                 self.losses.add(Why::NoPeer, format!("tools.{index}"), format!("`{name}`, a tool of the vendor's own"));
                 false
             }

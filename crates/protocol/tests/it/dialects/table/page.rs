@@ -99,6 +99,11 @@ fn said(cell: &Cell) -> String {
 /// The status and the word of every kind of error, in each dialect.
 fn errors(out: &mut String, language: Language, kinds: &[ProblemKind]) {
     writeln!(out, "## {}\n", language.pick(["Errors", "错误"])).unwrap();
+    let intro = language.pick([
+        "How an error of a provider's is told in a stream, and by translated answers. What Roundelay itself refuses has the statuses of [failures.md](failures.md), in the same shapes.",
+        "供应商的错误在流里和翻译后的回答里如何表达。Roundelay 自己拒绝的请求，状态码见 [failures.md](failures.zh-CN.md)，形状相同。",
+    ]);
+    writeln!(out, "{intro}\n").unwrap();
     let columns: Vec<_> = TITLES.iter().map(|(_, title)| *title).collect();
     let head = language.pick(["kind", "种类"]);
     writeln!(out, "| {head} | {} |\n|---|---|---|---|---|---|", columns.join(" | ")).unwrap();
