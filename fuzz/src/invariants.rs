@@ -56,15 +56,19 @@ fn request(from: Dialect, data: &[u8]) {
         assert!(body.len() <= bound(data.len()), "{} bytes became {} in {}", data.len(), body.len(), to.name());
         let body = Json::read(String::from_utf8(body).expect("it is UTF-8")).expect("it is JSON");
         let read = translate::decode_request(to, body.as_str().as_bytes()).expect("it is a request");
-        // Once written in a dialect's own words, it is the same each time.
-        // Neighbours become one turn when they are read, whose results stand first when it is written: hence twice.
-        let again = translate::encode_request(&read, &target, &Manner::of(to), &mut Losses::default());
-        let mut read = translate::decode_request(to, &again).expect("it is a request");
-        let again = translate::encode_request(&read, &target, &Manner::of(to), &mut Losses::default());
-        let mut read_again = translate::decode_request(to, &again).expect("it is a request");
-        // A turn of nothing is not written, and what stood before and behind it is then one turn.
-        join_neighbours(&mut read.turns);
-        join_neighbours(&mut read_again.turns);
+        let written = |read: &chat::Request<'_>| {
+            // A turn of nothing is not written, and what stood before and behind it is then one turn.
+            let mut read = read.clone();
+            join_neighbours(&mut read.turns);
+            translate::encode_request(&read, &target, &Manner::of(to), &mut Losses::default())
+        };
+        // Once written in a dialect's own words, it is the same each time. Neighbours become one turn when they are read,
+        // whose results stand first when it is written: hence twice.
+        let once = written(&read);
+        let twice = written(&translate::decode_request(to, &once).expect("it is a request"));
+        let read = translate::decode_request(to, &twice).expect("it is a request");
+        let again = written(&read);
+        let read_again = translate::decode_request(to, &again).expect("it is a request");
         assert_eq!(read, read_again, "{}", to.name());
     }
     request.mark(Keep::Default);
