@@ -157,6 +157,8 @@ pub struct Plan {
     queue_patience: Option<Instant>,
 }
 
+const STALE_CONNECTION: Ending = Ending::Failure(FaultKind::ConnectFailed { reused_connection: true });
+
 /// What the last failure asks for.
 #[derive(Clone, Copy, Debug)]
 enum Intent {
@@ -317,8 +319,10 @@ impl Plan {
         self.decision.attempts.is_empty()
     }
 
+    /// A kept connection that turned out closed costs an exchange nothing, so it takes no attempt from those that may answer.
     fn attempts_left(&self) -> bool {
-        self.decision.attempts.len() < self.catalog.attempts(self.demand.target) as usize
+        let is_stale = |attempt: &&AttemptRecord| attempt.ending != Some(STALE_CONNECTION);
+        self.decision.attempts.iter().filter(is_stale).count() < self.catalog.attempts(self.demand.target) as usize
     }
 
     fn is_usable(&self, router: &mut Router, deployment: DeploymentId, now: Instant) -> bool {
