@@ -20,8 +20,8 @@ mod learn;
 mod reduce;
 mod round;
 
-pub use reduce::Least;
 use reduce::HandOver;
+pub use reduce::Least;
 use round::Round;
 
 /// What to do now.
@@ -251,6 +251,11 @@ impl Plan {
         if let Intent::Same { deployment, at } = self.intent {
             if now < at {
                 return Step::Wait(at);
+            }
+            if self.is_reduced(deployment)
+                && let Some(whole) = self.draw_whole(router, now)
+            {
+                return self.dispatch(router, whole, self.kind_of(whole), now);
             }
             if self.is_usable(router, deployment, now) {
                 return self.dispatch(router, deployment, AttemptKind::Retry, now);
