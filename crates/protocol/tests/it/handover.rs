@@ -1,6 +1,7 @@
 //! Hand-over: what stays of a conversation, and that every dialect takes it.
 
 mod conversations;
+mod facts;
 
 mod laws;
 
