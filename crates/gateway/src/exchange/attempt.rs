@@ -203,7 +203,7 @@ async fn send(
     thoughts: Thoughts,
 ) -> Result<(Head, upstream::Body, Option<Arc<Outgoing>>), Unanswered> {
     let deployment = flight.deployment;
-    let target = (deployment, flight.handed_for);
+    let target = (deployment, flight.hand);
     let outgoing = call.outgoing(&worker.gateway, inbound, target, thoughts).map_err(|unsayable| {
         let failure = match unsayable {
             Unsayable::Bad(bad) => Failure::new(Class::CallerBad, &bad.message),

@@ -17,12 +17,12 @@ use roundelay_protocol::{
     openai::{BadRequest, Needs, Operation, Request, Service},
     usage::Units,
 };
-use roundelay_routing::{Attempt, Capabilities, Conversation, Demand, DeploymentId, Target};
+use roundelay_routing::{Capabilities, Conversation, Demand, DeploymentId, Target};
 use tokio::time::Instant;
 
 use super::{
     gateway::Gateway,
-    handover::Handing,
+    handover::{Hand, Handing},
     outgoing::{Outgoing, SaidAgain, Thoughts, Unsayable, shown},
     refusal::Refusal,
     responses::Turn,
@@ -282,11 +282,10 @@ impl Call {
         &self,
         gateway: &Gateway,
         inbound: &Inbound,
-        attempt: &Attempt,
+        target: (&Deployment, Option<Hand>),
         asked: Option<&chat::Request<'_>>,
     ) -> Result<(), Unsayable> {
-        let (deployment, why) = (self.snapshot.deployment(attempt.deployment), self.why_handed(attempt));
-        let outgoing = self.outgoing_of(gateway, inbound, (deployment, why), Thoughts::Readable, asked)?;
+        let outgoing = self.outgoing_of(gateway, inbound, target, Thoughts::Readable, asked)?;
         let Some(outgoing) = outgoing else { return Ok(()) };
         let Some(first) = outgoing.left_out().next().filter(|_| !self.may_leave_out()) else { return Ok(()) };
         let message = format!(

@@ -25,7 +25,7 @@ use super::{
     caller::Interruption,
     draft::Draft,
     gateway::Gateway,
-    handover::{Handed, Reason},
+    handover::{Hand, Handed},
     outcome::Failed,
     places::Place,
     refusal::Refusal,
@@ -57,8 +57,8 @@ pub(super) struct Flight<'a> {
     first_content: OnceLock<Duration>,
     is_sent: AtomicBool,
     has_landed: AtomicBool,
-    /// Why it is told another conversation than its caller sent.
-    pub(super) handed_for: Option<Reason>,
+    /// How the conversation is handed over to it.
+    pub(super) hand: Option<Hand>,
     /// What was made of the conversation; boxed, because it is rare.
     handed: Option<Box<Handed>>,
     prompt: Prompt,
@@ -80,11 +80,11 @@ impl<'a> Flight<'a> {
     pub(super) fn begin(
         gateway: &'a Gateway,
         call: &'a Call,
-        attempt: Attempt,
+        (attempt, hand): (Attempt, Option<Hand>),
         draft: &mut Draft,
     ) -> Result<Self, Shortfall> {
         let deployment = call.snapshot.deployment(attempt.deployment);
-        let outgoing = call.handed(&attempt);
+        let outgoing = call.handed(deployment, hand);
         let prompt = call.prompt(attempt.deployment, outgoing.as_deref());
         let need = need(call, (attempt.deployment, &prompt), attempt.number, deployment, draft);
         let hold = gateway.billing.hold(&call.payer, &need)?;
@@ -107,12 +107,13 @@ impl<'a> Flight<'a> {
             first_content: OnceLock::new(),
             is_sent: AtomicBool::new(false),
             has_landed: AtomicBool::new(false),
-            handed_for: call.why_handed(&attempt),
+            hand,
             handed: outgoing.and_then(|outgoing| outgoing.handed).map(Box::new),
             prompt,
         };
         if let Some(handed) = &flight.handed {
-            draft.handed(flight.number(), **handed);
+            gateway.metrics.handed_over(handed.told.kind.name());
+            draft.hand_over(flight.number(), **handed);
         }
         draft.attempt_begins(&flight);
         Ok(flight)
@@ -177,6 +178,11 @@ impl<'a> Flight<'a> {
 
     /// A ceiling where the window has no room for as much as is asked for, besides what was made of the conversation.
     pub(super) fn within_window(&self, asked: Option<OutputMax>, request: &Request) -> Option<OutputMax> {
+        if self.call.errand.is_some() {
+            // Some servers know a ceiling by one of its names alone.
+            let field = self.deployment.output_field;
+            return asked.or_else(|| Some(OutputMax { tokens: request.max_output_tokens?, field }));
+        }
         let Some(handed) = &self.handed else { return asked };
         let tokens = self.call.room_left(self.deployment, handed.told.after);
         let most = asked.as_ref().map(|asked| asked.tokens).or(request.max_output_tokens);

@@ -15,8 +15,9 @@ use roundelay_protocol::{
     handover::{Room, Takes, Told, least, prefixes},
     openai::Operation,
 };
-use roundelay_routing::{Attempt, Capabilities, Least, ModelId, Target};
+use roundelay_routing::{Attempt, Capabilities, Least, Model, ModelId, Plan, Target};
 
+pub(super) use self::making::summarise;
 pub use self::{making::Making, summaries::Summaries};
 use super::{
     call::{Call, Inbound},
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::config::Handover;
 
-/// Reason a conversation is not passed on as its caller sent it.
+/// Why a conversation is not passed on as its caller sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
     /// It does not fit the context window.
@@ -47,10 +48,18 @@ impl Reason {
     }
 }
 
+/// How a conversation is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hand {
+    pub(super) reason: Reason,
+    /// Tokens of input that there is room for.
+    pub(super) tokens: u64,
+}
+
 /// What was made of a conversation for a deployment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Handed {
-    pub(super) why: Reason,
+    pub(super) reason: Reason,
     pub(super) told: Told,
 }
 
@@ -58,6 +67,8 @@ pub(super) struct Handed {
 #[derive(Debug)]
 pub(super) struct Handing {
     pub(super) mode: Handover,
+    /// Whether its caller is told how it was handed over.
+    pub(super) is_told: bool,
     /// The model that it is with, as far as that is known.
     with: OnceLock<ModelId>,
 }
@@ -65,12 +76,14 @@ pub(super) struct Handing {
 impl Handing {
     /// What is asked for by the name of a pool may be handed over as the pool says; nothing else is, and no errand.
     pub(super) fn of(snapshot: &Snapshot, target: Target, inbound: &Inbound) -> Self {
-        let mode = match (target, inbound.operation) {
-            (_, Operation::Completions | Operation::Service(_)) | (Target::Model(_), _) => Handover::Full,
-            (Target::Pool(_), _) if inbound.errand.is_some() => Handover::Full,
-            (Target::Pool(pool), _) => snapshot.config.pools[pool.0 as usize].handover,
+        let is_conversation = !matches!(inbound.operation, Operation::Completions | Operation::Service(_));
+        let mode = match target {
+            Target::Pool(pool) if is_conversation && inbound.errand.is_none() => {
+                Some(snapshot.config.pools[pool.0 as usize].handover)
+            }
+            Target::Pool(_) | Target::Model(_) => None,
         };
-        Self { mode, with: OnceLock::new() }
+        Self { mode: mode.unwrap_or(Handover::Full), is_told: mode.is_some(), with: OnceLock::new() }
     }
 
     /// Notes the model that the conversation is with; the first that is named counts.
@@ -82,17 +95,28 @@ impl Handing {
 }
 
 impl Call {
-    /// Reason an attempt is told another conversation than its caller sent; `None` where it is told the same.
-    pub(super) fn why_handed(&self, attempt: &Attempt) -> Option<Reason> {
-        if !attempt.is_reduced {
-            let is_changed = || self.handing.with.get().is_some_and(|with| *with != self.model_of(attempt));
-            return (self.handing.mode == Handover::Summary && is_changed()).then_some(Reason::ModelChanged);
+    /// How the conversation is handed over to an attempt; `None` where it is told what its caller sent.
+    pub(super) fn hand(&self, plan: &Plan, attempt: &Attempt) -> Option<Hand> {
+        if !attempt.is_reduced && self.handing.mode != Handover::Summary {
+            return None;
         }
-        let model = &self.snapshot.catalog.models[self.model_of(attempt).0 as usize];
-        let input = self.demand.input_tokens;
-        let fits = model.context_window.is_none_or(|window| input.saturating_add(self.share(window)) <= window);
-        let can = model.capabilities.covers(self.demand.needs);
-        Some(if fits && !can { Reason::Capability } else { Reason::Window })
+        let model = self.model_of(attempt);
+        let tokens = plan.room(model);
+        if !attempt.is_reduced {
+            let is_changed = self.handing.with.get().is_some_and(|with| *with != model);
+            return is_changed.then_some(Hand { reason: Reason::ModelChanged, tokens });
+        }
+        let can = self.snapshot.catalog.models[model.0 as usize].capabilities;
+        let lacks = !can.covers(self.demand.needs) && self.demand.input_tokens <= tokens;
+        Some(Hand { reason: if lacks { Reason::Capability } else { Reason::Window }, tokens })
+    }
+
+    /// The model that the conversation was answered by last, where that matters.
+    pub(super) fn bound_model(&self, plan: &Plan, gateway: &Gateway) -> Option<ModelId> {
+        if self.handing.mode != Handover::Summary {
+            return None;
+        }
+        plan.bound_model(&gateway.router(), gateway.clock.now())
     }
 
     /// The model that an attempt asks.
@@ -100,40 +124,31 @@ impl Call {
         self.snapshot.catalog.deployments[attempt.deployment.0 as usize].model
     }
 
-    /// The part of a window that is the answer's.
-    fn share(&self, window: u64) -> u64 {
-        let asked = Some(self.demand.output_tokens).filter(|&tokens| tokens > 0);
-        asked.unwrap_or(ANSWER_TOKENS).min(window / 4)
+    /// What a deployment has room for.
+    pub(super) fn room(&self, deployment: &Deployment, hand: Hand) -> Room {
+        let is_changed = hand.reason == Reason::ModelChanged;
+        Room {
+            tokens: hand.tokens,
+            tokenizer: self.tokenizer,
+            verbatim: is_changed.then_some(self.snapshot.config.summaries.verbatim),
+            takes: takes(self.routed(deployment).capabilities),
+        }
     }
 
-    /// What a deployment has room for.
-    pub(super) fn room(&self, deployment: &Deployment, why: Reason) -> Room {
+    fn routed(&self, deployment: &Deployment) -> &Model {
         let catalog = &self.snapshot.catalog;
-        let model = &catalog.models[catalog.deployments[deployment.id.0 as usize].model.0 as usize];
-        let tokens = model.context_window.map_or(u64::MAX, |window| window - self.share(window));
-        let input = self.demand.input_tokens;
-        // What should have fitted and was refused as too long has more tokens than it was taken for.
-        let tokens = if why == Reason::Window && input <= tokens { input / 2 } else { tokens };
-        Room {
-            tokens,
-            tokenizer: self.tokenizer,
-            verbatim: (why == Reason::ModelChanged).then_some(self.snapshot.config.summaries.verbatim),
-            takes: takes(model.capabilities),
-        }
+        &catalog.models[catalog.deployments[deployment.id.0 as usize].model.0 as usize]
     }
 
     /// Tokens of output that a deployment has room for besides so many of input.
     pub(super) fn room_left(&self, deployment: &Deployment, input: u64) -> u64 {
-        let catalog = &self.snapshot.catalog;
-        let model = &catalog.models[catalog.deployments[deployment.id.0 as usize].model.0 as usize];
-        model.context_window.map_or(u64::MAX, |window| window.saturating_sub(input).max(1))
+        self.routed(deployment).context_window.map_or(u64::MAX, |window| window.saturating_sub(input).max(1))
     }
 
     /// The least that the conversation can be cut to; `None` where it cannot be cut, because it is kept elsewhere or
     /// cannot be read.
-    pub(super) fn least(&self, inbound: &Inbound, asked: Option<&chat::Request<'_>>) -> Option<Least> {
+    pub(super) fn least(&self, asked: Option<&chat::Request<'_>>) -> Option<Least> {
         let asked = asked.filter(|asked| asked.previous.is_none())?;
-        debug_assert_eq!(asked.dialect, inbound.operation.dialect());
         let least = least(asked, self.tokenizer);
         let needs = self.demand.needs;
         let needs = Capabilities {
@@ -164,6 +179,3 @@ pub(super) fn finder<'g>(
     };
     move |turns: usize| summaries.find(account, prefixes.get(turns.checked_sub(1)?)?)
 }
-
-/// What an answer has room for where its caller has not said how much it may have.
-const ANSWER_TOKENS: u64 = 1_024;

@@ -14,12 +14,11 @@ use roundelay_protocol::{
     openai_chat, openai_responses,
     translate::{Manner, decode_request, encode_request, turned_tools},
 };
-use roundelay_routing::Attempt;
 
 use super::{
     call::{Call, Inbound},
     gateway::Gateway,
-    handover::{Handed, Reason, finder},
+    handover::{Hand, Handed, finder},
     snapshot::Deployment,
 };
 use crate::config::Refuses;
@@ -76,7 +75,7 @@ struct Kind {
     thoughts: Thoughts,
     marks_cache: bool,
     /// Where its conversation is handed over.
-    room: Option<(Reason, Room)>,
+    room: Option<(Hand, Room)>,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -98,7 +97,7 @@ impl Call {
         &self,
         gateway: &Gateway,
         inbound: &Inbound,
-        target: (&Deployment, Option<Reason>),
+        target: (&Deployment, Option<Hand>),
         thoughts: Thoughts,
     ) -> Result<Option<Arc<Outgoing>>, Unsayable> {
         self.outgoing_of(gateway, inbound, target, thoughts, None)
@@ -112,7 +111,7 @@ impl Call {
         &self,
         gateway: &Gateway,
         inbound: &Inbound,
-        (deployment, why): (&Deployment, Option<Reason>),
+        (deployment, hand): (&Deployment, Option<Hand>),
         thoughts: Thoughts,
         asked: Option<&chat::Request<'_>>,
     ) -> Result<Option<Arc<Outgoing>>, Unsayable> {
@@ -126,30 +125,30 @@ impl Call {
         let from = inbound.operation.dialect();
         let is_own = deployment.dialect_for(inbound.operation) == from;
         let is_changed = !is_own || self.is_changed(deployment, thoughts);
-        if !is_changed && why.is_none() {
+        if !is_changed && hand.is_none() {
             return Ok(None);
         }
-        let kind = self.kind(deployment, why, thoughts);
+        let kind = self.kind(deployment, hand, thoughts);
         if let Some(outgoing) = self.said_again.lock().find(&kind) {
             return Ok(outgoing);
         }
         // Two attempts at once are rare, and both would say the same.
         let without_thoughts = || Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer);
         let is_cut_out = is_own && from == Dialect::Anthropic;
-        let outgoing = if is_cut_out && why.is_none() {
+        let outgoing = if is_cut_out && hand.is_none() {
             Some(without_thoughts()?)
         } else {
             let asked = match asked {
                 Some(asked) => asked.clone(),
                 None => decode_request(from, &inbound.body).map_err(|fault| bad(fault.to_string()))?,
             };
-            let mut find = why.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
+            let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
             let outgoing = Outgoing::translated(asked, &kind, &self.request, find)?;
             match outgoing.handed {
                 // What can be taken as it is, is passed on byte for byte.
-                None if why.is_some() && !is_changed => None,
-                None if why.is_some() && is_cut_out => Some(without_thoughts()?),
+                None if hand.is_some() && !is_changed => None,
+                None if hand.is_some() && is_cut_out => Some(without_thoughts()?),
                 _ => Some(outgoing),
             }
         };
@@ -162,14 +161,13 @@ impl Call {
         Ok(outgoing)
     }
 
-    /// What was prepared for an attempt, where its conversation is not its caller's.
-    pub(super) fn handed(&self, attempt: &Attempt) -> Option<Arc<Outgoing>> {
-        let why = self.why_handed(attempt)?;
-        let kind = self.kind(self.snapshot.deployment(attempt.deployment), Some(why), Thoughts::Readable);
+    /// What was prepared for a deployment, where its conversation is not its caller's.
+    pub(super) fn handed(&self, deployment: &Deployment, hand: Option<Hand>) -> Option<Arc<Outgoing>> {
+        let kind = self.kind(deployment, Some(hand?), Thoughts::Readable);
         self.said_again.lock().find(&kind)?.filter(|outgoing| outgoing.handed.is_some())
     }
 
-    fn kind(&self, deployment: &Deployment, why: Option<Reason>, thoughts: Thoughts) -> Kind {
+    fn kind(&self, deployment: &Deployment, hand: Option<Hand>, thoughts: Thoughts) -> Kind {
         let operation = self.request.operation;
         let upstream_model = deployment.upstream_model(&self.request.model);
         let refuses = refuses(deployment, upstream_model);
@@ -189,7 +187,7 @@ impl Call {
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
             marks_cache: deployment.marks_cache && !is_own,
-            room: why.map(|why| (why, self.room(deployment, why))),
+            room: hand.map(|hand| (hand, self.room(deployment, hand))),
         }
     }
 
@@ -262,9 +260,9 @@ impl Outgoing {
         let mut losses = Losses::default();
         let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, room } = *kind;
         let handed = match (room, find) {
-            (Some((why, room)), Some(find)) => {
+            (Some((hand, room)), Some(find)) => {
                 let told = hand_over(&mut asked, &room, find).map_err(|_| Unsayable::DoesNotFit)?;
-                Some(Handed { why, told }).filter(|_| told.kind != handover::Kind::None)
+                Some(Handed { reason: hand.reason, told }).filter(|_| told.kind != handover::Kind::None)
             }
             _ => None,
         };
