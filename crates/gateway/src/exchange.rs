@@ -33,7 +33,6 @@ mod terms;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-
 use roundelay_ledger::Case;
 use roundelay_protocol::{
     chat,
@@ -90,7 +89,7 @@ enum Ending {
     /// A whole answer that was not streamed.
     Whole(Answer),
     /// The end of a stream whose typed terminal was seen: the bytes that were held back for the record's sake.
-    Streamed(bytes::Bytes),
+    Streamed(Bytes),
     /// Nothing could be answered.
     Refused(Refusal),
     /// The answer broke off after content was shown.
@@ -142,7 +141,8 @@ async fn pursue(
     let mut short: Option<Shortfall> = None;
     let mut unsaid: Option<BadRequest> = None;
     // The request in the common form, where it was read to be cut.
-    let (body, mut asked): (OnceLock<Bytes>, Option<chat::Request<'_>>) = (OnceLock::new(), None);
+    // Boxed, since it is rare.
+    let (mut body, mut asked): (OnceLock<Bytes>, Option<Box<chat::Request<'_>>>) = (OnceLock::new(), None);
     if let Some(model) = call.bound_model(plan, gateway) {
         call.handing.is_with(model);
     }
@@ -156,8 +156,8 @@ async fn pursue(
             },
             Step::HandOver => {
                 let body = body.get_or_init(|| inbound.body.clone());
-                asked = decode_request(inbound.operation.dialect(), body).ok();
-                plan.hand_over(call.least(asked.as_ref()));
+                asked = decode_request(inbound.operation.dialect(), body).ok().map(Box::new);
+                plan.hand_over(call.least(asked.as_deref()));
                 continue;
             }
             Step::Stop(_) if last.is_none() && short.is_some() => {
@@ -176,7 +176,7 @@ async fn pursue(
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
         let (deployment, hand) = (call.snapshot.deployment(attempt.deployment), call.hand(plan, &attempt));
-        if let Err(unsayable) = call.check_sayable(gateway, inbound, (deployment, hand), asked.as_ref()) {
+        if let Err(unsayable) = call.check_sayable(gateway, inbound, (deployment, hand), asked.as_deref()) {
             let exclusion = match unsayable {
                 Unsayable::DoesNotFit => Exclusion::Window,
                 Unsayable::Bad(bad) => {
@@ -240,7 +240,8 @@ async fn pursue(
                 handover::summarise(worker, inbound, call);
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
-                asked = None;
+                drop(asked.take());
+                drop(body.take());
                 responses::answered_by(inbound, flight.deployment.issuer);
                 call.said_again.forget();
                 caller.open(&flight, draft.attempts(), &mut incoming);

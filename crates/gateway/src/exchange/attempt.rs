@@ -207,7 +207,7 @@ async fn send(
     let outgoing = call.outgoing(&worker.gateway, inbound, target, thoughts).map_err(|unsayable| {
         let failure = match unsayable {
             Unsayable::Bad(bad) => Failure::new(Class::CallerBad, &bad.message),
-            Unsayable::DoesNotFit => Failure::new(Class::ContextTooLong, "not even the last turn fits"),
+            Unsayable::DoesNotFit => Failure::new(Class::CallerTooLong, "not even the last turn fits"),
         };
         let (words, reused_connection, had_content) = (None, false, false);
         Failed { failure, status: None, words, reused_connection, had_content }

@@ -190,7 +190,8 @@ impl Call {
                 (snapshot.catalog.models[model.0 as usize].deadline, Tokenizer::of_model(&request.model))
             }
         };
-        let attempts_deadline = inbound.errand.map_or(attempts_deadline, |errand| errand.deadline.min(attempts_deadline));
+        let attempts_deadline =
+            inbound.errand.map_or(attempts_deadline, |errand| errand.deadline.min(attempts_deadline));
         let patience = within_patience(attempts_deadline, inbound.patience());
         let deadline = inbound.received + patience;
         let terms = snapshot.terms(admitted);
@@ -327,11 +328,7 @@ impl Call {
     /// What an attempt is taken to have of input.
     pub(super) fn prompt(&self, id: DeploymentId, outgoing: Option<&Outgoing>) -> Prompt {
         let Some(Outgoing { request, .. }) = outgoing else {
-            return Prompt {
-                tokens: self.demand.input_tokens,
-                bound: self.input_bound(id),
-                guess: self.input_guess(),
-            };
+            return Prompt { tokens: self.demand.input_tokens, bound: self.input_bound(id), guess: self.input_guess() };
         };
         let tokens = input_tokens(self.tokenizer, &request.size, request.messages);
         let bound = input_bound(self.tokenizer, &request.size, request.messages);

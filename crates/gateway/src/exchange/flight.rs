@@ -186,7 +186,11 @@ impl<'a> Flight<'a> {
         let Some(handed) = &self.handed else { return asked };
         let tokens = self.call.room_left(self.deployment, handed.told.after);
         let most = asked.as_ref().map(|asked| asked.tokens).or(request.max_output_tokens);
-        if most.is_none_or(|most| most <= tokens) { asked } else { Some(OutputMax { tokens, field: self.deployment.output_field }) }
+        if most.is_none_or(|most| most <= tokens) {
+            asked
+        } else {
+            Some(OutputMax { tokens, field: self.deployment.output_field })
+        }
     }
 
     /// What its deployment is told of the conversation, for the answer's head; `None` where it cannot be another.

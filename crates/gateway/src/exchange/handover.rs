@@ -11,7 +11,6 @@ use std::sync::{Arc, OnceLock};
 
 use roundelay_protocol::{
     chat,
-    estimate::Tokenizer,
     handover::{Room, Takes, Told, least, prefixes},
     openai::Operation,
 };

@@ -34,7 +34,7 @@ impl Store {
         ))?;
         let beyond = "DELETE FROM summaries WHERE made_at <= \
                       (SELECT made_at FROM summaries ORDER BY made_at DESC LIMIT 1 OFFSET ?1)";
-        transaction.prepare_cached(beyond)?.execute([rows_max])?;
+        transaction.prepare_cached(beyond)?.execute([i64::try_from(rows_max).unwrap_or(i64::MAX)])?;
         Ok(transaction.commit()?)
     }
 
@@ -61,7 +61,8 @@ impl Store {
 
     /// Forgets up to `most` summaries that are worth nothing at `now` (unix seconds), and says how many.
     pub fn forget_summaries(&self, now: i64, most: usize) -> Result<usize, StoreFault> {
-        let old = "DELETE FROM summaries WHERE prefix IN (SELECT prefix FROM summaries WHERE expires_at <= ?1 LIMIT ?2)";
-        Ok(self.writer()?.prepare_cached(old)?.execute((now, most))?)
+        let old =
+            "DELETE FROM summaries WHERE prefix IN (SELECT prefix FROM summaries WHERE expires_at <= ?1 LIMIT ?2)";
+        Ok(self.writer()?.prepare_cached(old)?.execute((now, i64::try_from(most).unwrap_or(i64::MAX)))?)
     }
 }

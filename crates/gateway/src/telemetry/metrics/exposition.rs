@@ -174,9 +174,7 @@ impl Scrape {
         family(encoder, &names::SUMMARIES, |to| {
             self.series.summaries.for_each(|outcome, count| to.count(&[outcome], count))
         })?;
-        family(encoder, &names::HANDOVERS, |to| {
-            self.series.handovers.for_each(|kind, count| to.count(&[kind], count))
-        })
+        family(encoder, &names::HANDOVERS, |to| self.series.handovers.for_each(|kind, count| to.count(&[kind], count)))
     }
 
     fn encode_deployments(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
