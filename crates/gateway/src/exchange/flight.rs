@@ -203,6 +203,10 @@ impl<'a> Flight<'a> {
     /// anybody reads, and for keys that want it. `None` where it is not worth it, nothing was sent, or too many are read
     /// so.
     pub(super) fn drain(&self, inbound: &Inbound) -> Option<Place> {
+        if self.call.errand.is_some() {
+            // It is given up when the gateway stops, and nobody is to wait for it then.
+            return None;
+        }
         let by_default = self.call.snapshot.config.money.on_disconnect;
         let wants = inbound.caller.on_disconnect.unwrap_or(by_default) == OnDisconnect::Drain;
         let is_worth =
@@ -273,6 +277,8 @@ impl<'a> Flight<'a> {
 
     /// The case of an attempt that is not carried on.
     pub(super) fn interrupted(&self, why: Interruption) -> Case {
+        // An errand is given up by the gateway alone.
+        let why = if self.call.errand.is_some() { Interruption::Stopping } else { why };
         match (why, self.cancelled()) {
             (Interruption::Stopping, Case::Cancelled | Case::CancelledRunning) => Case::Crashed,
             (_, case) => case,

@@ -165,6 +165,9 @@ fn takes(capabilities: Capabilities) -> Takes {
 }
 
 /// A look at the summaries of one conversation: what stands for so many of its first turns.
+///
+/// One that stands for a few of those as well that are kept is better than none, and than one that lacks some: it says
+/// what they say once more.
 pub(super) fn finder<'g>(
     gateway: &'g Gateway,
     inbound: &'g Inbound,
@@ -176,5 +179,11 @@ pub(super) fn finder<'g>(
         true => Vec::new(),
         false => prefixes(asked, &summaries.key(account, &snapshot.config.summaries)),
     };
-    move |turns: usize| summaries.find(account, prefixes.get(turns.checked_sub(1)?)?)
+    let mut is_first = true;
+    move |turns: usize| {
+        let last = turns.checked_sub(1)?;
+        // The first that is asked for stands for all that is left out.
+        let beyond = if std::mem::take(&mut is_first) { prefixes.len() } else { turns };
+        prefixes.get(last..beyond.max(turns))?.iter().find_map(|prefix| summaries.find(account, prefix))
+    }
 }

@@ -4,12 +4,9 @@ mod strict;
 mod summaries;
 mod windows;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use roundelay::auth::KeyWish;
@@ -17,7 +14,7 @@ use roundelay_ledger::{AccountId, Limits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{record, until};
+use super::until;
 use crate::support::{Answer, Asked, Request, Said, Scripted, TestGateway};
 
 const JSON: &str = "content-type: application/json\r\n";

@@ -1,14 +1,11 @@
 //! Summaries are made before they are needed, paid by whose conversation it is, and found by nobody else.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{House, SUMMARY, conversation, header, until, with};
-use crate::support::{Paced, Request, TestGateway, Told};
+use super::{House, SUMMARY, conversation, header, until};
+use crate::support::{Paced, Told};
 
 const SUMMARISER: &str = "[handover]\nsummariser = 'sum'\nafter = 2000\nevery = 2000\nverbatim = 500\n";
 
