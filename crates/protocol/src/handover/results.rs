@@ -77,7 +77,7 @@ fn shortened(result: &ToolResult<'_>, most: usize) -> Option<Vec<Part<'static>>>
     };
     let total: usize = result.content.iter().map(length).sum();
     let has_media = super::weight::media(&result.content) != Takes::NOTHING;
-    if total <= most + MARK && !has_media {
+    if total <= most && !has_media {
         return None;
     }
     let mut content = Vec::new();
@@ -98,15 +98,17 @@ fn shortened(result: &ToolResult<'_>, most: usize) -> Option<Vec<Part<'static>>>
     Some(content)
 }
 
-/// Two thirds from the beginning and a third from the end, with a mark of how much is not there.
+/// A text in `most` bytes: two thirds from the beginning and a third from the end, with a mark of how much is not there,
+/// which alone may be longer.
 pub(super) fn ends(text: &str, most: usize) -> String {
-    if text.len() <= most + MARK {
+    if text.len() <= most {
         return text.to_owned();
     }
-    let head = text.floor_char_boundary(most * 2 / 3);
-    let tail = text.ceil_char_boundary(text.len() - most / 3);
+    let kept = most.saturating_sub(MARK);
+    let head = text.floor_char_boundary(kept - kept / 3);
+    let tail = text.ceil_char_boundary(text.len() - kept / 3);
     format!("{}\n[{} bytes left out here]\n{}", &text[..head], tail - head, &text[tail..])
 }
 
-/// About as long as the mark is: what is not longer than that is not worth shortening.
-const MARK: usize = 48;
+/// As long as the mark is at most.
+const MARK: usize = 40;

@@ -1,57 +1,94 @@
-//! What a sentence is worth: decisions, facts, questions.
+//! What a sentence is worth among the others of its conversation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-/// Reads sentences, and remembers which facts were named.
-#[derive(Default)]
-pub(super) struct Points {
-    /// Hashes of facts.
-    named: HashSet<u64>,
+use super::words::{self, BASIS, Kind, hash_of, mix};
+
+/// How often each word is there, and how often a fact stands behind it. Words that fall on one place count together.
+pub(super) struct Counts {
+    words: Vec<u16>,
+    behind: Vec<u16>,
 }
 
-/// What was found in a sentence.
-pub(super) struct Found {
-    pub(super) points: u32,
-    /// Of all its words, whatever their case and what stands between them.
-    pub(super) words_hash: u64,
-    /// Of its words without the facts.
-    pub(super) shape_hash: u64,
-    /// Whether it names a fact that was not named before.
-    pub(super) names_something: bool,
+impl Default for Counts {
+    fn default() -> Self {
+        Self { words: vec![0; PLACES], behind: vec![0; PLACES] }
+    }
 }
 
-impl Points {
-    pub(super) fn of(&mut self, sentence: &str) -> Found {
-        let (mut words_hash, mut shape_hash) = (BASIS, BASIS);
-        let (mut decisions, mut facts) = (0, 0);
-        let mut is_first = true;
-        for word in sentence.split(is_gap).map(|word| word.trim_matches(is_edge)).filter(|word| !word.is_empty()) {
-            let hash = hash_of(word);
-            words_hash = mix(words_hash, hash);
-            if !word.is_ascii() {
-                decisions += decisions_in(word);
-                // Another script has no spaces: numbers and Latin words in it are its facts.
-                facts += self.facts_within(word);
-                shape_hash = mix(shape_hash, hash);
-            } else if is_fact(word) || !is_first && is_name(word) {
-                facts += u32::from(self.named.insert(hash));
-            } else {
-                shape_hash = mix(shape_hash, hash);
-                decisions += u32::from(is_decision(word));
+impl Counts {
+    pub(super) fn add(&mut self, sentence: &str) {
+        let mut last = BASIS;
+        words::each(sentence, &mut |kind, hash, _| {
+            if kind == Kind::Fact {
+                count(&mut self.behind, last);
             }
-            is_first = false;
-        }
-        facts += self.quoted(sentence);
-        let is_question = sentence.ends_with(['?', '？']);
-        let points = decisions.min(2) * DECISION + facts.min(FACTS_MAX) * FACT + u32::from(is_question) * QUESTION;
-        // Lines of code end so.
-        let points = if sentence.ends_with(['{', '}', ';', '(', ')', ',']) { points / 2 } else { points };
-        Found { points, words_hash, shape_hash, names_something: facts > 0 }
+            count(&mut self.words, hash);
+            last = hash;
+        });
+    }
+}
+
+fn count(counts: &mut [u16], hash: u64) {
+    let place = &mut counts[place(hash)];
+    *place = place.saturating_add(1);
+}
+
+fn place(hash: u64) -> usize {
+    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2())) as usize
+}
+
+/// Gives sentences their points, in the order in which they were said.
+pub(super) struct Points<'c> {
+    counts: &'c Counts,
+    /// Hashes of facts that were named.
+    named: HashSet<u64>,
+    /// Hashes of what was said.
+    said: HashSet<u64>,
+    /// How often a sentence was there with the same words around its facts.
+    shapes: HashMap<u64, u32>,
+}
+
+impl<'c> Points<'c> {
+    pub(super) fn new(counts: &'c Counts) -> Self {
+        Self { counts, named: HashSet::new(), said: HashSet::new(), shapes: HashMap::new() }
     }
 
-    fn facts_within(&mut self, word: &str) -> u32 {
-        let latin = word.split(|letter: char| !letter.is_ascii()).map(|piece| piece.trim_matches(is_edge));
-        latin.filter(|piece| piece.len() > 1).map(|piece| u32::from(self.named.insert(hash_of(piece)))).sum()
+    /// The points of a sentence that has some for its place; none when it was said before.
+    pub(super) fn of(&mut self, sentence: &str, place_points: u32) -> u32 {
+        let (mut whole, mut shape, mut last) = (BASIS, BASIS, BASIS);
+        let (mut decisions, mut facts, mut seldom, mut count) = (0, 0, 0, 0);
+        words::each(sentence, &mut |kind, hash, length| {
+            whole = mix(whole, hash);
+            count += 1;
+            let rarity = rarity(self.counts.words[place(hash)]);
+            match kind {
+                Kind::Fact => {
+                    if self.named.insert(hash) {
+                        facts += FACT * rarity_behind(self.counts.behind[place(last)], rarity);
+                    }
+                }
+                Kind::Decision => decisions += DECISION * rarity.max(RARITY_LEAST),
+                Kind::Plain if length >= 4 => seldom += rarity,
+                Kind::Plain => {}
+                Kind::Pair => seldom += rarity / 2,
+            }
+            if kind != Kind::Fact {
+                shape = mix(shape, hash);
+            }
+            last = hash;
+        });
+        facts += self.quoted(sentence);
+        if count == 0 || !self.said.insert(whole) {
+            return 0;
+        }
+        let times = self.shapes.entry(shape).or_insert(0);
+        *times += 1;
+        let question = if sentence.ends_with(['?', '？']) { QUESTION } else { 0 };
+        let found = decisions.min(DECISIONS_MAX) + facts.min(FACTS_MAX) + seldom.min(SELDOM_MAX) + question;
+        // Lines of code end so.
+        let found = if sentence.ends_with(['{', '}', ';', '(', ')', ',']) { found / 2 } else { found };
+        (place_points + found) / (*times).min(SHAPES_MAX)
     }
 
     /// What stands in quotes or backticks.
@@ -59,12 +96,11 @@ impl Points {
         let mut found = 0;
         for (open, close) in [('"', '"'), ('`', '`'), ('“', '”'), ('「', '」')] {
             let mut rest = sentence;
-            while let Some((inside, behind)) = rest
-                .split_once(open)
-                .and_then(|(_, behind)| behind.split_once(close))
-                .filter(|(inside, _)| inside.len() <= QUOTED_MAX)
+            while let Some((_, behind)) = rest.split_once(open)
+                && let Some((inside, behind)) = behind.split_once(close)
             {
-                found += u32::from(!inside.trim().is_empty() && self.named.insert(hash_of(inside)));
+                let is_one = !inside.trim().is_empty() && inside.len() <= QUOTED_MAX;
+                found += if is_one && self.named.insert(hash_of(inside)) { FACT * RARITY / 2 } else { 0 };
                 rest = behind;
             }
         }
@@ -72,159 +108,24 @@ impl Points {
     }
 }
 
-fn is_gap(letter: char) -> bool {
-    letter.is_whitespace()
-        || matches!(letter, '"' | '`' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '，' | '、' | '“' | '”')
+/// From 16 for a word that is there once to none for one that is there sixteen times.
+fn rarity(count: u16) -> u32 {
+    RARITY.saturating_sub(4 * count.max(1).ilog2())
 }
 
-fn is_edge(letter: char) -> bool {
-    matches!(letter, '.' | ',' | ':' | ';' | '!' | '?' | '\'' | '*' | '。' | '；' | '：' | '！' | '？')
+/// Of a fact: that of the word before it, of which others stood before facts as well, and its own.
+fn rarity_behind(count: u16, own: u32) -> u32 {
+    rarity(count).min(own).max(RARITY_LEAST / 2)
 }
 
-/// A path, an address, an identifier, a number.
-fn is_fact(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    let mut has_digit = false;
-    let mut has_lower = false;
-    let mut is_camel = false;
-    let mut has_mark = false;
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => has_digit = true,
-            b'a'..=b'z' => has_lower = true,
-            b'A'..=b'Z' => is_camel |= has_lower,
-            b'_' | b'@' | b'/' | b'\\' | b'$' | b'#' | b'=' => has_mark = true,
-            b'.' | b':' => has_mark |= at > 0 && at + 1 < bytes.len(),
-            _ => {}
-        }
-    }
-    bytes.len() > 1 && (has_digit || is_camel || has_mark) || has_digit
-}
-
-/// Written large in the middle of a sentence.
-fn is_name(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    bytes.len() > 1 && bytes[0].is_ascii_uppercase() && !matches!(word, "I'm" | "I'll" | "I've" | "I'd")
-}
-
-fn is_decision(word: &str) -> bool {
-    if word.len() > 12 {
-        return false;
-    }
-    let mut lower = [0; 12];
-    let lower = &mut lower[..word.len()];
-    lower.copy_from_slice(word.as_bytes());
-    lower.make_ascii_lowercase();
-    matches!(
-        &*lower,
-        b"decided"
-            | b"decide"
-            | b"decision"
-            | b"agreed"
-            | b"agree"
-            | b"must"
-            | b"never"
-            | b"always"
-            | b"prefer"
-            | b"prefers"
-            | b"preferred"
-            | b"don't"
-            | b"cannot"
-            | b"can't"
-            | b"instead"
-            | b"remember"
-            | b"required"
-            | b"require"
-            | b"requires"
-            | b"forbidden"
-            | b"only"
-            | b"should"
-            | b"shall"
-            | b"chose"
-            | b"chosen"
-            | b"choose"
-            | b"deadline"
-            | b"important"
-            | b"approved"
-            | b"rejected"
-            | b"confirmed"
-            | b"called"
-            | b"named"
-            | b"rename"
-            | b"renamed"
-            | b"avoid"
-            | b"constraint"
-            | b"limit"
-            | b"owner"
-            | b"because"
-            | b"until"
-            | b"budget"
-            | b"policy"
-    )
-}
-
-/// Words of decision in a script without spaces, each of two letters.
-fn decisions_in(word: &str) -> u32 {
-    let mut letters = word.chars();
-    let Some(mut last) = letters.next() else { return 0 };
-    let mut found = 0;
-    for letter in letters {
-        let pair = [last, letter];
-        found += u32::from(DECISIONS.contains(&pair));
-        last = letter;
-    }
-    found
-}
-
-const DECISIONS: [[char; 2]; 34] = [
-    ['决', '定'],
-    ['必', '须'],
-    ['不', '要'],
-    ['总', '是'],
-    ['同', '意'],
-    ['永', '远'],
-    ['绝', '不'],
-    ['禁', '止'],
-    ['采', '用'],
-    ['改', '用'],
-    ['使', '用'],
-    ['记', '住'],
-    ['注', '意'],
-    ['约', '定'],
-    ['确', '认'],
-    ['需', '要'],
-    ['不', '能'],
-    ['不', '得'],
-    ['只', '能'],
-    ['优', '先'],
-    ['截', '止'],
-    ['选', '择'],
-    ['批', '准'],
-    ['拒', '绝'],
-    ['统', '一'],
-    ['负', '责'],
-    ['預', '算'],
-    ['预', '算'],
-    ['決', '定'],
-    ['必', '須'],
-    ['總', '是'],
-    ['確', '認'],
-    ['喜', '欢'],
-    ['要', '求'],
-];
-
-/// FNV-1a's, over eight bytes a step; nothing depends on who chooses the words.
-fn hash_of(word: &str) -> u64 {
-    word.bytes().fold(BASIS, |hash, byte| mix(hash, u64::from(byte.to_ascii_lowercase())))
-}
-
-fn mix(hash: u64, more: u64) -> u64 {
-    (hash ^ more).wrapping_mul(0x0100_0000_01b3).rotate_left(5)
-}
-
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const PLACES: usize = 1 << 16;
+const RARITY: u32 = 16;
+const RARITY_LEAST: u32 = 4;
 const DECISION: u32 = 5;
+const DECISIONS_MAX: u32 = 8 * RARITY;
 const FACT: u32 = 3;
-const FACTS_MAX: u32 = 4;
-const QUESTION: u32 = 3;
+const FACTS_MAX: u32 = 9 * RARITY;
+const SELDOM_MAX: u32 = 6 * RARITY;
+const QUESTION: u32 = 2 * RARITY;
 const QUOTED_MAX: usize = 80;
+const SHAPES_MAX: u32 = 16;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 use crate::chat::Text;
 
 /// The sentences of a text, without those of code between fences.
@@ -96,5 +98,29 @@ pub(super) fn beginning<'t>(text: &'t Text<'_>, bytes: usize) -> Cow<'t, str> {
     Cow::Owned(text.slice(0..end).decode().into_owned())
 }
 
+/// The first lines of what a tool gave that tell of an error or a warning.
+pub(super) fn warnings(text: &Text<'_>) -> Vec<String> {
+    let next = |text: &str| WARNINGS.iter().filter_map(|word| memmem::find(text.as_bytes(), word.as_bytes())).min();
+    let mut lines = Vec::new();
+    if next(text.written()).is_none() {
+        return lines;
+    }
+    let text = text.decode();
+    let mut rest = &*text;
+    while lines.len() < WARNINGS_MAX
+        && let Some(found) = next(rest)
+    {
+        let begin = rest[..found].rfind('\n').map_or(0, |end| end + 1);
+        let (line, behind) = rest[begin..].split_once('\n').unwrap_or((&rest[begin..], ""));
+        lines.push(line[..line.floor_char_boundary(SENTENCE_MAX)].trim().to_owned());
+        rest = behind;
+    }
+    lines
+}
+
 /// A sentence is cut there.
 const SENTENCE_MAX: usize = 280;
+/// Lines of one result that are told.
+const WARNINGS_MAX: usize = 2;
+/// Without the first letter, which may be large.
+const WARNINGS: [&str; 3] = ["rror:", "arning:", "ailed"];
