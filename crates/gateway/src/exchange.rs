@@ -36,6 +36,7 @@ use bytes::Bytes;
 use roundelay_ledger::Case;
 use roundelay_protocol::{
     chat,
+    failure::Class,
     openai::{BadRequest, Operation},
     translate::decode_request,
 };
@@ -215,6 +216,8 @@ async fn pursue(
             }
             // Nobody waits for what another could answer.
             Ok(Attempted::Failed(_)) if caller.has_left() => return Ending::Interrupted(Interruption::CallerLeft),
+            // The caller can shorten what it sent, and not what was made of it.
+            Ok(Attempted::Failed(failed)) if hand.is_some() && failed.failure.class == Class::CallerTooLong => {}
             Ok(Attempted::Failed(failed)) => {
                 last = Some(match last {
                     Some(earlier) => earlier.or_more_telling(failed),

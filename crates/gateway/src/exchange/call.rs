@@ -332,6 +332,9 @@ impl Call {
         };
         let tokens = input_tokens(self.tokenizer, &request.size, request.messages);
         let bound = input_bound(self.tokenizer, &request.size, request.messages);
+        let model = self.snapshot.catalog.deployments[id.0 as usize].model;
+        let window = self.snapshot.catalog.models[model.0 as usize].context_window;
+        let bound = bound.min(window.unwrap_or(u64::MAX)).max(tokens);
         Prompt { tokens, bound, guess: guess(tokens, bound) }
     }
 

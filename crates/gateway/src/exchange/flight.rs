@@ -359,6 +359,7 @@ fn need<'a>(
     Need {
         exchange: draft.exchange(),
         attempt,
+        is_request: call.errand.is_none(),
         quote: call.terms.quote(id),
         unpriced: match config.money.unknown_price {
             UnknownPrice::Refuse => Unpriced::Refuse,

@@ -93,6 +93,13 @@ impl Making {
         is_due
     }
 
+    /// Lets a conversation be due again.
+    fn forget(&self, conversation: Option<Conversation>) {
+        if let Some(Conversation { id, .. }) = conversation {
+            self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        }
+    }
+
     fn admit(&self) -> Option<Waiting> {
         let waiting = Waiting(Arc::clone(&self.waiting));
         (self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING_MAX).then_some(waiting)
@@ -140,6 +147,7 @@ pub(in crate::exchange) fn summarise(worker: &Arc<Worker>, inbound: &Inbound, ca
         return;
     }
     let Some(waiting) = making.admit() else {
+        making.forget(call.demand.conversation);
         worker.gateway.metrics.summary("dropped");
         return;
     };

@@ -1,5 +1,6 @@
 //! A conversation goes on with a model that cannot take it whole, and its caller is told so.
 
+mod speed;
 mod strict;
 mod summaries;
 mod windows;
@@ -47,7 +48,14 @@ impl House {
             true => strict::chat(asked, 200_000),
             false => Said::new(503, JSON, r#"{"error":{"message":"overloaded","type":"server_error"}}"#),
         });
-        let small = Scripted::start(|asked| strict::chat(asked, 8_192));
+        let small = Scripted::start(|asked| {
+            let window = match asked.json()["model"].as_str() {
+                Some("wide") => 1_000_000,
+                Some("tiny") => 1_000,
+                _ => 8_192,
+            };
+            strict::chat(asked, window)
+        });
         let claude = Scripted::start(|asked| strict::messages(asked, 8_192));
         let summariser = Scripted::start(|asked| strict::say(asked, SUMMARY));
         let mut toml = String::new();
@@ -93,14 +101,18 @@ impl House {
         Request::post(path, body).bearer(key).send(self.gateway.callers)
     }
 
-    fn key_of(&self, account: &str, allowed: Option<Vec<String>>) -> String {
+    fn key_of(&self, account: &str) -> String {
+        self.key_with(account, None, Limits::default())
+    }
+
+    fn key_with(&self, account: &str, allowed: Option<Vec<String>>, limits: Limits) -> String {
         let _ = self.gateway.operator("POST", "/admin/accounts", Some(&json!({ "id": account })));
         let wish = KeyWish {
             account: AccountId::new(account).unwrap(),
             name: account.into(),
             allowed,
             expires_at: None,
-            limits: Limits::default(),
+            limits,
             on_disconnect: None,
             networks: None,
         };

@@ -60,7 +60,7 @@ fn refusal(message: &str, code: &str) -> Option<Value> {
 
 /// Counts a token for two bytes, and the answer with it.
 fn too_long(asked: &Asked, body: &Value, window: usize) -> Option<Value> {
-    let answer = body["max_tokens"].as_u64().or(body["max_completion_tokens"].as_u64()).unwrap_or(0) as usize;
+    let answer = body["max_tokens"].as_u64().or_else(|| body["max_completion_tokens"].as_u64()).unwrap_or(0) as usize;
     (asked.body.len() / 2 + answer > window)
         .then(|| refusal("This model's maximum context length is exceeded.", "context_length_exceeded"))
         .flatten()

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use roundelay_ledger::Limits;
 use serde_json::{Value, json};
 
 use super::{House, SUMMARY, conversation, header, until};
@@ -22,14 +23,15 @@ impl House {
 #[test]
 fn a_summary_is_there_when_it_is_needed() {
     let house = House::start(SUMMARISER);
-    let key = house.key_of("acme", Some(vec!["talk".to_owned()]));
+    let limits = Limits { requests_per_minute: Some(3), ..Limits::default() };
+    let key = house.key_with("acme", Some(vec!["talk".to_owned()]), limits);
     let ask = |body: &Value| house.ask_as(&key, "/v1/chat/completions", body);
     let answer = ask(&conversation("talk"));
     assert_eq!((answer.status, header(&answer, "handover")), (200, Some("none")), "{}", answer.body);
     house.waits_for_a_summary(1);
     let question = house.summariser.last().json();
     assert!(question.to_string().contains("blue-42") && !question.to_string().contains("Which shelf"), "{question}");
-    assert_eq!(question["max_tokens"].as_u64().or(question["max_completion_tokens"].as_u64()), Some(1_000));
+    assert_eq!(question["max_tokens"].as_u64().or_else(|| question["max_completion_tokens"].as_u64()), Some(1_000));
 
     // The same again: it has one.
     assert_eq!(ask(&conversation("talk")).status, 200);
@@ -76,7 +78,7 @@ fn it_is_made_anew_over_the_one_before_when_the_conversation_has_grown() {
 #[test]
 fn another_account_with_the_same_words_finds_nothing() {
     let house = House::start(SUMMARISER);
-    let (mine, other) = (house.key_of("mine", None), house.key_of("other", None));
+    let (mine, other) = (house.key_of("mine"), house.key_of("other"));
     assert_eq!(house.ask_as(&mine, "/v1/chat/completions", &conversation("talk")).status, 200);
     house.waits_for_a_summary(1);
     house.falls_ill();
@@ -93,6 +95,10 @@ fn none_is_made_of_what_is_short_or_never_handed_over() {
     for body in [short, conversation("whole"), conversation("big")] {
         assert_eq!(house.ask(&body).status, 200);
     }
+    // What a key is limited to is its caller's.
+    let limited = Limits { tokens_per_minute: Some(1_000_000), ..Limits::default() };
+    let key = house.key_with("default", None, limited);
+    assert_eq!(house.ask_as(&key, "/v1/chat/completions", &conversation("talk")).status, 200);
     // One that is made after them shows that they had their turn.
     assert_eq!(house.ask(&conversation("talk")).status, 200);
     house.waits_for_a_summary(1);
@@ -112,7 +118,7 @@ fn who_cannot_pay_for_one_has_none() {
     assert!(made.status < 300, "{}", made.body);
     let credit = json!({ "amount": "1.00", "reason": "paid", "idempotency": "one" });
     let paid = house.gateway.operator("POST", "/admin/accounts/poor/credit", Some(&credit));
-    let key = house.key_of("poor", None);
+    let key = house.key_of("poor");
     let answer = house.ask_as(&key, "/v1/chat/completions", &conversation("talk"));
     assert_eq!(answer.status, 200, "{} {}", answer.body, paid.body);
     until("it is not made", || house.metric(r#"roundelay_summaries_total{outcome="unpaid"}"#) == 1);

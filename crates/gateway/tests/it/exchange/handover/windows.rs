@@ -98,6 +98,21 @@ fn a_last_turn_that_is_too_long_is_not_cut() {
 }
 
 #[test]
+fn what_was_made_of_it_is_not_its_callers_to_shorten() {
+    let tiny = "[models.tiny]\ndeployments = ['small/tiny']\ncontext_window = 8192\n\
+                [pools.tight]\nattempts = 5\nmembers = ['big']\nfallback = ['tiny', 'small']\nwait = '0s'\n\
+                [pools.tighter]\nmembers = ['big']\nfallback = ['tiny']\nwait = '0s'\n";
+    let house = House::start(tiny);
+    house.falls_ill();
+    let answer = house.ask(&conversation("tight"));
+    assert_eq!((answer.status, header(&answer, "deployment")), (200, Some("small/small")), "{}", answer.body);
+    let asked = house.small.all().len();
+    let answer = house.ask(&conversation("tighter"));
+    assert!(answer.status >= 500, "big could have taken it: {}", answer.body);
+    assert!(house.small.all().len() <= asked + 2, "who refuses what was made of it is left alone");
+}
+
+#[test]
 fn an_old_image_becomes_a_mark_and_the_last_ones_need_eyes() {
     let house = House::start("");
     let image = json!({ "type": "image_url", "image_url": { "url": "data:image/png;base64,iVBORw0KGgo=" } });
@@ -126,7 +141,7 @@ fn an_answer_gets_the_room_that_is_left() {
     let answer = house.ask(&with(conversation("talk"), json!({ "max_tokens": 20_000 })));
     assert_eq!(answer.status, 200, "{}", answer.body);
     let sent = house.small.last().json();
-    let told = sent["max_tokens"].as_u64().or(sent["max_completion_tokens"].as_u64()).unwrap();
+    let told = sent["max_tokens"].as_u64().or_else(|| sent["max_completion_tokens"].as_u64()).unwrap();
     assert!((1_024..=8_192 / 2).contains(&told), "{told}");
 }
 
@@ -134,7 +149,7 @@ fn an_answer_gets_the_room_that_is_left() {
 fn what_is_charged_is_what_was_sent() {
     let house = House::start("");
     house.falls_ill();
-    let key = house.key_of("default", None);
+    let key = house.key_of("default");
     assert_eq!(house.ask_as(&key, "/v1/chat/completions", &conversation("talk")).status, 200);
     let entries = house.gateway.operator("GET", "/admin/entries?limit=10", None).json();
     // 100 × 1,000 + 10 × 2,000 nano-USD, by the provider's own count.
