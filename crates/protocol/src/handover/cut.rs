@@ -22,7 +22,7 @@ pub(super) struct Layout {
     words: Option<usize>,
     /// These words alone.
     words_weight: Weight,
-    /// Where the newest step begins: calls with their results, or a turn alone.
+    /// Where the newest step begins: calls with their results, or a turn alone. 0 when all before it stays as well.
     newest: usize,
     /// What only stands for other turns, in tokens that do not count as verbatim.
     stand_ins: Vec<Weight>,
@@ -46,9 +46,15 @@ impl Layout {
             Weight::of_parts(&turns[index], turns[index].parts.iter().filter(|part| is_word(part)))
         });
         let may_cut = may_cut(turns);
+        let newest = may_cut.iter().rposition(|may| *may).unwrap_or(0);
+        // What stays anyway is not worth a cut behind it.
+        let stays = |(index, turn): (usize, &Turn<'_>)| {
+            turn.role == Role::System || words == Some(index) && turn.parts.iter().all(is_word)
+        };
+        let is_all = turns[..newest].iter().enumerate().all(stays);
         Self {
             frame: Weight::of_frame(request),
-            newest: may_cut.iter().rposition(|may| *may).unwrap_or(0),
+            newest: if is_all { 0 } else { newest },
             turns: turns.iter().map(Weight::of_turn).collect(),
             may_cut,
             is_system: turns.iter().map(|turn| turn.role == Role::System).collect(),

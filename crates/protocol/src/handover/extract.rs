@@ -112,8 +112,10 @@ impl<'a> Extract<'a> {
             };
             let goal = if source.is_goal && before < GOAL_BYTES { GOAL } else { 0 };
             let last = if source.is_last && before < LAST_BYTES { LAST } else { 0 };
-            sentence.rank =
-                points.of(text, place + goal + last).saturating_mul(1_000) / (text.len() as u32 + LENGTH_FREE);
+            // Other scripts take twice the tokens for their bytes.
+            let wide = text.bytes().filter(|byte| !byte.is_ascii()).count();
+            let length = (text.len() + wide) as u32 + LENGTH_FREE;
+            sentence.rank = points.of(text, place + goal + last).saturating_mul(1_000) / length;
         }
         let sentences = &self.sentences;
         self.ranked = (0..sentences.len() as u32).filter(|index| sentences[*index as usize].rank > 0).collect();
@@ -236,7 +238,7 @@ const LAST_BYTES: usize = 300;
 const TOOL: u32 = 8;
 const EARLIER: u32 = 128;
 /// So that the shortest are not always the best.
-const LENGTH_FREE: u32 = 60;
+const LENGTH_FREE: u32 = 40;
 const ARGUMENT_MAX: usize = 80;
 const RESULT_MAX: usize = 80;
 /// `123 assistant: ` and a line end.

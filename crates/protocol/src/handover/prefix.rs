@@ -16,16 +16,21 @@ pub type Prefix = [u8; 32];
 ///
 /// `key` is a secret mixed with the tenant, so that no name can be guessed and none be found by another tenant.
 pub fn prefixes(request: &Request<'_>, key: &[u8; 32]) -> Vec<Prefix> {
+    // What is long comes first in a hash of its own, which takes several blocks at once then.
     let mut hasher = Hasher::new_keyed(key);
+    let mut before = [0; 32];
     let chain = request.turns.iter().map(|turn| {
+        turn.parts.iter().for_each(|part| add_part(&mut hasher, part));
         let role = match turn.role {
             Role::System => 1,
             Role::User => 2,
             Role::Assistant => 3,
         };
-        hasher.update(&[TURN, role]);
-        turn.parts.iter().for_each(|part| add_part(&mut hasher, part));
-        *hasher.finalize().as_bytes()
+        hasher.update(&before);
+        hasher.update(&[role]);
+        before = *hasher.finalize().as_bytes();
+        hasher.reset();
+        before
     });
     chain.collect()
 }
@@ -41,20 +46,20 @@ fn add_part(hasher: &mut Hasher, part: &Part<'_>) {
             add(hasher, 6, name.as_ref().map_or("", Text::written));
         }
         Body::ToolCall(call) => {
-            add(hasher, 7, call.id.written());
-            add(hasher, 8, call.name.written());
             match &call.arguments {
-                Arguments::Text(text) => add(hasher, 9, text.written()),
-                Arguments::Value(value) => add(hasher, 10, value.as_str()),
+                Arguments::Text(text) => add(hasher, 7, text.written()),
+                Arguments::Value(value) => add(hasher, 8, value.as_str()),
             }
+            add(hasher, 9, call.name.written());
+            add(hasher, 10, call.id.written());
         }
         Body::ToolResult(result) => {
-            add(hasher, if result.is_error { 11 } else { 12 }, result.id.written());
             result.content.iter().for_each(|part| add_part(hasher, part));
-            add(hasher, 13, "");
+            foot(hasher, 14, result.content.len());
+            add(hasher, if result.is_error { 11 } else { 12 }, result.id.written());
         }
         Body::Thinking { .. } | Body::SealedThinking { .. } => {}
-        Body::Opaque { json, .. } => add(hasher, 14, json.as_str()),
+        Body::Opaque { json, .. } => add(hasher, 13, json.as_str()),
     }
 }
 
@@ -68,14 +73,17 @@ fn add_source(hasher: &mut Hasher, kind: u8, source: &Source<'_>) {
     add(hasher, kind + FORM * form, text.written());
 }
 
-/// What it is, how long it is, and it: no two different conversations are written alike.
+/// A text, how long it is, and what it is: read from its end, no two different conversations are written alike.
 fn add(hasher: &mut Hasher, kind: u8, text: &str) {
-    let mut head = [kind; 9];
-    head[1..].copy_from_slice(&(text.len() as u64).to_le_bytes());
-    hasher.update(&head);
     hasher.update(text.as_bytes());
+    foot(hasher, kind, text.len());
 }
 
-const TURN: u8 = 0;
+fn foot(hasher: &mut Hasher, kind: u8, length: usize) {
+    let mut foot = [kind; 9];
+    foot[..8].copy_from_slice(&(length as u64).to_le_bytes());
+    hasher.update(&foot);
+}
+
 /// More than there are kinds of parts.
 const FORM: u8 = 32;

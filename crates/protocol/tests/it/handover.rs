@@ -4,6 +4,7 @@ mod conversations;
 mod facts;
 
 mod laws;
+mod rows;
 
 mod strict;
 

@@ -13,21 +13,39 @@ pub(super) enum Kind {
 
 /// Calls `see` with each word's kind, its hash (the same for either case) and its length.
 pub(super) fn each(sentence: &str, see: &mut dyn FnMut(Kind, u64, usize)) {
-    let mut is_first = true;
-    for word in sentence.split(is_gap).map(|word| word.trim_matches(is_edge)).filter(|word| !word.is_empty()) {
-        if word.is_ascii() {
-            let kind = if is_fact(word) || !is_first && is_name(word) {
-                Kind::Fact
-            } else if is_decision(word) {
-                Kind::Decision
-            } else {
-                Kind::Plain
-            };
-            see(kind, hash_of(word), word.len());
-        } else {
+    let bytes = sentence.as_bytes();
+    let (mut at, mut is_first) = (0, true);
+    while at < bytes.len() {
+        let begin = at;
+        let mut marks = 0;
+        while let Some(byte) = bytes.get(at)
+            && MARKS[usize::from(*byte)] & GAP == 0
+        {
+            marks |= MARKS[usize::from(*byte)];
+            at += 1;
+        }
+        // Gaps are ASCII, so that no letter is cut.
+        let word = sentence[begin..at].trim_matches(is_edge);
+        if word.is_empty() {
+            at += 1;
+            continue;
+        }
+        if marks & WIDE != 0 {
             pairs(word, see);
+        } else {
+            see(kind_of(word, marks, is_first), hash_of(word), word.len());
         }
         is_first = false;
+    }
+}
+
+fn kind_of(word: &str, marks: u8, is_first: bool) -> Kind {
+    if is_fact(word, marks) || !is_first && is_name(word, marks) {
+        Kind::Fact
+    } else if is_decision(word) {
+        Kind::Decision
+    } else {
+        Kind::Plain
     }
 }
 
@@ -39,49 +57,66 @@ fn pairs(word: &str, see: &mut dyn FnMut(Kind, u64, usize)) {
             let end = rest.find(|letter: char| !letter.is_ascii()).unwrap_or(rest.len());
             let inside = rest[..end].trim_matches(is_edge);
             if !inside.is_empty() {
-                see(if is_fact(inside) { Kind::Fact } else { Kind::Plain }, hash_of(inside), inside.len());
+                let marks = inside.bytes().fold(0, |marks, byte| marks | MARKS[usize::from(byte)]);
+                see(if is_fact(inside, marks) { Kind::Fact } else { Kind::Plain }, hash_of(inside), inside.len());
             }
             rest = &rest[end..];
             continue;
         }
         let behind = &rest[first.len_utf8()..];
-        if let Some(second) = behind.chars().next().filter(|second| !second.is_ascii()) {
+        let second = behind.chars().next().filter(|second| !second.is_ascii() && !is_edge(*second));
+        if let Some(second) = second.filter(|_| !is_edge(first)) {
             let kind = if DECISIONS.contains(&[first, second]) { Kind::Decision } else { Kind::Pair };
-            see(kind, hash_of(&rest[..first.len_utf8() + second.len_utf8()]), 2);
+            see(kind, mix(u64::from(first), u64::from(second)), 2);
         }
         rest = behind;
     }
 }
 
-fn is_gap(letter: char) -> bool {
-    letter.is_whitespace()
-        || matches!(letter, '"' | '`' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '，' | '、' | '“' | '”')
-}
-
 fn is_edge(letter: char) -> bool {
-    matches!(letter, '.' | ',' | ':' | ';' | '!' | '?' | '\'' | '*' | '。' | '；' | '：' | '！' | '？')
+    match letter {
+        '.' | ',' | ':' | ';' | '!' | '?' | '\'' | '*' => true,
+        _ if letter.is_ascii() => false,
+        _ => matches!(letter, '。' | '；' | '：' | '！' | '？' | '，' | '、' | '“' | '”'),
+    }
 }
 
-fn is_fact(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    let (mut has_digit, mut has_lower, mut is_camel, mut has_mark) = (false, false, false, false);
-    for byte in bytes {
-        match byte {
-            b'0'..=b'9' => has_digit = true,
-            b'a'..=b'z' => has_lower = true,
-            b'A'..=b'Z' => is_camel |= has_lower,
-            b'_' | b'@' | b'/' | b'\\' | b'$' | b'#' | b'=' | b'.' | b':' => has_mark = true,
-            _ => {}
-        }
-    }
-    has_digit || bytes.len() > 1 && (is_camel || has_mark)
+fn is_fact(word: &str, marks: u8) -> bool {
+    let is_camel = || word.bytes().skip_while(|byte| !byte.is_ascii_lowercase()).any(|byte| byte.is_ascii_uppercase());
+    // A mark at an edge is none.
+    let has_mark = || word.bytes().any(|byte| MARKS[usize::from(byte)] & MARK != 0);
+    marks & DIGIT != 0 && word.bytes().any(|byte| byte.is_ascii_digit())
+        || word.len() > 1 && (marks & MARK != 0 && has_mark() || marks & LARGE != 0 && is_camel())
 }
 
 /// Written large in the middle of a sentence.
-fn is_name(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    bytes.len() > 1 && bytes[0].is_ascii_uppercase() && !matches!(word, "I'm" | "I'll" | "I've" | "I'd")
+fn is_name(word: &str, marks: u8) -> bool {
+    let is_large = || word.as_bytes()[0].is_ascii_uppercase();
+    marks & LARGE != 0 && word.len() > 1 && is_large() && !matches!(word, "I'm" | "I'll" | "I've" | "I'd")
 }
+
+/// What a byte says of its word.
+const MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        marks[byte] = match byte as u8 {
+            0..=b' ' | b'"' | b'`' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' => GAP,
+            b'0'..=b'9' => DIGIT,
+            b'A'..=b'Z' => LARGE,
+            b'_' | b'@' | b'/' | b'\\' | b'$' | b'#' | b'=' | b'.' | b':' => MARK,
+            0x80.. => WIDE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    marks
+};
+const GAP: u8 = 1;
+const DIGIT: u8 = 2;
+const LARGE: u8 = 4;
+const MARK: u8 = 8;
+const WIDE: u8 = 16;
 
 fn is_decision(word: &str) -> bool {
     if word.len() > DECISION_MAX {

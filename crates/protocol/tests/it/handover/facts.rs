@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use roundelay_protocol::{
     chat::{Body, Dialect, Extra, Part, Request, Role, Turns},
     estimate::Tokenizer,
-    handover::{Kind, hand_over, tokens},
+    handover::{Kind, Room, hand_over, tokens},
 };
 
 use super::{
@@ -143,14 +143,18 @@ const OTHER: [&str; 6] = [
     "刚才的结果和昨天的一样",
 ];
 
-struct Dice(u64);
+/// Makes up what is said besides, or takes it from the sentences of a page.
+struct Dice<'p> {
+    state: u64,
+    page: &'p [String],
+}
 
-impl Dice {
+impl Dice<'_> {
     fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most as u64) as usize
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        (self.state % most as u64) as usize
     }
 
     fn one_of(&mut self, pieces: &[&str]) -> String {
@@ -159,6 +163,9 @@ impl Dice {
     }
 
     fn sentence(&mut self) -> String {
+        if !self.page.is_empty() {
+            return self.page[self.below(self.page.len())].clone();
+        }
         if self.below(20) == 0 {
             return self.one_of(&OTHER) + "。";
         }
@@ -179,8 +186,8 @@ impl Dice {
 }
 
 /// Sixty times the user, a step with tools, and an answer.
-fn conversation() -> Request<'static> {
-    let mut dice = Dice(0x5eed);
+fn conversation(page: &[String]) -> Request<'static> {
+    let mut dice = Dice { state: 0x5eed, page };
     let mut turns = Turns::default();
     for number in 1..=60 {
         let mut push = |role, parts| turns.push(role, parts, Extra::default());
@@ -221,37 +228,62 @@ fn missing(request: &Request<'_>) -> Vec<&'static str> {
     FACTS.iter().map(|(.., kept)| *kept).filter(|kept| !words.contains(kept)).collect()
 }
 
-#[test]
-fn most_facts_survive_an_extract() {
-    let before = conversation();
+/// The sentences of this project's own pages, in two languages: as dense with names and numbers as the facts are, which
+/// is as hard as it gets.
+fn pages() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let text = |path| std::fs::read_to_string(path).unwrap().replace('。', "。\n").replace(". ", ".\n");
+    let lines = files.into_iter().filter(|path| path.is_file()).map(text).collect::<Vec<_>>().join("\n");
+    let is_prose = |line: &&str| line.ends_with(['.', '。']) && !line.starts_with(['|', '#', '`']);
+    lines.lines().map(str::trim).filter(is_prose).map(str::to_owned).collect()
+}
+
+/// How many facts there are in an extract of the conversation.
+#[track_caller]
+fn check(page: &[String], least: usize) {
+    let before = conversation(page);
     let size = tokens(&before, Tokenizer::Narrow);
-    assert!((140_000..200_000).contains(&size), "{size}");
+    assert!((140_000..220_000).contains(&size), "{size}");
     assert_eq!(missing(&before), [""; 0]);
-    let room = roundelay_protocol::handover::Room { tokenizer: Tokenizer::Narrow, ..room(8_000 - 1_000) };
-    let (after, told) = without_summary(&before, &room).unwrap();
+    let (after, told) = without_summary(&before, &narrow()).unwrap();
     assert_eq!(told.kind, Kind::Extract);
-    assert!(told.first_kept > 4 * 50, "{told:?}");
-    let missing = missing(&after);
-    println!("{told:?}");
-    println!("{} of {} facts survive; lost: {missing:?}", FACTS.len() - missing.len(), FACTS.len());
-    println!("{}", texts(&after.turns[0])[0]);
-    assert!(missing.len() <= 10, "{missing:?}");
+    assert!(told.first_kept > 4 * 46, "no fact is in what is kept: {told:?}");
     takes(&after);
+    let missing = missing(&after);
+    let survived = FACTS.len() - missing.len();
+    println!("{survived} of {} facts survive; lost: {missing:?}\n{told:?}\n{}", FACTS.len(), texts(&after.turns[0])[0]);
+    assert!(survived >= least, "{survived}: {missing:?}");
+}
+
+#[test]
+fn an_extract_keeps_nine_of_ten_facts_among_small_talk() {
+    check(&[], 36);
+}
+
+#[test]
+fn an_extract_keeps_half_of_the_facts_among_other_facts() {
+    check(&pages(), 24);
 }
 
 #[test]
 fn what_a_summary_says_arrives_whole() {
-    let before = conversation();
+    let before = conversation(&[]);
     let facts: Vec<_> = FACTS.iter().map(|(_, _, words, _)| format!("- {words}")).collect();
     let summary: Arc<str> = facts.join("\n").into();
-    let room = roundelay_protocol::handover::Room { tokenizer: Tokenizer::Narrow, ..room(8_000 - 1_000) };
     let mut after = before.clone();
     // It was made ten turns ago.
-    let told = hand_over(&mut after, &room, &mut |turns| (turns == 200).then(|| Arc::clone(&summary))).unwrap();
+    let told = hand_over(&mut after, &narrow(), &mut |turns| (turns == 200).then(|| Arc::clone(&summary))).unwrap();
     assert_eq!((told.kind, told.stood_for), (Kind::Summary, 200));
     assert_eq!(missing(&after), [""; 0]);
     assert!(texts(&after.turns[0])[0].contains("Since then:"), "what came after it is told by rule");
     takes(&after);
+}
+
+/// A window of 8k tokens of which the answer has one.
+fn narrow() -> Room {
+    Room { tokenizer: Tokenizer::Narrow, ..room(8_000 - 1_000) }
 }
 
 #[track_caller]
