@@ -268,6 +268,24 @@ fn what_was_passed_over_is_not_asked_again() {
 }
 
 #[test]
+fn less_is_not_asked_for_again_once_the_whole_can_be() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Priority, 3));
+    router.learn_balance(&catalog, KeyId(2), Some(0.0));
+    let now = at(1.0);
+    let mut plan = router.plan(&catalog, Demand { input_tokens: 2_500, may_hand_over: true, ..demand(now) }, now);
+    assert_eq!(plan.next(&mut router, now), Step::HandOver);
+    plan.hand_over(Some(LEAST));
+    let less = attempt(plan.next(&mut router, now));
+    assert!(less.is_reduced);
+    plan.report(&mut router, &less, &failure(ServerError { at_endpoint: false }), now);
+    router.learn_balance(&catalog, KeyId(2), None);
+    let Step::Wait(until) = plan.next(&mut router, now) else { panic!("does not wait") };
+    let whole = attempt(plan.next(&mut router, until));
+    assert_eq!((whole.deployment, whole.is_reduced, whole.kind), (DeploymentId(2), false, AttemptKind::Fallback));
+}
+
+#[test]
 fn a_conversation_that_was_cut_stays_where_it_is_while_it_must_be() {
     let mut router = router();
     let mut catalog = pooled(&[1.0, 1.0, 1.0], Strategy::Weighted, 3);

@@ -134,10 +134,13 @@ pub(crate) fn pursue(
     mut outcome: impl FnMut(&Attempt) -> Outcome,
 ) -> (Vec<Attempt>, Step) {
     let mut attempts = Vec::new();
+    let mut was_asked = false;
     loop {
         match plan.next(router, *now) {
             Step::Wait(until) => *now = until,
             Step::HandOver => {
+                assert!(!was_asked, "asked twice what it can be cut to");
+                was_asked = true;
                 let least = least(plan);
                 plan.hand_over(least);
             }
