@@ -21,6 +21,7 @@ pub use self::{making::Making, summaries::Summaries};
 use super::{
     call::{Call, Inbound},
     gateway::Gateway,
+    outgoing::is_kept_elsewhere,
     snapshot::{Deployment, Snapshot},
 };
 use crate::config::Handover;
@@ -147,7 +148,7 @@ impl Call {
     /// The least that the conversation can be cut to; `None` where it cannot be cut, because it is kept elsewhere or
     /// cannot be read.
     pub(super) fn least(&self, asked: Option<&chat::Request<'_>>) -> Option<Least> {
-        let asked = asked.filter(|asked| asked.previous.is_none())?;
+        let asked = asked.filter(|asked| !is_kept_elsewhere(asked))?;
         let least = least(asked, self.tokenizer);
         let needs = self.demand.needs;
         let needs = Capabilities {

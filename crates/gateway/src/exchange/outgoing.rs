@@ -142,6 +142,9 @@ impl Call {
                 Some(asked) => asked.clone(),
                 None => decode_request(from, &inbound.body).map_err(|fault| bad(fault.to_string()))?,
             };
+            if hand.is_some() && is_kept_elsewhere(&asked) {
+                return self.outgoing_of(gateway, inbound, (deployment, None), thoughts, Some(&asked));
+            }
             let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
             let outgoing = Outgoing::translated(asked, &kind, &self.request, find)?;
@@ -337,6 +340,11 @@ pub(super) fn told<'l>(losses: impl Iterator<Item = &'l Loss>) -> Option<HeaderV
 /// A place is made of names that the caller may have chosen.
 pub(super) fn shown(path: &str) -> String {
     path.chars().map(|c| if c.is_ascii_graphic() && c != ',' && c != ';' { c } else { '_' }).take(PLACE_MAX).collect()
+}
+
+/// Whether a request holds no more than the last turn of a conversation that its vendor keeps.
+pub(super) fn is_kept_elsewhere(asked: &chat::Request<'_>) -> bool {
+    asked.previous.is_some() || check_thread(asked).is_err()
 }
 
 /// Where Anthropic keeps a conversation, a request holds its last turn alone: another is not to answer that, not knowing

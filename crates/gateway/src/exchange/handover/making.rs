@@ -35,6 +35,7 @@ use super::{
         answer::{Answer, AnswerBody},
         call::{Call, Errand, Inbound},
         gateway::{Gateway, Worker},
+        outgoing::is_kept_elsewhere,
         refusal::Refusal,
         serve,
         snapshot::Snapshot,
@@ -219,7 +220,7 @@ struct Wanted {
 fn prepare(gateway: &Gateway, task: &Task) -> Option<Wanted> {
     let Task { caller, operation, body, snapshot, tokenizer, .. } = task;
     let settings = &snapshot.config.summaries;
-    let asked = decode_request(operation.dialect(), body).ok().filter(|asked| asked.previous.is_none())?;
+    let asked = decode_request(operation.dialect(), body).ok().filter(|asked| !is_kept_elsewhere(asked))?;
     let older = older(&asked, *tokenizer, settings)?;
     let prefixes = prefixes(&asked, &gateway.summaries.key(&caller.account, settings));
     let earlier = (1..=older).rev().find_map(|turns| {
