@@ -36,7 +36,7 @@ use crate::{
     journal::{ExchangeIds, Journal, JournalFault, Recorder, StrictFault},
     server::Server,
     store::{Store, StoreFault},
-    telemetry::{LogGuard, Redactor},
+    telemetry::{LogGuard, Redactor, events},
 };
 
 /// A gateway whose listeners are bound: connections wait, and are served once it runs.
@@ -145,6 +145,10 @@ impl App {
         let snapshot = Snapshot::adopt(config, &mut router)?;
         let gateway = Arc::new(Gateway::new(settings.clone(), snapshot, router, (keys, billing), recorder, ids));
 
+        // A conversation goes on without its summary.
+        if let Err(fault) = gateway.summaries.load(&store, &gateway.snapshot.load().config.summaries) {
+            events::store_fault("read summaries", &fault);
+        }
         let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), reloading));
         // Last of all: the token is shown once, by a start that succeeds.
         let (operators, first_admin_token) = Operators::open(&store, pepper, unix_time().as_secs().cast_signed())?;

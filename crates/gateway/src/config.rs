@@ -20,6 +20,7 @@ pub use self::{
     currency::{CnyPerUsd, Currency},
     deployments::{Deployment, Layout},
     environment::process_environment,
+    handover::Summaries,
     kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
     losses::Losses,
@@ -49,6 +50,7 @@ mod deployments;
 mod entra;
 mod environment;
 mod google;
+mod handover;
 mod hour;
 mod interpolation;
 mod kept;
@@ -97,6 +99,8 @@ pub struct Config {
     pub kept: Kept,
     /// What is kept of responses.
     pub responses: Responses,
+    /// What stands for older turns of a conversation that is handed over.
+    pub summaries: Summaries,
     /// How the log is written.
     pub log: Log,
     /// What is allowed but deserves a second look.
@@ -146,7 +150,7 @@ impl Config {
 
     /// Every secret of it: what must appear in no log.
     pub fn secrets(&self) -> Vec<Secret> {
-        self.providers.iter().flat_map(Provider::secrets).collect()
+        self.providers.iter().flat_map(Provider::secrets).chain(self.summaries.sealed_with.clone()).collect()
     }
 }
 
@@ -208,6 +212,7 @@ pub fn from_environment(environment: Environment<'_>) -> Result<Config, Complain
         money: MoneySettings::default(),
         kept: Kept::default(),
         responses: Responses::default(),
+        summaries: Summaries::default(),
         log: Log::default(),
         warnings: Vec::new(),
         source: Source::Environment(source),
@@ -275,6 +280,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let mut roster = Roster::new(&providers, written, rate);
     roster.read_models(&document);
     let pools = pools::read_all(&document, &mut roster);
+    let summaries = handover::read(document.section("handover"), &pools, &mut roster);
     roster.add_unwritten(&pools.iter().map(|pool| &*pool.name).collect());
     let models = roster.into_models();
     document.finish();
@@ -289,6 +295,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         money,
         kept,
         responses,
+        summaries,
         log,
         warnings: Vec::new(),
         source: Source::Text(String::new()),

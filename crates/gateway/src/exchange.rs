@@ -14,6 +14,7 @@ mod decision;
 mod draft;
 mod flight;
 mod gateway;
+mod handover;
 mod incoming;
 mod outcome;
 mod outgoing;
@@ -29,10 +30,16 @@ mod service;
 mod snapshot;
 mod terms;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use roundelay_ledger::Case;
-use roundelay_protocol::openai::{BadRequest, Operation};
+use roundelay_protocol::{
+    chat,
+    failure::Class,
+    openai::{BadRequest, Operation},
+    translate::decode_request,
+};
 use roundelay_routing::{AttemptKind, Exclusion, Outcome, Plan, Step, StopReason};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
@@ -40,10 +47,11 @@ use tokio::time::sleep_until;
 pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
-    call::{Addressed, Inbound},
+    call::{Addressed, Errand, Inbound},
     count::{count_tokens, estimate},
     decision::explain_stop,
     gateway::{Gateway, Worker},
+    handover::{Making, Summaries},
     places::{Place, Places},
     preview::write_preview,
     refusal::{FailedExchange, NotPaid, Refusal, Unserved, Wire},
@@ -58,6 +66,7 @@ use self::{
     caller::{CallerSide, Interruption},
     draft::Draft,
     outcome::Failed,
+    outgoing::Unsayable,
     race::Race,
     relay::Relayed,
 };
@@ -81,7 +90,7 @@ enum Ending {
     /// A whole answer that was not streamed.
     Whole(Answer),
     /// The end of a stream whose typed terminal was seen: the bytes that were held back for the record's sake.
-    Streamed(bytes::Bytes),
+    Streamed(Bytes),
     /// Nothing could be answered.
     Refused(Refusal),
     /// The answer broke off after content was shown.
@@ -121,7 +130,7 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
 
 /// Goes from candidate to candidate until one answers, or none is left.
 async fn pursue(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     inbound: &mut Inbound,
     call: &Call,
     plan: &mut Plan,
@@ -132,6 +141,12 @@ async fn pursue(
     let mut last: Option<Failed> = None;
     let mut short: Option<Shortfall> = None;
     let mut unsaid: Option<BadRequest> = None;
+    // The request in the common form, where it was read to be cut.
+    // Boxed, since it is rare.
+    let (mut body, mut asked): (OnceLock<Bytes>, Option<Box<chat::Request<'_>>>) = (OnceLock::new(), None);
+    if let Some(model) = call.bound_model(plan, gateway) {
+        call.handing.is_with(model);
+    }
     loop {
         let step = plan.next(&mut gateway.router(), gateway.clock.now());
         let attempt = match step {
@@ -141,7 +156,9 @@ async fn pursue(
                 Err(why) => return Ending::Interrupted(why),
             },
             Step::HandOver => {
-                plan.hand_over(None);
+                let body = body.get_or_init(|| inbound.body.clone());
+                asked = decode_request(inbound.operation.dialect(), body).ok().map(Box::new);
+                plan.hand_over(call.least(asked.as_deref()));
                 continue;
             }
             Step::Stop(_) if last.is_none() && short.is_some() => {
@@ -159,15 +176,22 @@ async fn pursue(
             }
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
-        if let Err(bad) = call.check_sayable(inbound, call.snapshot.deployment(attempt.deployment)) {
-            plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Dialect, gateway.clock.now());
-            unsaid = Some(bad);
+        let (deployment, hand) = (call.snapshot.deployment(attempt.deployment), call.hand(plan, &attempt));
+        if let Err(unsayable) = call.check_sayable(gateway, inbound, (deployment, hand), asked.as_deref()) {
+            let exclusion = match unsayable {
+                Unsayable::DoesNotFit => Exclusion::Window,
+                Unsayable::Bad(bad) => {
+                    unsaid = Some(bad);
+                    Exclusion::Dialect
+                }
+            };
+            plan.pass_over(&mut gateway.router(), &attempt, exclusion, gateway.clock.now());
             continue;
         }
         if let (AttemptKind::Fallback, Some(failed)) = (attempt.kind, &last) {
             gateway.metrics.fallback(failed.failure.class.name());
         }
-        let race = match Race::begin(worker, call, attempt, draft) {
+        let race = match Race::begin(worker, call, (attempt, hand), draft) {
             Ok(race) => race,
             // Another candidate may be cheaper; when there is none, this is what the caller is told.
             Err(shortfall) => {
@@ -176,6 +200,7 @@ async fn pursue(
                 continue;
             }
         };
+        call.handing.is_with(call.model_of(&attempt));
         let attempted = {
             // Boxed, so that an open stream does not keep the room that an attempt takes.
             let mut run = Box::pin(race.run(inbound, plan, draft));
@@ -191,6 +216,8 @@ async fn pursue(
             }
             // Nobody waits for what another could answer.
             Ok(Attempted::Failed(_)) if caller.has_left() => return Ending::Interrupted(Interruption::CallerLeft),
+            // The caller can shorten what it sent, and not what was made of it.
+            Ok(Attempted::Failed(failed)) if hand.is_some() && failed.failure.class == Class::CallerTooLong => {}
             Ok(Attempted::Failed(failed)) => {
                 last = Some(match last {
                     Some(earlier) => earlier.or_more_telling(failed),
@@ -204,6 +231,7 @@ async fn pursue(
                 let (total, tokens) = (flight.elapsed(), whole.tokens());
                 let bill = (Case::Complete, flight.seen(whole.scanned.usage, whole.output_tokens()));
                 flight.land(plan, draft, "answered", &Outcome::Success { total, tokens }, bill);
+                handover::summarise(worker, inbound, call);
                 if caller.has_left() {
                     return Ending::Interrupted(Interruption::CallerLeft);
                 }
@@ -212,11 +240,14 @@ async fn pursue(
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
+                handover::summarise(worker, inbound, call);
                 // Nothing is sent again: a stream of an hour need not hold its question.
                 inbound.forget();
+                drop(asked.take());
+                drop(body.take());
                 responses::answered_by(inbound, flight.deployment.issuer);
                 call.said_again.forget();
-                caller.open(flight.deployment, draft.attempts(), &mut incoming);
+                caller.open(&flight, draft.attempts(), &mut incoming);
                 let relayed = relay::relay(&mut incoming, caller, &flight).await;
                 let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
                 incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));

@@ -100,6 +100,7 @@ fn run(worker: Arc<Worker>, listener: TcpListener, stop: watch::Receiver<bool>) 
             () = accept(&worker, listener, stop) => {}
             () = worker.upstream.sweep() => {}
         }
+        worker.gateway.making.stop();
         let drain = worker.gateway.server.drain;
         let quiet = async {
             worker.gateway.connections.idle().await;

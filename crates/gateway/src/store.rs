@@ -18,5 +18,5 @@ pub use record::{AttemptRecord, Label, Record, Usage};
 pub use scope::{Scope, Within};
 pub use sqlite::{
     AccountRow, CodeRefusal, CodeRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent,
-    RedeemFault, Redeemed, Still, Store, StoreFault, UsageBy, UsageFilter, UsageSum,
+    RedeemFault, Redeemed, Still, Store, StoreFault, SummaryRow, UsageBy, UsageFilter, UsageSum,
 };

@@ -29,7 +29,7 @@ pub use question::question;
 pub use weight::tokens;
 
 /// What the next model has room for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Tokens of input at most, system prompt and tools included.
     pub tokens: u64,

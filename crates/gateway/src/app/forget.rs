@@ -1,4 +1,4 @@
-//! Forgets what is older than the configuration keeps: records, and usage by the hour.
+//! Forgets what is older than the configuration keeps: records, usage by the hour, and summaries of conversations.
 
 use std::{sync::Arc, time::Duration};
 
@@ -74,11 +74,12 @@ fn forget_some(store: &Store, kept: Kept, now: Duration, held: Option<ExchangeId
         Some(length) => store.forget_exchanges(before(length), below, AT_ONCE)?,
         None => 0,
     };
+    let summaries = store.forget_summaries(i64::try_from(now.as_secs()).unwrap_or(i64::MAX), AT_ONCE)?;
     let hours = match kept.hours {
         Some(length) => store.forget_hours(before(length), AT_ONCE)?,
         None => 0,
     };
-    Ok(records > 0 || hours > 0)
+    Ok(records > 0 || hours > 0 || summaries > 0)
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub struct Need<'a> {
     pub exchange: ExchangeId,
     /// Its attempt, 1 for the first.
     pub attempt: u32,
+    /// Whether its first attempt counts as a request of its key's.
+    pub is_request: bool,
     /// Its price; `None` when it is not known.
     pub quote: Option<&'a Quote>,
     /// What is done without a price.
@@ -134,7 +136,7 @@ impl Billing {
         let ask = Ask {
             exchange: need.exchange,
             attempt: need.attempt,
-            is_first: need.attempt == 1,
+            is_first: need.attempt == 1 && need.is_request,
             cost,
             tokens: need.input_tokens.saturating_add(output),
             price: need.quote.map(|quote| quote.id),

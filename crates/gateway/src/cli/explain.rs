@@ -1,6 +1,7 @@
 //! `roundelay explain`: the story of one exchange.
 
 mod choices;
+mod handover;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,7 @@ fn tell(record: &Value) {
     tell_considered(&record["decision"]);
     choices::tell(&record["decision"]);
     tell_tried(record);
+    handover::tell(&record["decision"]);
     tell_ending(record);
 }
 
@@ -73,6 +75,9 @@ fn tell_asked(record: &Value) {
         "asked for   {}{strategy}{form}, by {by}",
         if asked.is_empty() { "something that was refused before routing" } else { &asked }
     ));
+    if let Some(serves) = record["decision"]["serves"].as_str() {
+        say(&format_args!("made for    {serves}: a summary of its conversation"));
+    }
     if let Some(story) = affinity(&record["decision"]["affinity"]) {
         say(&format_args!("affinity    {story}"));
     }
@@ -119,7 +124,8 @@ fn tell_considered(decision: &Value) {
             why if why["reason"] == "tried" => "tried".to_owned(),
             why => format!("left out: {}", excluded::describe(why)),
         };
-        say(&format_args!("{label:<10}  {:<width$}  {stage}, {verdict}", cell(&candidate["deployment"])));
+        let reduced = if candidate["reduced"] == true { ", let in with less than the whole conversation" } else { "" };
+        say(&format_args!("{label:<10}  {:<width$}  {stage}, {verdict}{reduced}", cell(&candidate["deployment"])));
     }
 }
 

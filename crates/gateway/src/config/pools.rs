@@ -50,12 +50,19 @@ pub struct Pool {
 }
 
 /// What is prepared so that another model can carry on a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Handover {
-    /// The gateway's choice; today the whole conversation.
+    /// The whole conversation where it can be taken; where nobody who can is left, what the others can take of it.
+    #[default]
     Auto,
-    /// The whole conversation as the caller sent it.
+    /// The whole conversation as the caller sent it, or nothing.
     Full,
+    /// Whenever the model changes, the last turns and what stands for the older ones.
+    Summary,
+}
+
+impl Handover {
+    const CHOICES: [(&'static str, Self); 3] = [("auto", Self::Auto), ("full", Self::Full), ("summary", Self::Summary)];
 }
 
 /// Reads `[pools]`, and lets the roster make what the members need.
@@ -99,7 +106,7 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: section.duration("deadline").unwrap_or_else(|| DEADLINE.max(patience)),
         continuation,
-        handover: read_handover(&section),
+        handover: section.choice("handover", &Handover::CHOICES).unwrap_or_default(),
         losses: Losses::read(&section),
         preferences,
     };
@@ -119,19 +126,6 @@ fn read_fallback(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut
         fallback.extend(target);
     }
     fallback
-}
-
-fn read_handover(section: &Section<'_>) -> Handover {
-    let choices = [("auto", Some(Handover::Auto)), ("full", Some(Handover::Full)), ("summary", None)];
-    match section.choice("handover", &choices) {
-        Some(Some(handover)) => handover,
-        Some(None) => {
-            let instead = "write `auto` or `full`".to_owned();
-            section.complain("handover", "`summary` is not supported by this version", Some(instead));
-            Handover::Auto
-        }
-        None => Handover::Auto,
-    }
 }
 
 /// A pool hides a model of the catalogue, but never one that is written.

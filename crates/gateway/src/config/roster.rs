@@ -79,6 +79,14 @@ impl<'a> Roster<'a> {
         self.written_models.contains(name)
     }
 
+    /// Whether a model may be meant by that name.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.model_index.contains_key(name)
+            || self.written_models.contains(name)
+            || catalogue::known_model(name).is_some()
+            || name.contains('/')
+    }
+
     pub(super) fn was_written(&self, provider: &str) -> bool {
         self.written_providers.contains(provider)
     }

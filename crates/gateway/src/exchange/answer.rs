@@ -27,6 +27,8 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-roundelay-attempts");
 const COST: HeaderName = HeaderName::from_static("x-roundelay-cost");
 /// What of the request its deployment was not told, by its places in the caller's words.
 const DROPPED: HeaderName = HeaderName::from_static("x-roundelay-dropped");
+/// Whether its deployment was told the conversation as it is, or what was made of it.
+const HANDOVER: HeaderName = HeaderName::from_static("x-roundelay-handover");
 /// The name under which OpenAI's official SDKs show an answer's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The name under which Anthropic's do.
@@ -57,6 +59,8 @@ pub(super) struct Served<'a> {
     pub(super) attempts: u32,
     /// What of the request it was not told.
     pub(super) dropped: Option<HeaderValue>,
+    /// What it was told of the conversation; `None` where there is no pool that could have it handed over.
+    pub(super) handover: Option<&'static str>,
 }
 
 /// The head of a good answer.
@@ -69,15 +73,18 @@ pub(super) fn head(
 ) -> Answer {
     let mut answer = Response::new(body);
     let headers = answer.headers_mut();
-    headers.reserve(7);
+    headers.reserve(8);
     let content_type = HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/json"));
     headers.insert(header::CONTENT_TYPE, content_type);
     name_exchange(headers, id, dialect);
-    if let Some(Served { deployment, attempts, dropped }) = served {
+    if let Some(Served { deployment, attempts, dropped, handover }) = served {
         headers.insert(DEPLOYMENT, deployment.clone());
         headers.insert(ATTEMPTS, HeaderValue::from(attempts));
         if let Some(dropped) = dropped {
             headers.insert(DROPPED, dropped);
+        }
+        if let Some(handover) = handover {
+            headers.insert(HANDOVER, HeaderValue::from_static(handover));
         }
     }
     answer

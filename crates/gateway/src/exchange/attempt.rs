@@ -28,7 +28,7 @@ use super::{
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
     outcome::{self, Failed},
-    outgoing::{Outgoing, Thoughts, told},
+    outgoing::{Outgoing, Thoughts, Unsayable, told},
     responses::identity,
     snapshot::Deployment,
 };
@@ -95,7 +95,8 @@ impl Whole {
         if flight.is_lowered() && self.scanned.finish == Some(Finish::Length) {
             body = with_stop(&body);
         }
-        let served = Served { deployment: &flight.deployment.name_header, attempts, dropped: self.dropped };
+        let (deployment, handover) = (&flight.deployment.name_header, flight.handover());
+        let served = Served { deployment, attempts, dropped: self.dropped, handover };
         let mut answer = answer::head(id, self.dialect, &self.content_type, Some(served), AnswerBody::Whole(body));
         if let Some(charged) = charged {
             answer::name_cost(answer.headers_mut(), &charged);
@@ -202,8 +203,12 @@ async fn send(
     thoughts: Thoughts,
 ) -> Result<(Head, upstream::Body, Option<Arc<Outgoing>>), Unanswered> {
     let deployment = flight.deployment;
-    let outgoing = call.outgoing(inbound, deployment, thoughts).map_err(|bad| {
-        let failure = Failure::new(Class::CallerBad, &bad.message);
+    let target = (deployment, flight.hand);
+    let outgoing = call.outgoing(&worker.gateway, inbound, target, thoughts).map_err(|unsayable| {
+        let failure = match unsayable {
+            Unsayable::Bad(bad) => Failure::new(Class::CallerBad, &bad.message),
+            Unsayable::DoesNotFit => Failure::new(Class::CallerTooLong, "not even the last turn fits"),
+        };
         let (words, reused_connection, had_content) = (None, false, false);
         Failed { failure, status: None, words, reused_connection, had_content }
     })?;
@@ -213,6 +218,7 @@ async fn send(
     // The others always tell, and services know no such option.
     let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let output_max = flight.output_max().or_else(|| flight.most_it_gives());
+    let output_max = flight.within_window(output_max, request);
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);

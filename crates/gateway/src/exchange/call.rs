@@ -12,6 +12,7 @@ use http::{HeaderMap, header};
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
+    chat,
     estimate::{Tokenizer, input_bound, input_tokens, plain_tokens},
     openai::{BadRequest, Needs, Operation, Request, Service},
     usage::Units,
@@ -21,7 +22,8 @@ use tokio::time::Instant;
 
 use super::{
     gateway::Gateway,
-    outgoing::{SaidAgain, Thoughts, shown},
+    handover::{Hand, Handing},
+    outgoing::{Outgoing, SaidAgain, Thoughts, Unsayable, shown},
     refusal::Refusal,
     responses::Turn,
     snapshot::{Deployment, Snapshot},
@@ -31,7 +33,7 @@ use crate::{
     auth::Caller,
     billing::Payer,
     common::secret::is_ours,
-    config::{Losses, Surcharges, UnknownPrice},
+    config::{Handover, Losses, Surcharges, UnknownPrice},
 };
 
 /// A request whose caller is known and whose body is here.
@@ -57,6 +59,17 @@ pub struct Inbound {
     pub body: Bytes,
     /// Of one for a response, its place in its conversation.
     pub turn: Option<Box<Turn>>,
+    /// What the gateway itself asks it for; `None` for a caller's own.
+    pub errand: Option<Errand>,
+}
+
+/// What the gateway asks for by itself, for an exchange of a caller's who pays for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Errand {
+    /// The exchange that it serves.
+    pub serves: ExchangeId,
+    /// How long it may take.
+    pub deadline: Duration,
 }
 
 /// What the path of a request in Gemini's dialect says.
@@ -141,6 +154,12 @@ pub(super) struct Call {
     pub(super) may_hedge: bool,
     /// What deployments of other dialects are told.
     pub(super) said_again: SaidAgain,
+    /// How its tokens are counted where nobody has counted them.
+    pub(super) tokenizer: Tokenizer,
+    /// How its conversation may be handed over.
+    pub(super) handing: Handing,
+    /// What the gateway itself asks it for.
+    pub(super) errand: Option<Errand>,
 }
 
 impl Call {
@@ -160,13 +179,19 @@ impl Call {
         }
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
-        let allowed = allowed(&inbound.caller, &snapshot, &request.model, target)?;
+        // What the operator has configured for the gateway's own errands, no key need be allowed.
+        let allowed = match inbound.errand {
+            None => allowed(&inbound.caller, &snapshot, &request.model, target)?,
+            Some(_) => None,
+        };
         let (attempts_deadline, tokenizer) = match target {
             Target::Pool(pool) => (snapshot.catalog.pools[pool.0 as usize].deadline, Tokenizer::Unknown),
             Target::Model(model) => {
                 (snapshot.catalog.models[model.0 as usize].deadline, Tokenizer::of_model(&request.model))
             }
         };
+        let attempts_deadline =
+            inbound.errand.map_or(attempts_deadline, |errand| errand.deadline.min(attempts_deadline));
         let patience = within_patience(attempts_deadline, inbound.patience());
         let deadline = inbound.received + patience;
         let terms = snapshot.terms(admitted);
@@ -183,6 +208,7 @@ impl Call {
             ),
         };
         let input_tokens = input_tokens.saturating_add(heard.0);
+        let handing = Handing::of(&snapshot, target, inbound);
         let demand = Demand {
             target,
             needs: capabilities(&request.needs, inbound.operation),
@@ -194,7 +220,7 @@ impl Call {
                 _ => request.max_output_tokens.unwrap_or(0),
             },
             allowed,
-            conversation: conversation(gateway, inbound, &request),
+            conversation: conversation(gateway, inbound, &request).filter(|_| inbound.errand.is_none()),
             payer: payer_hash(gateway, inbound),
             spendable: payer.spendable.map(|spendable| spendable.usd().nano() as f64),
             unpriced_held: match snapshot.config.money.unknown_price {
@@ -205,15 +231,31 @@ impl Call {
             hour: Arc::clone(&terms.hour),
             deadline: gateway.clock.at(deadline),
             retries_allowed: true,
-            may_hand_over: false,
+            may_hand_over: handing.mode != Handover::Full,
         };
-        let is_hedged = matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
+        let is_own = inbound.errand.is_none();
+        let is_hedged = is_own && matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
         // Who comes back because we were slow is not helped by asking twice as much.
         let may_hedge = is_hedged && inbound.client_retries() == 0;
         let is_hurried = patience < attempts_deadline;
         let input_bound = input_bound.saturating_add(heard.1);
         let said_again = SaidAgain::default();
-        Ok(Self { snapshot, request, demand, payer, input_bound, terms, deadline, is_hurried, may_hedge, said_again })
+        let errand = inbound.errand;
+        Ok(Self {
+            snapshot,
+            request,
+            demand,
+            payer,
+            input_bound,
+            terms,
+            deadline,
+            is_hurried,
+            may_hedge,
+            said_again,
+            tokenizer,
+            handing,
+            errand,
+        })
     }
 
     /// Whether the time is over that the caller's SDK waits, and not that of the configuration.
@@ -237,8 +279,15 @@ impl Call {
     ///
     /// # Errors
     /// With what its caller is told where no other can.
-    pub(super) fn check_sayable(&self, inbound: &Inbound, deployment: &Deployment) -> Result<(), BadRequest> {
-        let Some(outgoing) = self.outgoing(inbound, deployment, Thoughts::Readable)? else { return Ok(()) };
+    pub(super) fn check_sayable(
+        &self,
+        gateway: &Gateway,
+        inbound: &Inbound,
+        target: (&Deployment, Option<Hand>),
+        asked: Option<&chat::Request<'_>>,
+    ) -> Result<(), Unsayable> {
+        let outgoing = self.outgoing_of(gateway, inbound, target, Thoughts::Readable, asked)?;
+        let Some(outgoing) = outgoing else { return Ok(()) };
         let Some(first) = outgoing.left_out().next().filter(|_| !self.may_leave_out()) else { return Ok(()) };
         let message = format!(
             "no model that may answer now can be told all of this request: `{}` would be left out ({}). Leave it out, ask for \
@@ -246,7 +295,7 @@ impl Call {
             shown(&first.path),
             first.what,
         );
-        Err(BadRequest { message, param: None, code: "unsupported_parameter" })
+        Err(BadRequest { message, param: None, code: "unsupported_parameter" }.into())
     }
 
     /// Whether a deployment may be told less than its caller wrote.
@@ -276,6 +325,19 @@ impl Call {
         self.input_bound.min(most).max(self.demand.input_tokens)
     }
 
+    /// What an attempt is taken to have of input.
+    pub(super) fn prompt(&self, id: DeploymentId, outgoing: Option<&Outgoing>) -> Prompt {
+        let Some(Outgoing { request, .. }) = outgoing else {
+            return Prompt { tokens: self.demand.input_tokens, bound: self.input_bound(id), guess: self.input_guess() };
+        };
+        let tokens = input_tokens(self.tokenizer, &request.size, request.messages);
+        let bound = input_bound(self.tokenizer, &request.size, request.messages);
+        let model = self.snapshot.catalog.deployments[id.0 as usize].model;
+        let window = self.snapshot.catalog.models[model.0 as usize].context_window;
+        let bound = bound.min(window.unwrap_or(u64::MAX)).max(tokens);
+        Prompt { tokens, bound, guess: guess(tokens, bound) }
+    }
+
     /// Tokens of audio in the input of a service, as is likely and at most.
     pub(super) fn heard(&self) -> (u64, u64) {
         heard(&self.request)
@@ -292,9 +354,23 @@ impl Call {
     /// Tokens of input to charge where nobody counted them: the estimate goes by two bytes a token, and prose and code
     /// have four; and of what is in the bound alone a tenth, as a named file is ten pages more often than a hundred.
     pub(super) fn input_guess(&self) -> u64 {
-        let estimate = self.demand.input_tokens;
-        estimate.div_ceil(2).saturating_add(self.input_bound.saturating_sub(estimate) / 10)
+        guess(self.demand.input_tokens, self.input_bound)
     }
+}
+
+/// Tokens of input, before anybody has counted them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Prompt {
+    /// As is likely at most.
+    pub(super) tokens: u64,
+    /// The most that may be billed.
+    pub(super) bound: u64,
+    /// What is charged where nobody counts.
+    pub(super) guess: u64,
+}
+
+fn guess(estimate: u64, bound: u64) -> u64 {
+    estimate.div_ceil(2).saturating_add(bound.saturating_sub(estimate) / 10)
 }
 
 /// Who can run out of money is not served what costs more than the price that is set aside for it.

@@ -20,10 +20,10 @@ use super::{
     Ending, Refusal,
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
+    flight::Flight,
     gateway::Gateway,
     incoming::Incoming,
     pipe::{self, PipeWriter, pipe},
-    snapshot::Deployment,
 };
 
 /// Where the head of the answer goes.
@@ -135,10 +135,11 @@ impl CallerSide {
     }
 
     /// Commits to a streamed answer, unless that was done while its first content was waited for.
-    pub(super) fn open(&mut self, deployment: &Deployment, attempts: u32, incoming: &mut Incoming) {
+    pub(super) fn open(&mut self, flight: &Flight<'_>, attempts: u32, incoming: &mut Incoming) {
         let dropped = incoming.dropped.take();
         self.has_events = incoming.has_events();
-        let served = Served { deployment: &deployment.name_header, attempts, dropped };
+        let (deployment, handover) = (&flight.deployment.name_header, flight.handover());
+        let served = Served { deployment, attempts, dropped, handover };
         self.begin_stream(Some(served), incoming.content_type().unwrap_or(STREAM));
     }
 

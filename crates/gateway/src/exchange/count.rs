@@ -92,6 +92,7 @@ pub(super) fn admit(
     let need = Need {
         exchange,
         attempt: 1,
+        is_request: true,
         quote: None,
         unpriced: Unpriced::Costs(ListCost::ZERO),
         input: 0,

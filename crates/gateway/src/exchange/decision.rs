@@ -2,6 +2,7 @@
 
 mod demand;
 pub(super) mod draws;
+mod handover;
 
 use std::time::Duration;
 
@@ -11,17 +12,21 @@ use roundelay_routing::{
 };
 use serde::{Serialize, Serializer};
 
-use self::demand::ShownDemand;
-use super::{call::Call, snapshot::Snapshot};
+use self::{demand::ShownDemand, handover::ShownHandover};
+use super::{
+    call::{Call, Errand},
+    handover::Handed,
+    snapshot::Snapshot,
+};
 use crate::journal::DECISION_MAX;
 
 /// The decision of one exchange with what it was made from; `deadline` counts from the request's arrival.
 ///
 /// Instants become milliseconds of wait from its first attempt. Choices that would make it longer than a record may be
 /// are left out, and counted.
-pub(super) fn to_json(call: &Call, deadline: Duration, decision: &Decision) -> String {
-    let dropped = call.said_again.dropped();
-    let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &dropped);
+pub(super) fn to_json(call: &Call, deadline: Duration, decision: &Decision, handed: &[(u32, Handed)]) -> String {
+    let told = Told { errand: call.errand, handed, dropped: &call.said_again.dropped() };
+    let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &told);
     let whole = write(&decision.draws);
     if whole.len() <= DECISION_MAX { whole } else { write(&[]) }
 }
@@ -32,7 +37,7 @@ fn write(
     deadline: Duration,
     decision: &Decision,
     draws: &[Draw],
-    dropped: &[String],
+    told: &Told<'_>,
 ) -> String {
     let start = decision.attempts.first().map_or(Instant::from_start(Duration::ZERO), |first| first.started);
     let shown = Shown {
@@ -44,6 +49,7 @@ fn write(
             deployment: &snapshot.deployment(candidate.deployment).name,
             stage: candidate.stage,
             weight: rounded(candidate.weight),
+            reduced: candidate.is_reduced,
             excluded: candidate.exclusion.map(|exclusion| ShownExclusion::of(exclusion, start)),
         }),
         draws: draws::list(draws, &snapshot.catalog),
@@ -59,7 +65,10 @@ fn write(
             reason: stop.reason.name(),
             retry_in_ms: stop.retry_at.map(|at| wait_ms(at, start)),
         }),
-        dropped,
+        handover: told.handed.iter().map(ShownHandover::of).collect(),
+        dropped: told.dropped,
+        purpose: told.errand.map(|_| "summary"),
+        serves: told.errand.map(|errand| errand.serves.to_string()),
     };
     serde_json::to_string(&shown).expect("names and numbers are JSON")
 }
@@ -79,6 +88,26 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     /// What deployments were not told of the request, or its caller of the answer.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     dropped: &'a [String],
+    /// What attempts were told of the conversation, where that was not what its caller sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    handover: Vec<ShownHandover>,
+    /// What the gateway asked it for by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'static str>,
+    /// For which exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serves: Option<String>,
+}
+
+/// What the router does not know of an exchange.
+struct Told<'a> {
+    errand: Option<Errand>,
+    handed: &'a [(u32, Handed)],
+    dropped: &'a [String],
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_none(count: &usize) -> bool {
@@ -99,6 +128,9 @@ struct ShownCandidate<'a> {
     deployment: &'a str,
     stage: u8,
     weight: f64,
+    /// It was let in though it cannot take the conversation whole.
+    #[serde(skip_serializing_if = "is_false")]
+    reduced: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     excluded: Option<ShownExclusion>,
 }

@@ -16,6 +16,7 @@ use super::{
     decision,
     flight::Flight,
     gateway::Gateway,
+    handover::Handed,
     incoming::Incoming,
     snapshot::Deployment,
 };
@@ -40,6 +41,8 @@ pub(super) struct Draft {
     charged: Option<Money>,
     /// Segments of the journal that know of its attempts.
     sent: Vec<SegmentNumber>,
+    /// What attempts were told of the conversation, where that was not what its caller sent.
+    handed: Vec<(u32, Handed)>,
     record: Record,
 }
 
@@ -76,8 +79,14 @@ impl Draft {
             is_client_retry: inbound.client_retries() > 0,
             charged: None,
             sent: Vec::new(),
+            handed: Vec::new(),
             record,
         }
+    }
+
+    /// Notes what an attempt is told of the conversation.
+    pub(super) fn hand_over(&mut self, attempt: u32, handed: Handed) {
+        self.handed.push((attempt, handed));
     }
 
     /// Its name.
@@ -209,7 +218,7 @@ impl Draft {
 
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
         let deadline = call.deadline.saturating_duration_since(self.received);
-        self.record.decision = decision::to_json(call, deadline, &decision);
+        self.record.decision = decision::to_json(call, deadline, &decision, &self.handed);
     }
 
     /// Writes the record, which has to be safe before the caller can know that the exchange has ended.

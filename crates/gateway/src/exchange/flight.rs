@@ -13,17 +13,19 @@ use roundelay_protocol::{
     chat::Dialect,
     estimate::OutputTokens,
     failure::Class,
-    openai::{BUDGET_MIN, OutputMax, Service},
+    handover,
+    openai::{BUDGET_MIN, OutputMax, Request, Service},
     usage::Usage,
 };
 use roundelay_routing::{Attempt, AttemptKind, Candidate, Decision, DeploymentId, Exclusion, Outcome, Plan, Stop};
 use tokio::time::Instant;
 
 use super::{
-    call::{Call, Inbound},
+    call::{Call, Inbound, Prompt},
     caller::Interruption,
     draft::Draft,
     gateway::Gateway,
+    handover::{Hand, Handed},
     outcome::Failed,
     places::Place,
     refusal::Refusal,
@@ -55,6 +57,11 @@ pub(super) struct Flight<'a> {
     first_content: OnceLock<Duration>,
     is_sent: AtomicBool,
     has_landed: AtomicBool,
+    /// How the conversation is handed over to it.
+    pub(super) hand: Option<Hand>,
+    /// What was made of the conversation; boxed, because it is rare.
+    handed: Option<Box<Handed>>,
+    prompt: Prompt,
 }
 
 /// The head of an upstream's answer.
@@ -73,16 +80,18 @@ impl<'a> Flight<'a> {
     pub(super) fn begin(
         gateway: &'a Gateway,
         call: &'a Call,
-        attempt: Attempt,
+        (attempt, hand): (Attempt, Option<Hand>),
         draft: &mut Draft,
     ) -> Result<Self, Shortfall> {
         let deployment = call.snapshot.deployment(attempt.deployment);
-        let need = need(call, attempt.deployment, attempt.number, deployment, draft);
+        let outgoing = call.handed(deployment, hand);
+        let prompt = call.prompt(attempt.deployment, outgoing.as_deref());
+        let need = need(call, (attempt.deployment, &prompt), attempt.number, deployment, draft);
         let hold = gateway.billing.hold(&call.payer, &need)?;
         if let Some(sent) = hold.sent(
             &deployment.name,
             &deployment.who_pays,
-            &observed(call, deployment, (None, None), OutputTokens::default()),
+            &observed(call, (deployment, &prompt), (None, None), OutputTokens::default()),
         ) {
             draft.sent(gateway.recorder.sent(&sent));
         }
@@ -98,7 +107,14 @@ impl<'a> Flight<'a> {
             first_content: OnceLock::new(),
             is_sent: AtomicBool::new(false),
             has_landed: AtomicBool::new(false),
+            hand,
+            handed: outgoing.and_then(|outgoing| outgoing.handed).map(Box::new),
+            prompt,
         };
+        if let Some(handed) = &flight.handed {
+            gateway.metrics.handed_over(handed.told.kind.name());
+            draft.hand_over(flight.number(), **handed);
+        }
         draft.attempt_begins(&flight);
         Ok(flight)
     }
@@ -160,10 +176,37 @@ impl<'a> Flight<'a> {
         is_above.then_some(OutputMax { tokens, field: self.deployment.output_field })
     }
 
+    /// A ceiling where the window has no room for as much as is asked for, besides what was made of the conversation.
+    pub(super) fn within_window(&self, asked: Option<OutputMax>, request: &Request) -> Option<OutputMax> {
+        if self.call.errand.is_some() {
+            // Some servers know a ceiling by one of its names alone.
+            let field = self.deployment.output_field;
+            return asked.or_else(|| Some(OutputMax { tokens: request.max_output_tokens?, field }));
+        }
+        let Some(handed) = &self.handed else { return asked };
+        let tokens = self.call.room_left(self.deployment, handed.told.after);
+        let most = asked.as_ref().map(|asked| asked.tokens).or(request.max_output_tokens);
+        if most.is_none_or(|most| most <= tokens) {
+            asked
+        } else {
+            Some(OutputMax { tokens, field: self.deployment.output_field })
+        }
+    }
+
+    /// What its deployment is told of the conversation, for the answer's head; `None` where it cannot be another.
+    pub(super) fn handover(&self) -> Option<&'static str> {
+        let may_be = self.call.handing.is_told;
+        may_be.then(|| self.handed.as_ref().map_or(handover::Kind::None, |handed| handed.told.kind).name())
+    }
+
     /// Room for reading its answer to the end though its caller has left: of a provider that works on whether or not
     /// anybody reads, and for keys that want it. `None` where it is not worth it, nothing was sent, or too many are read
     /// so.
     pub(super) fn drain(&self, inbound: &Inbound) -> Option<Place> {
+        if self.call.errand.is_some() {
+            // It is given up when the gateway stops, and nobody is to wait for it then.
+            return None;
+        }
         let by_default = self.call.snapshot.config.money.on_disconnect;
         let wants = inbound.caller.on_disconnect.unwrap_or(by_default) == OnDisconnect::Drain;
         let is_worth =
@@ -234,6 +277,8 @@ impl<'a> Flight<'a> {
 
     /// The case of an attempt that is not carried on.
     pub(super) fn interrupted(&self, why: Interruption) -> Case {
+        // An errand is given up by the gateway alone.
+        let why = if self.call.errand.is_some() { Interruption::Stopping } else { why };
         match (why, self.cancelled()) {
             (Interruption::Stopping, Case::Cancelled | Case::CancelledRunning) => Case::Crashed,
             (_, case) => case,
@@ -245,7 +290,7 @@ impl<'a> Flight<'a> {
     pub(super) fn seen(&self, usage: Option<Usage>, shown: OutputTokens) -> Observed {
         let thought = if usage.is_none() && self.deployment.is_reasoning { self.thought(shown.total()) } else { 0 };
         let shown = OutputTokens { text: shown.text.saturating_add(thought), ..shown };
-        observed(self.call, self.deployment, (usage, self.input.get().copied()), shown)
+        observed(self.call, (self.deployment, &self.prompt), (usage, self.input.get().copied()), shown)
     }
 
     fn thought(&self, shown: u64) -> u64 {
@@ -288,7 +333,8 @@ pub(super) fn short(gateway: &Gateway, call: &Call, draft: &Draft, stop: Stop, d
     let shortfall = too_dear().find(has_price).or_else(|| too_dear().next()).and_then(|candidate| {
         let deployment = call.snapshot.deployment(candidate.deployment);
         // As a second attempt: to ask what is short takes none of the requests a minute.
-        let need = need(call, candidate.deployment, 2, deployment, draft);
+        let prompt = call.prompt(candidate.deployment, None);
+        let need = need(call, (candidate.deployment, &prompt), 2, deployment, draft);
         // Where another request has just given back what was short, it is dropped at once.
         let held = gateway.billing.hold(&call.payer, &need);
         held.err().or_else(|| gateway.billing.was_short(&call.payer, &need))
@@ -299,7 +345,13 @@ pub(super) fn short(gateway: &Gateway, call: &Call, draft: &Draft, stop: Stop, d
     }
 }
 
-fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deployment, draft: &Draft) -> Need<'a> {
+fn need<'a>(
+    call: &'a Call,
+    (id, prompt): (DeploymentId, &Prompt),
+    attempt: u32,
+    deployment: &Deployment,
+    draft: &Draft,
+) -> Need<'a> {
     let config = &call.snapshot.config;
     let service = call.request.operation.service();
     let longest = call.deadline.saturating_duration_since(Instant::now()) + deployment.timeouts.total + OVERDUE_AFTER;
@@ -307,14 +359,15 @@ fn need<'a>(call: &'a Call, id: DeploymentId, attempt: u32, deployment: &Deploym
     Need {
         exchange: draft.exchange(),
         attempt,
+        is_request: call.errand.is_none(),
         quote: call.terms.quote(id),
         unpriced: match config.money.unknown_price {
             UnknownPrice::Refuse => Unpriced::Refuse,
             UnknownPrice::Free => Unpriced::Free,
             UnknownPrice::Hold(amount) => Unpriced::Costs(ListCost::from_usd(amount).unwrap_or(ListCost::MAX)),
         },
-        input: call.input_bound(id),
-        input_tokens: call.demand.input_tokens,
+        input: prompt.bound,
+        input_tokens: prompt.tokens,
         has_audio: call.demand.needs.audio || service.is_some_and(Service::has_audio),
         keeps_long: call.request.keeps_long,
         asked: call.request.max_output_tokens,
@@ -349,7 +402,7 @@ fn thought_at_least(call: &Call, deployment: &Deployment) -> u64 {
 /// `usage` is what the provider has counted: all of it, or at least the input.
 fn observed(
     call: &Call,
-    deployment: &Deployment,
+    (deployment, prompt): (&Deployment, &Prompt),
     (usage, input): (Option<Usage>, Option<Usage>),
     shown: OutputTokens,
 ) -> Observed {
@@ -363,8 +416,8 @@ fn observed(
     let input = |guess| counted.unwrap_or_else(|| Tokens { input: guess, ..Tokens::default() });
     Observed {
         usage: usage.map(priced),
-        delivered: Tokens { output: shown.text, audio_output: shown.audio, ..input(call.input_guess()) },
-        worst: Tokens { output: worst, ..input(call.demand.input_tokens) },
+        delivered: Tokens { output: shown.text, audio_output: shown.audio, ..input(prompt.guess) },
+        worst: Tokens { output: worst, ..input(prompt.tokens) },
     }
 }
 

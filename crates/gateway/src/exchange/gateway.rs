@@ -6,7 +6,13 @@ use arc_swap::ArcSwap;
 use roundelay_routing::Router;
 use tokio::sync::watch;
 
-use super::{balances::Balances, places::Places, responses::Responses, snapshot::Snapshot};
+use super::{
+    balances::Balances,
+    handover::{Making, Summaries},
+    places::Places,
+    responses::Responses,
+    snapshot::Snapshot,
+};
 use crate::{
     auth::Keys,
     billing::Billing,
@@ -36,6 +42,10 @@ pub struct Gateway {
     pub balances: Balances,
     /// Responses that conversations go on from.
     pub responses: Responses,
+    /// What stands for older turns of conversations.
+    pub summaries: Summaries,
+    /// Summaries that are being made.
+    pub making: Making,
     /// What is counted.
     pub metrics: Metrics,
     /// Callers' connections.
@@ -79,6 +89,8 @@ impl Gateway {
             ids,
             balances: Balances::default(),
             responses: Responses::default(),
+            summaries: Summaries::default(),
+            making: Making::default(),
             metrics: Metrics::new(),
             connections: Tasks::default(),
             ending: watch::Sender::new(false),

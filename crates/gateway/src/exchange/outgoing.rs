@@ -9,6 +9,7 @@ use roundelay_protocol::{
     bedrock,
     chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
+    handover::{self, Room, hand_over},
     openai::{BadRequest, Operation, Request},
     openai_chat, openai_responses,
     translate::{Manner, decode_request, encode_request, turned_tools},
@@ -16,6 +17,8 @@ use roundelay_protocol::{
 
 use super::{
     call::{Call, Inbound},
+    gateway::Gateway,
+    handover::{Hand, Handed, finder},
     snapshot::Deployment,
 };
 use crate::config::Refuses;
@@ -30,6 +33,23 @@ pub(super) struct Outgoing {
     /// Tools that were said as functions, to be turned back in the answer.
     pub(super) tools: FreeTools,
     pub(super) losses: Losses,
+    /// What was made of the conversation, where it is not its caller's.
+    pub(super) handed: Option<Handed>,
+}
+
+/// Why a deployment cannot be told a request.
+#[derive(Debug)]
+pub(super) enum Unsayable {
+    /// It cannot be read, or may not be told in part.
+    Bad(BadRequest),
+    /// There is no room even for the least of its conversation.
+    DoesNotFit,
+}
+
+impl From<BadRequest> for Unsayable {
+    fn from(bad: BadRequest) -> Self {
+        Self::Bad(bad)
+    }
 }
 
 /// The ways in which a request was said again: one for each kind of target, however many attempts go there.
@@ -38,7 +58,8 @@ pub(super) struct SaidAgain(Mutex<Said>);
 
 #[derive(Debug, Default)]
 struct Said {
-    kinds: Vec<(Kind, Arc<Outgoing>)>,
+    /// `None` where the request is passed on as it is after all.
+    kinds: Vec<(Kind, Option<Arc<Outgoing>>)>,
     /// What of requests and answers was not told, for the record.
     dropped: Vec<String>,
 }
@@ -53,6 +74,8 @@ struct Kind {
     issuer: Option<Issuer>,
     thoughts: Thoughts,
     marks_cache: bool,
+    /// Where its conversation is handed over.
+    room: Option<(Hand, Room)>,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -72,25 +95,87 @@ impl Call {
     /// When the request cannot be read as its dialect says. A server of that dialect may know more than is known here.
     pub(super) fn outgoing(
         &self,
+        gateway: &Gateway,
         inbound: &Inbound,
-        deployment: &Deployment,
+        target: (&Deployment, Option<Hand>),
         thoughts: Thoughts,
-    ) -> Result<Option<Arc<Outgoing>>, BadRequest> {
+    ) -> Result<Option<Arc<Outgoing>>, Unsayable> {
+        self.outgoing_of(gateway, inbound, target, thoughts, None)
+    }
+
+    /// As [`Self::outgoing`], with the request in the common form where that is known.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn outgoing_of(
+        &self,
+        gateway: &Gateway,
+        inbound: &Inbound,
+        (deployment, hand): (&Deployment, Option<Hand>),
+        thoughts: Thoughts,
+        asked: Option<&chat::Request<'_>>,
+    ) -> Result<Option<Arc<Outgoing>>, Unsayable> {
         if let Some(service) = inbound.operation.service() {
             if deployment.dialect == Dialect::OpenaiChat {
                 return Ok(None);
             }
             let message = format!("no model that may answer now is at a provider with OpenAI's `{}`", service.path());
-            return Err(BadRequest { message, param: None, code: "unsupported_parameter" });
+            return Err(BadRequest { message, param: None, code: "unsupported_parameter" }.into());
         }
         let from = inbound.operation.dialect();
-        let upstream_model = deployment.upstream_model(&self.request.model);
-        let refuses = refuses(deployment, upstream_model);
-        let to = deployment.dialect_for(inbound.operation);
-        let is_own = to == from;
-        if is_own && !self.is_changed(inbound.operation, refuses, thoughts) {
+        let is_own = deployment.dialect_for(inbound.operation) == from;
+        let is_changed = !is_own || self.is_changed(deployment, thoughts);
+        if !is_changed && hand.is_none() {
             return Ok(None);
         }
+        let kind = self.kind(deployment, hand, thoughts);
+        if let Some(outgoing) = self.said_again.lock().find(&kind) {
+            return Ok(outgoing);
+        }
+        // Two attempts at once are rare, and both would say the same.
+        let without_thoughts = || Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer);
+        let is_cut_out = is_own && from == Dialect::Anthropic;
+        let outgoing = if is_cut_out && hand.is_none() {
+            Some(without_thoughts()?)
+        } else {
+            let asked = match asked {
+                Some(asked) => asked.clone(),
+                None => decode_request(from, &inbound.body).map_err(|fault| bad(fault.to_string()))?,
+            };
+            if hand.is_some() && is_kept_elsewhere(&asked) {
+                return self.outgoing_of(gateway, inbound, (deployment, None), thoughts, Some(&asked));
+            }
+            let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
+            let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
+            let outgoing = Outgoing::translated(asked, &kind, &self.request, find)?;
+            match outgoing.handed {
+                // What can be taken as it is, is passed on byte for byte.
+                None if hand.is_some() && !is_changed => None,
+                None if hand.is_some() && is_cut_out => Some(without_thoughts()?),
+                _ => Some(outgoing),
+            }
+        };
+        let outgoing = outgoing.map(Arc::new);
+        let mut said = self.said_again.lock();
+        if let Some(outgoing) = &outgoing {
+            said.note(&outgoing.losses);
+        }
+        said.kinds.push((kind, outgoing.clone()));
+        Ok(outgoing)
+    }
+
+    /// What was prepared for a deployment, where its conversation is not its caller's.
+    pub(super) fn handed(&self, deployment: &Deployment, hand: Option<Hand>) -> Option<Arc<Outgoing>> {
+        let kind = self.kind(deployment, Some(hand?), Thoughts::Readable);
+        self.said_again.lock().find(&kind)?.filter(|outgoing| outgoing.handed.is_some())
+    }
+
+    fn kind(&self, deployment: &Deployment, hand: Option<Hand>, thoughts: Thoughts) -> Kind {
+        let operation = self.request.operation;
+        let upstream_model = deployment.upstream_model(&self.request.model);
+        let refuses = refuses(deployment, upstream_model);
+        let to = deployment.dialect_for(operation);
+        let is_own = to == operation.dialect();
         let capabilities = Capabilities {
             sampling: !refuses.sampling,
             forced_tools: !refuses.forced_tools,
@@ -98,36 +183,24 @@ impl Call {
             cache_marks: takes_cache_marks(deployment, upstream_model),
             ..deployment.capabilities
         };
-        let kind = Kind {
+        Kind {
             manner: manner(deployment, to, upstream_model),
             capabilities,
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
             marks_cache: deployment.marks_cache && !is_own,
-        };
-        let mut said = self.said_again.lock();
-        if let Some((_, outgoing)) = said.kinds.iter().find(|(known, _)| *known == kind) {
-            return Ok(Some(Arc::clone(outgoing)));
+            room: hand.map(|hand| (hand, self.room(deployment, hand))),
         }
-        // Two attempts at once are rare, and who waits here would say the same again.
-        let outgoing = if is_own && from == Dialect::Anthropic {
-            Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?
-        } else {
-            Outgoing::translated(from, &inbound.body, &kind, &self.request)?
-        };
-        let outgoing = Arc::new(outgoing);
-        said.note(&outgoing.losses);
-        said.kinds.push((kind, Arc::clone(&outgoing)));
-        Ok(Some(outgoing))
     }
 
     /// Whether a deployment of the caller's own dialect must be told something else than its caller wrote. Anthropic's
     /// callers rely on their words being passed on as they are, but for thoughts that the deployment cannot read.
-    fn is_changed(&self, operation: Operation, refuses: Refuses, thoughts: Thoughts) -> bool {
+    fn is_changed(&self, deployment: &Deployment, thoughts: Thoughts) -> bool {
+        let refuses = refuses(deployment, deployment.upstream_model(&self.request.model));
         let holds = self.request.holds;
         let has_refused_thoughts = holds.foreign_thoughts || thoughts == Thoughts::None && holds.thoughts;
-        match operation {
+        match self.request.operation {
             Operation::Completions | Operation::Service(_) => false,
             Operation::Messages | Operation::Responses | Operation::Generate | Operation::Converse => {
                 has_refused_thoughts
@@ -167,6 +240,10 @@ impl SaidAgain {
 }
 
 impl Said {
+    fn find(&self, kind: &Kind) -> Option<Option<Arc<Outgoing>>> {
+        self.kinds.iter().find(|(known, _)| known == kind).map(|(_, outgoing)| outgoing.clone())
+    }
+
     fn note(&mut self, losses: &Losses) {
         let told = losses.iter().map(|loss| format!("{}: {}", shown(&loss.path), loss.why.name()));
         self.dropped.extend(told.take(Losses::MAX.saturating_sub(self.dropped.len())));
@@ -174,12 +251,24 @@ impl Said {
 }
 
 impl Outgoing {
-    /// `caller` is what was read of the caller's own `body`, and of what its dialect has elsewhere.
-    fn translated(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
-        let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
+    /// `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
+    /// for so many of the first turns.
+    fn translated(
+        mut asked: chat::Request<'_>,
+        kind: &Kind,
+        caller: &Request,
+        find: Option<&mut dyn FnMut(usize) -> Option<Arc<str>>>,
+    ) -> Result<Self, Unsayable> {
         check_thread(&asked)?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache } = *kind;
+        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, room } = *kind;
+        let handed = match (room, find) {
+            (Some((hand, room)), Some(find)) => {
+                let told = hand_over(&mut asked, &room, find).map_err(|_| Unsayable::DoesNotFit)?;
+                Some(Handed { reason: hand.reason, told }).filter(|_| told.kind != handover::Kind::None)
+            }
+            _ => None,
+        };
         if marks_cache {
             asked.mark(Keep::Default);
         }
@@ -200,7 +289,7 @@ impl Outgoing {
         let mut request = Request::scan(operation, &said)?;
         request.stream = caller.stream;
         let tools = turned_tools(&asked, &manner);
-        Ok(Self { body: said.into(), request, tools, losses })
+        Ok(Self { body: said.into(), request, tools, losses, handed })
     }
 
     /// The words of Anthropic's callers, byte for byte, without the thoughts that the deployment cannot read.
@@ -219,7 +308,7 @@ impl Outgoing {
             losses.add(Why::Changed, "thinking", "the tool calls before have no thoughts to go on from");
         }
         let request = Request::scan(Operation::Messages, &body)?;
-        Ok(Self { body: body.into(), request, tools: FreeTools::default(), losses })
+        Ok(Self { body: body.into(), request, tools: FreeTools::default(), losses, handed: None })
     }
 
     /// What was left out, for who would rather not be answered than without it.
@@ -251,6 +340,11 @@ pub(super) fn told<'l>(losses: impl Iterator<Item = &'l Loss>) -> Option<HeaderV
 /// A place is made of names that the caller may have chosen.
 pub(super) fn shown(path: &str) -> String {
     path.chars().map(|c| if c.is_ascii_graphic() && c != ',' && c != ';' { c } else { '_' }).take(PLACE_MAX).collect()
+}
+
+/// Whether a request holds no more than the last turn of a conversation that its vendor keeps.
+pub(super) fn is_kept_elsewhere(asked: &chat::Request<'_>) -> bool {
+    asked.previous.is_some() || check_thread(asked).is_err()
 }
 
 /// Where Anthropic keeps a conversation, a request holds its last turn alone: another is not to answer that, not knowing

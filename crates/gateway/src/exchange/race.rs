@@ -13,6 +13,7 @@ use super::{
     draft::Draft,
     flight::Flight,
     gateway::Worker,
+    handover::Hand,
     places::DRAIN_WAIT,
 };
 use crate::billing::Shortfall;
@@ -33,7 +34,7 @@ impl<'a> Race<'a> {
     pub(super) fn begin(
         worker: &'a Worker,
         call: &'a Call,
-        attempt: Attempt,
+        attempt: (Attempt, Option<Hand>),
         draft: &mut Draft,
     ) -> Result<Self, Shortfall> {
         Ok(Self { worker, call, first: Flight::begin(&worker.gateway, call, attempt, draft)?, hedge: OnceLock::new() })
@@ -80,11 +81,11 @@ impl<'a> Race<'a> {
         }
         let second = plan.hedge(&mut gateway.router(), call.request.stream, gateway.clock.now());
         let second = second.and_then(|second| {
-            let deployment = call.snapshot.deployment(second.deployment);
-            let exclusion = if call.check_sayable(inbound, deployment).is_err() {
+            let (deployment, hand) = (call.snapshot.deployment(second.deployment), call.hand(plan, &second));
+            let exclusion = if call.check_sayable(gateway, inbound, (deployment, hand), None).is_err() {
                 Exclusion::Dialect
             } else {
-                match Flight::begin(gateway, call, second, draft) {
+                match Flight::begin(gateway, call, (second, hand), draft) {
                     Ok(second) => return Some(second),
                     Err(_) => Exclusion::Unaffordable,
                 }

@@ -102,9 +102,9 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let (taken, operation, query) = (Instant::now(), Operation::Messages, head.uri.query().map(Into::into));
-            let (addressed, headers) = (None, head.headers);
+            let (addressed, headers, errand) = (None, head.headers, None);
             let inbound =
-                Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None };
+                Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None, errand };
             exchange::count_tokens(worker, &inbound).await.map(page)
         }
         (Route::Exchange(_) | Route::CountTokens | Route::Gemini(_), _) => Err(Refusal::Method("POST")),
@@ -145,8 +145,9 @@ async fn exchange(
     body: Bytes,
 ) -> Result<Answer, Refusal> {
     let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
-    let (taken, query) = (Instant::now(), query.map(Into::into));
-    let inbound = Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None };
+    let (taken, query, errand) = (Instant::now(), query.map(Into::into), None);
+    let inbound =
+        Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None, errand };
     let served = exchange::serve(worker, inbound).await;
     served.or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
 }

@@ -20,6 +20,7 @@ mod removed;
 mod rollup;
 mod search;
 mod still;
+mod summaries;
 mod usage;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ pub use entries::EntryFilter;
 pub use exchanges::{Counts, ExchangeFilter, Inserted};
 pub use keys::{KeyChange, KeyRow};
 pub use still::Still;
+pub use summaries::SummaryRow;
 pub use usage::{KeySpent, UsageBy, UsageFilter, UsageSum};
 
 /// A handle on the store; clones share it.

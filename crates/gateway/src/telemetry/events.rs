@@ -109,6 +109,11 @@ pub fn journal_lost(fault: &dyn Error) {
     error!(fault = causes(fault), "the journal's folder was removed, and cannot be made again");
 }
 
+/// Summaries in the store were sealed with another key than the configuration has; they stay unread until they expire.
+pub fn summaries_unread(count: usize) {
+    warn!(count, "summaries of another key are not read");
+}
+
 /// The store will never take the record of an exchange, which is lost.
 pub fn record_refused(exchange: impl Display, fault: &dyn Error) {
     error!(exchange = clean(exchange), fault = causes(fault), "record refused by the store");

@@ -129,6 +129,16 @@ impl Metrics {
         self.series.refusals.with(reason, |count| count.fetch_add(1, Relaxed));
     }
 
+    /// A summary of a conversation was made, or was not; `outcome` is from a closed list.
+    pub fn summary(&self, outcome: &'static str) {
+        self.series.summaries.with(outcome, |count| count.fetch_add(1, Relaxed));
+    }
+
+    /// An attempt is told less than the conversation its caller sent; `kind` is from a closed list.
+    pub fn handed_over(&self, kind: &'static str) {
+        self.series.handovers.with(kind, |count| count.fetch_add(1, Relaxed));
+    }
+
     /// Everything counted so far, and the gauges given, as `OpenMetrics` text ([`Metrics::CONTENT_TYPE`]).
     pub fn render(&self, inputs: RenderInputs) -> String {
         exposition::render(Arc::clone(&self.series), inputs)

@@ -8,6 +8,7 @@ mod dialects;
 mod ends;
 mod falls_back;
 pub(crate) mod gemini;
+mod handover;
 mod hedges;
 mod made_again;
 mod passes_through;

@@ -49,4 +49,5 @@ const STEPS: &[Step] = &[
     Step { number: 3, name: "kept", sql: include_str!("migrations/0003_kept.sql") },
     Step { number: 4, name: "operators", sql: include_str!("migrations/0004_operators.sql") },
     Step { number: 5, name: "codes", sql: include_str!("migrations/0005_codes.sql") },
+    Step { number: 6, name: "summaries", sql: include_str!("migrations/0006_summaries.sql") },
 ];

@@ -170,7 +170,11 @@ impl Scrape {
         })?;
         family(encoder, &names::REFUSALS, |to| {
             self.series.refusals.for_each(|reason, count| to.count(&[reason], count))
-        })
+        })?;
+        family(encoder, &names::SUMMARIES, |to| {
+            self.series.summaries.for_each(|outcome, count| to.count(&[outcome], count))
+        })?;
+        family(encoder, &names::HANDOVERS, |to| self.series.handovers.for_each(|kind, count| to.count(&[kind], count)))
     }
 
     fn encode_deployments(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -74,6 +74,10 @@ metrics! {
         "roundelay_fallbacks_total", &["reason"], "Moves to another deployment, by the class of the failure before.");
     REFUSALS = counter(
         "roundelay_refusals_total", &["reason"], "Requests refused before they became exchanges.");
+    SUMMARIES = counter(
+        "roundelay_summaries_total", &["outcome"], "Summaries of conversations, by what came of making them.");
+    HANDOVERS = counter(
+        "roundelay_handovers_total", &["kind"], "Attempts that were told less than the conversation their caller sent.");
     BREAKER = gauge(
         "roundelay_deployment_breaker", &["deployment", "provider"], "Breaker: 0 closed, 1 half-open, 2 open.");
     COOLING = gauge(

@@ -22,6 +22,8 @@ pub(super) struct Series {
     pub(super) overhead: Histogram,
     pub(super) fallbacks: Table<&'static str, AtomicU64>,
     pub(super) refusals: Table<&'static str, AtomicU64>,
+    pub(super) summaries: Table<&'static str, AtomicU64>,
+    pub(super) handovers: Table<&'static str, AtomicU64>,
     pub(super) models: Table<Arc<str>, ModelSeries>,
     pub(super) deployments: Table<Arc<str>, DeploymentSeries>,
 }
@@ -34,6 +36,8 @@ impl Default for Series {
             overhead: Histogram::new(&OVERHEAD_BOUNDS),
             fallbacks: Table::default(),
             refusals: Table::default(),
+            summaries: Table::default(),
+            handovers: Table::default(),
             models: Table::default(),
             deployments: Table::default(),
         }

@@ -296,11 +296,28 @@ fn a_longer_fallback_cycle_is_told_of_each_pool_in_it() {
 }
 
 #[test]
+fn what_summaries_are_made_with_is_checked() {
+    let pool = "[pools.talk]\nmembers = ['gpt-4o']\n";
+    let says = |text: &str| format!("{pool}[handover]\n{text}");
+    check(&says("summariser = 'gpt-4oo'"), "7:14", "handover.summariser", &["no model `gpt-4oo`", "`gpt-4o`"]);
+    check(&says("summariser = 'tlk'"), "7:14", "handover.summariser", &["did you mean the pool `talk`?"]);
+    check(&says("summarizer = 'talk'"), "7:1", "handover.summarizer", &["did you mean `summariser`?"]);
+    check(&says("keep = 'sealed'"), "7:1", "handover.keep", &["needs a `key`", "${file:"]);
+    check(&says("keep = 'sealed'\nkey = 'short'"), "8:7", "handover.key", &["too short", "openssl rand"]);
+    let key = "k".repeat(32);
+    check(&says(&format!("key = '{key}'")), "7:7", "handover.key", &["`keep = \"sealed\"`"]);
+    check(&says("keep = 'disk'"), "7:8", "handover.keep", &["`memory`, `sealed`"]);
+    check(&says("after = 10"), "7:9", "handover.after", &["from 100"]);
+    let read = read(&format!("{PROVIDERS}{}", says(&format!("summariser = 'talk'\nkeep = 'sealed'\nkey = '{key}'"))));
+    assert_eq!(read.summaries.summariser.as_deref(), Some("talk"));
+    assert!(read.secrets().iter().any(|secret| secret.expose() == key), "it is masked like other secrets");
+}
+
+#[test]
 fn what_a_later_version_does_is_refused_not_ignored() {
     let pool = "[pools.a]\nmembers = ['gpt-4o']\n";
     check(&format!("{pool}continuation = true"), "6:1", "pools.a.continuation", &["not supported by this version"]);
-    check(&format!("{pool}handover = 'summary'"), "6:1", "pools.a.handover", &["not supported by this version"]);
-    read(&format!("{PROVIDERS}{pool}continuation = false\nhandover = 'full'\nschedule = []"));
+    read(&format!("{PROVIDERS}{pool}continuation = false\nhandover = 'summary'\nschedule = []"));
 }
 
 #[test]

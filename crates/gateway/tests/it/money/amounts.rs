@@ -104,6 +104,7 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
         let need = Need {
             exchange: ExchangeId::from_u64(attempt),
             attempt: 1,
+            is_request: true,
             quote: Some(&quote),
             unpriced: Unpriced::Refuse,
             input: 10,

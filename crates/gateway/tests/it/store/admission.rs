@@ -81,6 +81,7 @@ fn admit(billing: &Billing, caller: &roundelay::auth::Caller, exchange: u64) {
     let need = Need {
         exchange: ExchangeId::from_u64(exchange),
         attempt: 1,
+        is_request: true,
         quote: None,
         unpriced: Unpriced::Costs(ListCost::from_usd(Money::from_nano(1_000)).unwrap()),
         input: 1_000,

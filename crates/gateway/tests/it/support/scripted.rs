@@ -90,6 +90,11 @@ impl Scripted {
         Self { address, asked }
     }
 
+    /// All requests so far.
+    pub(crate) fn all(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
     /// The last request.
     pub(crate) fn last(&self) -> Asked {
         self.asked.lock().unwrap().last().cloned().expect("it was asked")

@@ -80,6 +80,8 @@ fn eventful() -> Metrics {
     metrics.attempt_ended(&attempt(&deployment, &provider));
     metrics.fallback("overload");
     metrics.refused("unauthorized");
+    metrics.summary("made");
+    metrics.handed_over("extract");
     metrics
 }
 
