@@ -2,6 +2,7 @@
 
 mod answers;
 mod awkward;
+mod carried;
 mod clients;
 mod faults;
 mod hostile;
