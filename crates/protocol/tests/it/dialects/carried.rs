@@ -169,7 +169,7 @@ fn check_end(
     assert_eq!(acts.text, text, "{place}");
     let calls = if ending == Ending::Call { vec![("look".to_owned(), json!({"x": 1}))] } else { Vec::new() };
     assert_eq!(acts.calls, calls, "{place}");
-    let (before, after) = (names(caller, &bytes), names(caller, &out));
+    let (before, after) = (names(caller, bytes), names(caller, &out));
     assert!(before.is_empty() || after.is_subset(&before), "{place}: {after:?} behind {before:?}");
     assert!(!String::from_utf8_lossy(&out).contains("another"), "{place}");
 }
