@@ -242,7 +242,7 @@ fn only_text_that_goes_on_is_carried_on() {
     let signature = Signature { text: "s".into(), issuer: None };
     check_shown(&[], Some("no text was shown"));
     check_shown(&[text(1, " \n")], Some("no text was shown"));
-    check_shown(&[said.clone()], None);
+    check_shown(std::slice::from_ref(&said), None);
     check_shown(&[said.clone(), Event::PartEnd { part: 1 }, start(2, PartKind::Text), text(2, "b")], None);
     for (event, why) in [
         (Event::Thinking { part: 0, text: "x".into() }, "reasoning was shown"),

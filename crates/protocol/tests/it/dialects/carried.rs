@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use roundelay_protocol::{
     chat::{Body, Dialect, Event, PartKind, Start, Stop, StreamFault, Text, ToolCallKind},
-    openai_responses,
     seam::{Shown, Way},
-    translate::{StreamEncoder, Translation},
+    translate::{Shadow, StreamEncoder, Translation},
     usage::Usage,
 };
 use serde_json::{Value, json};
@@ -216,18 +215,16 @@ fn a_stream_that_is_passed_on_is_carried_on_with_its_own_names_and_numbers() {
     let (mut carried, mut refused, mut turn) = (0, 0, 0);
     for Recording { name, dialect, events, text } in recordings() {
         let step = (events.len() / CUTS).max(1);
-        let mut shadow = Translation::new(dialect, StreamEncoder::new(dialect, "", true));
-        let (mut shown, mut response) = (Shown::default(), openai_responses::Shown::default());
+        let mut shadow = Shadow::new(dialect, true);
         let (mut client, mut bytes) = (Client::new(dialect), Vec::new());
         for (count, event) in events.iter().enumerate() {
-            if count % step == 0 && shown.unfit().is_none() {
+            if count % step == 0 && shadow.unfit().is_none() {
                 turn += 1;
                 let (from, way, ending) =
                     (Dialect::ALL[turn % 5], WAYS[turn / 5 % 4], [Ending::Text, Ending::Call][turn % 3 % 2]);
                 let place = format!("{name} after {count} events, then {} by {}", from.name(), way.name());
-                let mut next = shadow.carry_on(from, shown.seam(way));
-                if next.take_over(Some(&response)) {
-                    let said = next_stream(from, &said(way, &text, shown.text()), ending);
+                if let Some(next) = shadow.carry_on(from, way) {
+                    let said = next_stream(from, &said(way, &text, shadow.shown().text()), ending);
                     check_end(&place, dialect, (&bytes, client.clone()), (next, &said, ending), &text);
                     carried += 1;
                 } else {
@@ -235,8 +232,7 @@ fn a_stream_that_is_passed_on_is_carried_on_with_its_own_names_and_numbers() {
                     refused += 1;
                 }
             }
-            response.push(event.clone().into());
-            shadow.push(event.clone().into(), &mut Vec::new(), &mut |event| shown.note(event)).unwrap();
+            shadow.push(event.clone().into());
             client.take(event);
             bytes.extend_from_slice(event);
         }
