@@ -60,11 +60,6 @@ impl Shadow {
     /// between the events that end an item.
     pub fn carry_on(&self, from: Dialect, way: Way) -> Option<Translation> {
         let mut next = self.translation.carry_on(from, self.shown.seam(way));
-        if let (Some(response), StreamEncoder::OpenaiResponses(encoder)) = (&self.response, &mut next.encoder)
-            && !encoder.take_over(response)
-        {
-            return None;
-        }
-        Some(next)
+        next.take_over(self.response.as_deref()).then_some(next)
     }
 }

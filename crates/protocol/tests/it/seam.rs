@@ -101,6 +101,10 @@ fn the_end_of_what_was_shown_is_dropped_where_a_prompt_brings_it_again() {
     );
     check(Way::Prompt, shown, "worst of times, it was the age of wisdom", Some(&format!("{shown} of wisdom")));
     check(Way::Prompt, shown, " it was the age of wisdom", Some(&format!("{shown} it was the age of wisdom")));
+    // Of several possible overlaps the longest is meant.
+    let round = "ring around the roses, ".repeat(3);
+    let twice = "ring around the roses, ".repeat(2);
+    check(Way::Prompt, &format!("Sing: {round}"), &format!("{twice}all"), Some(&format!("Sing: {round}all")));
     check(PREFILL, shown, " worst of times, it was the age", Some(&format!("{shown} worst of times, it was the age")));
 }
 
