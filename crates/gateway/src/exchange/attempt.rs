@@ -1,5 +1,7 @@
 //! One dispatch to one deployment, up to its first content or the reason why there is none.
 
+mod collected;
+
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
@@ -7,7 +9,7 @@ use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     Malformed, anthropic,
-    chat::{Dialect, Losses, Start, Text},
+    chat::{self, Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{
@@ -149,6 +151,10 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             },
         };
     }
+    if let (false, Some(outgoing)) = (call.request.stream, outgoing.filter(|outgoing| outgoing.request.stream)) {
+        // Boxed, because it is rare.
+        return Box::pin(collected::collect(answer, &head, inbound, call, flight, outgoing)).await;
+    }
     let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing, content_type));
     if flight.is_bounded() {
         incoming.may_be_cut_short();
@@ -216,7 +222,7 @@ async fn send(
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);
-    let timers = timers(call, deployment);
+    let timers = timers(call, deployment, request.stream);
     if let Some(tokens) = &deployment.tokens {
         let bearer = tokens.bearer(call.deadline.min(flight.began + timers.connect)).await;
         let bearer = bearer.map_err(|fault| without_token(&fault))?;
@@ -355,15 +361,27 @@ fn incoming(
 
 /// A whole answer in the caller's words; `None` when it cannot be read as what its dialect says.
 fn said_again(whole: Whole, inbound: &Inbound, call: &Call, flight: &Flight<'_>, outgoing: &Outgoing) -> Option<Whole> {
+    let answer = decode_answer(flight.deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
+    said(answer, whole.scanned, inbound, call, flight, outgoing)
+}
+
+/// The same of one that was read; `None` when a part of it is broken.
+fn said(
+    mut answer: chat::Answer<'_>,
+    scanned: Scanned,
+    inbound: &Inbound,
+    call: &Call,
+    flight: &Flight<'_>,
+    outgoing: &Outgoing,
+) -> Option<Whole> {
     let deployment = flight.deployment;
     let to = inbound.operation.dialect();
-    let mut answer = decode_answer(deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
     answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
-    if whole.scanned.usage.is_none() {
+    if scanned.usage.is_none() {
         // Other dialects always tell, and what is told is what is paid.
-        answer.usage = Some(counted(flight.seen(None, whole.output_tokens()).delivered));
+        answer.usage = Some(counted(flight.seen(None, scanned.output.tokens()).delivered));
     }
     let mut losses = Losses::default();
     let body = match identity(inbound) {
@@ -371,13 +389,13 @@ fn said_again(whole: Whole, inbound: &Inbound, call: &Call, flight: &Flight<'_>,
         None => encode_answer(&answer, to, "", &mut losses),
     };
     // A call without its arguments is none; where the limit of output cut it, its caller is told that by the end.
-    if whole.scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
+    if scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
         return None;
     }
     call.said_again.note(&losses);
     let dropped = told(outgoing.losses.iter().chain(losses.iter()));
     let cost_place = scan(to, &body).ok()?.cost_place;
-    let scanned = Scanned { cost_place, ..whole.scanned };
+    let scanned = Scanned { cost_place, ..scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
 }
@@ -438,13 +456,10 @@ fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
 
 /// An answer that is not streamed sends nothing until it is generated, so its head may take as long as the first
 /// content and the silence between two pieces of content together.
-fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
+fn timers(call: &Call, deployment: &Deployment, is_streamed: bool) -> DispatchTimers {
     let timeouts = &deployment.timeouts;
-    let headers = if call.request.stream {
-        timeouts.headers.min(timeouts.first_content)
-    } else {
-        timeouts.first_content + timeouts.idle
-    };
+    let headers =
+        if is_streamed { timeouts.headers.min(timeouts.first_content) } else { timeouts.first_content + timeouts.idle };
     DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
 }
 

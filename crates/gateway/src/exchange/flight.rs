@@ -365,6 +365,7 @@ fn observed(
         usage: usage.map(priced),
         delivered: Tokens { output: shown.text, audio_output: shown.audio, ..input(call.input_guess()) },
         worst: Tokens { output: worst, ..input(call.demand.input_tokens) },
+        repeated: 0,
     }
 }
 
