@@ -84,6 +84,6 @@ pub enum Content {
     Audio,
     Image,
     Refusal,
-    ToolCall,
     Text,
+    ToolCall,
 }

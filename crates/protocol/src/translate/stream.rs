@@ -6,8 +6,12 @@ use crate::{
     anthropic,
     bedrock::{self, frame},
     chat::{Dialect, Event, FreeTools, Issuer, Json, Losses, Problem, Start, StreamFault},
-    gemini, openai_chat, openai_responses, sse,
+    gemini,
+    openai::chunk::Chunk,
+    openai_chat, openai_responses, sse,
 };
+
+use super::hold::Hold;
 
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
@@ -229,6 +233,12 @@ pub struct Translation {
     pub issuer: Option<Issuer>,
     /// What the answer is called where its dialect has no names.
     pub names: Start<'static>,
+    /// Keeps tool calls back until the answer is whole; `None` where each piece is said as it comes.
+    pub hold: Option<Hold>,
+    /// Whether an error of the upstream's is said as well. Where it is not, another answer may be said behind what was.
+    pub tells_errors: bool,
+    /// All that came, whether or not it is said; counted where somebody wants to know.
+    pub came: Option<Chunk>,
     is_whole: bool,
 }
 
@@ -237,7 +247,8 @@ impl Translation {
     pub fn new(from: Dialect, encoder: StreamEncoder) -> Self {
         let decoder = StreamDecoder::new(from);
         let (tools, names) = (FreeTools::default(), Start::default());
-        Self { decoder, encoder, tools, issuer: None, names, is_whole: false }
+        let (hold, came) = (None, None);
+        Self { decoder, encoder, tools, issuer: None, names, hold, tells_errors: true, came, is_whole: false }
     }
 
     /// Whether the upstream's typed end has come.
@@ -255,10 +266,7 @@ impl Translation {
         out: &mut Vec<u8>,
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer, names, is_whole } = self;
-        let mut writer = Writer { encoder, tools, issuer: *issuer, names, is_whole, out, watch, written: Ok(()) };
-        let read = decoder.push(bytes, &mut |event| writer.write(event));
-        writer.written.and(read)
+        self.read(out, watch, |decoder, sink| decoder.push(bytes, sink))
     }
 
     /// Learns that the upstream sends no more.
@@ -266,10 +274,30 @@ impl Translation {
     /// # Errors
     /// [`StreamFault::Cut`] when the answer has no typed end; end the caller's stream with [`StreamEncoder::fail`].
     pub fn finish(&mut self, out: &mut Vec<u8>, watch: &mut dyn FnMut(&Event<'_>)) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer, names, is_whole } = self;
-        let mut writer = Writer { encoder, tools, issuer: *issuer, names, is_whole, out, watch, written: Ok(()) };
-        let read = decoder.finish(&mut |event| writer.write(event));
+        self.read(out, watch, StreamDecoder::finish)
+    }
+
+    fn read(
+        &mut self,
+        out: &mut Vec<u8>,
+        watch: &mut dyn FnMut(&Event<'_>),
+        read: impl FnOnce(&mut StreamDecoder, &mut Sink<'_>) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
+        let Self { decoder, encoder, tools, issuer, names, hold, tells_errors, came, is_whole } = self;
+        let (issuer, tells_errors) = (*issuer, *tells_errors);
+        let written = Ok(());
+        let mut writer =
+            Writer { encoder, tools, issuer, names, hold, tells_errors, came, is_whole, out, watch, written };
+        let read = read(decoder, &mut |event| writer.write(event));
         writer.written.and(read)
+    }
+
+    /// Says what was held back.
+    ///
+    /// # Errors
+    /// As [`StreamEncoder::event`].
+    pub fn release(&mut self, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        release(&mut self.hold, &mut self.encoder, out)
     }
 
     /// Appends the end of a whole answer with what the caller pays, in dollars. Does nothing for one that is not whole.
@@ -293,6 +321,9 @@ struct Writer<'w> {
     tools: &'w mut FreeTools,
     issuer: Option<Issuer>,
     names: &'w Start<'static>,
+    hold: &'w mut Option<Hold>,
+    tells_errors: bool,
+    came: &'w mut Option<Chunk>,
     is_whole: &'w mut bool,
     out: &'w mut Vec<u8>,
     watch: &'w mut dyn FnMut(&Event<'_>),
@@ -312,16 +343,44 @@ impl Writer<'_> {
             Event::Start(start) => Event::Start(start.or(self.names)),
             event => event,
         };
-        let Self { encoder, tools, is_whole, out, watch, .. } = self;
+        if let Some(came) = self.came {
+            came.note(&event);
+        }
+        let Self { encoder, tools, hold, tells_errors, is_whole, out, watch, .. } = self;
         let mut written = Ok(());
         let turned = tools.event(event, &mut |event| {
             watch(&event);
-            if event == Event::End {
-                **is_whole = true;
-            } else if written.is_ok() {
-                written = encoder.event(&event, out);
+            if written.is_ok() {
+                written = match event {
+                    Event::End => {
+                        **is_whole = true;
+                        release(hold, encoder, out)
+                    }
+                    Event::Error(_) if !*tells_errors => Ok(()),
+                    event => say(event, hold, encoder, out),
+                };
             }
         });
         self.written = turned.and(written);
     }
+}
+
+/// Says an event, or keeps it until the answer is whole.
+fn say(
+    event: Event<'_>,
+    hold: &mut Option<Hold>,
+    encoder: &mut StreamEncoder,
+    out: &mut Vec<u8>,
+) -> Result<(), StreamFault> {
+    let Some(keeper) = hold else { return encoder.event(&event, out) };
+    match keeper.keep(event) {
+        Some(event) => encoder.event(&event, out),
+        None if keeper.is_full() => release(hold, encoder, out),
+        None => Ok(()),
+    }
+}
+
+fn release(hold: &mut Option<Hold>, encoder: &mut StreamEncoder, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+    let Some(mut held) = hold.take() else { return Ok(()) };
+    held.release().iter().try_for_each(|event| encoder.event(event, out))
 }
