@@ -93,7 +93,7 @@ pub struct Observed {
     pub worst: Tokens,
     /// Tokens of output that said once more what the caller had from an earlier attempt. Of the provider's count they are a
     /// part, and beside our own.
-    pub repeated: u64,
+    pub wasted: u64,
 }
 
 /// Which tokens the caller pays, and which the provider bills.
@@ -122,7 +122,7 @@ impl Payment {
             Case::Crashed => policy.crashed,
         };
         // What was said twice is paid once, and the house has asked for the second time.
-        let said_once = Tokens { output: upstream.output.saturating_sub(observed.repeated), ..upstream };
+        let said_once = Tokens { output: upstream.output.saturating_sub(observed.wasted), ..upstream };
         // Of what nobody counted, its caller is charged no more than is known to have come; the rest of a guess is the
         // house's.
         let counted = if observed.usage.is_some() { said_once } else { observed.delivered };
@@ -174,7 +174,7 @@ fn billed(case: Case, observed: &Observed) -> Tokens {
         Case::Unbilled => return Tokens::default(),
         Case::CancelledRunning => observed.worst,
         Case::Blank | Case::Complete | Case::Cancelled | Case::FailedMidStream | Case::Superseded | Case::Crashed => {
-            let output = observed.delivered.output.saturating_add(observed.repeated);
+            let output = observed.delivered.output.saturating_add(observed.wasted);
             Tokens { output, ..observed.delivered }
         }
     };

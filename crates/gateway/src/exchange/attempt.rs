@@ -13,8 +13,8 @@ use roundelay_protocol::{
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{
-        Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, content_type_as_read, service,
-        with_cost,
+        Finish, Operation, OutputMax, Request, Rewrite, Service, answer::Answer as Scanned, content_type_as_read,
+        service, with_cost,
     },
     openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
@@ -26,6 +26,7 @@ use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
     clock_skew,
+    continuation::Carrying,
     flight::{Flight, counted},
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -124,6 +125,8 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let deployment = flight.deployment;
     let dialect = deployment.dialect_for(inbound.operation);
     let sent = match send(worker, inbound, call, flight, Thoughts::Readable).await {
+        // A model that does not go on from a beginning after all may say it again.
+        Err(Unanswered { rejects_carrying: true, .. }) => send(worker, inbound, call, flight, Thoughts::Readable).await,
         // Thoughts of an earlier turn whose mark was lost, or that its maker no longer knows: it may answer without them.
         Err(Unanswered { rejects_thoughts: true, .. }) => send(worker, inbound, call, flight, Thoughts::None).await,
         sent => sent,
@@ -159,12 +162,22 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     if flight.is_bounded() {
         incoming.may_be_cut_short();
     }
-    let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
+    let mut until = call.deadline.min(flight.began + deployment.timeouts.first_content);
+    let end = flight.began + deployment.timeouts.total;
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
         let read = timeout_at(until.min(silent), incoming.read()).await;
         flight.note_input(incoming.counted_so_far());
         let seen = match read {
+            // A call that is kept back until it is whole is on its way like any other content.
+            Ok(Ok(Progress::Work | Progress::Content)) if incoming.is_holding() => {
+                flight.note_content();
+                if !flight.covers(incoming.output_bounds()) {
+                    break;
+                }
+                until = end.min(Instant::now() + deployment.timeouts.idle);
+                continue;
+            }
             Ok(Ok(Progress::None | Progress::Work | Progress::Content | Progress::Ended)) => continue,
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
@@ -174,14 +187,14 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             StreamFault::Cut => Seen::ResetBeforeContent,
             StreamFault::Unfinished => Seen::EmptyAnswer,
             StreamFault::Garbled => Seen::Unparsable { after_content: false },
-            StreamFault::Silent => Seen::FirstContentTimeout,
+            StreamFault::Silent | StreamFault::Diverged => Seen::FirstContentTimeout,
         };
         let words = match &seen {
             Seen::StreamError { data, .. } => deployment.words(200, data),
             _ => None,
         };
         let failed = Failed { words, ..failed(deployment, &seen, Some(head.status)) };
-        return Attempted::Failed(Failed { had_content: incoming.has_content, ..failed });
+        return Attempted::Failed(Failed { had_content: incoming.has_content || incoming.is_holding(), ..failed });
     }
     Attempted::Opened(incoming)
 }
@@ -191,11 +204,13 @@ struct Unanswered {
     failed: Failed,
     /// Whether it was refused for the thoughts of earlier turns that it holds, and may be told without them.
     rejects_thoughts: bool,
+    /// Whether it was refused for the way in which an answer was to be carried on, and there is another one.
+    rejects_carrying: bool,
 }
 
 impl From<Failed> for Unanswered {
     fn from(failed: Failed) -> Self {
-        Self { failed, rejects_thoughts: false }
+        Self { failed, rejects_thoughts: false, rejects_carrying: false }
     }
 }
 
@@ -219,6 +234,10 @@ async fn send(
     // The others always tell, and services know no such option.
     let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let output_max = flight.output_max().or_else(|| flight.most_it_gives());
+    let output_max = match call.carrying.as_deref().and_then(Carrying::left) {
+        Some(left) => output_max.map(|most| OutputMax { tokens: most.tokens.min(left), ..most }),
+        None => output_max,
+    };
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);
@@ -242,10 +261,11 @@ async fn send(
         let body = read_failure(&mut answer, call.deadline).await;
         let may_lose_them = thoughts == Thoughts::Readable && request.holds.thoughts && call.may_leave_out();
         let rejects_thoughts = may_lose_them && rejects_thoughts(head.status, &body);
-        if !rejects_thoughts {
+        let rejects_carrying = call.carrying.as_deref().is_some_and(|carrying| carrying.is_refused(head.status));
+        if !rejects_thoughts && !rejects_carrying {
             flight.hear(head.status);
         }
-        return Err(Unanswered { failed: refused(deployment, &head, &body), rejects_thoughts });
+        return Err(Unanswered { failed: refused(deployment, &head, &body), rejects_thoughts, rejects_carrying });
     }
     flight.hear(head.status);
     Ok((head, answer, outgoing))
@@ -336,6 +356,9 @@ fn incoming(
             false => Incoming::audio(answer, content_type),
         };
     }
+    if let Some(carrying) = &call.carrying {
+        return carrying.incoming(answer, inbound, call, deployment, outgoing);
+    }
     let to = inbound.operation.dialect();
     let mut incoming = match (outgoing, deployment.dialect_for(inbound.operation)) {
         (Some(outgoing), from) if from != to => {
@@ -356,6 +379,12 @@ fn incoming(
         },
     };
     incoming.dropped = outgoing.and_then(|outgoing| told(outgoing.losses.iter()));
+    if call.may_be_carried_on() {
+        incoming.follow_along(to, call.request.include_usage);
+    }
+    if call.buffers_tools() {
+        incoming.hold_calls();
+    }
     incoming
 }
 

@@ -11,11 +11,13 @@ use roundelay_protocol::{
     gemini,
     openai::{BadRequest, Operation, Request, as_stream},
     openai_chat, openai_responses,
+    seam::Way,
     translate::{Manner, decode_request, encode_request, turned_tools},
 };
 
 use super::{
     call::{Call, Inbound},
+    continuation::Carrying,
     snapshot::Deployment,
 };
 use crate::config::Refuses;
@@ -55,6 +57,8 @@ struct Kind {
     marks_cache: bool,
     /// Whether a stream is asked for of an answer that its caller wants whole.
     streams_whole: bool,
+    /// How the answer of another is carried on, where that is not by the same request.
+    carried: Option<Way>,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -92,7 +96,8 @@ impl Call {
         let is_own = to == from;
         let is_changed = self.is_changed(inbound.operation, refuses, thoughts);
         let streams_whole = self.streams_whole(deployment);
-        if is_own && !is_changed && !streams_whole {
+        let carried = self.carrying.as_deref().and_then(Carrying::said);
+        if is_own && !is_changed && !streams_whole && carried.is_none() {
             return Ok(None);
         }
         let capabilities = Capabilities {
@@ -110,19 +115,22 @@ impl Call {
             thoughts,
             marks_cache: deployment.marks_cache && !is_own,
             streams_whole,
+            carried,
         };
         let mut said = self.said_again.lock();
         if let Some((_, outgoing)) = said.kinds.iter().find(|(known, _)| *known == kind) {
             return Ok(Some(Arc::clone(outgoing)));
         }
         // Two attempts at once are rare, and who waits here would say the same again.
-        let outgoing = if is_own && !is_changed {
+        let outgoing = if carried.is_some() {
+            Outgoing::translated(from, &inbound.body, &kind, &self.request, self.carrying.as_deref())?
+        } else if is_own && !is_changed {
             Outgoing::streamed(&inbound.body, &self.request)?
         } else if is_own && from == Dialect::Anthropic {
             let outgoing = Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?;
             if streams_whole { outgoing.as_stream()? } else { outgoing }
         } else {
-            Outgoing::translated(from, &inbound.body, &kind, &self.request)?
+            Outgoing::translated(from, &inbound.body, &kind, &self.request, None)?
         };
         let outgoing = Arc::new(outgoing);
         said.note(&outgoing.losses);
@@ -168,6 +176,14 @@ impl SaidAgain {
         self.lock().note(losses);
     }
 
+    /// Takes in what another request for the same answer left out.
+    pub(super) fn take_in(&self, other: &Self) {
+        let dropped = std::mem::take(&mut other.lock().dropped);
+        let mut said = self.lock();
+        let room = Losses::MAX.saturating_sub(said.dropped.len());
+        said.dropped.extend(dropped.into_iter().take(room));
+    }
+
     /// Lets go of the bodies. What was not told is kept.
     pub(super) fn forget(&self) {
         self.lock().kinds = Vec::new();
@@ -191,11 +207,17 @@ impl Said {
 
 impl Outgoing {
     /// `caller` is what was read of the caller's own `body`, and of what its dialect has elsewhere.
-    fn translated(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
+    fn translated(
+        from: Dialect,
+        body: &[u8],
+        kind: &Kind,
+        caller: &Request,
+        carrying: Option<&Carrying>,
+    ) -> Result<Self, BadRequest> {
         let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
         check_thread(&asked)?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, streams_whole } = *kind;
+        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, streams_whole, carried } = *kind;
         if marks_cache {
             asked.mark(Keep::Default);
         }
@@ -204,6 +226,9 @@ impl Outgoing {
             losses.add(Why::Issuer, "thoughts", "their deployment refused them");
         }
         asked.is_streaming = caller.stream || streams_whole;
+        if let Some((carrying, way)) = carrying.zip(carried) {
+            carrying.ask(&mut asked, way);
+        }
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
@@ -309,7 +334,7 @@ fn bad(message: String) -> BadRequest {
 }
 
 /// How the server wants what its dialect says in more than one way.
-fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
+pub(super) fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
     match dialect {
         Dialect::OpenaiResponses => Manner::OpenaiResponses(openai_responses::Quirks::default()),
         // Anthropic, "adaptive thinking" (from 4.6 on) and "structured outputs" (from 4.1 and 4.5 on). Models of others

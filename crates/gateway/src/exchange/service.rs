@@ -51,7 +51,7 @@ pub(super) fn observed(
             units: units(asked.units_max),
             ..delivered
         },
-        repeated: 0,
+        wasted: 0,
     }
 }
 
