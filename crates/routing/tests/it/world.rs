@@ -89,6 +89,7 @@ pub(crate) fn demand(now: Instant) -> Demand {
         hour: Arc::default(),
         deadline: now + Duration::from_secs(120),
         retries_allowed: true,
+        may_hand_over: false,
     }
 }
 
@@ -108,7 +109,7 @@ pub(crate) fn failure(kind: FaultKind) -> Outcome {
 pub(crate) fn attempt(step: Step) -> Attempt {
     match step {
         Step::Attempt(attempt) => attempt,
-        Step::Wait(_) | Step::Stop(_) => panic!("expected an attempt, got {step:?}"),
+        Step::Wait(_) | Step::HandOver | Step::Stop(_) => panic!("expected an attempt, got {step:?}"),
     }
 }
 
@@ -125,6 +126,7 @@ pub(crate) fn run(
     loop {
         match plan.next(router, *now) {
             Step::Wait(until) => *now = until,
+            Step::HandOver => panic!("nobody allowed it"),
             Step::Attempt(attempt) => {
                 attempts.push(attempt);
                 let outcome = outcome(&attempt);
