@@ -20,8 +20,8 @@ mod learn;
 mod reduce;
 mod round;
 
-pub use reduce::Least;
 use reduce::HandOver;
+pub use reduce::Least;
 use round::Round;
 
 /// What to do now.

@@ -8,7 +8,9 @@ use crate::{
     chat::{Dialect, Event, FreeTools, Issuer, Json, Losses, Problem, Start, StreamFault},
     gemini,
     openai::chunk::Chunk,
-    openai_chat, openai_responses, sse,
+    openai_chat, openai_responses,
+    seam::Seam,
+    sse,
 };
 
 use super::hold::Hold;
@@ -233,6 +235,8 @@ pub struct Translation {
     pub issuer: Option<Issuer>,
     /// What the answer is called where its dialect has no names.
     pub names: Start<'static>,
+    /// Where its answer carries on one that was cut.
+    pub seam: Option<Box<Seam>>,
     /// Keeps tool calls back until the answer is whole; `None` where each piece is said as it comes.
     pub hold: Option<Hold>,
     /// Whether an error of the upstream's is said as well. Where it is not, another answer may be said behind what was.
@@ -247,8 +251,13 @@ impl Translation {
     pub fn new(from: Dialect, encoder: StreamEncoder) -> Self {
         let decoder = StreamDecoder::new(from);
         let (tools, names) = (FreeTools::default(), Start::default());
-        let (hold, came) = (None, None);
-        Self { decoder, encoder, tools, issuer: None, names, hold, tells_errors: true, came, is_whole: false }
+        let (seam, hold, came) = (None, None, None);
+        Self { decoder, encoder, tools, issuer: None, names, seam, hold, tells_errors: true, came, is_whole: false }
+    }
+
+    /// A stream of the dialect `from` that carries on this one, which was cut, in the same stream of the caller's.
+    pub fn carry_on(&self, from: Dialect, seam: Seam) -> Self {
+        Self { seam: Some(Box::new(seam)), ..Self::new(from, self.encoder.clone()) }
     }
 
     /// Whether the upstream's typed end has come.
@@ -266,7 +275,9 @@ impl Translation {
         out: &mut Vec<u8>,
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), StreamFault> {
-        self.read(out, watch, |decoder, sink| decoder.push(bytes, sink))
+        let (decoder, mut writer) = self.parted(out, watch);
+        let read = decoder.push(bytes, &mut |event| writer.write(event));
+        writer.written.and(read)
     }
 
     /// Learns that the upstream sends no more.
@@ -274,21 +285,8 @@ impl Translation {
     /// # Errors
     /// [`StreamFault::Cut`] when the answer has no typed end; end the caller's stream with [`StreamEncoder::fail`].
     pub fn finish(&mut self, out: &mut Vec<u8>, watch: &mut dyn FnMut(&Event<'_>)) -> Result<(), StreamFault> {
-        self.read(out, watch, StreamDecoder::finish)
-    }
-
-    fn read(
-        &mut self,
-        out: &mut Vec<u8>,
-        watch: &mut dyn FnMut(&Event<'_>),
-        read: impl FnOnce(&mut StreamDecoder, &mut Sink<'_>) -> Result<(), StreamFault>,
-    ) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer, names, hold, tells_errors, came, is_whole } = self;
-        let (issuer, tells_errors) = (*issuer, *tells_errors);
-        let written = Ok(());
-        let mut writer =
-            Writer { encoder, tools, issuer, names, hold, tells_errors, came, is_whole, out, watch, written };
-        let read = read(decoder, &mut |event| writer.write(event));
+        let (decoder, mut writer) = self.parted(out, watch);
+        let read = decoder.finish(&mut |event| writer.write(event));
         writer.written.and(read)
     }
 
@@ -298,6 +296,19 @@ impl Translation {
     /// As [`StreamEncoder::event`].
     pub fn release(&mut self, out: &mut Vec<u8>) -> Result<(), StreamFault> {
         release(&mut self.hold, &mut self.encoder, out)
+    }
+
+    fn parted<'w>(
+        &'w mut self,
+        out: &'w mut Vec<u8>,
+        watch: &'w mut dyn FnMut(&Event<'_>),
+    ) -> (&'w mut StreamDecoder, Writer<'w>) {
+        let Self { decoder, encoder, tools, issuer, names, seam, hold, tells_errors, came, is_whole } = self;
+        let (issuer, tells_errors, seam) = (*issuer, *tells_errors, seam.as_deref_mut());
+        let written = Ok(());
+        let writer =
+            Writer { encoder, tools, issuer, names, seam, hold, tells_errors, came, is_whole, out, watch, written };
+        (decoder, writer)
     }
 
     /// Appends the end of a whole answer with what the caller pays, in dollars. Does nothing for one that is not whole.
@@ -321,6 +332,7 @@ struct Writer<'w> {
     tools: &'w mut FreeTools,
     issuer: Option<Issuer>,
     names: &'w Start<'static>,
+    seam: Option<&'w mut Seam>,
     hold: &'w mut Option<Hold>,
     tells_errors: bool,
     came: &'w mut Option<Chunk>,
@@ -343,12 +355,12 @@ impl Writer<'_> {
             Event::Start(start) => Event::Start(start.or(self.names)),
             event => event,
         };
-        if let Some(came) = self.came {
+        if let Some(came) = &mut self.came {
             came.note(&event);
         }
-        let Self { encoder, tools, hold, tells_errors, is_whole, out, watch, .. } = self;
+        let Self { encoder, tools, seam, hold, tells_errors, is_whole, out, watch, .. } = self;
         let mut written = Ok(());
-        let turned = tools.event(event, &mut |event| {
+        let mut say = |event: Event<'_>| {
             watch(&event);
             if written.is_ok() {
                 written = match event {
@@ -357,16 +369,22 @@ impl Writer<'_> {
                         release(hold, encoder, out)
                     }
                     Event::Error(_) if !*tells_errors => Ok(()),
-                    event => say(event, hold, encoder, out),
+                    event => say_or_keep(event, hold, encoder, out),
                 };
             }
+        };
+        let mut spliced = Ok(());
+        let turned = tools.event(event, &mut |event| match seam {
+            Some(seam) if spliced.is_ok() => spliced = seam.event(event, &mut say),
+            Some(_) => {}
+            None => say(event),
         });
-        self.written = turned.and(written);
+        self.written = turned.and(spliced).and(written);
     }
 }
 
 /// Says an event, or keeps it until the answer is whole.
-fn say(
+fn say_or_keep(
     event: Event<'_>,
     hold: &mut Option<Hold>,
     encoder: &mut StreamEncoder,

@@ -11,5 +11,6 @@ mod openai_bodies;
 mod openai_chunk;
 mod openai_request;
 mod openai_rewrite;
+mod seam;
 mod sse;
 mod usage_goldens;

@@ -146,7 +146,9 @@ impl Plan {
             } else {
                 verdict.err().or_else(|| {
                     let slowest = slowest?;
-                    router.is_too_slow(slots, &self.demand_at(candidate.deployment), slowest, now).then_some(Exclusion::TooSlow)
+                    router
+                        .is_too_slow(slots, &self.demand_at(candidate.deployment), slowest, now)
+                        .then_some(Exclusion::TooSlow)
                 })
             };
             candidate.is_open = candidate.exclusion.is_none() && self.is_preferred(candidate.model);

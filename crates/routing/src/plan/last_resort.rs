@@ -155,9 +155,11 @@ impl Plan {
             draw::list(catalog, &self.demand, target, stage, &mut candidates);
         }
         let reduced = self.decision.candidates.iter().filter(|candidate| candidate.lack.is_some());
-        !candidates.iter().filter(|other| other.exclusion.is_none()).chain(reduced).any(|other| {
-            other.deployment != id && self.is_usable(router, other.deployment, now)
-        })
+        !candidates
+            .iter()
+            .filter(|other| other.exclusion.is_none())
+            .chain(reduced)
+            .any(|other| other.deployment != id && self.is_usable(router, other.deployment, now))
     }
 
     fn passes_last_resort(&self, router: &Router, id: DeploymentId, now: Instant) -> Option<Instant> {
