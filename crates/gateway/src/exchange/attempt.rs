@@ -133,7 +133,13 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     };
     let (head, answer, outgoing) = match sent {
         Ok(sent) => sent,
-        Err(unanswered) => return Attempted::Failed(unanswered.failed),
+        Err(Unanswered { mut failed, .. }) => {
+            if call.carrying.is_some() {
+                // What it calls bad is not the caller's request, and it was asked in every way there is.
+                failed.failure.should_retry.get_or_insert(false);
+            }
+            return Attempted::Failed(failed);
+        }
     };
     let outgoing = outgoing.as_deref();
     let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);

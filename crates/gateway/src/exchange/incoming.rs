@@ -649,7 +649,9 @@ impl Incoming {
             self.is_over = true;
             return Ok(Progress::Ended);
         }
-        if let Some(Ok(event)) = self.events.finish() {
+        if let Some(Ok(mut event)) = self.events.finish() {
+            // What is said behind it is an event of its own.
+            event.raw = [&*event.raw, b"\n\n"].concat().into();
             self.learn(&event)?;
         }
         if self.is_whole() { Ok(Progress::Ended) } else { Err(otherwise) }
@@ -754,7 +756,7 @@ mod tests {
                     Err(StreamFault::Error(_)) => break End::Error,
                     Err(StreamFault::Cut) => break End::Cut,
                     Err(StreamFault::Unfinished) => break End::Unfinished,
-                    Err(StreamFault::Garbled | StreamFault::Silent) => break End::Garbled,
+                    Err(StreamFault::Garbled | StreamFault::Silent | StreamFault::Diverged) => break End::Garbled,
                 }
             };
             assert_eq!(ended, end, "{place}: {sent}");

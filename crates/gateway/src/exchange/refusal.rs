@@ -289,16 +289,16 @@ impl Refusal {
                     format!("the answer broke off and is not whole: {}", failure.message),
                 )
             },
-            Self::NotCarriedOn(NotCarriedOn { failure, delivered, why }) => Wire {
-                code: Some(failure.code.as_deref().unwrap_or("stream_interrupted")),
+            Self::NotCarriedOn(cut) => Wire {
+                code: Some(cut.failure.code.as_deref().unwrap_or("stream_interrupted")),
                 is_partial: true,
                 ..Wire::new(
                     502,
                     "upstream_error",
                     format!(
-                        "the answer broke off after about {delivered} tokens and is not whole: {}; it was not carried on, \
-                         because {why}",
-                        failure.message
+                        "the answer broke off after about {} tokens and is not whole: {}; it was not carried on, \
+                         because {}",
+                        cut.delivered, cut.failure.message, cut.why
                     ),
                 )
             },
