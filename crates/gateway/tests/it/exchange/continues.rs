@@ -139,7 +139,7 @@ fn a_model_is_asked_in_the_way_that_it_takes() {
     check_whole(&["messages/cut-6", "chat/rest!"], ON, "again", &twice);
     check_whole(&["chat/cut-5", "gemini/rest!"], "continuation = 'prompt'", "prompt", &twice);
     // Its beginning comes once more, and is recognised.
-    check_whole(&["chat/cut-5", "chat/echo!"], "continuation = 'prompt'", "prompt", &twice);
+    check_whole(&["chat/cut-8", "chat/echo!"], "continuation = 'prompt'", "prompt", &twice);
     // What refuses a beginning is asked in another way, within the same attempt.
     check_whole(&["chat/cut-5", "messages/refuses"], ON, "again", &twice);
     check_whole(&["chat/cut-5", "messages/refuses"], "continuation = 'prompt'", "again", &twice);
@@ -151,7 +151,7 @@ fn what_carries_on_may_break_off_or_fail_as_well() {
         &["chat/cut-5", "messages/overloaded", "chat/rest"],
         ON,
         "prefill",
-        &["mid_stream_error", "overload", "answered"],
+        &["mid_stream_error", "server_error", "answered"],
     );
     check_whole(
         &["chat/cut-5", "messages/cut-7", "chat/rest"],
@@ -196,7 +196,13 @@ fn what_cannot_be_carried_on_ends_in_an_error_that_names_the_cut() {
         1,
     );
     check_error(&["chat/cut-5", "messages/other!"], ON, &none, &["about 5 tokens", "another way"], 2);
-    check_error(&["chat/cut-5", "messages/overloaded"], ON, &none, &["about 5 tokens", "no other model"], 2);
+    check_error(
+        &["chat/cut-5", "messages/overloaded"],
+        "continuation = true\nattempts = 2",
+        &none,
+        &["about 5 tokens", "no other model"],
+        2,
+    );
     let (read, body, _house) = of(&["chat/cut-5", "messages/other!"], ON, Words::Chat, none);
     assert_eq!(read.error.unwrap()["partial"], true, "{body}");
 }
@@ -254,12 +260,12 @@ fn a_tool_call_that_is_kept_back_breaks_off_unseen() {
 #[test]
 fn the_caller_pays_what_it_was_shown_and_the_input_of_one() {
     let nano = |usd: &Value| (usd.as_f64().unwrap() * 1e9).round() as i64;
-    for (second, repeated) in [("chat/rest", 0), ("chat/rest!", 4)] {
+    for (second, pieces, repeated) in [("chat/rest", 12, 1), ("chat/rest!", 15, 4)] {
         let (read, body, house) = of(&["chat/cut-5", second], ON, Words::Chat, json!({}));
         // A token of input costs 1,000 and one of output 2,000. 17 bytes were shown, which nobody counted: five tokens.
-        // The second read 100 tokens and wrote the rest in 12 pieces, or all in 15, of which 17 bytes of 83 are 4 pieces,
-        // rounded up, that the caller had.
-        let output = if repeated == 0 { 12 } else { 15 - repeated };
+        // The second read 100 tokens, and wrote the rest in 12 pieces, of which one, rounded up, is the white space that the
+        // caller had; or all in 15, of which 17 bytes of 83 are four pieces, rounded up.
+        let output = pieces - repeated;
         let costs = [5 * 2_000, 100 * 1_000 + output * 2_000];
         let attempts = read.attempts.as_array().unwrap();
         let told: Vec<_> = attempts.iter().map(|attempt| nano(&attempt["cost"])).collect();
