@@ -3,7 +3,7 @@
 use proptest::{prelude::*, sample::Index};
 use roundelay_protocol::{
     chat::{Event, PartKind, StreamFault, Text},
-    seam::{Seam, Shown, Way},
+    seam::{Shown, Way},
 };
 
 const PREFILL: Way = Way::Prefill { echoes: false };
@@ -114,5 +114,116 @@ fn an_answer_asked_for_again_repeats_all_that_was_shown_or_is_an_error() {
     check(Way::Again, "a b", "a b", Some("a b"));
     for (shown, comes) in [("a b", "ab"), ("a ", "ab"), ("ab", "a b"), ("ab", "a"), ("ab", ""), ("a b", "A b")] {
         check(Way::Again, shown, comes, None);
+    }
+}
+
+/// A text in which the beginning does not come again by chance: every word is another.
+fn texts() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        "[a-zäöü]{1,9}",
+        "[一-龥]{1,6}",
+        Just("👩‍🚀".to_owned()),
+        Just("🇰🇷🦀".to_owned()),
+        Just("e\u{301}\u{200d}".to_owned()),
+        "[\"\\\\{}/<>&]{1,4}",
+        Just("\u{1}\u{7f}".to_owned())
+    ];
+    let space = prop_oneof![
+        Just(""),
+        Just(" "),
+        Just("\n"),
+        Just("\n\n"),
+        Just(" \n\t "),
+        Just("\u{a0}"),
+        Just("\u{3000}\r\n")
+    ];
+    prop::collection::vec((word, space), 2..40).prop_map(|words| {
+        let numbered = words.iter().enumerate().map(|(number, (word, space))| format!("{word}{number}{space}"));
+        numbered.collect()
+    })
+}
+
+/// Pieces of a text as various servers write them: as it is, or all beyond ASCII in escapes, which may be parted anywhere.
+fn pieces(text: &str, is_escaped: bool, cuts: &[Index]) -> Vec<Text<'static>> {
+    let units: Vec<String> = if is_escaped {
+        let write = |unit| match char::from_u32(u32::from(unit)) {
+            Some(letter) if letter.is_ascii() => Text::plain(letter.to_string()).written().to_owned(),
+            _ => format!("\\u{unit:04x}"),
+        };
+        text.encode_utf16().map(write).collect()
+    } else {
+        text.chars().map(|letter| Text::plain(letter.to_string()).written().to_owned()).collect()
+    };
+    let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(units.len() + 1)).collect();
+    ends.push(units.len());
+    ends.sort_unstable();
+    let mut from = 0;
+    ends.iter().map(|end| written(&units[std::mem::replace(&mut from, *end)..*end].concat())).collect()
+}
+
+/// What stands between the quotes of a JSON string.
+fn written(inside: &str) -> Text<'static> {
+    let chunk = format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"{inside}"}}}}]}}"#);
+    let mut found = Text::default();
+    let mut decoder = roundelay_protocol::openai_chat::Decoder::default();
+    let mut take = |event: Event<'_>| {
+        if let Event::Text { text, .. } = event {
+            found = text.into_owned();
+        }
+    };
+    decoder.event(chunk.as_bytes(), &mut take).unwrap();
+    found
+}
+
+proptest! {
+    #[test]
+    fn every_character_is_said_once_under_every_split(
+        text in texts(),
+        cut in any::<Index>(),
+        (shows_escapes, says_escapes) in any::<(bool, bool)>(),
+        (shown_cuts, cuts) in (prop::collection::vec(any::<Index>(), 0..4), prop::collection::vec(any::<Index>(), 0..24)),
+        is_stripped in any::<bool>(),
+    ) {
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).filter(|at| *at > 0).collect();
+        prop_assume!(!places.is_empty());
+        let at = places[cut.index(places.len())];
+        let shown = pieces(&text[..at], shows_escapes, &shown_cuts);
+        // Some servers also cut off the white space at the end of an answer.
+        let whole = if is_stripped { text.trim_end() } else { &text[..] };
+        let expected = if whole.len() < at { &text[..at] } else { whole };
+        let core = text[..at].trim_end().len();
+        for (way, comes) in [
+            (PREFILL, whole.get(core..).unwrap_or("")),
+            (PREFILL, whole.get(at..).unwrap_or("").trim_start()),
+            (ECHO, whole),
+            (Way::Prompt, whole.get(core..).unwrap_or("")),
+            (Way::Again, whole),
+        ] {
+            // What is told without its white space has lost what was not shown.
+            if way == PREFILL && whole.get(at..).is_some_and(|rest| rest.starts_with(char::is_whitespace)) && comes.len() < whole.len() - core && !comes.starts_with(char::is_whitespace) {
+                continue;
+            }
+            let found = passed(&shown, &pieces(comes, says_escapes, &cuts), way);
+            prop_assert_eq!(found.as_deref(), Ok(expected), "{:?}: {:?}, then {:?}", way, &text[..at], comes);
+        }
+        let again = passed(&shown, &pieces(whole, says_escapes, &cuts), PREFILL);
+        let letters = text[..at].chars().filter(|letter| !letter.is_whitespace()).count();
+        if letters >= 16 {
+            prop_assert_eq!(again.as_deref(), Ok(expected), "an echo that was not expected");
+        }
+    }
+
+    #[test]
+    fn a_character_cut_in_half_is_made_whole(before in "[a-z ]{0,20}", after in "[a-z ]{0,9}", is_escaped in any::<bool>()) {
+        let before = format!("x{before}");
+        let shown = [Text::plain(before.clone()), written("\\ud83e")];
+        let whole = format!("{before}🦀{after}");
+        let rest = &whole[before.trim_end().len()..];
+        for (way, comes) in [(PREFILL, rest), (Way::Again, &whole[..]), (ECHO, &whole[..])] {
+            let found = passed(&shown, &pieces(comes, is_escaped, &[]), way);
+            prop_assert_eq!(found.as_deref(), Ok(&whole[..]), "{:?}", way);
+        }
+        prop_assert_eq!(passed(&shown, &["y".into()], PREFILL), Err(StreamFault::Diverged));
+        prop_assert_eq!(passed(&shown, &[], PREFILL), Err(StreamFault::Diverged));
     }
 }
