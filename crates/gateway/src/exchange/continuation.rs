@@ -56,7 +56,7 @@ pub(super) async fn carry_on(sides: &mut Sides<'_>, call: &Call, first: Broken, 
     let Ok(asked) = decode_request(sides.inbound.operation.dialect(), &body) else {
         return broken(sides.inbound, failure, words);
     };
-    if seam::unfit_request(&asked).or(cut.shown.unfit()).is_some() {
+    if seam::unfit_request(&asked).or(cut.unfit()).is_some() {
         return broken(sides.inbound, failure, words);
     }
     let mut thread = Thread { call, asked, failure, cut: Arc::from(cut), response, hops };
@@ -149,7 +149,7 @@ impl Thread<'_> {
                 return Ok(Ending::Interrupted(Interruption::CallerLeft));
             }
             incoming.take_over(self.response.take());
-            let shown = self.cut.shown.text().len();
+            let shown = self.cut.shown().text().len();
             let ended = follow(sides, &call, flight, incoming, &mut self.hops).await;
             let repeated = self.hops.last().map_or(0, |hop| hop.repeated);
             sides.draft.learn_seam(SeamRecord { attempt: number, way: way.name(), shown, repeated });
@@ -159,7 +159,7 @@ impl Thread<'_> {
                 Err(broken) => broken,
             };
             let Some(failure) = failure else { return Err("another model's answer went another way") };
-            let Some(cut) = cut.filter(|cut| is_curable(failure.class) && cut.shown.unfit().is_none()) else {
+            let Some(cut) = cut.filter(|cut| is_curable(failure.class) && cut.unfit().is_none()) else {
                 return Err(NOBODY);
             };
             (self.cut, self.response) = (Arc::from(cut), response);

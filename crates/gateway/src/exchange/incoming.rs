@@ -287,6 +287,9 @@ impl Incoming {
                 }
             }
             let shown = self.out.split().freeze();
+            if let Some(followed) = &mut self.followed {
+                followed.pass(&shown);
+            }
             if let Some(response) = &mut self.response {
                 response.push(shown.clone());
             }
@@ -304,6 +307,9 @@ impl Incoming {
             Some((start..start + span.len(), place))
         });
         let shown = shown.freeze();
+        if let Some(followed) = &mut self.followed {
+            followed.pass(&shown);
+        }
         if let Some(response) = &mut self.response {
             response.push(shown.clone());
         }
@@ -315,9 +321,6 @@ impl Incoming {
         match &mut self.reading {
             Reading::Translated(translated) => translated.hold_calls(),
             _ => self.held = Some(Held::default()),
-        }
-        if let Some(followed) = &mut self.followed {
-            followed.hold_calls();
         }
     }
 
@@ -600,7 +603,6 @@ impl Incoming {
         if let Some(held) = &mut self.held {
             held.note(chunk.content, self.out.len(), self.content, place);
         }
-        self.follow(event);
         self.has_content |= chunk.has_content() && !self.is_holding() || self.is_whole();
         self.content = self.content.plus(chunk.output);
         self.content_events += u64::from(chunk.has_content());
@@ -623,7 +625,7 @@ impl Incoming {
             self.out.extend_from_slice(&event.raw);
         }
         if self.held.as_ref().is_some_and(|held| held.is_full(self.out.len())) {
-            (self.held, self.followed, self.has_content) = (None, None, true);
+            (self.held, self.has_content) = (None, true);
         }
         if !self.has_content && !self.is_holding() && self.out.len() > HELD_BACK_MAX {
             return Err(StreamFault::Garbled);

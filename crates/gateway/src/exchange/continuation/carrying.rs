@@ -63,7 +63,7 @@ impl Carrying {
 
     /// Makes of the caller's request what the model is asked.
     pub(in super::super) fn ask(&self, request: &mut chat::Request<'_>, way: Way) {
-        seam::carry_on(request, self.cut.shown.text(), way, self.left);
+        seam::carry_on(request, self.cut.shown().text(), way, self.left);
     }
 
     /// Its stream, for a caller who has seen the beginning.
@@ -76,7 +76,8 @@ impl Carrying {
         outgoing: Option<&Outgoing>,
     ) -> Incoming {
         let (from, to) = (deployment.dialect_for(inbound.operation), inbound.operation.dialect());
-        let mut translation = self.cut.translation.carry_on(from, self.cut.shown.seam(self.way()));
+        let translation = self.cut.carry_on(from, self.way());
+        let mut translation = translation.expect("only what can be carried on gets here");
         translation.tools = outgoing.map(|outgoing| outgoing.tools.clone()).unwrap_or_default();
         translation.issuer = Some(deployment.issuer);
         let mut incoming = Incoming::translated(answer, translation, (from, to), call.request.include_usage);

@@ -41,16 +41,12 @@ impl Hop {
         }
     }
 
-    fn told(&self) -> Value {
-        let mut told = json!({
-            "deployment": &*self.deployment,
-            "model": &*self.model,
-            "output_tokens": self.paid.total_output(),
-        });
-        if let Some(cost) = self.cost.and_then(|cost| serde_json::from_str::<Value>(&cost.to_string()).ok()) {
-            told["cost"] = cost;
-        }
-        told
+    fn told(&self) -> String {
+        let (deployment, model) = (json!(&*self.deployment), json!(&*self.model));
+        let output = self.paid.total_output();
+        // As it is written elsewhere, and not as a number of floating point.
+        let cost = self.cost.map(|cost| format!(",\"cost\":{cost}")).unwrap_or_default();
+        format!("{{\"deployment\":{deployment},\"model\":{model},\"output_tokens\":{output}{cost}}}")
     }
 
     /// As Anthropic's clients are told of each iteration that one answer took.
@@ -79,8 +75,8 @@ pub(in super::super) fn in_all(hops: &[Hop]) -> Usage {
 /// The end of a stream with its attempts: as `roundelay.attempts` in its last event, and for Anthropic's clients also
 /// where they look for what an answer took.
 pub(in super::super) fn with_attempts(dialect: Dialect, tail: &[u8], hops: &[Hop]) -> Bytes {
-    let attempts: Vec<Value> = hops.iter().map(Hop::told).collect();
-    let attempts = format!("\"attempts\":{}", Value::from(attempts));
+    let attempts: Vec<String> = hops.iter().map(Hop::told).collect();
+    let attempts = format!("\"attempts\":[{}]", attempts.join(","));
     let (place, iterations) = match dialect {
         Dialect::Anthropic => {
             let iterations: Vec<Value> = hops.iter().map(Hop::iteration).collect();

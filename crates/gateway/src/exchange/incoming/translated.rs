@@ -183,6 +183,6 @@ impl Incoming {
     }
 }
 
-pub(super) fn is_call(event: &Event<'_>) -> bool {
+fn is_call(event: &Event<'_>) -> bool {
     matches!(event, Event::PartStart { kind: PartKind::ToolCall { .. }, .. })
 }

@@ -179,7 +179,7 @@ pub(super) fn answer(asked: &Asked) -> Said {
     };
     let whole = || words.events(&pieces(rest), pieces(rest).len());
     match what {
-        "refuses" if began.is_some() => Said::new(
+        "refuses" if began.is_some() && !asks_to_go_on(&body) => Said::new(
             400,
             JSON,
             r#"{"error":{"message":"This model does not support assistant message prefill.","type":"invalid_request_error"}}"#,
@@ -246,9 +246,15 @@ fn begun(body: &Value) -> Option<String> {
     if is_models(&last) {
         return Some(text(last));
     }
-    let asks = text(last).contains("broke off");
+    let asks = asks_to_go_on(body);
     let before = turns.len().checked_sub(2).map(|at| &turns[at]).filter(is_models)?;
     asks.then(|| text(before))
+}
+
+/// Whether the last turn of a user asks for the rest.
+fn asks_to_go_on(body: &Value) -> bool {
+    let turns = ["messages", "contents", "input"].iter().find_map(|name| body[*name].as_array());
+    turns.and_then(|turns| turns.last()).is_some_and(|turn| turn.to_string().contains("broke off"))
 }
 
 /// What a caller has read.
