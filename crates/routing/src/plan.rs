@@ -252,6 +252,11 @@ impl Plan {
             if now < at {
                 return Step::Wait(at);
             }
+            if self.is_reduced(deployment)
+                && let Some(whole) = self.draw_whole(router, now)
+            {
+                return self.dispatch(router, whole, self.kind_of(whole), now);
+            }
             if self.is_usable(router, deployment, now) {
                 return self.dispatch(router, deployment, AttemptKind::Retry, now);
             }

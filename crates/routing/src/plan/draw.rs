@@ -20,13 +20,16 @@ use crate::strategy::{Offer, Strategy, Turn, adapt};
 
 impl Plan {
     pub(super) fn draw(&mut self, router: &mut Router, now: Instant) -> Option<DeploymentId> {
-        self.rounds().find_map(|round| {
-            self.round = round;
-            self.draw_round(router, now)
-        })
+        self.rounds().find_map(|round| self.draw_round(router, round, now))
     }
 
-    fn draw_round(&mut self, router: &mut Router, now: Instant) -> Option<DeploymentId> {
+    /// The same, among those only who can take the conversation whole.
+    pub(super) fn draw_whole(&mut self, router: &mut Router, now: Instant) -> Option<DeploymentId> {
+        self.rounds().filter(|round| !round.is_reduced).find_map(|round| self.draw_round(router, round, now))
+    }
+
+    fn draw_round(&mut self, router: &mut Router, round: Round, now: Instant) -> Option<DeploymentId> {
+        self.round = round;
         if self.is_first()
             && let Some(bound) = self.follow(router, now)
         {
