@@ -3,7 +3,6 @@
 mod follower;
 mod hold;
 mod manner;
-mod shadow;
 mod stream;
 
 pub use follower::{Follower, scan_answer};
@@ -12,5 +11,4 @@ pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
     turned_tools,
 };
-pub use shadow::Shadow;
 pub use stream::{StreamDecoder, StreamEncoder, Translation};

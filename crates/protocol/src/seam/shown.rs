@@ -52,7 +52,7 @@ impl Shown {
 
     /// Why it cannot be carried on; `None` where it can.
     pub fn unfit(&self) -> Option<&'static str> {
-        self.unfit.or(self.text.trim().is_empty().then_some("no text was shown"))
+        self.unfit.or_else(|| self.text.trim().is_empty().then_some("no text was shown"))
     }
 
     /// About how many tokens the text is.

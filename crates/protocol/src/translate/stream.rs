@@ -260,6 +260,18 @@ impl Translation {
         Self { seam: Some(Box::new(seam)), ..Self::new(from, self.encoder.clone()) }
     }
 
+    /// Goes on in the place of a stream that was passed on as it came, when this one was given the same events and what it
+    /// wrote was shown to nobody: the caller knows the provider's own names and numbers, which `response` has where the
+    /// dialect is that of Responses. `false` where the caller's stream cannot go on at this place, which is between the
+    /// events that end an item.
+    pub fn take_over(&mut self, response: Option<&openai_responses::Shown>) -> bool {
+        match (&mut self.encoder, response) {
+            (StreamEncoder::OpenaiResponses(encoder), Some(response)) => encoder.take_over(response),
+            (StreamEncoder::OpenaiResponses(_), None) => false,
+            _ => true,
+        }
+    }
+
     /// Whether the upstream's typed end has come.
     pub fn is_whole(&self) -> bool {
         self.is_whole

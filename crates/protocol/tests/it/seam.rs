@@ -2,8 +2,9 @@
 
 use proptest::{prelude::*, sample::Index};
 use roundelay_protocol::{
-    chat::{Event, PartKind, StreamFault, Text},
-    seam::{Shown, Way},
+    chat::{Annotation, Event, PartKind, Signature, Start, Stop, StreamFault, Text, ToolCallKind},
+    seam::{Seam, Shown, Way},
+    usage::Usage,
 };
 
 const PREFILL: Way = Way::Prefill { echoes: false };
@@ -115,6 +116,151 @@ fn an_answer_asked_for_again_repeats_all_that_was_shown_or_is_an_error() {
     for (shown, comes) in [("a b", "ab"), ("a ", "ab"), ("ab", "a b"), ("ab", "a"), ("ab", ""), ("a b", "A b")] {
         check(Way::Again, shown, comes, None);
     }
+}
+
+/// What a stream goes on with behind `Hello` in part 0, of which part 1 is the next.
+#[track_caller]
+fn check_events(way: Way, comes: Vec<Event<'static>>, expected: &[Event<'_>]) -> Seam {
+    let mut seam = Seam::new("Hello", 0, 1, way);
+    let mut found = Vec::new();
+    for event in comes {
+        seam.event(event, &mut |event| found.push(event.into_owned())).unwrap();
+    }
+    assert_eq!(found, expected);
+    seam
+}
+
+fn start(part: u32, kind: PartKind<'static>) -> Event<'static> {
+    Event::PartStart { part, choice: 0, kind }
+}
+
+fn text(part: u32, text: &'static str) -> Event<'static> {
+    Event::Text { part, text: text.into() }
+}
+
+fn call() -> PartKind<'static> {
+    PartKind::ToolCall { id: "c".into(), name: "f".into(), kind: ToolCallKind::Function }
+}
+
+#[test]
+fn what_is_not_the_text_stays_in_its_place_or_is_left_out() {
+    let begun = || Event::Start(Start { id: Some("other".into()), ..Start::default() });
+    let stop = || Event::Stop { choice: 0, stop: Stop::Finished };
+    let end = |part| Event::PartEnd { part };
+    let usage = || Event::Usage(Usage { output: 3, ..Usage::default() });
+    let thought = || Event::Thinking { part: 0, text: "Hmm".into() };
+    // Thoughts are left out and counted; two texts are one.
+    let seam = check_events(
+        PREFILL,
+        vec![
+            begun(),
+            start(0, PartKind::Thinking),
+            thought(),
+            end(0),
+            start(1, PartKind::Text),
+            text(1, " a"),
+            end(1),
+            usage(),
+            start(2, PartKind::Text),
+            text(2, "b"),
+            end(2),
+            stop(),
+            Event::End,
+        ],
+        &[text(0, " a"), usage(), text(0, "b"), end(0), stop(), Event::End],
+    );
+    assert_eq!((seam.repeated(), seam.unshown()), (0, 3));
+    // A call ends the text; what is said behind it is a part of its own.
+    let arguments = |part| Event::Arguments { part, text: "{}".into() };
+    check_events(
+        PREFILL,
+        vec![
+            start(0, call()),
+            arguments(0),
+            start(1, PartKind::Text),
+            text(1, "a"),
+            end(0),
+            end(1),
+            stop(),
+            Event::End,
+        ],
+        &[
+            end(0),
+            start(1, call()),
+            arguments(1),
+            start(2, PartKind::Text),
+            text(2, "a"),
+            end(1),
+            end(2),
+            stop(),
+            Event::End,
+        ],
+    );
+    // Another choice was not asked for, and places count from another beginning.
+    let other = Event::PartStart { part: 0, choice: 1, kind: PartKind::Text };
+    let source = |start| Annotation::Url { url: "u".into(), title: None, start, end: start, raw: None };
+    let annotation = |part, start| Event::Annotation { part, annotation: source(start) };
+    let signature = Event::Signature { part: 1, signature: Signature { text: "s".into(), issuer: None } };
+    check_events(
+        PREFILL,
+        vec![other, text(0, "x"), start(1, PartKind::Text), text(1, "a"), annotation(1, Some(7)), signature],
+        &[text(0, "a"), annotation(0, None)],
+    );
+    // What is held comes before what follows it.
+    let seam = check_events(
+        ECHO,
+        vec![start(0, PartKind::Text), text(0, "Hel"), start(1, call()), end(0)],
+        &[text(0, "Hel"), end(0), start(1, call())],
+    );
+    assert_eq!(seam.repeated(), 0);
+    let seam = check_events(Way::Again, vec![start(0, PartKind::Text), text(0, "Hello you")], &[text(0, " you")]);
+    assert_eq!((seam.repeated(), seam.unshown()), (5, 5));
+}
+
+#[test]
+fn what_is_held_is_bounded() {
+    let mut seam = Seam::new(LONG, 0, 1, PREFILL);
+    seam.event(start(0, PartKind::Text), &mut |_| {}).unwrap();
+    let spaces = Event::Text { part: 0, text: Text::plain(" ".repeat(1000)) };
+    let fault = (0..100).find_map(|_| seam.event(spaces.clone(), &mut |_| {}).err());
+    assert_eq!(fault, Some(StreamFault::TooMuch("what is held at a seam")));
+}
+
+#[track_caller]
+fn check_shown(events: &[Event<'_>], expected: Option<&str>) {
+    let mut shown = Shown::default();
+    shown.note(&start(0, PartKind::Thinking));
+    shown.note(&Event::PartEnd { part: 0 });
+    shown.note(&start(1, PartKind::Text));
+    events.iter().for_each(|event| shown.note(event));
+    assert_eq!(shown.unfit(), expected, "{events:?}");
+}
+
+#[test]
+fn only_text_that_goes_on_is_carried_on() {
+    let said = text(1, "a");
+    let signature = Signature { text: "s".into(), issuer: None };
+    check_shown(&[], Some("no text was shown"));
+    check_shown(&[text(1, " \n")], Some("no text was shown"));
+    check_shown(&[said.clone()], None);
+    check_shown(&[said.clone(), Event::PartEnd { part: 1 }, start(2, PartKind::Text), text(2, "b")], None);
+    for (event, why) in [
+        (Event::Thinking { part: 0, text: "x".into() }, "reasoning was shown"),
+        (start(2, PartKind::SealedThinking { data: signature.clone() }), "reasoning was shown"),
+        (start(2, call()), "a tool call was begun"),
+        (start(2, PartKind::Refusal), "a refusal was shown"),
+        (start(2, PartKind::Text), "two texts at once"),
+        (Event::PartStart { part: 2, choice: 1, kind: PartKind::Text }, "a second choice was shown"),
+        (Event::Signature { part: 1, signature }, "a signature was shown"),
+        (Event::Stop { choice: 0, stop: Stop::Length }, "its reason to stop was shown"),
+        (text(1, Box::leak("x".repeat(Shown::TEXT_MAX).into_boxed_str())), "the text is too long"),
+    ] {
+        check_shown(&[said.clone(), event], Some(why));
+    }
+    let mut shown = Shown::default();
+    shown.note(&start(0, PartKind::Text));
+    shown.note(&text(0, "12345678"));
+    assert_eq!(shown.tokens(), 2);
 }
 
 /// A text in which the beginning does not come again by chance: every word is another.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use roundelay_protocol::{
     chat::{Body, Dialect, Event, PartKind, Start, Stop, StreamFault, Text, ToolCallKind},
+    openai_responses,
     seam::{Shown, Way},
-    translate::{Shadow, StreamEncoder, Translation},
+    translate::{StreamEncoder, Translation},
     usage::Usage,
 };
 use serde_json::{Value, json};
@@ -168,7 +169,7 @@ fn check_end(
     assert_eq!(acts.text, text, "{place}");
     let calls = if ending == Ending::Call { vec![("look".to_owned(), json!({"x": 1}))] } else { Vec::new() };
     assert_eq!(acts.calls, calls, "{place}");
-    let (before, after) = (names(caller, &bytes), names(caller, &out));
+    let (before, after) = (names(caller, bytes), names(caller, &out));
     assert!(before.is_empty() || after.is_subset(&before), "{place}: {after:?} behind {before:?}");
     assert!(!String::from_utf8_lossy(&out).contains("another"), "{place}");
 }
@@ -215,16 +216,18 @@ fn a_stream_that_is_passed_on_is_carried_on_with_its_own_names_and_numbers() {
     let (mut carried, mut refused, mut turn) = (0, 0, 0);
     for Recording { name, dialect, events, text } in recordings() {
         let step = (events.len() / CUTS).max(1);
-        let mut shadow = Shadow::new(dialect, true);
+        let mut shadow = Translation::new(dialect, StreamEncoder::new(dialect, "", true));
+        let (mut shown, mut response) = (Shown::default(), openai_responses::Shown::default());
         let (mut client, mut bytes) = (Client::new(dialect), Vec::new());
         for (count, event) in events.iter().enumerate() {
-            if count % step == 0 && shadow.unfit().is_none() {
+            if count % step == 0 && shown.unfit().is_none() {
                 turn += 1;
                 let (from, way, ending) =
                     (Dialect::ALL[turn % 5], WAYS[turn / 5 % 4], [Ending::Text, Ending::Call][turn % 3 % 2]);
                 let place = format!("{name} after {count} events, then {} by {}", from.name(), way.name());
-                if let Some(next) = shadow.carry_on(from, way) {
-                    let said = next_stream(from, &said(way, &text, shadow.shown().text()), ending);
+                let mut next = shadow.carry_on(from, shown.seam(way));
+                if next.take_over(Some(&response)) {
+                    let said = next_stream(from, &said(way, &text, shown.text()), ending);
                     check_end(&place, dialect, (&bytes, client.clone()), (next, &said, ending), &text);
                     carried += 1;
                 } else {
@@ -232,7 +235,8 @@ fn a_stream_that_is_passed_on_is_carried_on_with_its_own_names_and_numbers() {
                     refused += 1;
                 }
             }
-            shadow.push(event.clone().into());
+            response.push(event.clone().into());
+            shadow.push(event.clone().into(), &mut Vec::new(), &mut |event| shown.note(event)).unwrap();
             client.take(event);
             bytes.extend_from_slice(event);
         }

@@ -118,8 +118,8 @@ fn a_prompt_asks_to_go_on_and_the_same_once_more_stays_the_same() {
         assert!(turns[1].to_string().contains("Because") && turns[2].to_string().contains("Go on"), "{asked}");
         let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
         let limit = limits.iter().find_map(|name| asked[*name].as_u64());
-        let limit = limit.or(asked["generationConfig"]["maxOutputTokens"].as_u64());
-        assert_eq!(limit.or(asked["inferenceConfig"]["maxTokens"].as_u64()), Some(7), "{asked}");
+        let limit = limit.or_else(|| asked["generationConfig"]["maxOutputTokens"].as_u64());
+        assert_eq!(limit.or_else(|| asked["inferenceConfig"]["maxTokens"].as_u64()), Some(7), "{asked}");
         let again = carried(Dialect::OpenaiChat, &question(), "Because", Way::Again, Some(7), &manner);
         assert_eq!(again, carried(Dialect::OpenaiChat, &question(), "", Way::Again, None, &manner));
     }
