@@ -3,6 +3,7 @@
 mod audio;
 mod followed;
 mod held;
+mod shadow;
 mod translated;
 
 use std::{mem, ops::Range, time::Duration};

@@ -6,10 +6,10 @@ use roundelay_protocol::{
     chat::{Dialect, Event},
     openai_responses,
     seam::{Shown, Way},
-    translate::{Shadow, Translation},
+    translate::Translation,
 };
 
-use super::{Incoming, Reading};
+use super::{Incoming, Reading, shadow::Shadow};
 
 /// What was shown of an answer.
 #[derive(Debug)]
