@@ -56,7 +56,7 @@ pub(super) async fn carry_on(sides: &mut Sides<'_>, call: &Call, first: Broken, 
     let Ok(asked) = decode_request(sides.inbound.operation.dialect(), &body) else {
         return broken(sides.inbound, failure, words);
     };
-    if seam::unfit_request(&asked).or(cut.unfit()).is_some() {
+    if seam::unfit_request(&asked).is_some() || cut.unfit().is_some() {
         return broken(sides.inbound, failure, words);
     }
     let mut thread = Thread { call, asked, failure, cut: Arc::from(cut), response, hops };
@@ -103,14 +103,11 @@ impl Thread<'_> {
                 continue;
             }
             let number = attempt.number;
-            let race = match Race::begin(sides.worker, &call, attempt, sides.draft) {
-                Ok(race) => race,
-                Err(_) => {
-                    let now = gateway.clock.now();
-                    sides.plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Unaffordable, now);
-                    why = "there is no money for more of it";
-                    continue;
-                }
+            let Ok(race) = Race::begin(sides.worker, &call, attempt, sides.draft) else {
+                let now = gateway.clock.now();
+                sides.plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Unaffordable, now);
+                why = "there is no money for more of it";
+                continue;
             };
             if attempt.kind == AttemptKind::Fallback {
                 gateway.metrics.fallback(self.failure.class.name());

@@ -128,7 +128,7 @@ impl Call {
             Outgoing::streamed(&inbound.body, &self.request)?
         } else if is_own && from == Dialect::Anthropic {
             let outgoing = Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?;
-            if streams_whole { outgoing.as_stream()? } else { outgoing }
+            if streams_whole { outgoing.into_stream()? } else { outgoing }
         } else {
             Outgoing::translated(from, &inbound.body, &kind, &self.request, None)?
         };
@@ -252,11 +252,11 @@ impl Outgoing {
             tools: FreeTools::default(),
             losses: Losses::default(),
         };
-        outgoing.as_stream()
+        outgoing.into_stream()
     }
 
     /// The same with the wish for a stream.
-    fn as_stream(mut self) -> Result<Self, BadRequest> {
+    fn into_stream(mut self) -> Result<Self, BadRequest> {
         let operation = self.request.operation;
         // Others say it in the path.
         if matches!(operation, Operation::Chat | Operation::Messages | Operation::Responses) {

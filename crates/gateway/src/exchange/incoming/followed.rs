@@ -17,7 +17,7 @@ pub(super) enum Followed {
     /// Of one that is said again in other words, whose encoder can say more.
     Said(Shown),
     /// Of one that is passed on as it is.
-    Passed(Shadow),
+    Passed(Box<Shadow>),
 }
 
 /// Where an answer broke off.
@@ -29,8 +29,8 @@ pub(in super::super) struct Cut {
 
 #[derive(Debug)]
 enum Stream {
-    Said(Translation, Shown),
-    Passed(Shadow),
+    Said(Box<Translation>, Shown),
+    Passed(Box<Shadow>),
 }
 
 /// What an end made here has to go on from.
@@ -95,7 +95,7 @@ impl Incoming {
     pub(in super::super) fn follow_along(&mut self, dialect: Dialect, wants_usage: bool) {
         self.followed = Some(Box::new(match self.reading {
             Reading::Translated(_) => Followed::Said(Shown::default()),
-            _ => Followed::Passed(Shadow::new(dialect, wants_usage)),
+            _ => Followed::Passed(Box::new(Shadow::new(dialect, wants_usage))),
         }));
     }
 
@@ -108,7 +108,7 @@ impl Incoming {
 
     /// Takes over what was shown of a response, once nobody else can.
     pub(in super::super) fn take_over(&mut self, response: ShownResponse) {
-        self.response = response.or(self.response.take());
+        self.response = response.or_else(|| self.response.take());
     }
 
     /// Whether another model may be able to carry it on.
@@ -121,7 +121,7 @@ impl Incoming {
         let Self { followed, reading, last_chunk, unended, place, response, .. } = self;
         let stream = match (followed.map(|followed| *followed), reading) {
             (Some(Followed::Said(shown)), Reading::Translated(translated)) => {
-                Stream::Said(translated.into_translation(), shown)
+                Stream::Said(Box::new(translated.into_translation()), shown)
             }
             (Some(Followed::Passed(shadow)), _) => Stream::Passed(shadow),
             _ => return (None, response),
