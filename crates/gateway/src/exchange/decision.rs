@@ -15,6 +15,7 @@ use serde::{Serialize, Serializer};
 use self::{demand::ShownDemand, handover::ShownHandover};
 use super::{
     call::{Call, Errand},
+    draft::SeamRecord,
     handover::Handed,
     snapshot::Snapshot,
 };
@@ -24,8 +25,14 @@ use crate::journal::DECISION_MAX;
 ///
 /// Instants become milliseconds of wait from its first attempt. Choices that would make it longer than a record may be
 /// are left out, and counted.
-pub(super) fn to_json(call: &Call, deadline: Duration, decision: &Decision, handed: &[(u32, Handed)]) -> String {
-    let told = Told { errand: call.errand, handed, dropped: &call.said_again.dropped() };
+pub(super) fn to_json(
+    call: &Call,
+    deadline: Duration,
+    decision: &Decision,
+    handed: &[(u32, Handed)],
+    seams: &[SeamRecord],
+) -> String {
+    let told = Told { errand: call.errand, handed, seams, dropped: &call.said_again.dropped() };
     let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &told);
     let whole = write(&decision.draws);
     if whole.len() <= DECISION_MAX { whole } else { write(&[]) }
@@ -66,6 +73,7 @@ fn write(
             retry_in_ms: stop.retry_at.map(|at| wait_ms(at, start)),
         }),
         handover: told.handed.iter().map(ShownHandover::of).collect(),
+        seams: told.seams,
         dropped: told.dropped,
         purpose: told.errand.map(|_| "summary"),
         serves: told.errand.map(|errand| errand.serves.to_string()),
@@ -91,6 +99,9 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     /// What attempts were told of the conversation, where that was not what its caller sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     handover: Vec<ShownHandover>,
+    /// Where one model's words end and another's begin.
+    #[serde(skip_serializing_if = "<[SeamRecord]>::is_empty")]
+    seams: &'a [SeamRecord],
     /// What the gateway asked it for by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<&'static str>,
@@ -103,6 +114,7 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
 struct Told<'a> {
     errand: Option<Errand>,
     handed: &'a [(u32, Handed)],
+    seams: &'a [SeamRecord],
     dropped: &'a [String],
 }
 

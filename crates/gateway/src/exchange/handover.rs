@@ -86,6 +86,11 @@ impl Handing {
         Self { mode: mode.unwrap_or(Handover::Full), is_told: mode.is_some(), with: OnceLock::new() }
     }
 
+    /// The same for what goes on from the whole conversation.
+    pub(super) fn whole(&self) -> Self {
+        Self { mode: Handover::Full, is_told: self.is_told, with: OnceLock::new() }
+    }
+
     /// Notes the model that the conversation is with; the first that is named counts.
     pub(super) fn is_with(&self, model: ModelId) {
         if self.mode == Handover::Summary {

@@ -10,13 +10,15 @@ use roundelay_protocol::{
     chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
     handover::{self, Room, hand_over},
-    openai::{BadRequest, Operation, Request},
+    openai::{BadRequest, Operation, Request, as_stream},
     openai_chat, openai_responses,
+    seam::Way,
     translate::{Manner, decode_request, encode_request, turned_tools},
 };
 
 use super::{
     call::{Call, Inbound},
+    continuation::Carrying,
     gateway::Gateway,
     handover::{Hand, Handed, finder},
     snapshot::Deployment,
@@ -76,6 +78,10 @@ struct Kind {
     marks_cache: bool,
     /// Where its conversation is handed over.
     room: Option<(Hand, Room)>,
+    /// Whether a stream is asked for of an answer that its caller wants whole.
+    streams_whole: bool,
+    /// How the answer of another is carried on, where that is not by the same request.
+    carried: Option<Way>,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -125,7 +131,9 @@ impl Call {
         let from = inbound.operation.dialect();
         let is_own = deployment.dialect_for(inbound.operation) == from;
         let is_changed = !is_own || self.is_changed(deployment, thoughts);
-        if !is_changed && hand.is_none() {
+        let streams_whole = self.streams_whole(deployment);
+        let is_carried = self.carrying.as_deref().and_then(Carrying::said).is_some();
+        if !is_changed && !streams_whole && !is_carried && hand.is_none() {
             return Ok(None);
         }
         let kind = self.kind(deployment, hand, thoughts);
@@ -133,10 +141,18 @@ impl Call {
             return Ok(outgoing);
         }
         // Two attempts at once are rare, and both would say the same.
-        let without_thoughts = || Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer);
-        let is_cut_out = is_own && from == Dialect::Anthropic;
-        let outgoing = if is_cut_out && hand.is_none() {
-            Some(without_thoughts()?)
+        let in_own_words = || match (is_changed, streams_whole) {
+            (true, false) => Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer).map(Some),
+            (true, true) => {
+                Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?.into_stream().map(Some)
+            }
+            (false, true) => Outgoing::streamed(&inbound.body, &self.request).map(Some),
+            (false, false) => Ok(None),
+        };
+        // What can be taken as it is, is passed on byte for byte.
+        let is_cut_out = is_own && (!is_changed || from == Dialect::Anthropic);
+        let outgoing = if is_cut_out && !is_carried && hand.is_none() {
+            in_own_words()?
         } else {
             let asked = match asked {
                 Some(asked) => asked.clone(),
@@ -147,11 +163,9 @@ impl Call {
             }
             let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
-            let outgoing = Outgoing::translated(asked, &kind, &self.request, find)?;
+            let outgoing = Outgoing::translated(asked, &kind, &self.request, find, self.carrying.as_deref())?;
             match outgoing.handed {
-                // What can be taken as it is, is passed on byte for byte.
-                None if hand.is_some() && !is_changed => None,
-                None if hand.is_some() && is_cut_out => Some(without_thoughts()?),
+                None if hand.is_some() && is_cut_out => in_own_words()?,
                 _ => Some(outgoing),
             }
         };
@@ -190,8 +204,18 @@ impl Call {
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
             marks_cache: deployment.marks_cache && !is_own,
+            streams_whole: self.streams_whole(deployment),
+            carried: self.carrying.as_deref().and_then(Carrying::said),
             room: hand.map(|hand| (hand, self.room(deployment, hand))),
         }
+    }
+
+    /// Whether a deployment is asked for a stream of what the caller wants whole: not where the answer may hold what only a
+    /// whole answer of its own dialect can say.
+    fn streams_whole(&self, deployment: &Deployment) -> bool {
+        let Request { operation, stream, needs, .. } = &self.request;
+        let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
+        deployment.streams_whole && !stream && is_chat && !needs.logprobs && !needs.audio_output
     }
 
     /// Whether a deployment of the caller's own dialect must be told something else than its caller wrote. Anthropic's
@@ -225,6 +249,14 @@ impl SaidAgain {
         self.lock().note(losses);
     }
 
+    /// Takes in what another request for the same answer left out.
+    pub(super) fn take_in(&self, other: &Self) {
+        let dropped = std::mem::take(&mut other.lock().dropped);
+        let mut said = self.lock();
+        let room = Losses::MAX.saturating_sub(said.dropped.len());
+        said.dropped.extend(dropped.into_iter().take(room));
+    }
+
     /// Lets go of the bodies. What was not told is kept.
     pub(super) fn forget(&self) {
         self.lock().kinds = Vec::new();
@@ -252,16 +284,18 @@ impl Said {
 
 impl Outgoing {
     /// `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
-    /// for so many of the first turns.
+    /// for so many of the first turns; `carrying` is the answer that is to be carried on.
     fn translated(
         mut asked: chat::Request<'_>,
         kind: &Kind,
         caller: &Request,
         find: Option<&mut dyn FnMut(usize) -> Option<Arc<str>>>,
+        carrying: Option<&Carrying>,
     ) -> Result<Self, Unsayable> {
         check_thread(&asked)?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, room } = *kind;
+        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, room, streams_whole, carried } =
+            *kind;
         let handed = match (room, find) {
             (Some((hand, room)), Some(find)) => {
                 let told = hand_over(&mut asked, &room, find).map_err(|_| Unsayable::DoesNotFit)?;
@@ -276,7 +310,10 @@ impl Outgoing {
             asked.forget_thoughts();
             losses.add(Why::Issuer, "thoughts", "their deployment refused them");
         }
-        asked.is_streaming = caller.stream;
+        asked.is_streaming = caller.stream || streams_whole;
+        if let Some((carrying, way)) = carrying.zip(carried) {
+            carrying.ask(&mut asked, way);
+        }
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
@@ -287,9 +324,33 @@ impl Outgoing {
             Dialect::OpenaiChat => Operation::Chat,
         };
         let mut request = Request::scan(operation, &said)?;
-        request.stream = caller.stream;
+        request.stream = asked.is_streaming;
         let tools = turned_tools(&asked, &manner);
         Ok(Self { body: said.into(), request, tools, losses, handed })
+    }
+
+    /// The caller's words, byte for byte, but for the wish for a stream.
+    fn streamed(body: &Bytes, request: &Request) -> Result<Self, BadRequest> {
+        let outgoing = Self {
+            body: body.clone(),
+            request: request.clone(),
+            tools: FreeTools::default(),
+            losses: Losses::default(),
+            handed: None,
+        };
+        outgoing.into_stream()
+    }
+
+    /// The same with the wish for a stream.
+    fn into_stream(mut self) -> Result<Self, BadRequest> {
+        let operation = self.request.operation;
+        // Others say it in the path.
+        if matches!(operation, Operation::Chat | Operation::Messages | Operation::Responses) {
+            self.body = as_stream(&self.body).map_err(|fault| bad(fault.to_string()))?;
+            self.request = Request::scan(operation, &self.body)?;
+        }
+        self.request.stream = true;
+        Ok(self)
     }
 
     /// The words of Anthropic's callers, byte for byte, without the thoughts that the deployment cannot read.
@@ -364,7 +425,7 @@ fn bad(message: String) -> BadRequest {
 }
 
 /// How the server wants what its dialect says in more than one way.
-fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
+pub(super) fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
     match dialect {
         Dialect::OpenaiResponses => Manner::OpenaiResponses(openai_responses::Quirks::default()),
         // Anthropic, "adaptive thinking" (from 4.6 on) and "structured outputs" (from 4.1 and 4.5 on). Models of others
