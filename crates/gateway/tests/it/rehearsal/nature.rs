@@ -1,7 +1,5 @@
 //! What models differ in: a beginning of the answer, the window, words of their own, and what vendors take at all.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
-
 use serde_json::{Value, json};
 
 use super::Provider;
