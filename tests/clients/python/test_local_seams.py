@@ -1,6 +1,5 @@
 """True answers of a real model that are cut at random and carried on: not a word twice, and none lost."""
 
-import json
 import os
 import random
 import threading
@@ -198,7 +197,7 @@ def test_what_survives_in_the_models_own_summary(scene: Scene, tmp_path: Path, c
         [made] = until(is_made, 300, "a summary was tried")
         rehearsal.teach("wide", scenario="503")
         kind = ask().headers["x-roundelay-handover"]
-        survived = told.known_to(json.dumps(rehearsal.last_body(), ensure_ascii=False))
+        survived = told.known_to(tales.texts(rehearsal.last_body()))
         with capsys.disabled():
             print(f"\nlocal model ({made['outcome']}): {survived} of {len(told.facts)} facts with a {kind}")
         assert kind in ("summary", "extract")

@@ -3,24 +3,22 @@
 import random
 from dataclasses import dataclass
 
-WORDS = [
-    "harbour",
-    "ledger",
-    "window",
-    "bridge",
-    "garden",
-    "market",
-    "letter",
-    "morning",
-    "river",
-    "lantern",
-    "mirror",
-    "north",
-    "paper",
-    "rain",
-    "table",
-]
+WORDS = """the a of and to in it that we with on for as was at by this from have or an they which one you were all her
+she there would their will when who him been has more if no out do so can what up said about other into than its time
+could new them man some these then two first may any like now my such make over our even most me state after also
+made many through years much your way long little house water again light morning garden paper window""".split()
 NAMES = ["Aurora", "Basalt", "Cobalt", "Dunlin", "Ember", "Falcon", "Garnet", "Heron", "Indigo", "Juniper"]
+# What people agree on in a long conversation, each with a number of its own.
+FACTS = [
+    "FACT {n}: we decided that {name}-{n} listens on port {p}.",
+    "FACT {n}: {name}-{n} belongs to Anna Keller, keller{p}@example.org.",
+    "FACT {n}: never drop the table {name}_{p}; it must stay until 2027-03-{day:02}.",
+    "FACT {n}: the log of {name}-{n} is /var/log/{name}/{p}.log.",
+    "FACT {n}: {name}-{n} may cost {p} euros a month.",
+    'FACT {n}: the customer prefers "{name} {p}" as its name.',
+    "FACT {n}: 我们决定 {name} 使用端口 {p}。",
+    "FACT {n}: the build of {name}-{n} takes {p} ms on average.",
+]
 
 
 @dataclass
@@ -47,9 +45,19 @@ class Tale:
 def tale(turns: int, facts: int, words: int, seed: int = 7) -> Tale:
     """The same for the same arguments; each side of a turn has so many words besides its fact."""
     dice = random.Random(seed)
-    said = lambda: " ".join(dice.choices(WORDS, k=words)) + "."
+
+    def said() -> str:
+        sentences, left = [], words
+        while left > 0:
+            length = min(left, dice.randrange(6, 14))
+            left -= length
+            sentences.append(" ".join(dice.choices(WORDS, k=length)).capitalize() + ".")
+        return " ".join(sentences)
+
     planted = [
-        f"FACT {number}: the code of project {dice.choice(NAMES)}-{number} is K-{dice.randrange(1000, 9999)}-{number}."
+        FACTS[number % len(FACTS)].format(
+            n=number, name=dice.choice(NAMES), p=dice.randrange(1000, 9999), day=number % 28 + 1
+        )
         for number in range(1, facts + 1)
     ]
     told: list[Turn] = []
@@ -66,6 +74,17 @@ def tale(turns: int, facts: int, words: int, seed: int = 7) -> Tale:
             case _:
                 turn.assistant = f"{turn.assistant} {fact}"
     return Tale(told, planted)
+
+
+def texts(value: object) -> str:
+    """Every text in a body."""
+    match value:
+        case str():
+            return value
+        case dict() | list():
+            return "\n".join(texts(inner) for inner in (value.values() if isinstance(value, dict) else value))
+        case _:
+            return ""
 
 
 LAST = "And what shall we do now?"
