@@ -1,5 +1,6 @@
 """A stream that breaks off is carried on by another provider: every client has the whole answer once, or an error."""
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -93,8 +94,9 @@ class TestPrefill:
     ):
         error = self.cut(couple, caller, second, "refuses-prefill-varied")
         assert isinstance(error, FAILURES), error
-        assert "40" in str(error) and "token" in str(error), error
-        assert "prefill" not in str(error).lower() and "400" not in str(error) and "last role" not in str(error)
+        assert re.search("broke off after about [0-9]+ tokens", str(error)), error
+        refusals = "prefill", "last role", "user role", "user message", "400"
+        assert not any(word in str(error) for word in refusals), error
 
     def test_that_is_echoed_is_not_shown_twice(self, couple: Couple, caller: str, second: str):
         told = self.cut(couple, caller, second, "echoes-prefill")

@@ -29,7 +29,7 @@ class Couple:
         path = f"/admin/entries?kind=charge&limit=1000&since_ms={since_ms}"
         charged: dict[str, int] = {}
         for entry in request_by_socket(self.gateway.data / "admin.sock", path):
-            charged[entry["exchange"]] = charged.get(entry["exchange"], 0) + entry["amount_nano"]
+            charged[entry["exchange"]] = charged.get(entry["exchange"], 0) + abs(entry["change_nano"])
         return charged
 
 
