@@ -95,8 +95,7 @@ class TestPrefill:
         error = self.cut(couple, caller, second, "refuses-prefill-varied")
         assert isinstance(error, FAILURES), error
         assert re.search("broke off after about [0-9]+ tokens", str(error)), error
-        refusals = "prefill", "last role", "user role", "user message", "400"
-        assert not any(word in str(error) for word in refusals), error
+        assert not re.search(r"prefill|last role|user role|user message|\b400\b", str(error)), error
 
     def test_that_is_echoed_is_not_shown_twice(self, couple: Couple, caller: str, second: str):
         told = self.cut(couple, caller, second, "echoes-prefill")
