@@ -12,7 +12,7 @@ from harness.dialects import pairs
 from harness.sdks import FAILURES, TALKS, Told
 from harness.waiting import until
 
-# Thirty words with what a seam may get wrong: white space of all kinds, escapes, letters of several bytes.
+# Some thirty words with what a seam may get wrong: white space of all kinds, escapes, letters of several bytes.
 TEXT = (
     'I ask «Zürich» first:\n\t"both" \\ at  once. 它很好 🙂👩‍👩‍👧 and on and on and on,\n\n'
     "- one\n- two\n\nthen a last, long-winded word. So it ends here, and well."
