@@ -1,5 +1,8 @@
 //! An honest answer: it repeats what the user said and goes on in words drawn from the conversation's hash. A word is a token.
 
+mod continued;
+mod summary;
+
 use std::borrow::Cow;
 
 use super::asked::Asked;
@@ -13,6 +16,8 @@ pub(super) struct Answer<'a> {
     pub(super) content: Vec<Cow<'a, str>>,
     pub(super) tool_calls: Vec<ToolCall<'a>>,
     pub(super) finish: &'static str,
+    /// Words of the content that are only repeated from the request: no output.
+    echoed: usize,
 }
 
 /// A call of one of the tools offered.
@@ -47,7 +52,7 @@ pub(super) fn compose<'a>(asked: &'a Asked, scenario: &'a Scenario) -> Vec<Answe
 }
 
 fn compose_choice<'a>(asked: &'a Asked, scenario: &'a Scenario, index: u32) -> Answer<'a> {
-    let mut chance = Chance(asked.seed ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut chance = Chance(scenario.nature.seed(asked) ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let heard = asked.max_tokens.filter(|_| !scenario.shape.is_deaf);
     let mut room = heard.map_or(usize::MAX, |max| usize::try_from(max.max(1)).unwrap_or(usize::MAX));
     let mut reasoning: Vec<_> = (0..scenario.shape.reasoning_words).map(|_| Cow::Borrowed(chance.word())).collect();
@@ -55,14 +60,21 @@ fn compose_choice<'a>(asked: &'a Asked, scenario: &'a Scenario, index: u32) -> A
     reasoning.truncate(room);
     room -= reasoning.len();
 
+    let summary = scenario.summarises.as_deref().and_then(|mark| summary::of(&asked.said, mark));
     let (mut content, tool_calls) = match scenario.script.as_deref().and_then(|script| script.turn(asked)) {
         Some(turn) => scripted(asked, index, turn),
+        None if summary.is_some() => (summary.unwrap_or_default(), Vec::new()),
         None if scenario.shape.tool_calls == 0 => (words(asked, scenario, &mut chance), Vec::new()),
         None => {
             let calls = 0..scenario.shape.tool_calls;
             (Vec::new(), calls.map(|call| tool_call(asked, index, call, &mut chance)).collect())
         }
     };
+    let mut echoed = 0;
+    if let Some(prefill) = &asked.prefill {
+        (content, echoed) = continued::after(content, prefill, scenario.nature.prefill, &mut chance);
+        room = room.saturating_add(echoed);
+    }
     is_cut |= content.len() > room;
     content.truncate(room);
 
@@ -72,7 +84,7 @@ fn compose_choice<'a>(asked: &'a Asked, scenario: &'a Scenario, index: u32) -> A
         () if !tool_calls.is_empty() => "tool_calls",
         () => "stop",
     };
-    Answer { reasoning, content, tool_calls, finish }
+    Answer { reasoning, content, tool_calls, finish, echoed }
 }
 
 /// What a script says. Only its spaces are between words, so that joined they are what was written.
@@ -96,7 +108,10 @@ fn call_id(asked: &Asked, choice: u32, call: usize) -> String {
 
 fn words<'a>(asked: &'a Asked, scenario: &Scenario, chance: &mut Chance) -> Vec<Cow<'a, str>> {
     let echo = asked.said.split_whitespace().take(ECHO_WORDS_MAX).map(Cow::Borrowed);
-    let mut words: Vec<_> = [Cow::Borrowed("You"), Cow::Borrowed("said:")].into_iter().chain(echo).collect();
+    let mut words: Vec<_> = match scenario.nature.is_varied {
+        true => Vec::new(),
+        false => [Cow::Borrowed("You"), Cow::Borrowed("said:")].into_iter().chain(echo).collect(),
+    };
     let length = scenario.length() as usize;
     // Only a length that somebody chose may cut what the user said.
     if scenario.words.is_some() || scenario.fault != Fault::None {
@@ -122,7 +137,12 @@ impl Usage {
     /// Counts what is about to be sent.
     pub(super) fn of(asked: &Asked, scenario: &Scenario, answers: &[Answer<'_>]) -> Self {
         let reasoning: usize = answers.iter().map(|answer| answer.reasoning.len()).sum();
-        let visible: usize = answers.iter().map(|answer| answer.content.len() + call_words(&answer.tool_calls)).sum();
+        let visible: usize = answers
+            .iter()
+            .map(|answer| {
+                answer.content.len() - answer.echoed.min(answer.content.len()) + call_words(&answer.tool_calls)
+            })
+            .sum();
         let cached = u64::from(scenario.shape.cached_tokens).min(asked.prompt_tokens);
         Self {
             prompt: asked.prompt_tokens,

@@ -2,6 +2,8 @@
 
 mod talk;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::dialect::Dialect;
@@ -14,10 +16,14 @@ pub(super) struct Asked {
     pub(super) model: String,
     /// The last thing the user said.
     pub(super) said: String,
-    /// Hash of everything that was said: equal conversations get equal answers.
+    /// Hash of everything that was said: equal conversations get equal answers, in every dialect.
     pub(super) seed: u64,
+    /// What the answer is to begin with: a last turn that is the model's.
+    pub(super) prefill: Option<String>,
     /// Words of everything that was said.
     pub(super) prompt_tokens: u64,
+    /// Bytes of everything that the model reads: texts, calls, results and tools.
+    pub(super) prompt_bytes: u64,
     pub(super) max_tokens: Option<u64>,
     /// How many answers.
     pub(super) choices: u32,
@@ -35,13 +41,19 @@ pub(super) struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BadField {
     pub(super) field: &'static str,
-    pub(super) message: &'static str,
+    pub(super) message: Cow<'static, str>,
+}
+
+impl BadField {
+    fn new(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { field, message: message.into() }
+    }
 }
 
 impl Asked {
     /// Reads a request; Gemini's has its model, and whether it is streamed, in its path.
     pub(super) fn read(dialect: Dialect, path: &str, body: &[u8]) -> Result<Self, BadField> {
-        let bad = |field, message| BadField { field, message };
+        let bad = |field, message: &'static str| BadField::new(field, message);
         let body: Value = serde_json::from_slice(body).map_err(|_| bad("body", "we could not parse the JSON body"))?;
         let (named, is_streamed) = match dialect {
             Dialect::Gemini => (gemini_model(path), path.contains(":streamGenerateContent")),
@@ -62,7 +74,9 @@ impl Asked {
             model: model.to_owned(),
             said: talk.said,
             seed: talk.seed,
-            prompt_tokens: talk.words,
+            prompt_tokens: talk.words + talk.begun.as_ref().map_or(0, |begun| begun.split_whitespace().count() as u64),
+            prompt_bytes: talk.bytes + talk.begun.as_ref().map_or(0, |begun| begun.len() as u64),
+            prefill: talk.begun,
             max_tokens,
             choices: choices as u32,
             is_streamed,

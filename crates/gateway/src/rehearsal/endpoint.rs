@@ -69,13 +69,13 @@ fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
     let asked = match Asked::read(dialect, &request.path, &request.body) {
         Ok(asked) => asked,
         Err(BadField { field, message }) if dialect.always_counts() => {
-            let mut body = dialect.error(400, message);
+            let mut body = dialect.error(400, &message);
             if field == "thread" {
                 body["error"]["details"] = json!({"error_code": "thread_unsupported_request"});
             }
             return Route::Reply { status: 400, body };
         }
-        Err(BadField { field, message }) => return Route::refused(400, message, Some(field), None),
+        Err(BadField { field, message }) => return Route::refused(400, &message, Some(field), None),
     };
     let key = request.key().to_owned();
     let key = key.as_str();
@@ -249,7 +249,7 @@ fn rule_json(target: &Target, rule: &Rule) -> Value {
         Target::Model(name) => format!("models/{name}"),
         Target::Key(key) => format!("keys/{}", super::counts::masked(key)),
     };
-    let Scenario { rhythm, words, retry_after_s, script, .. } = &rule.scenario;
+    let Scenario { rhythm, words, retry_after_s, script, summarises, .. } = &rule.scenario;
     json!({
         "target": target,
         "scenario": rule.text,
@@ -262,6 +262,7 @@ fn rule_json(target: &Target, rule: &Rule) -> Value {
         "latency_ms": rule.pace.first.as_millis() as u64,
         "word_ms": rule.pace.word.as_millis() as u64,
         "script": script.as_ref().map(|script| script.len()),
+        "summarises": summarises.as_deref(),
     })
 }
 

@@ -38,9 +38,12 @@ impl<'a> Stage<'a> {
     }
 
     /// Answers `asked` as the scenario says.
-    pub(super) async fn play(self, asked: &Asked, scenario: &Scenario) -> Result<Then, Gone> {
+    pub(super) async fn play(mut self, asked: &Asked, scenario: &Scenario) -> Result<Then, Gone> {
         if scenario.fails_before_answer() {
             return self.before_answer(scenario).await;
+        }
+        if let Some(error) = scenario.nature.refuses(asked) {
+            return self.refuse(scenario, 400, JSON, &[], error.to_string().as_bytes()).await;
         }
         self.wire.writes_singly = scenario.shape.writes_bytes_singly;
         let answers = answer::compose(asked, scenario);

@@ -90,6 +90,11 @@ impl Rule {
         rule.take_numbers(&fields)?;
         let script = fields.get("script").filter(|script| !script.is_null());
         rule.scenario.script = script.map(Script::from_json).transpose()?.map(Arc::new);
+        rule.scenario.summarises = match fields.get("summarises") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(mark)) if (1..=MARK_BYTES_MAX).contains(&mark.len()) => Some(mark.as_str().into()),
+            Some(_) => return Err(RuleError::BadValue { field: "summarises", allowed: "a text of 1 to 64 bytes" }),
+        };
         Ok(rule)
     }
 
@@ -127,6 +132,18 @@ fn number(fields: &Map<String, Value>, field: &'static str, min: u64, max: u64) 
     }
 }
 
-const FIELDS: &[&str] =
-    &["scenario", "times", "every", "up_s", "down_s", "latency_ms", "word_ms", "words", "retry_after_s", "script"];
+const FIELDS: &[&str] = &[
+    "scenario",
+    "times",
+    "every",
+    "up_s",
+    "down_s",
+    "latency_ms",
+    "word_ms",
+    "words",
+    "retry_after_s",
+    "script",
+    "summarises",
+];
 const SECONDS_MAX: u64 = 3_600;
+const MARK_BYTES_MAX: usize = 64;

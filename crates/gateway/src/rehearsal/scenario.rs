@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::catalogue::ProviderError;
+use super::nature::Nature;
 use super::script::Script;
 
 /// How one request is to be answered. The default is an honest answer without delay.
@@ -23,6 +24,10 @@ pub struct Scenario {
     pub retry_after_s: Option<u64>,
     /// What the model says and calls where its tools are offered, whether the scenario acts or rests.
     pub script: Option<Arc<Script>>,
+    /// It answers with the sentences of the question that hold this, whether the scenario acts or rests.
+    pub summarises: Option<Arc<str>>,
+    /// What the model can do, whether the scenario acts or rests.
+    pub nature: Nature,
 }
 
 /// The one thing that goes wrong.
@@ -176,7 +181,13 @@ impl Rhythm {
 impl Scenario {
     /// What is left of the scenario for a request it does not act on: an honest answer of the same length.
     pub(super) fn at_rest(&self) -> Self {
-        Self { words: self.words, script: self.script.clone(), ..Self::default() }
+        Self {
+            words: self.words,
+            script: self.script.clone(),
+            summarises: self.summarises.clone(),
+            nature: self.nature,
+            ..Self::default()
+        }
     }
 
     /// Words of the answer when the request sets no limit.

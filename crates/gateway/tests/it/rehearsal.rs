@@ -1,6 +1,7 @@
 //! The rehearsal provider on real sockets: every scenario does what its documentation says.
 
 mod dialects;
+mod nature;
 
 use std::collections::BTreeSet;
 use std::future::pending;

@@ -49,6 +49,11 @@ class Rehearsal:
         reply = request("PUT", self.control, {"scenario": scenario, "times": times, **more})
         assert reply.status < 300, f"{scenario}: {reply.status} {reply.body!r}"
 
+    def teach(self, model: str, scenario: str = "honest", **more: object) -> None:
+        """Answers for this model so, whatever holds for others."""
+        reply = request("PUT", f"{self.control}/models/{model}", {"scenario": scenario, **more})
+        assert reply.status < 300, f"{model}: {reply.status} {reply.body!r}"
+
     def accept_only(self, key: str) -> None:
         """Answers every other key with 401 from now on."""
         reply = request("PUT", f"{self.control}/accepted-keys", {"keys": [key]})

@@ -1,4 +1,12 @@
-//! A conversation as it is read, in each protocol. What a vendor refuses is refused: results without calls, calls without results.
+//! A conversation as it is read, in each protocol.
+//!
+//! The same conversation is the same in every protocol: only the words of what was said make its seed, so that a
+//! provider of one protocol can carry on what one of another began. What a vendor refuses is refused, in its words.
+
+mod anthropic;
+mod chat;
+mod gemini;
+mod responses;
 
 use serde_json::Value;
 
@@ -6,214 +14,147 @@ use super::BadField;
 use crate::rehearsal::dialect::Dialect;
 
 /// What was said, called and answered so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Talk {
+    /// What the user said last, whether in one message or in several.
     pub(super) said: String,
+    /// Hash of the words of everything that was said, but for a beginning of the answer.
     pub(super) seed: u64,
     pub(super) words: u64,
+    /// Bytes of everything that the model reads.
+    pub(super) bytes: u64,
     pub(super) turns: usize,
     pub(super) results: Vec<String>,
-    /// Names of calls whose results have not come.
+    /// What the model said, where nobody has said anything since.
+    pub(super) begun: Option<String>,
+    /// Ids of calls whose results have not come.
     open: Vec<String>,
     is_calling: bool,
+    is_user_speaking: bool,
 }
 
 impl Talk {
     pub(super) fn read(dialect: Dialect, body: &Value) -> Result<Self, BadField> {
-        let mut talk = Self {
-            said: String::new(),
-            seed: FNV_OFFSET,
-            words: 0,
-            turns: 0,
-            results: Vec::new(),
-            open: Vec::new(),
-            is_calling: false,
-        };
+        let mut talk = Self { seed: FNV_OFFSET, ..Self::default() };
         match dialect {
             Dialect::OpenAiChat => talk.read_chat(messages(body, "messages")?)?,
             Dialect::OpenAiCompletions => talk.read_prompt(&body["prompt"])?,
             Dialect::OpenAiResponses => talk.read_responses(body)?,
             Dialect::Anthropic => talk.read_anthropic(body, messages(body, "messages")?)?,
-            Dialect::Gemini => talk.read_gemini(body, messages(body, "contents")?),
+            Dialect::Gemini => talk.read_gemini(body, messages(body, "contents")?)?,
         }
-        talk.ends_turn()?;
+        if !body["tools"].is_null() {
+            talk.bytes += body["tools"].to_string().len() as u64;
+        }
         Ok(talk)
-    }
-
-    fn read_chat(&mut self, messages: &[Value]) -> Result<(), BadField> {
-        for message in messages {
-            let text = text_of(&message["content"]);
-            match message["role"].as_str() {
-                Some("user") => {
-                    self.ends_turn()?;
-                    self.user_says(text);
-                }
-                Some("tool") => self.comes_back(&message["tool_call_id"], text)?,
-                Some("assistant") => {
-                    self.ends_turn()?;
-                    self.hear(&text);
-                    for call in message["tool_calls"].as_array().into_iter().flatten() {
-                        self.calls(&call["id"]);
-                    }
-                }
-                _ => self.hear(&text),
-            }
-        }
-        Ok(())
     }
 
     fn read_prompt(&mut self, prompt: &Value) -> Result<(), BadField> {
         if prompt.is_null() {
-            return Err(BadField { field: "prompt", message: "you must provide a prompt parameter" });
+            return Err(BadField::new("prompt", "you must provide a prompt parameter"));
         }
-        self.user_says(text_of(prompt));
+        self.user_says(&text_of(prompt));
         Ok(())
     }
 
-    fn read_anthropic(&mut self, body: &Value, messages: &[Value]) -> Result<(), BadField> {
-        if !body["thread"].is_null() {
-            return Err(BadField { field: "thread", message: "nothing is kept here: send the whole conversation" });
-        }
-        self.instructed(&body["system"]);
-        for message in messages {
-            let blocks = message["content"].as_array().map_or(&[][..], Vec::as_slice);
-            let text = text_of(&message["content"]);
-            match message["role"].as_str() {
-                Some("user") => {
-                    for block in blocks.iter().filter(|block| block["type"] == "tool_result") {
-                        self.comes_back(&block["tool_use_id"], text_of(&block["content"]))?;
-                    }
-                    self.ends_turn()?;
-                    if !text.is_empty() {
-                        self.user_says(text);
-                    }
-                }
-                Some("assistant") => {
-                    self.hear(&text);
-                    for block in blocks.iter().filter(|block| block["type"] == "tool_use") {
-                        self.calls(&block["id"]);
-                    }
-                }
-                _ => self.hear(&text),
-            }
-        }
-        Ok(())
+    /// What stands outside the turns of the conversation.
+    fn instructed(&mut self, text: &str) {
+        self.goes_on();
+        self.hear(text);
     }
 
-    fn read_responses(&mut self, body: &Value) -> Result<(), BadField> {
-        self.instructed(&body["instructions"]);
-        let items = match &body["input"] {
-            Value::String(text) => {
-                self.user_says(text.clone());
-                return Ok(());
-            }
-            Value::Array(items) => items,
-            _ => return Err(BadField { field: "input", message: "you must provide an input parameter" }),
-        };
-        for item in items {
-            match item["type"].as_str().unwrap_or("message") {
-                "message" if item["role"] == "user" => self.user_says(text_of(&item["content"])),
-                "message" => self.hear(&text_of(&item["content"])),
-                "function_call" | "custom_tool_call" => self.calls(&item["call_id"]),
-                "function_call_output" | "custom_tool_call_output" => {
-                    self.comes_back(&item["call_id"], text_of(&item["output"]))?;
-                }
-                _ => {}
-            }
+    fn user_says(&mut self, text: &str) {
+        self.goes_on();
+        self.hear(text);
+        if self.is_user_speaking {
+            self.said.push('\n');
+        } else {
+            self.said.clear();
         }
-        Ok(())
+        self.said.push_str(text);
+        self.is_user_speaking = true;
     }
 
-    fn read_gemini(&mut self, body: &Value, contents: &[Value]) {
-        self.instructed(&body["systemInstruction"]["parts"]);
-        for content in contents {
-            let text = text_of(&content["parts"]);
-            for part in content["parts"].as_array().into_iter().flatten() {
-                if part["functionCall"].is_object() {
-                    self.calls(&Value::Null);
-                } else if part["functionResponse"].is_object() {
-                    let response = &part["functionResponse"]["response"];
-                    let told = ["output", "result", "error"].iter().find_map(|name| response[*name].as_str());
-                    self.results(told.map_or_else(|| response.to_string(), str::to_owned));
-                }
-            }
-            match content["role"] == "model" {
-                true => self.hear(&text),
-                false if text.is_empty() => {}
-                false => self.user_says(text),
-            }
-        }
-    }
-
-    /// What stands outside the messages is a message only where it is there.
-    fn instructed(&mut self, content: &Value) {
-        let text = text_of(content);
+    /// It may be the beginning of the answer, until somebody else says something.
+    fn model_says(&mut self, text: &str) {
+        self.is_user_speaking = false;
         if !text.is_empty() {
-            self.hear(&text);
+            self.begun.get_or_insert_default().push_str(text);
         }
-    }
-
-    fn user_says(&mut self, text: String) {
-        self.hear(&text);
-        self.said = text;
     }
 
     /// The model calls a tool; several calls without a result between them are one turn.
-    fn calls(&mut self, id: &Value) {
+    fn calls(&mut self, id: &Value, name: &Value, arguments: &Value) {
+        self.goes_on();
+        self.is_user_speaking = false;
         if !self.is_calling {
             self.is_calling = true;
             self.turns += 1;
             self.results.clear();
         }
-        // Where calls have no names, nobody asks which of them was answered.
-        self.open.extend(id.as_str().map(str::to_owned));
+        self.bytes += (written(name).len() + written(arguments).len()) as u64;
+        self.open.push(id.as_str().unwrap_or_default().to_owned());
     }
 
-    fn comes_back(&mut self, id: &Value, text: String) -> Result<(), BadField> {
-        let called = self.open.iter().position(|open| Some(open.as_str()) == id.as_str());
-        let message = "a result of a tool does not answer a call of the turn before it";
-        self.open.remove(called.ok_or(BadField { field: "messages", message })?);
-        self.results(text);
-        Ok(())
+    /// Whether the id is that of a call without a result.
+    fn comes_back(&mut self, id: &Value, text: String) -> bool {
+        let id = id.as_str().unwrap_or_default();
+        let called = self.open.iter().position(|open| open == id);
+        if let Some(called) = called {
+            self.open.remove(called);
+            self.result(text);
+        }
+        called.is_some()
     }
 
-    fn results(&mut self, text: String) {
+    fn result(&mut self, text: String) {
+        self.goes_on();
         self.is_calling = false;
+        self.is_user_speaking = false;
         self.hear(&text);
         self.results.push(text);
     }
 
-    fn ends_turn(&mut self) -> Result<(), BadField> {
-        match self.open.is_empty() {
-            true => Ok(()),
-            false => {
-                Err(BadField { field: "messages", message: "a call of a tool has no result in the turn after it" })
-            }
+    /// What the model said was not the beginning of the answer.
+    fn goes_on(&mut self) {
+        if let Some(text) = self.begun.take() {
+            self.hear(&text);
         }
     }
 
     fn hear(&mut self, text: &str) {
-        self.words += text.split_whitespace().count() as u64;
-        // FNV-1a, with a byte between messages that no text contains.
-        for byte in text.bytes().chain([0xff]) {
-            self.seed = (self.seed ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
+        self.bytes += text.len() as u64;
+        for word in text.split_whitespace() {
+            self.words += 1;
+            // FNV-1a, with a byte after each word that no text contains.
+            for byte in word.bytes().chain([0xff]) {
+                self.seed = (self.seed ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
+            }
         }
     }
 }
 
 fn messages<'a>(body: &'a Value, field: &'static str) -> Result<&'a [Value], BadField> {
     let messages = body[field].as_array().map(Vec::as_slice).filter(|messages| !messages.is_empty());
-    messages.ok_or(BadField { field, message: "messages must be an array with at least one message" })
+    messages.ok_or_else(|| BadField::new(field, "messages must be an array with at least one message"))
 }
 
-/// The text of a string, or of the strings and text parts of an array.
+/// The text of a string, or of the strings and text parts of an array that are no thoughts.
 fn text_of(content: &Value) -> String {
     let part = |part: &Value| part.as_str().or_else(|| part["text"].as_str()).map(str::to_owned);
+    let is_thought = |part: &&Value| part["thought"] == true;
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(part).collect::<Vec<_>>().join(" "),
+        Value::Array(parts) => {
+            parts.iter().filter(|part| !is_thought(part)).filter_map(part).collect::<Vec<_>>().join(" ")
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
     }
+}
+
+/// What stands in a string, or the JSON of what is none.
+fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// <http://www.isthe.com/chongo/tech/comp/fnv/>

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Clause, Complaint, Value};
 use crate::rehearsal::catalogue;
+use crate::rehearsal::nature::Prefill;
 use crate::rehearsal::scenario::{Break, Counting, Fault, Place, Scenario, WORDS_MAX};
 
 /// Every clause there is.
@@ -68,6 +69,11 @@ pub static CLAUSES: &[Clause] = &[
     clause("deaf", "deaf", |s, _| { s.shape.is_deaf = true; Ok(()) }),
     clause("content-filter", "content-filter", |s, _| { s.shape.is_filtered = true; Ok(()) }),
     clause("one-byte-writes", "one-byte-writes", |s, _| { s.shape.writes_bytes_singly = true; Ok(()) }),
+    // What the model can do.
+    clause("refuses-prefill", "refuses-prefill", |s, _| { s.nature.prefill = Prefill::Refuses; Ok(()) }),
+    clause("echoes-prefill", "echoes-prefill", |s, _| { s.nature.prefill = Prefill::Echoes; Ok(()) }),
+    clause("window-N", "window-8000", |s, v| { s.nature.window = Some(within(v[0].count(), 1, u32::MAX, "1 or more")?); Ok(()) }),
+    clause("varied", "varied", |s, _| { s.nature.is_varied = true; Ok(()) }),
     // How often.
     clause("once", "500-once", |s, _| { s.rhythm.times = Some(1); Ok(()) }),
     clause("times-N", "500-times-3", |s, v| { s.rhythm.times = Some(u64::from(v[0].count())); Ok(()) }),

@@ -58,7 +58,7 @@ impl Stage<'_> {
         }
     }
 
-    async fn refuse(
+    pub(super) async fn refuse(
         &mut self,
         scenario: &Scenario,
         status: u16,

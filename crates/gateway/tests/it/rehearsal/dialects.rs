@@ -8,29 +8,29 @@ use super::{Heard, Provider};
 
 /// A dialect as a caller sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Dialect {
+pub(super) enum Dialect {
     Chat,
     Responses,
     Anthropic,
     Gemini,
 }
 
-const ALL: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini];
+pub(super) const ALL: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini];
 
 /// What an answer says, in whatever dialect and form.
 #[derive(Debug, Default, PartialEq)]
-struct Said {
+pub(super) struct Said {
     thought: String,
-    text: String,
+    pub(super) text: String,
     /// Names and arguments.
     calls: Vec<(String, String)>,
     end: String,
     /// Input, of it read from a cache; output, of it reasoning where that is told.
-    usage: [u64; 3],
+    pub(super) usage: [u64; 3],
 }
 
 impl Dialect {
-    async fn ask(self, provider: &Provider, model: &str, is_streamed: bool, talk: &[Value]) -> Heard {
+    pub(super) async fn ask(self, provider: &Provider, model: &str, is_streamed: bool, talk: &[Value]) -> Heard {
         let verb = if is_streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
         let path = match self {
             Self::Chat => "/v1/chat/completions".to_owned(),
@@ -62,7 +62,7 @@ impl Dialect {
         }
     }
 
-    fn question(self) -> Vec<Value> {
+    pub(super) fn question(self) -> Vec<Value> {
         match self {
             Self::Gemini => vec![json!({"role": "user", "parts": [{"text": "How is it in Zürich?"}]})],
             _ => vec![json!({"role": "user", "content": "How is it in Zürich?"})],
@@ -70,7 +70,7 @@ impl Dialect {
     }
 
     /// The conversation after the model called `weather` and heard `result`.
-    fn answered(self, result: &str) -> Vec<Value> {
+    pub(super) fn answered(self, result: &str) -> Vec<Value> {
         let mut talk = self.question();
         talk.extend(match self {
             Self::Chat => [
@@ -95,7 +95,7 @@ impl Dialect {
         talk
     }
 
-    fn said(self, heard: &Heard, is_streamed: bool) -> Said {
+    pub(super) fn said(self, heard: &Heard, is_streamed: bool) -> Said {
         let mut said = Said::default();
         let events = if is_streamed { data(heard) } else { vec![heard.json()] };
         for event in &events {

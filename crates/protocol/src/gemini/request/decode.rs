@@ -6,7 +6,8 @@ use super::super::{
 };
 use crate::{
     chat::{
-        Body, DecodeFault, Dialect, Effort, Extra, Format, Json, Request, Role, Text, Tool, ToolBody, ToolChoice, Turns,
+        Body, DecodeFault, Dialect, Effort, Extra, Format, Json, Part, Request, Role, Text, Tool, ToolBody, ToolChoice,
+        Turns,
     },
     json::{Kind, Malformed, Object, Reader},
     wire,
@@ -51,7 +52,26 @@ pub fn decode_request(body: &[u8]) -> Result<Request<'_>, DecodeFault> {
     })?;
     reader.end()?;
     request.turns = turns.turns;
+    for turn in request.turns.iter_mut().filter(|turn| turn.role == Role::Assistant) {
+        join_pieces(&mut turn.parts);
+    }
     Ok(request)
+}
+
+/// Clients that put a stream together keep each chunk as a part: together they are one text, and alone some are white
+/// space, which other dialects refuse.
+fn join_pieces(parts: &mut Vec<Part<'_>>) {
+    let is_piece = |part: &Part<'_>| {
+        let is_text = matches!(&part.body, Body::Text { annotations, signature: None, .. } if annotations.is_empty());
+        is_text && part.keep.is_none() && part.extra.is_empty()
+    };
+    parts.dedup_by(|part, before| match (is_piece(part) && is_piece(before), &mut before.body, &part.body) {
+        (true, Body::Text { text: whole, .. }, Body::Text { text, .. }) => {
+            whole.push(text);
+            true
+        }
+        _ => false,
+    });
 }
 
 fn contents<'a>(reader: &mut Reader<'a>, turns: &mut Turns<'a>, ids: &mut Ids) -> Result<(), DecodeFault> {

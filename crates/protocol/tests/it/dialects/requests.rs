@@ -358,3 +358,31 @@ fn a_chat_request_becomes_a_conversation_with_bedrock() {
         }),
     );
 }
+
+#[test]
+fn a_streamed_answer_that_comes_back_in_pieces_is_one_text() {
+    let model = |parts: Value| json!({"role": "model", "parts": parts});
+    check(
+        Dialect::Gemini,
+        &json!({
+            "contents": [
+                {"role": "user", "parts": [{"text": "a"}, {"text": " "}, {"text": "b"}]},
+                model(json!([{"text": "I"}, {"text": " "}, {"text": "go\u{1f600}\n"}])),
+                model(json!([{"text": " on"}, {"functionCall": {"name": "f", "args": {}}}])),
+                {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "x"}}}]},
+            ],
+            "generationConfig": {"maxOutputTokens": 50},
+        }),
+        Dialect::OpenaiChat,
+        &json!({
+            "model": "", "max_completion_tokens": 50,
+            "messages": [
+                {"role": "user", "content": [
+                    {"type": "text", "text": "a"}, {"type": "text", "text": " "}, {"type": "text", "text": "b"}]},
+                {"role": "assistant", "content": "I go\u{1f600}\n on", "tool_calls": [
+                    {"id": "gemini-f-0", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+                {"role": "tool", "tool_call_id": "gemini-f-0", "content": "x"},
+            ],
+        }),
+    );
+}
