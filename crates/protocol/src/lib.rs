@@ -12,6 +12,7 @@ mod civil;
 pub mod estimate;
 pub mod failure;
 pub mod gemini;
+pub mod handover;
 mod json;
 pub mod openai;
 pub mod openai_chat;

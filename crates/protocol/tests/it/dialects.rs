@@ -63,7 +63,7 @@ fn able() -> Target<'static> {
 }
 
 /// The request in the words of a dialect, and what got lost.
-fn written(request: &Request<'_>, dialect: Dialect) -> (Vec<u8>, Losses) {
+pub(crate) fn written(request: &Request<'_>, dialect: Dialect) -> (Vec<u8>, Losses) {
     let mut losses = Losses::default();
     let body = translate::encode_request(request, &able(), &Manner::of(dialect), &mut losses);
     (body, losses)

@@ -7,6 +7,7 @@ mod dialects;
 mod failure_table;
 mod failure_total;
 mod fixtures;
+mod handover;
 mod openai_bodies;
 mod openai_chunk;
 mod openai_request;
