@@ -3,6 +3,7 @@
 mod follower;
 mod hold;
 mod manner;
+mod shadow;
 mod stream;
 
 pub use follower::{Follower, scan_answer};
@@ -11,4 +12,5 @@ pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
     turned_tools,
 };
+pub use shadow::Shadow;
 pub use stream::{StreamDecoder, StreamEncoder, Translation};

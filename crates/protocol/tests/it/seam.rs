@@ -101,6 +101,10 @@ fn the_end_of_what_was_shown_is_dropped_where_a_prompt_brings_it_again() {
     );
     check(Way::Prompt, shown, "worst of times, it was the age of wisdom", Some(&format!("{shown} of wisdom")));
     check(Way::Prompt, shown, " it was the age of wisdom", Some(&format!("{shown} it was the age of wisdom")));
+    // Of several possible overlaps the longest is meant.
+    let round = "ring around the roses, ".repeat(3);
+    let twice = "ring around the roses, ".repeat(2);
+    check(Way::Prompt, &format!("Sing: {round}"), &format!("{twice}all"), Some(&format!("Sing: {round}all")));
     check(PREFILL, shown, " worst of times, it was the age", Some(&format!("{shown} worst of times, it was the age")));
 }
 
@@ -242,7 +246,7 @@ fn only_text_that_goes_on_is_carried_on() {
     let signature = Signature { text: "s".into(), issuer: None };
     check_shown(&[], Some("no text was shown"));
     check_shown(&[text(1, " \n")], Some("no text was shown"));
-    check_shown(&[said.clone()], None);
+    check_shown(std::slice::from_ref(&said), None);
     check_shown(&[said.clone(), Event::PartEnd { part: 1 }, start(2, PartKind::Text), text(2, "b")], None);
     for (event, why) in [
         (Event::Thinking { part: 0, text: "x".into() }, "reasoning was shown"),

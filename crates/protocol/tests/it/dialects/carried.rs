@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use roundelay_protocol::{
     chat::{Body, Dialect, Event, PartKind, Start, Stop, StreamFault, Text, ToolCallKind},
-    openai_responses,
     seam::{Shown, Way},
-    translate::{StreamEncoder, Translation},
+    translate::{Shadow, StreamEncoder, Translation},
     usage::Usage,
 };
 use serde_json::{Value, json};
@@ -216,18 +215,16 @@ fn a_stream_that_is_passed_on_is_carried_on_with_its_own_names_and_numbers() {
     let (mut carried, mut refused, mut turn) = (0, 0, 0);
     for Recording { name, dialect, events, text } in recordings() {
         let step = (events.len() / CUTS).max(1);
-        let mut shadow = Translation::new(dialect, StreamEncoder::new(dialect, "", true));
-        let (mut shown, mut response) = (Shown::default(), openai_responses::Shown::default());
+        let mut shadow = Shadow::new(dialect, true);
         let (mut client, mut bytes) = (Client::new(dialect), Vec::new());
         for (count, event) in events.iter().enumerate() {
-            if count % step == 0 && shown.unfit().is_none() {
+            if count % step == 0 && shadow.unfit().is_none() {
                 turn += 1;
                 let (from, way, ending) =
                     (Dialect::ALL[turn % 5], WAYS[turn / 5 % 4], [Ending::Text, Ending::Call][turn % 3 % 2]);
                 let place = format!("{name} after {count} events, then {} by {}", from.name(), way.name());
-                let mut next = shadow.carry_on(from, shown.seam(way));
-                if next.take_over(Some(&response)) {
-                    let said = next_stream(from, &said(way, &text, shown.text()), ending);
+                if let Some(next) = shadow.carry_on(from, way) {
+                    let said = next_stream(from, &said(way, &text, shadow.shown().text()), ending);
                     check_end(&place, dialect, (&bytes, client.clone()), (next, &said, ending), &text);
                     carried += 1;
                 } else {
@@ -235,8 +232,7 @@ fn a_stream_that_is_passed_on_is_carried_on_with_its_own_names_and_numbers() {
                     refused += 1;
                 }
             }
-            response.push(event.clone().into());
-            shadow.push(event.clone().into(), &mut Vec::new(), &mut |event| shown.note(event)).unwrap();
+            shadow.push(event.clone().into());
             client.take(event);
             bytes.extend_from_slice(event);
         }
@@ -368,5 +364,63 @@ fn an_answer_that_diverges_is_a_fault_and_nothing_of_it_is_shown() {
                 assert_eq!(client.finish(), Seen::Raised("cut".to_owned()));
             }
         }
+    }
+}
+
+/// Events of a vendor's own, with more of them than this crate writes.
+fn response_events() -> Vec<Vec<u8>> {
+    let response = json!({"id": "resp_0a", "object": "response", "created_at": 5, "status": "in_progress", "error": null,
+        "incomplete_details": null, "model": "gpt-5", "output": [], "temperature": 0.5, "metadata": {"k": "v"}, "usage": null});
+    let thought = json!({"id": "rs_0b", "type": "reasoning", "summary": [], "x": 1});
+    let item = json!({"id": "msg_0c", "type": "message", "role": "assistant", "status": "in_progress", "content": []});
+    let part = json!({"type": "output_text", "text": "", "annotations": [], "logprobs": []});
+    let whole = json!({"type": "output_text", "text": "One, two, ", "annotations": [], "logprobs": []});
+    let delta = |text: &str| json!({"type": "response.output_text.delta", "item_id": "msg_0c", "output_index": 1, "content_index": 0, "delta": text, "logprobs": [], "obfuscation": "x"});
+    let events = [
+        json!({"type": "response.created", "response": response}),
+        json!({"type": "response.queued", "response": response}),
+        json!({"type": "response.in_progress", "response": response}),
+        json!({"type": "response.output_item.added", "output_index": 0, "item": thought}),
+        json!({"type": "response.output_item.done", "output_index": 0, "item": thought}),
+        json!({"type": "keepalive"}),
+        json!({"type": "response.output_item.added", "output_index": 1, "item": item}),
+        json!({"type": "response.content_part.added", "item_id": "msg_0c", "output_index": 1, "content_index": 0, "part": part}),
+        delta("One, "),
+        delta("two, "),
+        json!({"type": "response.output_text.done", "item_id": "msg_0c", "output_index": 1, "content_index": 0, "text": "One, two, ", "logprobs": []}),
+        json!({"type": "response.content_part.done", "item_id": "msg_0c", "output_index": 1, "content_index": 0, "part": whole}),
+    ];
+    let numbered = events.into_iter().enumerate().map(|(number, mut event)| {
+        event["sequence_number"] = json!(number);
+        format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()).into_bytes()
+    });
+    numbered.collect()
+}
+
+#[test]
+fn a_response_that_is_passed_on_keeps_what_its_vendor_said_of_it() {
+    let events = response_events();
+    let mut shadow = Shadow::new(Dialect::OpenaiResponses, true);
+    let mut client = Client::new(Dialect::OpenaiResponses);
+    for (count, event) in events.iter().enumerate() {
+        shadow.push(event.clone().into());
+        client.take(event);
+        let next = shadow.carry_on(Dialect::Anthropic, Way::Again).filter(|_| shadow.unfit().is_none());
+        // Between two words, but not while the item is being ended.
+        assert_eq!(next.is_some(), (8..10).contains(&count), "after {count}");
+        let Some(mut next) = next else { continue };
+        let (mut client, mut out) = (client.clone(), Vec::new());
+        let said = next_stream(Dialect::Anthropic, "One, two, three", Ending::Call);
+        next.push(said.into(), &mut out, &mut |_| {}).unwrap();
+        next.end(None, &mut out).unwrap();
+        client.take(&out);
+        let Seen::Whole(seen) = client.finish() else { panic!("after {count}") };
+        let names = ["id", "created_at", "model", "status", "temperature", "metadata"].map(|name| &seen[name]);
+        let expected = [json!("resp_0a"), json!(5), json!("gpt-5"), json!("completed"), json!(0.5), json!({"k": "v"})];
+        assert_eq!(names, expected.each_ref());
+        let ids: Vec<_> = seen["output"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["rs_0b", "msg_0c", "fc_2"]);
+        assert_eq!((&seen["output"][0]["x"], &seen["usage"]["output_tokens"]), (&json!(1), &json!(9)));
+        assert_eq!(acts_of_client(Dialect::OpenaiResponses, &seen).text, "One, two, three");
     }
 }

@@ -37,10 +37,13 @@ fn question() -> Value {
 #[track_caller]
 fn check(flavour: Flavour, last: &Value, beside: &Value) {
     for from in [Dialect::OpenaiChat, Dialect::Anthropic] {
-        let asked = carried(from, &question(), "Because\u{3000}\n", PREFILL, None, &chat(flavour));
+        let mut body = question();
+        let before = json!([{"role": "user", "content": "What?"}, {"role": "assistant", "content": "This."}]);
+        body["messages"].as_array_mut().unwrap().splice(..0, before.as_array().unwrap().iter().cloned());
+        let asked = carried(from, &body, "Because\u{3000}\n", PREFILL, None, &chat(flavour));
         let messages = asked["messages"].as_array().unwrap();
-        assert_eq!(messages.len(), 2, "{flavour:?}: {asked}");
-        assert_eq!(&messages[1], last, "{flavour:?}");
+        assert_eq!(messages.len(), 4, "{flavour:?}: {asked}");
+        assert_eq!((&messages[1], &messages[3]), (&before[1], last), "{flavour:?}");
         let mut found = json!({});
         for name in ["continue_final_message", "add_generation_prompt"] {
             if let Some(value) = asked.get(name) {
