@@ -183,7 +183,7 @@ fn a_stored_conversation_goes_the_same_way() {
 fn where_a_pool_wants_summaries_a_change_of_model_is_one() {
     let house = House::start("");
     let turn = |text: &str| json!({ "role": "user", "content": text });
-    let said = json!({ "role": "assistant", "content": "A vase, two bowls. ".repeat(60) });
+    let said = json!({ "role": "assistant", "content": "A vase, two bowls. ".repeat(45) });
     let mut messages = vec![turn("The vault's word is blue-42.")];
     for _ in 0..12 {
         messages.extend([said.clone(), turn("And the next shelf?")]);
