@@ -102,6 +102,9 @@ fn none_is_made_of_what_is_short_or_never_handed_over() {
     // One that is made after them shows that they had their turn.
     assert_eq!(house.ask(&conversation("talk")).status, 200);
     house.waits_for_a_summary(1);
+    let records = house.records();
+    let mut errands = records.iter().filter(|record| record["decision"]["purpose"] == "summary");
+    assert!(errands.all(|errand| errand["account"] == "default"), "{records:?}");
     assert_eq!(house.summariser.all().len(), 1);
 }
 
