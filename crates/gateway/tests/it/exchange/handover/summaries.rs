@@ -97,11 +97,14 @@ fn none_is_made_of_what_is_short_or_never_handed_over() {
     }
     // What a key is limited to is its caller's.
     let limited = Limits { tokens_per_minute: Some(1_000_000), ..Limits::default() };
-    let key = house.key_with("default", None, limited);
+    let key = house.key_with("limited", None, limited);
     assert_eq!(house.ask_as(&key, "/v1/chat/completions", &conversation("talk")).status, 200);
     // One that is made after them shows that they had their turn.
     assert_eq!(house.ask(&conversation("talk")).status, 200);
     house.waits_for_a_summary(1);
+    let records = house.records();
+    let mut errands = records.iter().filter(|record| record["decision"]["purpose"] == "summary");
+    assert!(errands.all(|errand| errand["account"] == "default"), "{records:?}");
     assert_eq!(house.summariser.all().len(), 1);
 }
 

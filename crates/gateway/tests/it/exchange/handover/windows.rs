@@ -158,6 +158,20 @@ fn what_is_charged_is_what_was_sent() {
 }
 
 #[test]
+fn only_what_is_sent_has_to_be_paid_for() {
+    let house = House::start("");
+    let poor = json!({ "id": "poor", "kind": "prepaid" });
+    assert_eq!(house.gateway.operator("POST", "/admin/accounts", Some(&poor)).status, 201);
+    // The whole conversation may cost three cents, and what fits the smaller window one.
+    let credit = json!({ "amount": "0.015", "reason": "paid", "idempotency": "one" });
+    assert_eq!(house.gateway.operator("POST", "/admin/accounts/poor/credit", Some(&credit)).status, 201);
+    house.falls_ill();
+    let answer = house.ask_as(&house.key_of("poor"), "/v1/chat/completions", &conversation("talk"));
+    assert_eq!((answer.status, header(&answer, "handover")), (200, Some("extract")), "{}", answer.body);
+    assert_eq!(house.gateway.gateway.billing.open_holds(), 0);
+}
+
+#[test]
 fn a_stored_conversation_goes_the_same_way() {
     let house = House::start("");
     let long = "one vase, two bowls; ".repeat(1_500);
@@ -183,7 +197,7 @@ fn a_stored_conversation_goes_the_same_way() {
 fn where_a_pool_wants_summaries_a_change_of_model_is_one() {
     let house = House::start("");
     let turn = |text: &str| json!({ "role": "user", "content": text });
-    let said = json!({ "role": "assistant", "content": "A vase, two bowls. ".repeat(60) });
+    let said = json!({ "role": "assistant", "content": "A vase, two bowls. ".repeat(45) });
     let mut messages = vec![turn("The vault's word is blue-42.")];
     for _ in 0..12 {
         messages.extend([said.clone(), turn("And the next shelf?")]);
