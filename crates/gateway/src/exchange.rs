@@ -140,6 +140,10 @@ async fn pursue(
                 Ok(()) => continue,
                 Err(why) => return Ending::Interrupted(why),
             },
+            Step::HandOver => {
+                plan.hand_over(None);
+                continue;
+            }
             Step::Stop(_) if last.is_none() && short.is_some() => {
                 return Ending::Refused(Refusal::Short(Box::new(short.expect("it was seen above"))));
             }

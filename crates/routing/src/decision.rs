@@ -83,6 +83,13 @@ pub struct Candidate {
     pub weight: f64,
     /// Why it could not be chosen when last looked at.
     pub exclusion: Option<Exclusion>,
+    /// It was let in though it cannot take the conversation whole; why not is in `exclusion` when last looked at before those
+    /// who can.
+    pub is_reduced: bool,
+    /// Why it cannot take the conversation whole, while it may be asked with less.
+    pub(crate) lack: Option<Exclusion>,
+    /// Whether it can be chosen in the round that was last looked at.
+    pub(crate) is_open: bool,
     /// Position of the member in its pool.
     pub(crate) member: u32,
     /// Configured weight of the member in its pool.
@@ -108,6 +115,8 @@ pub struct AttemptRecord {
     pub kind: AttemptKind,
     /// Whether it tested a deployment that had been set aside.
     pub is_probe: bool,
+    /// As in [`crate::Attempt::is_reduced`].
+    pub is_reduced: bool,
     /// When it was handed out.
     pub started: Instant,
     /// How it ended; `None` while nobody has said.

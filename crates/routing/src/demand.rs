@@ -39,6 +39,8 @@ pub struct Demand {
     pub deadline: Instant,
     /// Whether anything may be sent after a first attempt failed.
     pub retries_allowed: bool,
+    /// Whether a model that cannot take the conversation whole may be asked with what is prepared for it.
+    pub may_hand_over: bool,
 }
 
 /// Which conversation a request belongs to.

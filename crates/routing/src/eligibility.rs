@@ -31,6 +31,8 @@ pub enum Exclusion {
     Unaffordable,
     /// The request cannot be said in its dialect, or not without leaving out what the caller will not go without.
     Dialect,
+    /// It cannot carry on the answer that broke off.
+    Continuation,
     /// Its time to first content is above what the pool allows.
     TooSlow,
     /// Too little is left of the balance behind its key.
@@ -102,7 +104,8 @@ impl Exclusion {
             | Self::Region
             | Self::Price
             | Self::Unaffordable
-            | Self::Dialect => true,
+            | Self::Dialect
+            | Self::Continuation => true,
             Self::TooSlow
             | Self::UpstreamBalance
             | Self::Dead { .. }

@@ -2,7 +2,8 @@
 //!
 //! The story of one exchange: [`Router::plan`] turns a [`Demand`] into a [`Plan`]; [`Plan::next`] names a [`Step`]; the
 //! caller dispatches it, tells [`Router::commit`] when content reached its own caller, and [`Plan::report`] how it ended.
-//! Where a pool hedges, [`Plan::hedge_at`] says when [`Plan::hedge`] may name a second attempt beside a slow first one.
+//! [`Step::HandOver`] asks what the conversation can be cut to, before less than the whole is sent anywhere;
+//! [`Plan::carry_on`] goes on after an answer that broke off. Where a pool hedges, [`Plan::hedge_at`] says when [`Plan::hedge`] may name a second attempt beside a slow first one.
 //!
 //! What routing does *not* know: what time it is (every call is told `now`), how a request or an answer looks on the wire
 //! (it is told what a demand needs and what kind of fault happened), who pays, and what a deployment's address or key is.
@@ -45,7 +46,7 @@ pub use eligibility::{DeadReason, Exclusion};
 pub use hour::{Hour, Rate, TokenRates, UNITS};
 pub use instant::Instant;
 pub use outcome::{Ending, Fault, FaultKind, Outcome, Tokens};
-pub use plan::{Attempt, AttemptKind, MovedOn, Plan, Step, Stop, StopReason};
+pub use plan::{Attempt, AttemptKind, Least, MovedOn, Plan, Step, Stop, StopReason};
 pub use router::{DeploymentHealth, Router};
 pub use settings::{
     AffinitySettings, BreakerSettings, ConcurrencySettings, CooldownSettings, HedgeSettings, MeasureSettings,

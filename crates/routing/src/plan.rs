@@ -5,17 +5,24 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, DeploymentId, ModelId, Target};
 use crate::cost;
 use crate::decision::{AffinityUse, AttemptRecord, Decision};
-use crate::demand::Demand;
+use crate::demand::{Capabilities, Demand};
 use crate::eligibility::Exclusion;
 use crate::instant::Instant;
 use crate::outcome::{Ending, Fault, FaultKind, Outcome};
 use crate::router::measure::bucket;
 use crate::router::{Flight, Router};
 
+mod carry_on;
 pub(crate) mod draw;
 mod hedge;
 mod last_resort;
 mod learn;
+mod reduce;
+mod round;
+
+use reduce::HandOver;
+pub use reduce::Least;
+use round::Round;
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +31,10 @@ pub enum Step {
     Attempt(Attempt),
     /// Ask again at this instant, which is before the deadline.
     Wait(Instant),
+    /// Nobody who can take the request whole can be asked now, and somebody else might be asked with less: say with
+    /// [`Plan::hand_over`] what it can be cut to, then ask again. At most once an exchange, and only where
+    /// [`Demand::may_hand_over`].
+    HandOver,
     /// Give up.
     Stop(Stop),
 }
@@ -43,6 +54,8 @@ pub struct Attempt {
     pub kind: AttemptKind,
     /// Whether it tests a deployment that had been set aside.
     pub is_probe: bool,
+    /// It cannot take the conversation whole: at most [`Plan::room`] of it, and not all that it holds.
+    pub is_reduced: bool,
 }
 
 /// Why an attempt is made.
@@ -152,6 +165,15 @@ pub struct Plan {
     /// Position of the attempt that had it.
     last_failed: Option<usize>,
     is_retry_refused: bool,
+    hand_over: HandOver,
+    /// What our estimates of this input are of what upstreams count, at most; 1 until one refuses it as too long.
+    estimated_share: f64,
+    /// Position of an attempt that broke off after content, until somebody asks to carry on.
+    broken: Option<usize>,
+    /// Once an answer is carried on: what its next model should be able to do.
+    prefers: Option<Capabilities>,
+    /// Whom the last choice was among.
+    round: Round,
     /// Until when this exchange may wait for something to reopen, and for a place.
     patience: Option<Instant>,
     queue_patience: Option<Instant>,
@@ -196,6 +218,11 @@ impl Plan {
             last_fault: None,
             last_failed: None,
             is_retry_refused: false,
+            hand_over: HandOver::Unasked,
+            estimated_share: 1.0,
+            broken: None,
+            prefers: None,
+            round: Round::FIRST,
             patience: None,
             queue_patience: None,
         }
@@ -225,6 +252,11 @@ impl Plan {
             if now < at {
                 return Step::Wait(at);
             }
+            if self.is_reduced(deployment)
+                && let Some(whole) = self.draw_whole(router, now)
+            {
+                return self.dispatch(router, whole, self.kind_of(whole), now);
+            }
             if self.is_usable(router, deployment, now) {
                 return self.dispatch(router, deployment, AttemptKind::Retry, now);
             }
@@ -242,6 +274,10 @@ impl Plan {
                 return self.dispatch(router, deployment, AttemptKind::Retry, now);
             }
         }
+        if self.may_hand_over() {
+            self.hand_over = HandOver::Asked;
+            return Step::HandOver;
+        }
         self.last_resort(router, now)
     }
 
@@ -253,7 +289,11 @@ impl Plan {
         let Some(position) = self.position(attempt.id) else { return };
         let other = self.awaited.into_iter().flatten().next();
         let is_lost = *outcome == Outcome::Abandoned && other.is_some_and(|other| router.has_content(other));
-        let ending = if is_lost { Ending::Lost } else { Ending::from(outcome) };
+        let ending = match outcome {
+            _ if is_lost => Ending::Lost,
+            Outcome::Failure(_) if was_committed => Ending::MidStream,
+            _ => Ending::from(outcome),
+        };
         self.decision.attempts[position].ending = Some(ending);
         match outcome {
             Outcome::Failure(fault) if !was_committed => self.learn(router, position, fault, now),
@@ -261,6 +301,9 @@ impl Plan {
             Outcome::Failure(_) | Outcome::Success { .. } | Outcome::Abandoned | Outcome::MidStream => {
                 self.intent = Intent::Stop(StopReason::AttemptsSpent);
             }
+        }
+        if ending == Ending::MidStream {
+            self.broken = Some(position);
         }
     }
 
@@ -275,7 +318,7 @@ impl Plan {
         self.forgiven = self.forgiven.min(self.decision.attempts.len());
         for candidate in &mut self.decision.candidates {
             if candidate.deployment == attempt.deployment {
-                candidate.exclusion = Some(exclusion);
+                (candidate.exclusion, candidate.lack) = (Some(exclusion), None);
             }
         }
         self.intent = Intent::Draw;
@@ -343,20 +386,21 @@ impl Plan {
         self.charge(router, deployment, kind, now);
         let id = router.depart(self.flight(router, deployment, now), is_alone);
         let model = self.catalog.deployment(deployment).model;
-        let record =
-            AttemptRecord { id, deployment, model, kind, is_probe, started: now, ending: None, moved_on: None };
+        let is_reduced = self.is_reduced(deployment);
+        let (started, ending, moved_on) = (now, None, None);
+        let record = AttemptRecord { id, deployment, model, kind, is_probe, is_reduced, started, ending, moved_on };
         self.decision.attempts.push(record);
         let place = usize::from(kind == AttemptKind::Hedge);
         self.awaited[place] = Some(id);
         self.intent = Intent::Draw;
         let number = u32::try_from(self.decision.attempts.len()).expect("attempts are counted in a u32");
-        Attempt { id, deployment, model, number, kind, is_probe }
+        Attempt { id, deployment, model, number, kind, is_probe, is_reduced }
     }
 
     fn charge(&mut self, router: &mut Router, deployment: DeploymentId, kind: AttemptKind, now: Instant) {
         self.retries += u32::from(kind == AttemptKind::Retry);
         let cost = match kind {
-            AttemptKind::First => router.weight_in_budget(&self.catalog, deployment, &self.demand),
+            AttemptKind::First => router.weight_in_budget(&self.catalog, deployment, &self.demand_at(deployment)),
             AttemptKind::Hedge => return,
             AttemptKind::Retry | AttemptKind::Fallback => self.cost_of_retry(deployment),
         };
@@ -372,7 +416,7 @@ impl Plan {
 
     /// What another attempt is taken to waste: its input, and that twice where the failed one may have been billed too.
     fn cost_of_retry(&self, deployment: DeploymentId) -> f64 {
-        let input = cost::of_input(self.demand.hour.rate(deployment), self.demand.input_tokens);
+        let input = cost::of_input(self.demand.hour.rate(deployment), self.demand_at(deployment).input_tokens);
         if self.last_fault.is_some_and(FaultKind::is_uncertain) { 2.0 * input } else { input }
     }
 
@@ -380,16 +424,19 @@ impl Plan {
         let slots = self.catalog.slots(deployment);
         let conversation = self.demand.conversation.map(|conversation| conversation.id);
         let bound = conversation.and_then(|id| router.bindings.find(id, now, &router.settings.affinity));
+        let demand = self.demand_at(deployment);
+        let is_whole = !self.is_carried_on() && !self.is_reduced(deployment);
         Flight {
             slots,
             conversation,
             started: now,
             expires: self.demand.deadline.max(now) + router.settings.breaker.report_grace,
             is_committed: false,
-            bucket: bucket(&self.demand),
+            bucket: bucket(&demand),
             target: self.catalog.name_hash(self.demand.target),
             payer: self.demand.payer,
-            input_tokens: self.demand.input_tokens,
+            input_tokens: if is_whole { demand.input_tokens } else { 0 },
+            is_rest: self.is_carried_on(),
             is_warm: bound == Some(slots.deployment),
             first_content: None,
         }

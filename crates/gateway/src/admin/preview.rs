@@ -95,6 +95,7 @@ fn demand(target: Target, question: &Question, terms: &Terms, now: Instant) -> D
         hour: Arc::clone(&terms.hour),
         deadline: now + PLANNED,
         retries_allowed: true,
+        may_hand_over: false,
     }
 }
 

@@ -153,6 +153,9 @@ fn attempt_story(attempt: &Value, decided: &Value) -> String {
         story += &format!("; first content after {after}");
     }
     story += &format!("; {} after {}", cell(&attempt["outcome"]), time("duration_us").unwrap_or_default());
+    if attempt["outcome"] == "not_ready" && attempt["status"] == 404 {
+        story += " (nothing is there: is its `base_url` right, and the model's name there?)";
+    }
     story + &moved_on(&decided["then"])
 }
 

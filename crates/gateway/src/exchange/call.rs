@@ -205,6 +205,7 @@ impl Call {
             hour: Arc::clone(&terms.hour),
             deadline: gateway.clock.at(deadline),
             retries_allowed: true,
+            may_hand_over: false,
         };
         let is_hedged = matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
         // Who comes back because we were slow is not helped by asking twice as much.

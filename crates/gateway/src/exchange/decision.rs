@@ -139,6 +139,7 @@ impl ShownExclusion {
             Exclusion::Price => ("price", None, None),
             Exclusion::Unaffordable => ("unaffordable", None, None),
             Exclusion::Dialect => ("dialect", None, None),
+            Exclusion::Continuation => ("continuation", None, None),
             Exclusion::TooSlow => ("too_slow", None, None),
             Exclusion::UpstreamBalance => ("upstream_balance", None, None),
             Exclusion::Dead { why, until } => (why.name(), None, Some(until)),

@@ -60,6 +60,9 @@ pub(super) fn read_output<'a>(raw: &'a str) -> Result<Item<'a>, DecodeFault> {
     let mut item = Members::read(raw)?;
     if item.kind.is("message") {
         item.role.get_or_insert_with(|| Text::plain("assistant"));
+    } else if !item.kind.is_empty() && is_part(item.kind.written()) {
+        // What its message should hold.
+        return Ok(Item { role: Role::Assistant, parts: vec![part(raw)?], extra: Extra::default() });
     }
     turned(raw, item)
 }
@@ -182,8 +185,25 @@ fn reasoning<'a>(item: &Members<'a>) -> Result<(Body<'a>, bool), Malformed> {
 /// Whether what only this dialect knows is an item, as opposed to a part of a message.
 pub(super) fn is_item(json: &Json<'_>) -> bool {
     let kind = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
-    let kind = kind.written();
-    !kind.starts_with("input_") && !kind.starts_with("output_") && !PARTS.contains(&kind)
+    !is_part(kind.written())
+}
+
+fn is_part(kind: &str) -> bool {
+    kind.starts_with("input_") || kind.starts_with("output_") || PARTS.contains(&kind)
+}
+
+/// Whether it is an item that is read here, which no vendor takes for a part of another.
+fn is_known_item(json: &Json<'_>) -> bool {
+    const KNOWN: [&str; 6] = [
+        "message",
+        "function_call",
+        "custom_tool_call",
+        "function_call_output",
+        "custom_tool_call_output",
+        "reasoning",
+    ];
+    let kind = wire::member_text(json.as_str(), "type").ok().flatten().unwrap_or_default();
+    KNOWN.contains(&kind.written())
 }
 
 /// Parts of messages that are told from items by no beginning of their names. What names no type is a part: items that
@@ -224,7 +244,11 @@ fn content<'a>(raw: &'a str, parts: &mut Vec<Part<'a>>) -> Result<(), DecodeFaul
             if reader.kind()? != Kind::Object {
                 return Err(DecodeFault::shape(format!("content.{}", parts.len()), "an object"));
             }
-            parts.push(part(reader.raw()?)?);
+            let part = part(reader.raw()?)?;
+            if matches!(&part.body, Body::Opaque { json, .. } if is_known_item(json)) {
+                return Err(DecodeFault::shape(format!("content.{}", parts.len()), "a part of a message, not an item"));
+            }
+            parts.push(part);
             Ok(())
         }),
         Kind::Null => Ok(reader.pass()?),

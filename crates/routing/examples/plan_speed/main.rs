@@ -121,6 +121,7 @@ impl World {
             hour: Arc::new(Hour { rates: (0..size).map(|index| Some(rate(index))).collect(), weights: Vec::new() }),
             deadline: Instant::default(),
             retries_allowed: true,
+            may_hand_over: false,
         };
         let mut world = Self { router, catalog, demand, now: Instant::from_start(Duration::from_secs(1)) };
         world.plan_many(size);

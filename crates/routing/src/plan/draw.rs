@@ -3,21 +3,33 @@
 //! A strategy that measures compares every deployment of a stage at once. The others choose the member first and its
 //! deployment second.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::catalog::{Catalog, DeploymentId, Member, ModelId, PoolId, Target};
 use crate::chance::Chance;
 use crate::cost::Expected;
 use crate::decision::{AffinityUse, AttemptRecord, Candidate, Draw, DrawOption, DrawnOption};
-use crate::demand::Demand;
+use crate::demand::{Capabilities, Demand};
 use crate::eligibility::{self, Exclusion};
 use crate::instant::Instant;
 use crate::plan::Plan;
+use crate::plan::round::Round;
 use crate::router::Router;
 use crate::strategy::{Offer, Strategy, Turn, adapt};
 
 impl Plan {
     pub(super) fn draw(&mut self, router: &mut Router, now: Instant) -> Option<DeploymentId> {
+        self.rounds().find_map(|round| self.draw_round(router, round, now))
+    }
+
+    /// The same, among those only who can take the conversation whole.
+    pub(super) fn draw_whole(&mut self, router: &mut Router, now: Instant) -> Option<DeploymentId> {
+        self.rounds().filter(|round| !round.is_reduced).find_map(|round| self.draw_round(router, round, now))
+    }
+
+    fn draw_round(&mut self, router: &mut Router, round: Round, now: Instant) -> Option<DeploymentId> {
+        self.round = round;
         if self.is_first()
             && let Some(bound) = self.follow(router, now)
         {
@@ -40,10 +52,6 @@ impl Plan {
         None
     }
 
-    pub(super) fn was_tried(&self, id: DeploymentId) -> bool {
-        self.counted_attempts().iter().any(|attempt| attempt.deployment == id)
-    }
-
     /// Chooses among all that `is_fit` of what was asked for; fallbacks are for failures.
     pub(super) fn draw_hedge(
         &mut self,
@@ -51,6 +59,7 @@ impl Plan {
         is_fit: &dyn Fn(&Candidate) -> bool,
         now: Instant,
     ) -> Option<DeploymentId> {
+        self.round = Round::FIRST;
         let range = self.look_at(router, 0, now);
         let strategy = strategy_of(&self.catalog, &self.demand, self.demand.target);
         let target = self.demand.target;
@@ -117,7 +126,12 @@ impl Plan {
         let slowest = eligibility::slowest(&self.catalog, &self.demand, self.stages[stage]);
         for index in range.clone() {
             let mut candidate = self.decision.candidates[index];
-            if candidate.exclusion.is_some_and(Exclusion::is_lasting) {
+            self.decision.candidates[index].is_open = false;
+            if candidate.lack.is_some() && !self.round.is_reduced {
+                self.decision.candidates[index].exclusion = candidate.lack;
+                continue;
+            }
+            if candidate.lack.is_none() && candidate.exclusion.is_some_and(Exclusion::is_lasting) {
                 continue;
             }
             let slots = self.catalog.slots(candidate.deployment);
@@ -128,19 +142,38 @@ impl Plan {
             candidate.weight = configured * candidate.ramp * candidate.health;
             let verdict = router.judge(&self.catalog, candidate.deployment, now);
             candidate.is_probe_due = verdict == Ok(true);
-            candidate.exclusion = if self.was_tried(candidate.deployment) {
+            candidate.exclusion = if self.was_tried(&candidate) || self.is_retry_too_dear(router, &candidate, now) {
                 Some(Exclusion::Tried)
-            } else if self.is_too_small(candidate.model) {
+            } else if candidate.lack.is_none() && self.is_too_small(candidate.model) {
                 Some(Exclusion::Window)
             } else {
                 verdict.err().or_else(|| {
                     let slowest = slowest?;
-                    router.is_too_slow(slots, &self.demand, slowest, now).then_some(Exclusion::TooSlow)
+                    router
+                        .is_too_slow(slots, &self.demand_at(candidate.deployment), slowest, now)
+                        .then_some(Exclusion::TooSlow)
                 })
             };
+            candidate.is_open = candidate.exclusion.is_none() && self.is_preferred(candidate.model);
             self.decision.candidates[index] = candidate;
         }
         range
+    }
+
+    fn is_preferred(&self, model: ModelId) -> bool {
+        let prefers = self.round.prefers;
+        prefers == Capabilities::NONE || self.catalog.model(model).capabilities.covers(prefers)
+    }
+
+    /// Whether a candidate that this exchange asked before costs more than the budget has for asking again.
+    fn is_retry_too_dear(&mut self, router: &Router, candidate: &Candidate, now: Instant) -> bool {
+        if self.round == Round::FIRST || self.attempts_at(candidate).next().is_none() {
+            return false;
+        }
+        let budget = router.endpoints.at(self.catalog.slots(candidate.deployment).endpoint).budget;
+        let is_too_dear = !budget.allows(self.cost_of_retry(candidate.deployment), now, &router.settings.retry);
+        self.is_retry_refused |= is_too_dear;
+        is_too_dear
     }
 
     /// Whether a window at least as large has refused the input. One of unknown size is not known to be larger.
@@ -149,8 +182,7 @@ impl Plan {
     }
 
     fn draw_in(&mut self, router: &mut Router, stage: usize, range: Range<usize>, now: Instant) -> Option<usize> {
-        let open = |candidate: &Candidate| candidate.exclusion.is_none();
-        if !self.decision.candidates[range.clone()].iter().any(open) {
+        if !self.decision.candidates[range.clone()].iter().any(|candidate| candidate.is_open) {
             return None;
         }
         let strategy = strategy_of(&self.catalog, &self.demand, self.stages[stage]);
@@ -196,12 +228,12 @@ impl Plan {
         }
         let candidates = &self.decision.candidates[range.clone()];
         let is_due = |candidate: &Candidate| {
-            candidate.exclusion.is_none()
+            candidate.is_open
                 && candidate.is_probe_due
                 && self.catalog.model(candidate.model).strategy != Some(Strategy::Priority)
         };
         let due = candidates.iter().position(is_due)?;
-        let mut open = candidates.iter().filter(|candidate| candidate.exclusion.is_none());
+        let mut open = candidates.iter().filter(|candidate| candidate.is_open);
         open.nth(1).map(|_| range.start + due)
     }
 
@@ -252,7 +284,7 @@ impl Plan {
         let tokens = if pool.adapt { router.expected_tokens(&catalog, &self.demand) } else { Expected::default() };
         for candidate in &self.decision.candidates[range] {
             let was_tried = self.counted_attempts().iter().any(|attempt| attempt.model == candidate.model);
-            if candidate.exclusion.is_none() && !was_tried {
+            if candidate.is_open && !was_tried {
                 let offer = &mut offers[candidate.member as usize];
                 // A model is as well as its best deployment.
                 let weight = candidate.member_weight * candidate.ramp * candidate.health;
@@ -261,7 +293,7 @@ impl Plan {
                     (offer.failures, offer.seconds) = (1.0 - candidate.health, None);
                     if pool.adapt {
                         let id = candidate.deployment;
-                        offer.seconds = router.expected_seconds(&catalog, id, &self.demand, tokens, now);
+                        offer.seconds = router.expected_seconds(&catalog, id, &self.demand_at(id), tokens, now);
                     }
                 }
             }
@@ -283,7 +315,7 @@ impl Plan {
         now: Instant,
     ) -> Option<usize> {
         let candidates = &self.decision.candidates;
-        let is_open = |candidate: &Candidate| candidate.exclusion.is_none() && is_wanted(candidate);
+        let is_open = |candidate: &Candidate| candidate.is_open && is_wanted(candidate);
         let first = range.clone().find(|&index| is_open(&candidates[index]))?;
         let model = candidates[first].model;
         let begin = range.clone().find(|&index| candidates[index].model == model)?;
@@ -315,7 +347,7 @@ impl Plan {
         let tokens =
             if strategy.measures() { router.expected_tokens(&self.catalog, &self.demand) } else { Expected::default() };
         for candidate in &self.decision.candidates[range.clone()] {
-            if candidate.exclusion.is_some() || !is_wanted(candidate) {
+            if !candidate.is_open || !is_wanted(candidate) {
                 offers.push(Offer::CLOSED);
                 continue;
             }
@@ -328,7 +360,12 @@ impl Plan {
             if strategy.measures() {
                 let is_bound = self.bound == Some(candidate.deployment);
                 let id = candidate.deployment;
-                router.measure(&self.catalog, id, &self.demand, tokens, is_bound, now, &mut offer);
+                let demand = self.demand_at(id);
+                let tokens = match &demand {
+                    Cow::Borrowed(_) => tokens,
+                    Cow::Owned(reduced) => router.expected_tokens(&self.catalog, reduced),
+                };
+                router.measure(&self.catalog, id, &demand, tokens, is_bound, now, &mut offer);
             }
             offers.push(offer);
         }
@@ -452,6 +489,9 @@ pub(crate) fn list(catalog: &Catalog, demand: &Demand, target: Target, stage: us
                 ramp: 1.0,
                 health: 1.0,
                 is_probe_due: false,
+                is_reduced: false,
+                lack: None,
+                is_open: false,
             });
         }
     };

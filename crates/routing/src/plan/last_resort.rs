@@ -100,7 +100,7 @@ impl Plan {
                 continue;
             }
             let id = candidate.deployment;
-            let is_tried = self.was_tried(id);
+            let is_tried = self.was_tried(candidate);
             router.pass_time(self.catalog.slots(id), now);
             match router.judge(&self.catalog, id, now) {
                 Ok(_) => survey.is_any_well = true,
@@ -136,6 +136,7 @@ impl Plan {
                     | Exclusion::Price
                     | Exclusion::Unaffordable
                     | Exclusion::Dialect
+                    | Exclusion::Continuation
                     | Exclusion::TooSlow
                     | Exclusion::Tried,
                 ) => {}
@@ -153,9 +154,12 @@ impl Plan {
         for (stage, &target) in stages.iter().enumerate() {
             draw::list(catalog, &self.demand, target, stage, &mut candidates);
         }
-        !candidates.iter().any(|other| {
-            other.deployment != id && other.exclusion.is_none() && self.is_usable(router, other.deployment, now)
-        })
+        let reduced = self.decision.candidates.iter().filter(|candidate| candidate.lack.is_some());
+        !candidates
+            .iter()
+            .filter(|other| other.exclusion.is_none())
+            .chain(reduced)
+            .any(|other| other.deployment != id && self.is_usable(router, other.deployment, now))
     }
 
     fn passes_last_resort(&self, router: &Router, id: DeploymentId, now: Instant) -> Option<Instant> {

@@ -19,7 +19,7 @@ impl Plan {
         let earlier = self.intent;
         self.last_fault = Some(fault.kind);
         self.last_failed = Some(position);
-        self.intent = self.intent_after(router, deployment, fault, now);
+        self.intent = self.intent_after(router, position, fault, now);
         if !matches!(self.intent, Intent::Stop(_)) {
             self.intent = self.within_limits(router, deployment, fault, now);
         }
@@ -37,12 +37,15 @@ impl Plan {
     }
 
     /// What the kind of fault asks for, limits aside.
-    fn intent_after(&mut self, router: &mut Router, deployment: DeploymentId, fault: &Fault, now: Instant) -> Intent {
+    fn intent_after(&mut self, router: &mut Router, position: usize, fault: &Fault, now: Instant) -> Intent {
+        let deployment = self.decision.attempts[position].deployment;
         let retry = &router.settings.retry;
         match fault.kind {
+            // What was asked was ours, and can be asked another way.
+            FaultKind::CallerBad if self.is_carried_on() => Intent::Same { deployment, at: now },
             FaultKind::CallerBad | FaultKind::ContentPolicy => Intent::Stop(StopReason::CallerAtFault),
             FaultKind::CallerTooLong => {
-                self.refused_window = self.refused_window.max(Some(self.window_refused_by(deployment)));
+                self.learn_too_long(position);
                 Intent::Draw
             }
             FaultKind::KeyRejected
@@ -85,19 +88,10 @@ impl Plan {
         }
     }
 
-    /// The window that is too small for this request; the largest there is where it is not known.
-    fn window_refused_by(&self, deployment: DeploymentId) -> u64 {
-        let model = self.catalog.deployment(deployment).model;
-        self.catalog.model(model).context_window.unwrap_or(u64::MAX)
-    }
-
     /// Drops what the exchange, its deadline, the upstream or the retry budget do not allow.
     fn within_limits(&mut self, router: &mut Router, deployment: DeploymentId, fault: &Fault, now: Instant) -> Intent {
-        if !self.demand.retries_allowed {
-            return Intent::Stop(StopReason::RetriesRefused);
-        }
-        if !self.attempts_left() {
-            return Intent::Stop(StopReason::AttemptsSpent);
+        if let Some(reason) = self.obstacle() {
+            return Intent::Stop(reason);
         }
         let at = match self.intent {
             Intent::Same { at, .. } | Intent::DrawOrSame { at, .. } => at,
@@ -107,7 +101,7 @@ impl Plan {
         let is_soon = at <= now + router.settings.retry.backoff_max && at < self.demand.deadline;
         let is_spent = self.retries >= router.settings.retry.same_target_max || fault.same_target_forbidden;
         // The other of two may have refused the input as too long.
-        let is_small = self.is_too_small(self.catalog.deployment(deployment).model);
+        let is_small = !self.is_reduced(deployment) && self.is_too_small(self.catalog.deployment(deployment).model);
         if is_spent || !is_soon || is_small || !self.will_be_usable(router, deployment, at, now) {
             return Intent::Draw;
         }

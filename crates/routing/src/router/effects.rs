@@ -48,7 +48,8 @@ impl Router {
             deployment.latency.record_answer(flight.bucket, flight.first_content, total, output, now, settings);
         }
         let input = (tokens.input, flight.input_tokens);
-        self.habits.record((flight.target, flight.payer), tokens.output, input, now, settings);
+        let output = if flight.is_rest { 0 } else { tokens.output };
+        self.habits.record((flight.target, flight.payer), output, input, now, settings);
         if tokens.input > 0 {
             let share = tokens.cached as f64 / tokens.input as f64;
             deployment.cache_hits.record(flight.is_warm, share, now, settings);

@@ -19,8 +19,10 @@ pub(crate) struct Flight {
     pub(crate) bucket: Bucket,
     pub(crate) target: u64,
     pub(crate) payer: u64,
-    /// As estimated.
+    /// As estimated; 0 where what is sent is not what was estimated.
     pub(crate) input_tokens: u64,
+    /// Whether it carries on an answer, so that it is shorter than answers are.
+    pub(crate) is_rest: bool,
     /// Whether its conversation was there before.
     pub(crate) is_warm: bool,
     /// The time to first content, once it is known.

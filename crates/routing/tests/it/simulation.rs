@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use roundelay_routing::{
     AffinityUse, Attempt, AttemptKind, BreakerState, Capabilities, Catalog, Conversation, DeadReason, Demand,
-    DeploymentHealth, Ending, Fault, FaultKind, HedgeSettings, Instant, Member, ModelId, MovedOn, Outcome, Plan,
-    PoolId, Router, Settings, Step, StopReason, Strategy, Target,
+    DeploymentHealth, DeploymentId, Ending, Exclusion, Fault, FaultKind, HedgeSettings, Instant, Least, Member,
+    ModelId, MovedOn, Outcome, Plan, PoolId, Router, Settings, Step, StopReason, Strategy, Target,
 };
 
 use crate::world::{at, deployment, model, pool, success};
@@ -77,6 +77,17 @@ const SOMETIMES: &[&str] = &[
     "both failed",
     "both abandoned",
     "both struck",
+    "hand-over",
+    "hand-over refused",
+    "hand-over for what it holds",
+    "asked with less",
+    "asked with less once the whole was refused",
+    "less refused",
+    "carried on",
+    "carried on by the preferred",
+    "carried on where it broke",
+    "asked another way",
+    "carried on with less",
     "stop CallerAtFault",
     "stop TooLong",
     "stop AttemptsSpent",
@@ -115,6 +126,11 @@ struct Exchange {
     /// One attempt, or two where one is a hedge.
     running: Vec<Running>,
     trail: Vec<(Attempt, Option<FaultKind>)>,
+    /// Whether it was asked what the conversation can be cut to, and what was said.
+    handed_over: Option<Option<Least>>,
+    /// Attempts that broke off and were to be carried on, and by whom rather.
+    broken: Vec<u64>,
+    prefers: Capabilities,
     is_over: bool,
     steps: u32,
 }
@@ -196,8 +212,8 @@ impl World {
         let is_odd = !self.is_calm;
         let demand = Demand {
             target: if pick == 0 { Target::Model(ModelId(0)) } else { Target::Pool(PoolId(0)) },
-            needs: Capabilities { vision: is_odd && self.dice.below(20) == 0, ..Capabilities::NONE },
-            input_tokens: if is_odd && self.dice.below(10) == 0 { 1500 } else { 100 },
+            needs: Capabilities { vision: is_odd && self.dice.below(10) == 0, ..Capabilities::NONE },
+            input_tokens: if is_odd && self.dice.below(5) == 0 { 1500 } else { 100 },
             together: None,
             units: [0.0; 4],
             output_tokens: 0,
@@ -213,10 +229,22 @@ impl World {
             hour: Arc::default(),
             deadline: self.now + Duration::from_secs(patience),
             retries_allowed: self.is_calm || self.dice.below(20) > 0,
+            may_hand_over: self.dice.below(4) > 0,
         };
         let plan = self.router.plan(&self.catalog, demand.clone(), self.now);
         let due = self.now;
-        self.exchanges.push(Exchange { plan, demand, due, running: vec![], trail: vec![], is_over: false, steps: 0 });
+        self.exchanges.push(Exchange {
+            plan,
+            demand,
+            due,
+            running: vec![],
+            trail: vec![],
+            handed_over: None,
+            broken: vec![],
+            prefers: Capabilities::NONE,
+            is_over: false,
+            steps: 0,
+        });
     }
 
     fn live_until(&mut self, until: Instant, seen: &mut Seen) {
@@ -254,13 +282,63 @@ impl World {
                 assert!(look > self.now && look < exchange.demand.deadline, "waits past the deadline, or not at all");
                 exchange.due = look;
             }
+            Step::HandOver => self.hand_over(exchange, seen),
             Step::Stop(stop) => {
                 note(seen, name(stop.reason));
+                let is_early = stop.reason == StopReason::DeadlinePassed && self.now < exchange.demand.deadline;
+                assert!(!is_early, "{stop:?} at {:?}", self.now);
                 assert!(stop.retry_at.is_none_or(|retry_at| retry_at > self.now), "{stop:?} at {:?}", self.now);
                 assert_eq!(exchange.plan.next(&mut self.router, self.now), Step::Stop(stop));
                 exchange.is_over = true;
             }
         }
+    }
+
+    fn hand_over(&mut self, exchange: &mut Exchange, seen: &mut Seen) {
+        assert!(exchange.demand.may_hand_over && exchange.handed_over.is_none(), "asked twice, or not allowed");
+        assert!(self.untried_open(exchange).is_empty(), "cut, and yet somebody could take it whole");
+        let could = self.takers(exchange);
+        assert!(!could.is_empty(), "cut, and yet nobody could have taken it whole at any time");
+        let needs = if self.dice.below(3) == 0 { exchange.demand.needs } else { Capabilities::NONE };
+        let least = Least { tokens: [50, 700, 1400, 5000][self.dice.below(4)], needs };
+        let least = (self.dice.below(4) > 0).then_some(least);
+        note(seen, if least.is_some() { "hand-over" } else { "hand-over refused" });
+        exchange.plan.hand_over(least);
+        exchange.handed_over = Some(least);
+        exchange.due = self.now;
+    }
+
+    /// Who could take the whole at some time: allowed, able, large enough, and no window as large has refused it.
+    fn takers(&self, exchange: &Exchange) -> Vec<DeploymentId> {
+        let window = |id: DeploymentId| {
+            let model = self.catalog.deployment(id).model;
+            self.catalog.model(model).context_window.unwrap()
+        };
+        let too_long = |(_, fault): &&(Attempt, Option<FaultKind>)| *fault == Some(FaultKind::CallerTooLong);
+        let refused = exchange.trail.iter().filter(too_long).map(|(attempt, _)| window(attempt.deployment)).max();
+        let listed = self.catalog.candidates(&exchange.demand).into_iter().flatten();
+        listed.filter(|&id| refused.is_none_or(|refused| window(id) > refused)).collect()
+    }
+
+    /// Those of them who were not asked and can be asked now.
+    fn untried_open(&self, exchange: &Exchange) -> Vec<DeploymentId> {
+        // Of a key that is being tested, health says nothing.
+        let preview = self.router.preview(&self.catalog, &exchange.demand, self.now);
+        let probing = |id| {
+            preview.candidates.iter().any(|line| line.deployment == id && line.exclusion == Some(Exclusion::Probing))
+        };
+        let is_open = |id: &DeploymentId| {
+            let health = &self.before[id.0 as usize];
+            let closed = [health.breaker, health.endpoint_breaker] == [BreakerState::Closed; 2];
+            let is_tried = exchange.trail.iter().any(|(attempt, _)| attempt.deployment == *id);
+            !is_tried
+                && !probing(*id)
+                && closed
+                && health.cooldown_until.is_none()
+                && health.dead_until.is_none()
+                && health.in_flight < health.concurrency_limit
+        };
+        self.takers(exchange).into_iter().filter(is_open).collect()
     }
 
     fn start(&mut self, exchange: &mut Exchange, attempt: Attempt, seen: &mut Seen) {
@@ -355,15 +433,93 @@ impl World {
         match outcome {
             Outcome::Failure(fault) => {
                 exchange.trail[attempt.number as usize - 1].1 = Some(fault.kind);
+                if attempt.is_reduced && fault.kind == FaultKind::CallerTooLong {
+                    note(seen, "less refused");
+                }
                 return self.go_on_after_failure(exchange, &attempt, other, seen);
             }
             Outcome::Success { .. } => self.answered += 1,
-            Outcome::MidStream => note(seen, "mid stream"),
+            Outcome::MidStream => {
+                note(seen, "mid stream");
+                if self.dice.below(3) > 0 {
+                    return self.carry_on(exchange, &attempt);
+                }
+            }
             Outcome::Abandoned => {}
         }
         let after = exchange.plan.next(&mut self.router, self.now);
         assert!(matches!(after, Step::Stop(_)), "an attempt after content or without a caller: {after:?}");
         exchange.is_over = true;
+    }
+
+    fn carry_on(&mut self, exchange: &mut Exchange, broken: &Attempt) {
+        exchange.prefers = Capabilities { prefill: self.dice.below(2) == 0, ..Capabilities::NONE };
+        exchange.demand.deadline = self.now + Duration::from_secs([1, 30][self.dice.below(2)]);
+        exchange.broken.push(broken.id);
+        exchange.plan.carry_on(exchange.prefers, exchange.demand.deadline);
+        // Once for each that broke: this would end the exchange.
+        exchange.plan.carry_on(Capabilities::NONE, self.now);
+        exchange.due = self.now;
+    }
+
+    fn check_reduced(&self, exchange: &Exchange, attempt: &Attempt, seen: &mut Seen) {
+        let model = self.catalog.model(attempt.model);
+        let window = model.context_window.unwrap();
+        let is_taker = self.takers(exchange).contains(&attempt.deployment);
+        assert_eq!(attempt.is_reduced, !is_taker, "{attempt:?}");
+        if !attempt.is_reduced {
+            return;
+        }
+        note(seen, "asked with less");
+        let least = exchange.handed_over.flatten().expect("nobody has said what it can be cut to");
+        assert!(least.tokens <= window - window / 4 && model.capabilities.covers(least.needs), "{least:?}");
+        let open = self.untried_open(exchange);
+        assert!(
+            open.is_empty(),
+            "cut, and yet {open:?} could take it whole: {attempt:?} {:?}",
+            exchange.plan.decision()
+        );
+        let too_long = Some(FaultKind::CallerTooLong);
+        let is_there = |earlier: &Attempt| earlier.deployment == attempt.deployment;
+        let refused = exchange.trail.iter().filter(|(earlier, fault)| is_there(earlier) && *fault == too_long);
+        assert!(refused.clone().all(|(earlier, _)| !earlier.is_reduced), "even less was refused there");
+        if refused.count() > 0 {
+            note(seen, "asked with less once the whole was refused");
+        }
+        if !model.capabilities.covers(exchange.demand.needs) {
+            note(seen, "hand-over for what it holds");
+        }
+        if !exchange.broken.is_empty() {
+            note(seen, "carried on with less");
+        }
+    }
+
+    fn check_carried_on(&self, exchange: &Exchange, attempt: &Attempt, seen: &mut Seen) {
+        note(seen, "carried on");
+        assert!(
+            exchange.demand.retries_allowed && attempt.kind != AttemptKind::First && attempt.kind != AttemptKind::Hedge
+        );
+        let can = |id: DeploymentId| {
+            let model = self.catalog.deployment(id).model;
+            self.catalog.model(model).capabilities.covers(exchange.prefers)
+        };
+        let open = self.untried_open(exchange);
+        let last = exchange.trail.last().unwrap();
+        let follows_break = exchange.broken.last() == Some(&last.0.id);
+        if attempt.kind == AttemptKind::Fallback && !attempt.is_reduced {
+            let is_better = |&id: &DeploymentId| can(id) && !can(attempt.deployment);
+            assert!(!open.iter().any(is_better), "another is preferred");
+            if exchange.prefers != Capabilities::NONE && can(attempt.deployment) {
+                note(seen, "carried on by the preferred");
+            }
+        }
+        if attempt.kind == AttemptKind::Retry && follows_break {
+            assert!(open.is_empty(), "asked again before another");
+            note(seen, "carried on where it broke");
+        }
+        if last.1 == Some(FaultKind::CallerBad) && last.0.deployment == attempt.deployment {
+            note(seen, "asked another way");
+        }
     }
 
     /// Where two ran, the other is awaited.
@@ -410,11 +566,22 @@ impl World {
         let counted = trail.iter().filter(|(_, fault)| *fault != stale).count();
         assert!(counted < 3 && attempt.number as usize == trail.len() + 1, "{trail:?}");
         assert!(self.now < exchange.demand.deadline, "begun after the deadline");
-        let retries = trail.iter().filter(|(attempt, _)| attempt.kind == AttemptKind::Retry).count();
+        // Asking again what broke off, or with less what was too long, is no retry of the same.
+        let is_same = |attempt: &Attempt| {
+            let there = trail
+                .iter()
+                .filter(|(earlier, _)| earlier.deployment == attempt.deployment && earlier.number < attempt.number);
+            !there.clone().all(|(earlier, fault)| {
+                (fault.is_none() && !exchange.broken.is_empty())
+                    || (*fault == Some(FaultKind::CallerTooLong) && attempt.is_reduced && !earlier.is_reduced)
+            })
+        };
+        let is_retry = |attempt: &Attempt| attempt.kind == AttemptKind::Retry && is_same(attempt);
+        let retries = trail.iter().filter(|(attempt, _)| is_retry(attempt)).count();
         let was_there = trail.iter().any(|(earlier, _)| earlier.deployment == attempt.deployment);
         match attempt.kind {
             AttemptKind::First => assert!(trail.is_empty()),
-            AttemptKind::Retry => assert!(was_there && retries == 0, "{trail:?}"),
+            AttemptKind::Retry => assert!(was_there && (retries == 0 || !is_same(attempt)), "{trail:?}"),
             AttemptKind::Fallback => {
                 assert!(!was_there && !trail.is_empty(), "drawn twice: {trail:?}");
             }
@@ -423,7 +590,11 @@ impl World {
         let uncertain = trail.iter().filter(|(_, fault)| fault.is_some_and(FaultKind::is_uncertain)).count();
         assert!(uncertain <= 1, "work that may be done is asked for a third time");
         let is_refused = trail.iter().any(|(_, fault)| *fault == Some(FaultKind::CallerBad));
-        assert!(!is_refused, "a bad request is asked for again: {trail:?}");
+        assert!(!is_refused || !exchange.broken.is_empty(), "a bad request is asked for again: {trail:?}");
+        self.check_reduced(exchange, attempt, seen);
+        if !exchange.broken.is_empty() {
+            self.check_carried_on(exchange, attempt, seen);
+        }
         let slow = [Some(FaultKind::Reset), Some(FaultKind::FirstContentTimeout)];
         let again = trail.iter().any(|(a, fault)| a.deployment == attempt.deployment && slow.contains(fault));
         assert!(!again, "a silent deployment is asked again");
@@ -564,6 +735,7 @@ fn build(dice: &mut Dice) -> Catalog {
         }
         let mut built = model(index, &ids);
         built.capabilities.vision = dice.below(3) > 0;
+        built.capabilities.prefill = dice.below(2) == 0;
         built.strategy = (dice.below(2) == 0).then(|| dice.strategy());
         listed.push(built);
     }

@@ -136,6 +136,7 @@ impl Traffic {
                 self.waiting_most = self.waiting_most.max(self.waiting);
                 self.look_at(index, look);
             }
+            Step::HandOver => panic!("nobody allowed it"),
             Step::Stop(stop) => self.end(index, Some(stop.reason)),
         }
     }

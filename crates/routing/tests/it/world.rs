@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use roundelay_routing::{
     Attempt, Capabilities, Catalog, Demand, Deployment, DeploymentId, EndpointId, Fault, FaultKind, Importance,
-    Instant, KeyId, Limits, Member, Model, ModelId, Outcome, Pool, PoolId, Router, Settings, Step, Strategy, Target,
-    Tokens,
+    Instant, KeyId, Least, Limits, Member, Model, ModelId, Outcome, Plan, Pool, PoolId, Router, Settings, Step,
+    Strategy, Target, Tokens,
 };
 
 pub(crate) fn at(seconds: f64) -> Instant {
@@ -89,6 +89,7 @@ pub(crate) fn demand(now: Instant) -> Demand {
         hour: Arc::default(),
         deadline: now + Duration::from_secs(120),
         retries_allowed: true,
+        may_hand_over: false,
     }
 }
 
@@ -108,7 +109,7 @@ pub(crate) fn failure(kind: FaultKind) -> Outcome {
 pub(crate) fn attempt(step: Step) -> Attempt {
     match step {
         Step::Attempt(attempt) => attempt,
-        Step::Wait(_) | Step::Stop(_) => panic!("expected an attempt, got {step:?}"),
+        Step::Wait(_) | Step::HandOver | Step::Stop(_) => panic!("expected an attempt, got {step:?}"),
     }
 }
 
@@ -118,13 +119,31 @@ pub(crate) fn run(
     catalog: &Arc<Catalog>,
     demand: Demand,
     now: &mut Instant,
-    mut outcome: impl FnMut(&Attempt) -> Outcome,
+    outcome: impl FnMut(&Attempt) -> Outcome,
 ) -> (Vec<Attempt>, Step) {
     let mut plan = router.plan(catalog, demand, *now);
+    pursue(&mut plan, router, now, |_| panic!("nobody allowed it"), outcome)
+}
+
+/// The same, of a plan that is there; `least` says what can be handed over.
+pub(crate) fn pursue(
+    plan: &mut Plan,
+    router: &mut Router,
+    now: &mut Instant,
+    mut least: impl FnMut(&Plan) -> Option<Least>,
+    mut outcome: impl FnMut(&Attempt) -> Outcome,
+) -> (Vec<Attempt>, Step) {
     let mut attempts = Vec::new();
+    let mut was_asked = false;
     loop {
         match plan.next(router, *now) {
             Step::Wait(until) => *now = until,
+            Step::HandOver => {
+                assert!(!was_asked, "asked twice what it can be cut to");
+                was_asked = true;
+                let least = least(plan);
+                plan.hand_over(least);
+            }
             Step::Attempt(attempt) => {
                 attempts.push(attempt);
                 let outcome = outcome(&attempt);

@@ -129,12 +129,30 @@ fn read_protocol(section: &Section<'_>) -> Written {
         ("bedrock", Protocol::Bedrock),
     ];
     // Asked for even where it is not written, so that it is known.
-    match section.choice("protocol", &choices) {
+    match section.choice_also_called("protocol", &choices, &OTHER_NAMES) {
         None if section.has("protocol") => Written::Fault,
         None => Written::Nothing,
         Some(protocol) => Written::As(protocol),
     }
 }
+
+/// What people call a protocol after its vendor, its models or its path.
+const OTHER_NAMES: [(&str, &str); 14] = [
+    ("chat", "openai"),
+    ("chat-completions", "openai"),
+    ("openai-compatible", "openai"),
+    ("openai-responses", "responses"),
+    ("claude", "anthropic"),
+    ("messages", "anthropic"),
+    ("google", "gemini"),
+    ("generate-content", "gemini"),
+    ("google-vertex", "vertex"),
+    ("vertex-ai", "vertex"),
+    ("azure-openai", "azure"),
+    ("aws", "bedrock"),
+    ("aws-bedrock", "bedrock"),
+    ("converse", "bedrock"),
+];
 
 /// Clients of Anthropic and Google are given an address without the version that they put behind it themselves; and at
 /// Google OpenAI's dialect is below the other.
@@ -199,6 +217,11 @@ fn read_base_url(
             let instead = match protocol {
                 Some(Protocol::Azure) => clouds::AZURE_ADDRESS,
                 Some(Protocol::Bedrock) => clouds::BEDROCK_ADDRESS,
+                Some(Protocol::Anthropic) => "write what comes before `/messages`: `https://host/v1`",
+                Some(Protocol::Responses) => "write what comes before `/responses`: `https://host/v1`",
+                Some(Protocol::Gemini) => {
+                    "write what comes before `/models/NAME:generateContent`: `https://host/v1beta`"
+                }
                 _ => "write what comes before `/chat/completions`: `https://host/v1`",
             };
             let instead = instead.to_owned();

@@ -75,13 +75,24 @@ impl<'a> Section<'a> {
 
     /// One of `choices`.
     pub(in super::super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&'static str, T)]) -> Option<T> {
+        self.choice_also_called(key, choices, &[])
+    }
+
+    /// The same, where people know a choice by other names: these are not taken, but answered with the choice.
+    pub(in super::super) fn choice_also_called<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+        other_names: &[(&str, &'static str)],
+    ) -> Option<T> {
         let At { value, place } = self.text(key)?;
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value.text) {
             return Some(*choice);
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let message = format!("`{}` is not one of the choices", value.shown());
-        let meant = nearest(&value.written, names.iter().copied());
+        let called = other_names.iter().find(|(other, _)| value.written.eq_ignore_ascii_case(other));
+        let meant = called.map(|(_, name)| *name).or_else(|| nearest(&value.written, names.iter().copied()));
         let list = names.join("`, `");
         let instead = meant.map_or_else(
             || format!("write one of `{list}`"),

@@ -123,6 +123,7 @@ fn explains(reason: StopReason, exclusion: &Exclusion) -> bool {
         | Exclusion::Region
         | Exclusion::Price
         | Exclusion::Dialect
+        | Exclusion::Continuation
         | Exclusion::TooSlow => reason == StopReason::NoneEligible,
         Exclusion::Unaffordable => reason == StopReason::Unaffordable,
         Exclusion::UpstreamBalance => reason == StopReason::AllDead,

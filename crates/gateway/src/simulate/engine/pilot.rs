@@ -111,8 +111,13 @@ impl Pilot {
     }
 
     pub(super) fn next(&mut self, course: &mut Course, attempts: u32, now: Duration) -> Bearing {
-        match (self, course) {
+        match (&mut *self, &mut *course) {
             (Self::Router(routed), Course::Plan(plan)) => match plan.next(&mut routed.router, instant(now)) {
+                // Its conversations have no words that could be cut.
+                Step::HandOver => {
+                    plan.hand_over(None);
+                    self.next(course, attempts, now)
+                }
                 Step::Attempt(attempt) => {
                     let deployment = routed.deployments[attempt.deployment.0 as usize];
                     Bearing::Attempt { deployment, routed: Some(attempt) }
@@ -219,6 +224,7 @@ fn demand(
         hour,
         deadline: instant(now + deadline_of(catalog, target)),
         retries_allowed: true,
+        may_hand_over: false,
     }
 }
 

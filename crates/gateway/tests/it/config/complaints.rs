@@ -55,6 +55,12 @@ fn values_are_refused_with_what_to_write() {
     check("[server]\nworkers = -1", "5:11", "server.workers", &["`-1`", "from 0 to 1024"]);
     check("[server]\nworkers = true", "5:11", "server.workers", &["boolean"]);
     check("[log]\nlevel = 'wran'", "5:9", "log.level", &["did you mean `warn`?"]);
+    check(
+        "[providers.x]\nbase_url = 'http://h/v1'\nprotocol = 'Claude'",
+        "6:12",
+        "providers.x.protocol",
+        &["did you mean `anthropic`?"],
+    );
     check("[pools.a]\nmembers = ['gpt-4o']\nattempts = 0", "6:12", "pools.a.attempts", &["from 1 to 10"]);
     check("[pools.a]\nmembers = { 'gpt-4o' = -1 }", "5:13", "pools.a.members.gpt-4o", &["not a weight"]);
     check("[pools.a]\nmembers = { 'gpt-4o' = nan }", "5:13", "pools.a.members.gpt-4o", &["not a weight"]);

@@ -65,7 +65,7 @@ fn check_both(first: FaultKind, hedge: FaultKind, expected: Result<(u32, Attempt
                 Ok((attempt.deployment.0, attempt.kind))
             }
             Step::Stop(Stop { reason, .. }) => Err(reason),
-            Step::Wait(_) => Err(StopReason::Busy),
+            Step::Wait(_) | Step::HandOver => Err(StopReason::Busy),
         };
         assert_eq!(found, expected, "{first:?} and {hedge:?}, the hedge last: {is_hedge_last}");
         assert!(slow.plan.decision().attempts.iter().take(2).all(|attempt| attempt.moved_on.is_some()));
