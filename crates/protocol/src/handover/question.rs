@@ -3,8 +3,10 @@
 use super::{results::ends, stand_in::is_stand_in};
 use crate::chat::{Body, Role, Turn};
 
-/// The question for a summary of `turns`, which goes on from `previous` where there is an earlier one; of about
-/// `bytes_max` bytes at most. Where the turns are longer, each is shortened to its ends, results of tools first.
+/// The question for a summary of `turns`, in `bytes_max` bytes.
+///
+/// It goes on from `previous` where there is an earlier summary. Where the turns are longer, each is shortened to its
+/// ends, results of tools first. What is asked is always there, however little room there is.
 pub fn question(previous: Option<&str>, turns: &[Turn<'_>], bytes_max: usize) -> String {
     let mut out = String::from(TASK);
     if let Some(previous) = previous {
@@ -53,7 +55,7 @@ fn transcript(turns: &[Turn<'_>], said: usize, given: usize) -> String {
                 Body::Image { .. } => (speaker, "(an image)".to_owned()),
                 Body::Audio { .. } => (speaker, "(a recording)".to_owned()),
                 Body::File { name, .. } => {
-                    (speaker, name.as_ref().map_or("(a file)".to_owned(), |name| format!("(the file {name})")))
+                    (speaker, name.as_ref().map_or_else(|| "(a file)".to_owned(), |name| format!("(the file {name})")))
                 }
                 Body::Thinking { .. } | Body::SealedThinking { .. } | Body::Opaque { .. } => continue,
             };
