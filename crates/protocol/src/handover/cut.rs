@@ -42,9 +42,8 @@ impl Layout {
         let turns = &request.turns;
         let has_words = |turn: &Turn<'_>| turn.role == Role::User && turn.parts.iter().any(is_word);
         let words = turns.iter().rposition(has_words);
-        let words_weight = words.map_or(Weight::default(), |index| {
-            Weight::of_parts(&turns[index], turns[index].parts.iter().filter(|part| is_word(part)))
-        });
+        let words_weight =
+            words.map(|index| Weight::of_parts(&turns[index], turns[index].parts.iter().filter(|part| is_word(part))));
         let may_cut = may_cut(turns);
         let newest = may_cut.iter().rposition(|may| *may).unwrap_or(0);
         // What stays anyway is not worth a cut behind it.
@@ -59,7 +58,7 @@ impl Layout {
             may_cut,
             is_system: turns.iter().map(|turn| turn.role == Role::System).collect(),
             words,
-            words_weight,
+            words_weight: words_weight.unwrap_or_default(),
             stand_ins: turns.iter().map(stand_in::weight_within).collect(),
         }
     }

@@ -111,7 +111,8 @@ pub(super) fn warnings(text: &Text<'_>) -> Vec<String> {
         && let Some(found) = next(rest)
     {
         let begin = rest[..found].rfind('\n').map_or(0, |end| end + 1);
-        let (line, behind) = rest[begin..].split_once('\n').unwrap_or((&rest[begin..], ""));
+        let rest_of = &rest[begin..];
+        let (line, behind) = rest_of.split_at(rest_of.find('\n').unwrap_or(rest_of.len()));
         lines.push(line[..line.floor_char_boundary(SENTENCE_MAX)].trim().to_owned());
         rest = behind;
     }

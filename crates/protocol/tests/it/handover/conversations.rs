@@ -51,14 +51,16 @@ pub(super) fn request(dialect: Dialect, steps: &[Step]) -> Request<'static> {
     request.system = vec![text("You are careful.")];
     request.tools = vec![tool()];
     let mut turns = Turns::default();
-    let mut number = 0;
+    let (mut number, mut marks) = (0, 0);
     turns.push(Role::User, vec![text("Begin here.")], Extra::default());
     for step in steps {
         number += 1;
         match *step {
             Step::Said { words, image, marked } => {
                 let mut said = text(&prose(number, words));
-                said.keep = marked.then_some(Keep::Default);
+                // No vendor takes more than four.
+                marks += usize::from(marked);
+                said.keep = (marked && marks <= 4).then_some(Keep::Default);
                 let image = image.then(picture);
                 turns.push(Role::User, std::iter::once(said).chain(image).collect(), Extra::default());
             }

@@ -12,7 +12,7 @@ use roundelay_protocol::{
 
 use super::{
     conversations::{self, Step},
-    strict, texts,
+    strict,
 };
 use crate::dialects::written;
 
@@ -210,11 +210,4 @@ fn last_words(request: &Request<'_>) -> Vec<Part<'static>> {
 
 fn marks(request: &Request<'_>) -> usize {
     request.turns.iter().flat_map(|turn| &turn.parts).filter(|part| part.keep.is_some()).count()
-}
-
-#[test]
-fn texts_of_a_turn_are_all_there() {
-    let request =
-        conversations::request(Dialect::OpenaiChat, &[Step::Called { calls: 2, words: 3, image: true, failed: false }]);
-    assert_eq!(texts(&request.turns[2]).len(), 2);
 }

@@ -23,8 +23,10 @@ fn chat(body: &Value) -> Result<(), String> {
         let role = message["role"].as_str().unwrap_or_default();
         if role == "tool" {
             let id = message["tool_call_id"].as_str().unwrap_or_default();
-            let at =
-                open.iter().position(|open| *open == id).ok_or(format!("messages.{index}: a result of no call"))?;
+            let at = open
+                .iter()
+                .position(|open| *open == id)
+                .ok_or_else(|| format!("messages.{index}: a result of no call"))?;
             open.remove(at);
             continue;
         }
@@ -51,7 +53,10 @@ fn responses(body: &Value) -> Result<(), String> {
         match item["type"].as_str().unwrap_or_default() {
             "function_call" => open.push(id),
             "function_call_output" => {
-                let at = open.iter().position(|open| *open == id).ok_or(format!("input.{index}: output of no call"))?;
+                let at = open
+                    .iter()
+                    .position(|open| *open == id)
+                    .ok_or_else(|| format!("input.{index}: output of no call"))?;
                 open.remove(at);
             }
             "message" if is_blank(&item["content"]) => return Err(format!("input.{index}: no content")),
@@ -155,7 +160,7 @@ fn converse(body: &Value) -> Result<(), String> {
 }
 
 fn list(value: &Value) -> Result<&Vec<Value>, String> {
-    value.as_array().filter(|list| !list.is_empty()).ok_or("an empty list".to_owned())
+    value.as_array().filter(|list| !list.is_empty()).ok_or_else(|| "an empty list".to_owned())
 }
 
 fn is_blank(content: &Value) -> bool {
