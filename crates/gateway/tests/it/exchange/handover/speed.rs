@@ -54,10 +54,10 @@ fn measured(house: &House, model: &str, expected: &str) -> u64 {
 #[test]
 #[ignore = "a measurement, of a release build alone"]
 fn what_a_hand_over_adds_to_a_failover() {
-    let wide = "[models.wide]\ndeployments = ['small/wide']\n[pools.wide]\nmembers = ['big']\nfallback = ['wide']\n";
+    let wide = "[models.wide]\ndeployments = ['small/wide']\n[pools.wides]\nmembers = ['big']\nfallback = ['wide']\n";
     let extract = House::start(wide);
     extract.falls_ill();
-    let passed_on = measured(&extract, "wide", "none");
+    let passed_on = measured(&extract, "wides", "none");
     let by_rule = measured(&extract, "talk", "extract");
     let warm = House::start("[handover]\nsummariser = 'sum'\nafter = 2000\nevery = 2000\n");
     assert_eq!(warm.ask(&long()).status, 200);
