@@ -17,6 +17,7 @@ mod json;
 pub mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod seam;
 pub mod sse;
 pub mod translate;
 pub mod usage;

@@ -2,6 +2,7 @@
 
 mod follower;
 mod manner;
+mod shadow;
 mod stream;
 
 pub use follower::{Follower, scan_answer};
@@ -9,4 +10,5 @@ pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
     turned_tools,
 };
+pub use shadow::Shadow;
 pub use stream::{StreamDecoder, StreamEncoder, Translation};

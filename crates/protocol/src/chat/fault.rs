@@ -65,6 +65,8 @@ pub enum StreamFault {
     TooMuch(&'static str),
     /// It ended without its typed end.
     Cut,
+    /// It was to carry on what had been shown, and says something else instead.
+    Diverged,
 }
 
 impl From<Malformed> for StreamFault {
@@ -88,6 +90,7 @@ impl fmt::Display for StreamFault {
             Self::Order(what) => write!(f, "events out of order: {what}"),
             Self::TooMuch(what) => write!(f, "the stream exceeds a limit: {what}"),
             Self::Cut => f.write_str("the stream ended before the answer was whole"),
+            Self::Diverged => f.write_str("the answer that was to carry on says something else than was shown"),
         }
     }
 }

@@ -40,6 +40,9 @@ pub struct Request<'a> {
     /// The stored answer that this goes on from.
     pub previous: Option<Text<'a>>,
     pub store: Option<bool>,
+    /// The last turn is the beginning of the answer that is asked for, and the server has to be told so where it does
+    /// not take that for granted.
+    pub is_prefilled: bool,
     pub extra: Extra<'a>,
 }
 
@@ -214,6 +217,7 @@ impl<'a> Request<'a> {
             verbosity: None,
             previous: None,
             store: None,
+            is_prefilled: false,
             extra: Extra::default(),
         }
     }

@@ -35,6 +35,24 @@ pub struct Quirks {
     pub cache_control: bool,
     /// `extra_content.google.thought_signature` on tool calls.
     pub google_signatures: bool,
+    pub prefill: Prefill,
+    /// The answer to a prefill begins with it once more.
+    pub echoes_prefill: bool,
+}
+
+/// How a server is told that the last message is the beginning of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefill {
+    /// By its place alone: Ollama, llama.cpp, OpenRouter, and whoever continues at all.
+    Place,
+    /// `prefix` in the message: DeepSeek ("Chat prefix completion", at the base URL that ends in `/beta`) and Mistral,
+    /// which otherwise refuses a last message of the assistant.
+    Prefix,
+    /// `partial` in the message: Alibaba's Model Studio ("Partial mode") and Moonshot ("Partial mode").
+    Partial,
+    /// `continue_final_message` beside `add_generation_prompt` in the request: vLLM, whose chat template would end the
+    /// message and begin another.
+    FinalMessage,
 }
 
 /// What a server calls the limit of output tokens.
@@ -75,6 +93,8 @@ impl Quirks {
         cache_breakpoints: false,
         cache_control: false,
         google_signatures: false,
+        prefill: Prefill::Place,
+        echoes_prefill: false,
     };
 
     const OPENAI: Self = Self {
@@ -101,11 +121,18 @@ impl Quirks {
                 logit_bias: false,
                 seed: false,
                 choices: false,
+                prefill: Prefill::Prefix,
                 ..Self::CORE
             },
-            Flavour::Mistral => {
-                Self { reasoning_effort: false, top_k: false, logit_bias: false, seed: false, ..Self::CORE }
-            }
+            Flavour::Mistral => Self {
+                reasoning_effort: false,
+                top_k: false,
+                logit_bias: false,
+                seed: false,
+                prefill: Prefill::Prefix,
+                echoes_prefill: true,
+                ..Self::CORE
+            },
             Flavour::Groq => Self {
                 output_limit: OutputLimit::MaxCompletionTokens,
                 top_k: false,
@@ -114,8 +141,11 @@ impl Quirks {
                 ..Self::CORE
             },
             Flavour::OpenRouter => Self { replay: Replay::Details, strict: true, cache_control: true, ..Self::CORE },
-            Flavour::DashScope => Self { reasoning_effort: false, cache_control: true, ..Self::CORE },
-            Flavour::Moonshot | Flavour::Zhipu => Self {
+            Flavour::DashScope => {
+                Self { reasoning_effort: false, cache_control: true, prefill: Prefill::Partial, ..Self::CORE }
+            }
+            Flavour::Moonshot => Self { prefill: Prefill::Partial, ..Self::of(Flavour::Zhipu) },
+            Flavour::Zhipu => Self {
                 reasoning_effort: false,
                 replay: Replay::ReasoningContent,
                 parallel_tool_calls: false,
@@ -124,8 +154,9 @@ impl Quirks {
                 seed: false,
                 ..Self::CORE
             },
+            Flavour::Vllm => Self { prefill: Prefill::FinalMessage, ..Self::CORE },
             Flavour::Ollama => Self { parallel_tool_calls: false, logit_bias: false, choices: false, ..Self::CORE },
-            Flavour::Anthropic | Flavour::Bedrock | Flavour::Vllm | Flavour::LlamaCpp | Flavour::Generic => Self::CORE,
+            Flavour::Anthropic | Flavour::Bedrock | Flavour::LlamaCpp | Flavour::Generic => Self::CORE,
         }
     }
 }

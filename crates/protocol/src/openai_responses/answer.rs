@@ -131,7 +131,7 @@ pub fn encode_answer_as(answer: &Answer<'_>, model: &str, identity: Option<&Iden
         stop.lose(StopWords::default(), losses);
     }
     let mut object = Object::new(&mut out);
-    let head = Head { id: answer.id.as_ref(), model: &model, created: answer.created, identity };
+    let head = Head { id: answer.id.as_ref(), model: &model, created: answer.created, identity, began: None };
     write_response(&mut object, &head, choice.stop.as_ref(), &items, usage, None);
     object.text_if("service_tier", answer.service_tier.as_ref());
     if answer.dialect == Dialect::OpenaiResponses {
@@ -150,6 +150,8 @@ pub(super) struct Head<'h> {
     pub(super) created: Option<i64>,
     /// In the place of what the upstream said.
     pub(super) identity: Option<&'h Identity>,
+    /// What the caller has read of it, in the place of all these.
+    pub(super) began: Option<&'h str>,
 }
 
 const WRITTEN: [&str; 10] = [
@@ -174,14 +176,11 @@ pub(super) fn write_response(
     usage: Option<(&usage::Usage, Option<&Json<'_>>)>,
     problem: Option<&Problem<'_>>,
 ) {
-    match (head.identity, head.id) {
-        (Some(identity), _) => object.word("id", identity.id()),
-        (None, Some(id)) => object.text("id", id),
-        (None, None) => object.word("id", "resp"),
+    if let Some(began) = head.began {
+        write_began(object, began);
+    } else {
+        write_name(object, head);
     }
-    object.word("object", "response");
-    let created = head.created.or_else(|| head.identity.map(Identity::created));
-    object.number("created_at", created.unwrap_or(0));
     let (status, reason) = match stop {
         _ if problem.is_some() => ("failed", None),
         None => ("in_progress", None),
@@ -204,7 +203,9 @@ pub(super) fn write_response(
         }
         None => object.raw("incomplete_details", "null"),
     }
-    object.text("model", head.model);
+    if head.began.is_none() {
+        object.text("model", head.model);
+    }
     object.key("output").extend_from_slice(items);
     if let Some(identity) = head.identity {
         identity.write(object);
@@ -220,13 +221,36 @@ pub(super) fn write_response(
         ("tools", "[]"),
         ("top_p", "null"),
     ];
-    for (name, value) in without_identity.into_iter().filter(|_| head.identity.is_none()) {
+    for (name, value) in without_identity.into_iter().filter(|_| head.identity.is_none() && head.began.is_none()) {
         object.raw(name, value);
     }
     match usage {
         Some((usage, cost)) => tokens::write(object, usage, cost),
         None => object.raw("usage", "null"),
     }
+}
+
+fn write_name(object: &mut Object<'_>, head: &Head<'_>) {
+    match (head.identity, head.id) {
+        (Some(identity), _) => object.word("id", identity.id()),
+        (None, Some(id)) => object.text("id", id),
+        (None, None) => object.word("id", "resp"),
+    }
+    object.word("object", "response");
+    let created = head.created.or_else(|| head.identity.map(Identity::created));
+    object.number("created_at", created.unwrap_or(0));
+}
+
+/// Writes what a response said of itself at its beginning.
+pub(super) fn write_began(object: &mut Object<'_>, began: &str) {
+    // It was read before.
+    let _ = wire::members(&mut Reader::of(began), |reader, name| {
+        match name {
+            "status" | "incomplete_details" | "error" | "output" | "usage" | "completed_at" => reader.pass()?,
+            _ => object.foreign(name, reader.raw()?),
+        }
+        Ok::<_, Malformed>(())
+    });
 }
 
 /// An item's id: its kind and its place, and whose it is where that is known.

@@ -6,7 +6,9 @@ use crate::{
     anthropic,
     bedrock::{self, frame},
     chat::{Dialect, Event, FreeTools, Issuer, Json, Losses, Problem, Start, StreamFault},
-    gemini, openai_chat, openai_responses, sse,
+    gemini, openai_chat, openai_responses,
+    seam::Seam,
+    sse,
 };
 
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
@@ -229,6 +231,8 @@ pub struct Translation {
     pub issuer: Option<Issuer>,
     /// What the answer is called where its dialect has no names.
     pub names: Start<'static>,
+    /// Where its answer carries on one that was cut.
+    pub seam: Option<Box<Seam>>,
     is_whole: bool,
 }
 
@@ -237,7 +241,24 @@ impl Translation {
     pub fn new(from: Dialect, encoder: StreamEncoder) -> Self {
         let decoder = StreamDecoder::new(from);
         let (tools, names) = (FreeTools::default(), Start::default());
-        Self { decoder, encoder, tools, issuer: None, names, is_whole: false }
+        Self { decoder, encoder, tools, issuer: None, names, seam: None, is_whole: false }
+    }
+
+    /// A stream of the dialect `from` that carries on this one, which was cut, in the same stream of the caller's.
+    pub fn carry_on(&self, from: Dialect, seam: Seam) -> Self {
+        Self { seam: Some(Box::new(seam)), ..Self::new(from, self.encoder.clone()) }
+    }
+
+    /// Goes on in the place of a stream that was passed on as it came, when this one was given the same events and what it
+    /// wrote was shown to nobody: the caller knows the provider's own names and numbers, which `response` has where the
+    /// dialect is that of Responses. `false` where the caller's stream cannot go on at this place, which is between the
+    /// events that end an item.
+    pub fn take_over(&mut self, response: Option<&openai_responses::Shown>) -> bool {
+        match (&mut self.encoder, response) {
+            (StreamEncoder::OpenaiResponses(encoder), Some(response)) => encoder.take_over(response),
+            (StreamEncoder::OpenaiResponses(_), None) => false,
+            _ => true,
+        }
     }
 
     /// Whether the upstream's typed end has come.
@@ -255,8 +276,7 @@ impl Translation {
         out: &mut Vec<u8>,
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer, names, is_whole } = self;
-        let mut writer = Writer { encoder, tools, issuer: *issuer, names, is_whole, out, watch, written: Ok(()) };
+        let (decoder, mut writer) = self.parted(out, watch);
         let read = decoder.push(bytes, &mut |event| writer.write(event));
         writer.written.and(read)
     }
@@ -266,10 +286,19 @@ impl Translation {
     /// # Errors
     /// [`StreamFault::Cut`] when the answer has no typed end; end the caller's stream with [`StreamEncoder::fail`].
     pub fn finish(&mut self, out: &mut Vec<u8>, watch: &mut dyn FnMut(&Event<'_>)) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools, issuer, names, is_whole } = self;
-        let mut writer = Writer { encoder, tools, issuer: *issuer, names, is_whole, out, watch, written: Ok(()) };
+        let (decoder, mut writer) = self.parted(out, watch);
         let read = decoder.finish(&mut |event| writer.write(event));
         writer.written.and(read)
+    }
+
+    fn parted<'w>(
+        &'w mut self,
+        out: &'w mut Vec<u8>,
+        watch: &'w mut dyn FnMut(&Event<'_>),
+    ) -> (&'w mut StreamDecoder, Writer<'w>) {
+        let Self { decoder, encoder, tools, issuer, names, seam, is_whole } = self;
+        let seam = seam.as_deref_mut();
+        (decoder, Writer { encoder, tools, issuer: *issuer, names, seam, is_whole, out, watch, written: Ok(()) })
     }
 
     /// Appends the end of a whole answer with what the caller pays, in dollars. Does nothing for one that is not whole.
@@ -293,6 +322,7 @@ struct Writer<'w> {
     tools: &'w mut FreeTools,
     issuer: Option<Issuer>,
     names: &'w Start<'static>,
+    seam: Option<&'w mut Seam>,
     is_whole: &'w mut bool,
     out: &'w mut Vec<u8>,
     watch: &'w mut dyn FnMut(&Event<'_>),
@@ -312,16 +342,22 @@ impl Writer<'_> {
             Event::Start(start) => Event::Start(start.or(self.names)),
             event => event,
         };
-        let Self { encoder, tools, is_whole, out, watch, .. } = self;
+        let Self { encoder, tools, seam, is_whole, out, watch, .. } = self;
         let mut written = Ok(());
-        let turned = tools.event(event, &mut |event| {
+        let mut say = |event: Event<'_>| {
             watch(&event);
             if event == Event::End {
                 **is_whole = true;
             } else if written.is_ok() {
                 written = encoder.event(&event, out);
             }
+        };
+        let mut spliced = Ok(());
+        let turned = tools.event(event, &mut |event| match seam {
+            Some(seam) if spliced.is_ok() => spliced = seam.event(event, &mut say),
+            Some(_) => {}
+            None => say(event),
         });
-        self.written = turned.and(written);
+        self.written = turned.and(spliced).and(written);
     }
 }

@@ -2,10 +2,13 @@
 
 mod answers;
 mod awkward;
+mod carried;
 mod clients;
+mod collected;
 mod faults;
 mod hostile;
 mod matrix;
+mod prefilled;
 mod recordings;
 mod requests;
 mod streams;

@@ -12,5 +12,6 @@ mod openai_bodies;
 mod openai_chunk;
 mod openai_request;
 mod openai_rewrite;
+mod seam;
 mod sse;
 mod usage_goldens;

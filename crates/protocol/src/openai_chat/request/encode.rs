@@ -1,7 +1,7 @@
 //! Writes a request.
 
 use super::super::{
-    quirks::{OutputLimit, Quirks, Replay},
+    quirks::{OutputLimit, Prefill, Quirks, Replay},
     reasoning,
 };
 use crate::{
@@ -156,7 +156,24 @@ impl<'w> Writer<'w> {
             message.text("refusal", &text);
         }
         self.calls(&mut message, turn, path);
+        self.prefill(&mut message, turn, path);
         message.end();
+    }
+
+    /// Says that the answer begins with this message.
+    fn prefill(&self, message: &mut Object<'_>, turn: &Turn<'_>, path: Path) {
+        if !self.request.is_prefilled || path.turn + 1 < self.request.turns.len() {
+            return;
+        }
+        let name = match self.quirks.prefill {
+            Prefill::Prefix => "prefix",
+            Prefill::Partial => "partial",
+            Prefill::Place | Prefill::FinalMessage => return,
+        };
+        // A caller who begins the answer says so already.
+        if request_is_foreign(self.request) || turn.extra.find(name).is_none() {
+            message.bool(name, true);
+        }
     }
 
     /// Earlier reasoning, as far as the server wants it back.
@@ -680,6 +697,14 @@ impl<'w> Writer<'w> {
         }
         if request.previous.is_some() {
             self.losses.add(Why::NoPeer, "previous", "the conversation that it goes on from");
+        }
+        if request.is_prefilled && self.quirks.prefill == Prefill::FinalMessage {
+            let is_said = |name| !request_is_foreign(request) && request.extra.find(name).is_some();
+            for (name, value) in [("continue_final_message", true), ("add_generation_prompt", false)] {
+                if !is_said(name) {
+                    object.bool(name, value);
+                }
+            }
         }
         if request_is_foreign(request) {
             wire::lose_extra(self.losses, "", &request.extra);

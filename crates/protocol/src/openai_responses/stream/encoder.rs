@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::super::{
-    Identity,
-    answer::{self, Head},
-    namespace,
+use super::{
+    super::{
+        Identity,
+        answer::{self, Head},
+        namespace,
+    },
+    Shown,
 };
 use crate::{
     chat::{
@@ -36,6 +39,8 @@ pub struct Encoder {
     cost: Option<Json<'static>>,
     losses: Losses,
     identity: Option<Box<Identity>>,
+    /// The response as another told it at its beginning.
+    began: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +79,31 @@ impl Encoder {
             cost: None,
             losses: Losses::default(),
             identity: None,
+            began: None,
         }
     }
 
     /// Gives the response a name of its own in the place of the upstream's. To be called before the first event.
     pub fn introduce(&mut self, identity: Identity) {
         self.identity = Some(Box::new(identity));
+    }
+
+    /// Goes on with a stream that was passed on as it came, and that this encoder was given the events of: with its
+    /// numbers and the names of its items. `false` where it stands between the events that end an item.
+    pub fn take_over(&mut self, shown: &Shown) -> bool {
+        let open: Vec<usize> = (0..self.parts.len()).filter(|part| self.parts[*part].is_some()).collect();
+        let unended: Vec<_> = shown.open().collect();
+        let places = shown.places();
+        if !(places.clone().eq(0..places.count() as u64) && open.len() == unended.len() && open.len() < 2) {
+            return false;
+        }
+        if let ([part], [(place, id)]) = (&open[..], &unended[..]) {
+            let (Some(id), Some(part)) = (id, &mut self.parts[*part]) else { return false };
+            (part.place, part.id) = (*place, id.clone());
+        }
+        self.items = shown.whole_items();
+        (self.sequence, self.began) = shown.begun();
+        true
     }
 
     /// What could not be said so far.
@@ -426,7 +450,9 @@ impl Encoder {
         };
         let id = self.start.id.clone();
         let identity = self.identity.clone();
-        let head = Head { id: id.as_ref(), model: &model, created: self.start.created, identity: identity.as_deref() };
+        let (identity, began) = (identity.as_deref(), self.began.clone());
+        let head =
+            Head { id: id.as_ref(), model: &model, created: self.start.created, identity, began: began.as_deref() };
         let (usage, cost) = (self.usage.filter(|_| stop.is_some()), self.cost.clone());
         let usage = usage.as_ref().map(|usage| (usage, cost.as_ref()));
         self.write(out, kind, |object| {

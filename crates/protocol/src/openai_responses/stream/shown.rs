@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use bytes::Bytes;
 
-use super::super::{error, tokens};
+use super::super::{answer::write_began, error, tokens};
 use crate::{
     chat::{Json, Problem, Text},
     json::{Array, Kind, Malformed, Object, Reader},
@@ -44,6 +44,8 @@ struct Item {
 #[derive(Debug, Default)]
 struct Part {
     text: Text<'static>,
+    /// Its text was told as a whole, and the part was.
+    is_told: bool,
     is_done: bool,
     /// Its text was of this kind of event: `output_text`, `refusal`, `reasoning_text` or `reasoning_summary_text`.
     kind: String,
@@ -93,6 +95,12 @@ impl Shown {
                     kind.trim_end_matches(".delta").clone_into(&mut part.kind);
                 }
             }
+            ("output_text.done", _) => {
+                let item = self.items.get_mut(&event.output_index);
+                if let Some(part) = item.and_then(|item| item.parts.get_mut(&event.part_index)) {
+                    part.is_told = true;
+                }
+            }
             ("content_part.done" | "reasoning_summary_part.done", _) => {
                 let item = self.items.get_mut(&event.output_index);
                 if let Some(part) = item.and_then(|item| item.parts.get_mut(&event.part_index)) {
@@ -102,6 +110,36 @@ impl Shown {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The number of the next event, and the response as it was at its beginning.
+    pub(super) fn begun(&self) -> (u64, Option<String>) {
+        (self.begun.sequence, self.begun.response.clone())
+    }
+
+    /// Where the items stand in the output.
+    pub(super) fn places(&self) -> impl Iterator<Item = u64> + Clone {
+        self.items.keys().copied()
+    }
+
+    /// Every item as a whole; empty where it has not ended.
+    pub(super) fn whole_items(&self) -> Vec<Vec<u8>> {
+        self.items.values().map(|item| item.done.clone().unwrap_or_default().into_bytes()).collect()
+    }
+
+    /// The items that have not ended: their places, and their names where more of their first text may come.
+    pub(super) fn open(&self) -> impl Iterator<Item = (usize, Option<String>)> {
+        let items = self.items.values().enumerate().filter(|(_, item)| item.done.is_none());
+        items.map(|(place, item)| {
+            let goes_on = match item.parts.first_key_value() {
+                Some((0, part)) => {
+                    item.parts.len() == 1 && part.kind == "output_text" && !part.is_told && !part.is_done
+                }
+                _ => false,
+            };
+            let id = wire::member_text(&item.added, "id").ok().flatten().filter(|_| goes_on);
+            (place, id.map(|id| id.written().to_owned()))
+        })
     }
 
     /// Events that end the stream with the reason `max_output_tokens`: to a client it is as if the model had met its own
@@ -208,15 +246,7 @@ impl Begun {
 
     /// Writes what the response said of itself at its beginning.
     fn identity(&self, response: &mut Object<'_>) {
-        let began = self.response.as_deref().unwrap_or(NAMELESS);
-        // It was read before.
-        let _ = wire::members(&mut Reader::of(began), |reader, name| {
-            match name {
-                "status" | "incomplete_details" | "error" | "output" | "usage" | "completed_at" => reader.pass()?,
-                _ => response.foreign(name, reader.raw()?),
-            }
-            Ok::<_, Malformed>(())
-        });
+        write_began(response, self.response.as_deref().unwrap_or(NAMELESS));
     }
 }
 

@@ -249,6 +249,7 @@ impl Client {
     }
 
     fn delta(&mut self, index: u64, event: &Value) {
+        assert_eq!(event["item_id"], self.item(index)["id"], "{event}");
         self.deltas.entry(index).or_default().push_str(event["delta"].as_str().unwrap());
     }
 

@@ -17,13 +17,13 @@ fn broken_off() -> Problem<'static> {
 
 /// What of an answer a caller acts on: its text, and its calls with their arguments.
 #[derive(Debug, PartialEq)]
-struct Acts {
-    text: String,
-    calls: Vec<(String, Value)>,
+pub(super) struct Acts {
+    pub(super) text: String,
+    pub(super) calls: Vec<(String, Value)>,
 }
 
 /// The official client's view of it, in the words of its dialect.
-fn acts_of_client(dialect: Dialect, answer: &Value) -> Acts {
+pub(super) fn acts_of_client(dialect: Dialect, answer: &Value) -> Acts {
     let parts = match dialect {
         Dialect::OpenaiChat => {
             let message = &answer["choices"][0]["message"];
