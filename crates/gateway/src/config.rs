@@ -16,6 +16,7 @@ pub use self::{
     base_url::{BaseUrl, BaseUrlFault, Host},
     catalogue::{CataloguePrice, Source as PriceSource, catalogue_prices},
     complaint::{Complaint, Complaints},
+    continuation::Continuation,
     credentials::Credentials,
     currency::{CnyPerUsd, Currency},
     deployments::{Deployment, Layout},
@@ -29,7 +30,7 @@ pub use self::{
     pools::{Handover, Pool, Shift},
     preferences::Preferences,
     price::PriceOrigin,
-    providers::{AwsKey, Protocol, Provider},
+    providers::{AwsKey, Protocol, Provider, WholeAnswers},
     responses::Responses,
     server::Server,
     stamp::Stamp,
@@ -43,6 +44,7 @@ mod balance;
 mod base_url;
 mod catalogue;
 mod complaint;
+mod continuation;
 mod credentials;
 mod currency;
 mod deployments;

@@ -9,10 +9,12 @@ mod balances;
 mod call;
 mod caller;
 mod clock_skew;
+mod continuation;
 mod count;
 mod decision;
 mod draft;
 mod flight;
+mod follow;
 mod gateway;
 mod incoming;
 mod outcome;
@@ -56,10 +58,11 @@ use self::{
     attempt::Attempted,
     call::Call,
     caller::{CallerSide, Interruption},
+    continuation::carry_on,
     draft::Draft,
+    follow::{Sides, follow},
     outcome::Failed,
     race::Race,
-    relay::Relayed,
 };
 use crate::billing::Shortfall;
 
@@ -212,46 +215,17 @@ async fn pursue(
             }
             Ok(Attempted::Opened(mut incoming)) => {
                 let flight = race.winner();
-                // Nothing is sent again: a stream of an hour need not hold its question.
-                inbound.forget();
-                responses::answered_by(inbound, flight.deployment.issuer);
+                if !incoming.is_followed() {
+                    // Nothing is sent again: a stream of an hour need not hold its question.
+                    inbound.forget();
+                }
                 call.said_again.forget();
                 caller.open(flight.deployment, draft.attempts(), &mut incoming);
-                let relayed = relay::relay(&mut incoming, caller, &flight).await;
-                let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
-                incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));
-                draft.learn_stream(&incoming, flight.deployment);
-                let name = relayed.name();
-                let (total, tokens) = (flight.elapsed(), incoming.tokens());
-                flight.note_input(incoming.counted_so_far());
-                let seen = flight.seen(incoming.usage(), incoming.shown_tokens());
-                return match relayed {
-                    Relayed::Whole(tail) => {
-                        flight.land(plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen));
-                        let paid = flight::counted(seen.usage.unwrap_or(seen.delivered));
-                        let tail = incoming.priced(tail, paid, draft.charged(), flight.is_lowered());
-                        // The connection may serve again once the answer's framing has been read to its end as well.
-                        worker.tasks.spawn(incoming.read_rest());
-                        Ending::Streamed(tail)
-                    }
-                    Relayed::Spent(tail) => {
-                        let paid = seen.usage.unwrap_or(seen.delivered);
-                        let bill = (flight.cancelled(), seen);
-                        flight.land(plan, draft, name, &Outcome::Success { total, tokens }, bill);
-                        let paid = (paid.total_input(), paid.total_output());
-                        let tail = incoming.counted(tail, paid, draft.charged());
-                        Ending::Streamed(tail)
-                    }
-                    Relayed::Broke(failure, words) => {
-                        let words = words.and_then(|words| words.fit_for(inbound.operation.dialect(), failure.class));
-                        flight.land(plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen));
-                        Ending::Cut(Refusal::Broke(Box::new(failure), words))
-                    }
-                    Relayed::Interrupted(why) => {
-                        let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };
-                        flight.land(plan, draft, name, &Outcome::Abandoned, (case, seen));
-                        Ending::Interrupted(why)
-                    }
+                let mut sides = Sides { worker, inbound, plan, caller, draft };
+                let mut hops = Vec::new();
+                return match follow(&mut sides, call, flight, incoming, &mut hops).await {
+                    Ok(ending) => ending,
+                    Err(broken) => Box::pin(carry_on(&mut sides, call, broken, hops)).await,
                 };
             }
         }

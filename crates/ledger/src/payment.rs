@@ -91,6 +91,9 @@ pub struct Observed {
     pub delivered: Tokens,
     /// Our own bound: the input, and all output that was asked for.
     pub worst: Tokens,
+    /// Tokens of output that said once more what the caller had from an earlier attempt. Of the provider's count they are a
+    /// part, and beside our own.
+    pub wasted: u64,
 }
 
 /// Which tokens the caller pays, and which the provider bills.
@@ -118,9 +121,11 @@ impl Payment {
             Case::Superseded => policy.superseded,
             Case::Crashed => policy.crashed,
         };
+        // What was said twice is paid once, and the house has asked for the second time.
+        let said_once = Tokens { output: upstream.output.saturating_sub(observed.wasted), ..upstream };
         // Of what nobody counted, its caller is charged no more than is known to have come; the rest of a guess is the
         // house's.
-        let counted = if observed.usage.is_some() { upstream } else { observed.delivered };
+        let counted = if observed.usage.is_some() { said_once } else { observed.delivered };
         let caller = caller_part(share, &counted, &observed.delivered);
         let is_estimated = observed.usage.is_none() && upstream != Tokens::default();
         Self { caller, upstream, is_estimated }
@@ -169,7 +174,8 @@ fn billed(case: Case, observed: &Observed) -> Tokens {
         Case::Unbilled => return Tokens::default(),
         Case::CancelledRunning => observed.worst,
         Case::Blank | Case::Complete | Case::Cancelled | Case::FailedMidStream | Case::Superseded | Case::Crashed => {
-            observed.delivered
+            let output = observed.delivered.output.saturating_add(observed.wasted);
+            Tokens { output, ..observed.delivered }
         }
     };
     observed.usage.unwrap_or(guess)

@@ -14,7 +14,8 @@ pub mod stream;
 pub use cost::with_cost;
 pub use finish::Finish;
 pub use request::{
-    Asked, BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite, content_type_as_read,
+    Asked, BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite, as_stream,
+    content_type_as_read,
 };
 pub use service::Service;
 
@@ -83,6 +84,6 @@ pub enum Content {
     Audio,
     Image,
     Refusal,
-    ToolCall,
     Text,
+    ToolCall,
 }

@@ -1,11 +1,13 @@
 //! Any dialect to any other: the decoders and encoders of all of them behind one door.
 
 mod follower;
+mod hold;
 mod manner;
 mod shadow;
 mod stream;
 
 pub use follower::{Follower, scan_answer};
+pub use hold::Hold;
 pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
     turned_tools,

@@ -182,6 +182,20 @@ fn tell_ending(record: &Value) {
     if let Some(reason) = record["decision"]["stop"]["reason"].as_str() {
         say(&format_args!("because     {}", explain_stop(reason)));
     }
+    for (index, seam) in record["decision"]["seams"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate() {
+        let way = match seam["way"].as_str() {
+            Some("prefill") => "from its beginning",
+            Some("prompt") => "because it was asked to go on",
+            _ => "by the same request",
+        };
+        say(&format_args!(
+            "{:<12}attempt {} went on behind {} bytes of text, {way}; {} tokens said what had been shown",
+            if index == 0 { "carried on" } else { "" },
+            cell(&seam["attempt"]),
+            cell(&seam["shown"]),
+            cell(&seam["repeated"]),
+        ));
+    }
     let dropped = record["decision"]["dropped"].as_array().map_or(&[][..], Vec::as_slice);
     for (index, loss) in dropped.iter().enumerate() {
         say(&format_args!("{:<12}{}", if index == 0 { "not told" } else { "" }, cell(loss)));

@@ -9,6 +9,7 @@ use std::{
 use roundelay_routing as routing;
 
 use super::{
+    continuation::Continuation,
     losses::Losses,
     models::{ATTEMPTS, DEADLINE, read_strategy},
     preferences::Preferences,
@@ -40,7 +41,9 @@ pub struct Pool {
     /// Longest time to the first content of an exchange, over all attempts.
     pub deadline: Duration,
     /// Whether an answer cut after content was shown is carried on by another model.
-    pub continuation: bool,
+    pub continuation: Continuation,
+    /// Whether an answer is kept back from its first tool call on, until all of it is here.
+    pub buffer_tools: bool,
     /// What is prepared for a model that takes over a conversation.
     pub handover: Handover,
     /// What becomes of a request that a member cannot be told in full.
@@ -81,14 +84,6 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
     let everyone: Vec<usize> =
         members.iter().chain(schedule.iter().flat_map(|shift| &shift.members)).map(|&(model, _)| model).collect();
     let patience = everyone.iter().map(|&model| roster.model(model).patience()).max().unwrap_or_default();
-    let continuation = section.boolean("continuation").unwrap_or(false);
-    if continuation {
-        section.complain(
-            "continuation",
-            "`continuation = true` is not supported by this version",
-            Some("write `false`: an answer that is cut after content ends with an error the caller can see".to_owned()),
-        );
-    }
     let preferences = Preferences::read(&section, strategy, &everyone, roster);
     let pool = Pool {
         name: name.into(),
@@ -98,7 +93,8 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
         fallback,
         attempts: section.count("attempts", 1..11).map_or(ATTEMPTS, |count| count as u32),
         deadline: section.duration("deadline").unwrap_or_else(|| DEADLINE.max(patience)),
-        continuation,
+        continuation: Continuation::read(&section),
+        buffer_tools: section.boolean("buffer_tools").unwrap_or(false),
         handover: read_handover(&section),
         losses: Losses::read(&section),
         preferences,

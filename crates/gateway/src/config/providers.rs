@@ -54,10 +54,22 @@ pub struct Provider {
     pub stops_on_cancel: bool,
     /// Whether it serves OpenAI's Responses as well as chats.
     pub responses: bool,
+    /// How it is asked for an answer that its caller wants whole.
+    pub whole_answers: WholeAnswers,
     /// What callers pay of its attempts that did not end as they should.
     pub who_pays: Policy,
     /// What was written of the timers, for models that put their own in their place.
     pub(super) timeouts_written: TimeoutsWritten,
+}
+
+/// How a provider is asked for an answer that its caller wants whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WholeAnswers {
+    /// As its caller asked.
+    #[default]
+    Asked,
+    /// As a stream that is put together here, so that a slow beginning and a stall are noticed.
+    Streamed,
 }
 
 /// What is spoken with a provider.
@@ -174,6 +186,7 @@ impl Provider {
             concurrency_max: Self::CONCURRENCY_MAX,
             region: None,
             stops_on_cancel: known.stops_on_cancel,
+            whole_answers: WholeAnswers::default(),
             who_pays: Policy::default(),
             timeouts_written: TimeoutsWritten::default(),
         }

@@ -1,5 +1,7 @@
 //! One dispatch to one deployment, up to its first content or the reason why there is none.
 
+mod collected;
+
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
@@ -7,12 +9,12 @@ use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     Malformed, anthropic,
-    chat::{Dialect, Losses, Start, Text},
+    chat::{self, Dialect, Losses, Start, Text},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{
-        Finish, Operation, Request, Rewrite, Service, answer::Answer as Scanned, content_type_as_read, service,
-        with_cost,
+        Finish, Operation, OutputMax, Request, Rewrite, Service, answer::Answer as Scanned, content_type_as_read,
+        service, with_cost,
     },
     openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
@@ -24,6 +26,7 @@ use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
     clock_skew,
+    continuation::Carrying,
     flight::{Flight, counted},
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -122,13 +125,21 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let deployment = flight.deployment;
     let dialect = deployment.dialect_for(inbound.operation);
     let sent = match send(worker, inbound, call, flight, Thoughts::Readable).await {
+        // A model that does not go on from a beginning after all may say it again.
+        Err(Unanswered { rejects_carrying: true, .. }) => send(worker, inbound, call, flight, Thoughts::Readable).await,
         // Thoughts of an earlier turn whose mark was lost, or that its maker no longer knows: it may answer without them.
         Err(Unanswered { rejects_thoughts: true, .. }) => send(worker, inbound, call, flight, Thoughts::None).await,
         sent => sent,
     };
     let (head, answer, outgoing) = match sent {
         Ok(sent) => sent,
-        Err(unanswered) => return Attempted::Failed(unanswered.failed),
+        Err(Unanswered { mut failed, .. }) => {
+            if call.carrying.is_some() {
+                // What it calls bad is not the caller's request, and it was asked in every way there is.
+                failed.failure.should_retry.get_or_insert(false);
+            }
+            return Attempted::Failed(failed);
+        }
     };
     let outgoing = outgoing.as_deref();
     let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
@@ -149,16 +160,30 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             },
         };
     }
+    if let (false, Some(outgoing)) = (call.request.stream, outgoing.filter(|outgoing| outgoing.request.stream)) {
+        // Boxed, because it is rare.
+        return Box::pin(collected::collect(answer, &head, inbound, call, flight, outgoing)).await;
+    }
     let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing, content_type));
     if flight.is_bounded() {
         incoming.may_be_cut_short();
     }
-    let until = call.deadline.min(flight.began + deployment.timeouts.first_content);
+    let mut until = call.deadline.min(flight.began + deployment.timeouts.first_content);
+    let end = flight.began + deployment.timeouts.total;
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
         let read = timeout_at(until.min(silent), incoming.read()).await;
         flight.note_input(incoming.counted_so_far());
         let seen = match read {
+            // A call that is kept back until it is whole is on its way like any other content.
+            Ok(Ok(Progress::Work | Progress::Content)) if incoming.is_holding() => {
+                flight.note_content();
+                if !flight.covers(incoming.output_bounds()) {
+                    break;
+                }
+                until = end.min(Instant::now() + deployment.timeouts.idle);
+                continue;
+            }
             Ok(Ok(Progress::None | Progress::Work | Progress::Content | Progress::Ended)) => continue,
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
@@ -168,14 +193,14 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             StreamFault::Cut => Seen::ResetBeforeContent,
             StreamFault::Unfinished => Seen::EmptyAnswer,
             StreamFault::Garbled => Seen::Unparsable { after_content: false },
-            StreamFault::Silent => Seen::FirstContentTimeout,
+            StreamFault::Silent | StreamFault::Diverged => Seen::FirstContentTimeout,
         };
         let words = match &seen {
             Seen::StreamError { data, .. } => deployment.words(200, data),
             _ => None,
         };
         let failed = Failed { words, ..failed(deployment, &seen, Some(head.status)) };
-        return Attempted::Failed(Failed { had_content: incoming.has_content, ..failed });
+        return Attempted::Failed(Failed { had_content: incoming.has_content || incoming.is_holding(), ..failed });
     }
     Attempted::Opened(incoming)
 }
@@ -185,11 +210,13 @@ struct Unanswered {
     failed: Failed,
     /// Whether it was refused for the thoughts of earlier turns that it holds, and may be told without them.
     rejects_thoughts: bool,
+    /// Whether it was refused for the way in which an answer was to be carried on, and there is another one.
+    rejects_carrying: bool,
 }
 
 impl From<Failed> for Unanswered {
     fn from(failed: Failed) -> Self {
-        Self { failed, rejects_thoughts: false }
+        Self { failed, rejects_thoughts: false, rejects_carrying: false }
     }
 }
 
@@ -213,10 +240,14 @@ async fn send(
     // The others always tell, and services know no such option.
     let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let output_max = flight.output_max().or_else(|| flight.most_it_gives());
+    let output_max = match call.carrying.as_deref().and_then(Carrying::left) {
+        Some(left) => output_max.map(|most| OutputMax { tokens: most.tokens.min(left), ..most }),
+        None => output_max,
+    };
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);
-    let timers = timers(call, deployment);
+    let timers = timers(call, deployment, request.stream);
     if let Some(tokens) = &deployment.tokens {
         let bearer = tokens.bearer(call.deadline.min(flight.began + timers.connect)).await;
         let bearer = bearer.map_err(|fault| without_token(&fault))?;
@@ -236,10 +267,11 @@ async fn send(
         let body = read_failure(&mut answer, call.deadline).await;
         let may_lose_them = thoughts == Thoughts::Readable && request.holds.thoughts && call.may_leave_out();
         let rejects_thoughts = may_lose_them && rejects_thoughts(head.status, &body);
-        if !rejects_thoughts {
+        let rejects_carrying = call.carrying.as_deref().is_some_and(|carrying| carrying.is_refused(head.status));
+        if !rejects_thoughts && !rejects_carrying {
             flight.hear(head.status);
         }
-        return Err(Unanswered { failed: refused(deployment, &head, &body), rejects_thoughts });
+        return Err(Unanswered { failed: refused(deployment, &head, &body), rejects_thoughts, rejects_carrying });
     }
     flight.hear(head.status);
     Ok((head, answer, outgoing))
@@ -330,6 +362,9 @@ fn incoming(
             false => Incoming::audio(answer, content_type),
         };
     }
+    if let Some(carrying) = &call.carrying {
+        return carrying.incoming(answer, inbound, call, deployment, outgoing);
+    }
     let to = inbound.operation.dialect();
     let mut incoming = match (outgoing, deployment.dialect_for(inbound.operation)) {
         (Some(outgoing), from) if from != to => {
@@ -350,20 +385,38 @@ fn incoming(
         },
     };
     incoming.dropped = outgoing.and_then(|outgoing| told(outgoing.losses.iter()));
+    if call.may_be_carried_on() {
+        incoming.follow_along(to, call.request.include_usage);
+    }
+    if call.buffers_tools() {
+        incoming.hold_calls();
+    }
     incoming
 }
 
 /// A whole answer in the caller's words; `None` when it cannot be read as what its dialect says.
 fn said_again(whole: Whole, inbound: &Inbound, call: &Call, flight: &Flight<'_>, outgoing: &Outgoing) -> Option<Whole> {
+    let answer = decode_answer(flight.deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
+    said(answer, whole.scanned, inbound, call, flight, outgoing)
+}
+
+/// The same of one that was read; `None` when a part of it is broken.
+fn said(
+    mut answer: chat::Answer<'_>,
+    scanned: Scanned,
+    inbound: &Inbound,
+    call: &Call,
+    flight: &Flight<'_>,
+    outgoing: &Outgoing,
+) -> Option<Whole> {
     let deployment = flight.deployment;
     let to = inbound.operation.dialect();
-    let mut answer = decode_answer(deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
     answer.stamp(deployment.issuer);
     answer.name(&names(inbound, call, deployment));
     outgoing.tools.answer(&mut answer);
-    if whole.scanned.usage.is_none() {
+    if scanned.usage.is_none() {
         // Other dialects always tell, and what is told is what is paid.
-        answer.usage = Some(counted(flight.seen(None, whole.output_tokens()).delivered));
+        answer.usage = Some(counted(flight.seen(None, scanned.output.tokens()).delivered));
     }
     let mut losses = Losses::default();
     let body = match identity(inbound) {
@@ -371,13 +424,13 @@ fn said_again(whole: Whole, inbound: &Inbound, call: &Call, flight: &Flight<'_>,
         None => encode_answer(&answer, to, "", &mut losses),
     };
     // A call without its arguments is none; where the limit of output cut it, its caller is told that by the end.
-    if whole.scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
+    if scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
         return None;
     }
     call.said_again.note(&losses);
     let dropped = told(outgoing.losses.iter().chain(losses.iter()));
     let cost_place = scan(to, &body).ok()?.cost_place;
-    let scanned = Scanned { cost_place, ..whole.scanned };
+    let scanned = Scanned { cost_place, ..scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
 }
@@ -438,13 +491,10 @@ fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
 
 /// An answer that is not streamed sends nothing until it is generated, so its head may take as long as the first
 /// content and the silence between two pieces of content together.
-fn timers(call: &Call, deployment: &Deployment) -> DispatchTimers {
+fn timers(call: &Call, deployment: &Deployment, is_streamed: bool) -> DispatchTimers {
     let timeouts = &deployment.timeouts;
-    let headers = if call.request.stream {
-        timeouts.headers.min(timeouts.first_content)
-    } else {
-        timeouts.first_content + timeouts.idle
-    };
+    let headers =
+        if is_streamed { timeouts.headers.min(timeouts.first_content) } else { timeouts.first_content + timeouts.idle };
     DispatchTimers { connect: timeouts.connect + timeouts.tls, headers, deadline: call.deadline }
 }
 

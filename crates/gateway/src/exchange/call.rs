@@ -20,6 +20,7 @@ use roundelay_routing::{Capabilities, Conversation, Demand, DeploymentId, Target
 use tokio::time::Instant;
 
 use super::{
+    continuation::Carrying,
     gateway::Gateway,
     outgoing::{SaidAgain, Thoughts, shown},
     refusal::Refusal,
@@ -31,7 +32,7 @@ use crate::{
     auth::Caller,
     billing::Payer,
     common::secret::is_ours,
-    config::{Losses, Surcharges, UnknownPrice},
+    config::{Continuation, Losses, Surcharges, UnknownPrice},
 };
 
 /// A request whose caller is known and whose body is here.
@@ -141,6 +142,8 @@ pub(super) struct Call {
     pub(super) may_hedge: bool,
     /// What deployments of other dialects are told.
     pub(super) said_again: SaidAgain,
+    /// The answer of another that is to be carried on; `None` for an answer from its beginning.
+    pub(super) carrying: Option<Box<Carrying>>,
 }
 
 impl Call {
@@ -213,7 +216,19 @@ impl Call {
         let is_hurried = patience < attempts_deadline;
         let input_bound = input_bound.saturating_add(heard.1);
         let said_again = SaidAgain::default();
-        Ok(Self { snapshot, request, demand, payer, input_bound, terms, deadline, is_hurried, may_hedge, said_again })
+        Ok(Self {
+            snapshot,
+            request,
+            demand,
+            payer,
+            input_bound,
+            terms,
+            deadline,
+            is_hurried,
+            may_hedge,
+            said_again,
+            carrying: None,
+        })
     }
 
     /// Whether the time is over that the caller's SDK waits, and not that of the configuration.
@@ -257,6 +272,54 @@ impl Call {
             Target::Model(model) => config.models[model.0 as usize].losses,
         };
         losses != Losses::Refuse
+    }
+
+    /// What becomes of an answer that is cut after content was shown.
+    pub(super) fn continuation(&self) -> Continuation {
+        match self.demand.target {
+            Target::Pool(pool) => self.snapshot.config.pools[pool.0 as usize].continuation,
+            Target::Model(_) => Continuation::Off,
+        }
+    }
+
+    /// Whether another model may carry on its answer, as far as its pool and a first look at the request say.
+    pub(super) fn may_be_carried_on(&self) -> bool {
+        let Request { operation, stream, choices, needs, holds, .. } = &self.request;
+        let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
+        let is_plain = *choices == 1
+            && !holds.forced_tools
+            && !(needs.json_object || needs.json_schema || needs.logprobs || needs.audio_output);
+        self.continuation().is_on() && *stream && is_chat && is_plain
+    }
+
+    /// Whether tool calls of a stream are kept back until they are whole.
+    pub(super) fn buffers_tools(&self) -> bool {
+        let Request { operation, stream, needs, .. } = &self.request;
+        let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
+        let buffers = match self.demand.target {
+            Target::Pool(pool) => self.snapshot.config.pools[pool.0 as usize].buffer_tools,
+            Target::Model(_) => false,
+        };
+        buffers && *stream && is_chat && needs.tools
+    }
+
+    /// What is asked to carry on an answer: the same request, with the input that what was shown comes to as well.
+    pub(super) fn carried(&self, carrying: Carrying, shown_tokens: u64, deadline: Instant) -> Self {
+        let demand =
+            Demand { input_tokens: self.demand.input_tokens.saturating_add(shown_tokens), ..self.demand.clone() };
+        Self {
+            snapshot: Arc::clone(&self.snapshot),
+            request: self.request.clone(),
+            demand,
+            payer: self.payer,
+            input_bound: self.input_bound.saturating_add(shown_tokens),
+            terms: Arc::clone(&self.terms),
+            deadline,
+            is_hurried: false,
+            may_hedge: false,
+            said_again: SaidAgain::default(),
+            carrying: Some(Box::new(carrying)),
+        }
     }
 
     /// The most tokens that its input may be billed as by a deployment: no more than its model reads of each prompt, as far

@@ -172,6 +172,19 @@ impl CallerSide {
         }
     }
 
+    /// Says something between the events of a stream that every client passes over: a comment, where that is one.
+    ///
+    /// # Errors
+    /// As [`Self::write`]; it does not wait.
+    pub(super) fn remark(&mut self, remark: &str) -> Result<(), Interruption> {
+        let Shown::Stream(pipe) = &self.shown else { return Err(Interruption::CallerLeft) };
+        // Google's clients take a comment for a part of an answer.
+        if self.has_events && self.dialect != Dialect::Gemini {
+            pipe.write(format!(": {remark}\n\n").as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// Whether a status has been shown, which is 200 then.
     pub(super) fn has_begun(&self) -> bool {
         !matches!(self.shown, Shown::Nothing(_))

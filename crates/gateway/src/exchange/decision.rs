@@ -12,16 +12,16 @@ use roundelay_routing::{
 use serde::{Serialize, Serializer};
 
 use self::demand::ShownDemand;
-use super::{call::Call, snapshot::Snapshot};
+use super::{call::Call, draft::SeamRecord, snapshot::Snapshot};
 use crate::journal::DECISION_MAX;
 
 /// The decision of one exchange with what it was made from; `deadline` counts from the request's arrival.
 ///
 /// Instants become milliseconds of wait from its first attempt. Choices that would make it longer than a record may be
 /// are left out, and counted.
-pub(super) fn to_json(call: &Call, deadline: Duration, decision: &Decision) -> String {
+pub(super) fn to_json(call: &Call, deadline: Duration, decision: &Decision, seams: &[SeamRecord]) -> String {
     let dropped = call.said_again.dropped();
-    let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &dropped);
+    let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, (&dropped, seams));
     let whole = write(&decision.draws);
     if whole.len() <= DECISION_MAX { whole } else { write(&[]) }
 }
@@ -32,7 +32,7 @@ fn write(
     deadline: Duration,
     decision: &Decision,
     draws: &[Draw],
-    dropped: &[String],
+    (dropped, seams): (&[String], &[SeamRecord]),
 ) -> String {
     let start = decision.attempts.first().map_or(Instant::from_start(Duration::ZERO), |first| first.started);
     let shown = Shown {
@@ -60,6 +60,7 @@ fn write(
             retry_in_ms: stop.retry_at.map(|at| wait_ms(at, start)),
         }),
         dropped,
+        seams,
     };
     serde_json::to_string(&shown).expect("names and numbers are JSON")
 }
@@ -79,6 +80,9 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     /// What deployments were not told of the request, or its caller of the answer.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     dropped: &'a [String],
+    /// Where one model's words end and another's begin.
+    #[serde(skip_serializing_if = "<[SeamRecord]>::is_empty")]
+    seams: &'a [SeamRecord],
 }
 
 fn is_none(count: &usize) -> bool {

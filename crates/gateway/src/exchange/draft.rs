@@ -6,6 +6,7 @@ use roundelay_calendar::UnixTime;
 use roundelay_ledger::{EntryKind, ExchangeId, Money};
 use roundelay_protocol::usage::Usage;
 use roundelay_routing::Decision;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
@@ -40,7 +41,21 @@ pub(super) struct Draft {
     charged: Option<Money>,
     /// Segments of the journal that know of its attempts.
     sent: Vec<SegmentNumber>,
+    seams: Vec<SeamRecord>,
     record: Record,
+}
+
+/// Where an answer was carried on.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct SeamRecord {
+    /// The attempt that carried it on.
+    pub(super) attempt: u32,
+    /// How its model was asked.
+    pub(super) way: &'static str,
+    /// Bytes of text that had been shown.
+    pub(super) shown: usize,
+    /// Tokens of output that said some of it once more.
+    pub(super) repeated: u64,
 }
 
 impl Draft {
@@ -76,6 +91,7 @@ impl Draft {
             is_client_retry: inbound.client_retries() > 0,
             charged: None,
             sent: Vec::new(),
+            seams: Vec::new(),
             record,
         }
     }
@@ -183,9 +199,17 @@ impl Draft {
         self.learn_usage(whole.scanned.usage, whole.output_tokens().total());
     }
 
-    pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
+    /// `before` are the tokens of output that earlier attempts have shown of the same answer.
+    pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment, before: u64) {
         self.served_by(deployment);
         self.learn_usage(incoming.usage(), incoming.output_tokens());
+        let output = &mut self.record.usage.output;
+        *output = output.saturating_sub(incoming.wasted()).saturating_add(before);
+    }
+
+    /// Notes where one attempt's words end and another's begin.
+    pub(super) fn learn_seam(&mut self, seam: SeamRecord) {
+        self.seams.push(seam);
     }
 
     fn served_by(&mut self, deployment: &Deployment) {
@@ -209,7 +233,7 @@ impl Draft {
 
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
         let deadline = call.deadline.saturating_duration_since(self.received);
-        self.record.decision = decision::to_json(call, deadline, &decision);
+        self.record.decision = decision::to_json(call, deadline, &decision, &self.seams);
     }
 
     /// Writes the record, which has to be safe before the caller can know that the exchange has ended.

@@ -147,6 +147,11 @@ impl<'a> Flight<'a> {
         self.gateway.router().commit(&self.attempt, first_content, self.gateway.clock.now());
     }
 
+    /// Notes that its first content is here, though it may not be shown yet.
+    pub(super) fn note_content(&self) {
+        self.first_content.get_or_init(|| self.elapsed());
+    }
+
     /// A ceiling on one choice's output, which the provider has to be told because there is no money for more.
     pub(super) fn output_max(&self) -> Option<OutputMax> {
         let tokens = self.hold.ceiling?;
@@ -365,6 +370,7 @@ fn observed(
         usage: usage.map(priced),
         delivered: Tokens { output: shown.text, audio_output: shown.audio, ..input(call.input_guess()) },
         worst: Tokens { output: worst, ..input(call.demand.input_tokens) },
+        wasted: 0,
     }
 }
 

@@ -1,6 +1,8 @@
 //! A streamed answer as it comes in: which of its bytes may be shown, and whether it is whole.
 
 mod audio;
+mod followed;
+mod held;
 mod translated;
 
 use std::{mem, ops::Range, time::Duration};
@@ -27,7 +29,8 @@ use roundelay_protocol::{
 use roundelay_routing::Tokens;
 use tokio::time::timeout;
 
-use self::translated::Translated;
+pub(super) use self::followed::{Cut, ShownResponse};
+use self::{followed::Followed, held::Held, translated::Translated};
 use super::outcome;
 use crate::upstream::{self, ReadFault};
 
@@ -54,6 +57,8 @@ pub(super) enum StreamFault {
     Garbled,
     /// Nothing that counts as progress came in time.
     Silent,
+    /// It was to carry on an answer, and began another one.
+    Diverged,
 }
 
 /// What a piece of a stream brought.
@@ -102,6 +107,8 @@ pub(super) struct Incoming {
     content: Output,
     /// Events with content; none has less than a token.
     content_events: u64,
+    /// Of the content, what came before the first tool call that is kept back.
+    before_calls: Output,
     /// Of the content, what has been shown.
     shown: Output,
     /// The data of the last chunk, which tells what an end made here looks like.
@@ -120,6 +127,12 @@ pub(super) struct Incoming {
     pub(super) finish: Option<Finish>,
     /// Events that were no JSON and were left out.
     pub(super) skipped: u32,
+    /// Keeps tool calls back until they are whole, where the bytes are passed on as they are.
+    held: Option<Held>,
+    /// What another model needs to carry this answer on.
+    followed: Option<Box<Followed>>,
+    /// What was to be carried on differs.
+    has_diverged: bool,
 }
 
 /// How a stream is read.
@@ -211,12 +224,16 @@ impl Incoming {
             is_over: false,
             content: Output::default(),
             content_events: 0,
+            before_calls: Output::default(),
             shown: Output::default(),
             last_chunk: Bytes::new(),
             counted: None,
             usage_data: None,
             finish: None,
             skipped: 0,
+            held: None,
+            followed: None,
+            has_diverged: false,
         }
     }
 
@@ -229,6 +246,9 @@ impl Incoming {
     ///
     /// Cancel-safe: what was read is kept.
     pub(super) async fn read(&mut self) -> Result<Progress, StreamFault> {
+        if self.has_diverged {
+            return Err(StreamFault::Diverged);
+        }
         match self.body.read().await {
             Ok(Some(piece)) => self.take(piece),
             Ok(None) => self.end(StreamFault::Unfinished),
@@ -250,9 +270,13 @@ impl Incoming {
     /// The bytes that may be shown now: all so far, or none of the typed terminal and what follows it, which
     /// [`Self::tail`] gives.
     pub(super) fn shown_now(&mut self) -> Option<Bytes> {
-        let may_show = self.has_content && !self.is_whole() && !self.out.is_empty();
+        let showable = self.held.as_ref().map_or(self.out.len(), |held| held.showable(self.out.len()));
+        let may_show = self.has_content && !self.is_whole() && showable > 0;
+        if may_show && self.held.as_ref().is_some_and(Held::is_holding) {
+            return self.shown_before_calls();
+        }
         may_show.then(|| {
-            self.shown = self.content;
+            self.shown = if self.is_holding() { self.before_calls } else { self.content };
             self.unended = self.terminal.unfinished();
             self.usage_data = None;
             match &self.reading {
@@ -263,6 +287,9 @@ impl Incoming {
                 }
             }
             let shown = self.out.split().freeze();
+            if let Some(followed) = &mut self.followed {
+                followed.pass(&shown);
+            }
             if let Some(response) = &mut self.response {
                 response.push(shown.clone());
             }
@@ -270,11 +297,76 @@ impl Incoming {
         })
     }
 
+    /// The same where what follows is kept back.
+    fn shown_before_calls(&mut self) -> Option<Bytes> {
+        let (shown, content, place) = self.held.as_mut()?.split(&mut self.out)?;
+        (self.shown, self.place) = (content, place);
+        self.unended = self.terminal.unfinished();
+        self.usage_data = self.usage_data.take().and_then(|(span, place)| {
+            let start = span.start.checked_sub(shown.len())?;
+            Some((start..start + span.len(), place))
+        });
+        let shown = shown.freeze();
+        if let Some(followed) = &mut self.followed {
+            followed.pass(&shown);
+        }
+        if let Some(response) = &mut self.response {
+            response.push(shown.clone());
+        }
+        Some(shown)
+    }
+
+    /// Keeps tool calls back until all of the answer is here.
+    pub(super) fn hold_calls(&mut self) {
+        match &mut self.reading {
+            Reading::Translated(translated) => translated.hold_calls(),
+            _ => self.held = Some(Held::default()),
+        }
+    }
+
+    /// Whether a part of the answer is here that is kept back.
+    pub(super) fn is_holding(&self) -> bool {
+        match &self.reading {
+            Reading::Translated(translated) => translated.is_holding(),
+            _ => self.held.as_ref().is_some_and(Held::is_holding),
+        }
+    }
+
+    /// Tokens of output that said once more what the caller had from an earlier attempt: their share of what was counted.
+    pub(super) fn wasted(&self) -> u64 {
+        let Reading::Translated(translated) = &self.reading else { return 0 };
+        let repeated = translated.repeated();
+        if repeated == 0 {
+            return 0;
+        }
+        let all = u128::from(self.content.text_bytes.saturating_add(repeated));
+        let Some(usage) = self.usage() else {
+            return Output { text_bytes: repeated, ..Output::default() }.tokens().total();
+        };
+        let visible = u128::from(usage.output.saturating_sub(usage.reasoning));
+        u64::try_from((visible * u128::from(repeated)).div_ceil(all)).unwrap_or(u64::MAX)
+    }
+
     /// What [`Self::tail`] gave, with what was charged for it in the usage that it holds; and where the answer `is_lowered`
     /// and went as far as there was money for, with a word of that. An end that is made here tells what is `paid` where
     /// its provider has not counted.
     pub(super) fn priced(&mut self, tail: Bytes, paid: Usage, charged: Option<Money>, is_lowered: bool) -> Bytes {
         let uncounted = self.usage().is_none().then_some(paid);
+        self.priced_as(tail, uncounted, charged, is_lowered)
+    }
+
+    /// The same of an answer by several models, with what is paid for all of it in the place of what the last one counted.
+    pub(super) fn priced_in_all(
+        &mut self,
+        tail: Bytes,
+        paid: Usage,
+        charged: Option<Money>,
+        is_lowered: bool,
+    ) -> Bytes {
+        self.priced_as(tail, Some(paid), charged, is_lowered)
+    }
+
+    fn priced_as(&mut self, tail: Bytes, uncounted: Option<Usage>, charged: Option<Money>, is_lowered: bool) -> Bytes {
         let tail = match (&mut self.reading, charged.zip(self.usage_data.clone())) {
             (Reading::Translated(translated), _) => translated.ended(&tail, uncounted, charged),
             (_, Some((charged, (data, place)))) => {
@@ -382,6 +474,7 @@ impl Incoming {
         });
         let least = self.content_events - events;
         let most = self.content.since(content).bound().max(least);
+        let tokens = tokens.saturating_sub(self.wasted());
         (tokens.saturating_add(least), tokens.saturating_add(most))
     }
 
@@ -462,6 +555,10 @@ impl Incoming {
             }
             return Ok(Progress::None);
         };
+        let place = match &self.reading {
+            Reading::Messages(scanner) if self.held.is_some() => scanner.place(),
+            _ => Place::default(),
+        };
         let mut has_stopped = false;
         let (chunk, is_mark) = match &mut self.reading {
             Reading::Messages(scanner) => (scanner.chunk(data).ok(), scanner.has_stopped()),
@@ -503,7 +600,10 @@ impl Incoming {
         }
         self.terminal.observe(&chunk);
         self.finish = self.finish.or(chunk.finish);
-        self.has_content |= chunk.has_content() || self.is_whole();
+        if let Some(held) = &mut self.held {
+            held.note(chunk.content, self.out.len(), self.content, place);
+        }
+        self.has_content |= chunk.has_content() && !self.is_holding() || self.is_whole();
         self.content = self.content.plus(chunk.output);
         self.content_events += u64::from(chunk.has_content());
         if let Some(mut usage) = chunk.usage {
@@ -524,7 +624,10 @@ impl Incoming {
             }
             self.out.extend_from_slice(&event.raw);
         }
-        if !self.has_content && self.out.len() > HELD_BACK_MAX {
+        if self.held.as_ref().is_some_and(|held| held.is_full(self.out.len())) {
+            (self.held, self.has_content) = (None, true);
+        }
+        if !self.has_content && !self.is_holding() && self.out.len() > HELD_BACK_MAX {
             return Err(StreamFault::Garbled);
         }
         // Some servers forget `[DONE]`; behind the last choice and its usage there is nothing to wait for.
@@ -548,7 +651,9 @@ impl Incoming {
             self.is_over = true;
             return Ok(Progress::Ended);
         }
-        if let Some(Ok(event)) = self.events.finish() {
+        if let Some(Ok(mut event)) = self.events.finish() {
+            // What is said behind it is an event of its own.
+            event.raw = [&*event.raw, b"\n\n"].concat().into();
             self.learn(&event)?;
         }
         if self.is_whole() { Ok(Progress::Ended) } else { Err(otherwise) }
@@ -653,7 +758,7 @@ mod tests {
                     Err(StreamFault::Error(_)) => break End::Error,
                     Err(StreamFault::Cut) => break End::Cut,
                     Err(StreamFault::Unfinished) => break End::Unfinished,
-                    Err(StreamFault::Garbled | StreamFault::Silent) => break End::Garbled,
+                    Err(StreamFault::Garbled | StreamFault::Silent | StreamFault::Diverged) => break End::Garbled,
                 }
             };
             assert_eq!(ended, end, "{place}: {sent}");

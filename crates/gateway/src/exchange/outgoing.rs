@@ -9,13 +9,15 @@ use roundelay_protocol::{
     bedrock,
     chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
     gemini,
-    openai::{BadRequest, Operation, Request},
+    openai::{BadRequest, Operation, Request, as_stream},
     openai_chat, openai_responses,
+    seam::Way,
     translate::{Manner, decode_request, encode_request, turned_tools},
 };
 
 use super::{
     call::{Call, Inbound},
+    continuation::Carrying,
     snapshot::Deployment,
 };
 use crate::config::Refuses;
@@ -53,6 +55,10 @@ struct Kind {
     issuer: Option<Issuer>,
     thoughts: Thoughts,
     marks_cache: bool,
+    /// Whether a stream is asked for of an answer that its caller wants whole.
+    streams_whole: bool,
+    /// How the answer of another is carried on, where that is not by the same request.
+    carried: Option<Way>,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -88,7 +94,10 @@ impl Call {
         let refuses = refuses(deployment, upstream_model);
         let to = deployment.dialect_for(inbound.operation);
         let is_own = to == from;
-        if is_own && !self.is_changed(inbound.operation, refuses, thoughts) {
+        let is_changed = self.is_changed(inbound.operation, refuses, thoughts);
+        let streams_whole = self.streams_whole(deployment);
+        let carried = self.carrying.as_deref().and_then(Carrying::said);
+        if is_own && !is_changed && !streams_whole && carried.is_none() {
             return Ok(None);
         }
         let capabilities = Capabilities {
@@ -105,21 +114,36 @@ impl Call {
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
             marks_cache: deployment.marks_cache && !is_own,
+            streams_whole,
+            carried,
         };
         let mut said = self.said_again.lock();
         if let Some((_, outgoing)) = said.kinds.iter().find(|(known, _)| *known == kind) {
             return Ok(Some(Arc::clone(outgoing)));
         }
         // Two attempts at once are rare, and who waits here would say the same again.
-        let outgoing = if is_own && from == Dialect::Anthropic {
-            Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?
+        let outgoing = if carried.is_some() {
+            Outgoing::translated(from, &inbound.body, &kind, &self.request, self.carrying.as_deref())?
+        } else if is_own && !is_changed {
+            Outgoing::streamed(&inbound.body, &self.request)?
+        } else if is_own && from == Dialect::Anthropic {
+            let outgoing = Outgoing::without_thoughts(&inbound.body, thoughts, deployment.issuer)?;
+            if streams_whole { outgoing.into_stream()? } else { outgoing }
         } else {
-            Outgoing::translated(from, &inbound.body, &kind, &self.request)?
+            Outgoing::translated(from, &inbound.body, &kind, &self.request, None)?
         };
         let outgoing = Arc::new(outgoing);
         said.note(&outgoing.losses);
         said.kinds.push((kind, Arc::clone(&outgoing)));
         Ok(Some(outgoing))
+    }
+
+    /// Whether a deployment is asked for a stream of what the caller wants whole: not where the answer may hold what only a
+    /// whole answer of its own dialect can say.
+    fn streams_whole(&self, deployment: &Deployment) -> bool {
+        let Request { operation, stream, needs, .. } = &self.request;
+        let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
+        deployment.streams_whole && !stream && is_chat && !needs.logprobs && !needs.audio_output
     }
 
     /// Whether a deployment of the caller's own dialect must be told something else than its caller wrote. Anthropic's
@@ -152,6 +176,14 @@ impl SaidAgain {
         self.lock().note(losses);
     }
 
+    /// Takes in what another request for the same answer left out.
+    pub(super) fn take_in(&self, other: &Self) {
+        let dropped = std::mem::take(&mut other.lock().dropped);
+        let mut said = self.lock();
+        let room = Losses::MAX.saturating_sub(said.dropped.len());
+        said.dropped.extend(dropped.into_iter().take(room));
+    }
+
     /// Lets go of the bodies. What was not told is kept.
     pub(super) fn forget(&self) {
         self.lock().kinds = Vec::new();
@@ -175,11 +207,17 @@ impl Said {
 
 impl Outgoing {
     /// `caller` is what was read of the caller's own `body`, and of what its dialect has elsewhere.
-    fn translated(from: Dialect, body: &[u8], kind: &Kind, caller: &Request) -> Result<Self, BadRequest> {
+    fn translated(
+        from: Dialect,
+        body: &[u8],
+        kind: &Kind,
+        caller: &Request,
+        carrying: Option<&Carrying>,
+    ) -> Result<Self, BadRequest> {
         let mut asked = decode_request(from, body).map_err(|fault| bad(fault.to_string()))?;
         check_thread(&asked)?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache } = *kind;
+        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, streams_whole, carried } = *kind;
         if marks_cache {
             asked.mark(Keep::Default);
         }
@@ -187,7 +225,10 @@ impl Outgoing {
             asked.forget_thoughts();
             losses.add(Why::Issuer, "thoughts", "their deployment refused them");
         }
-        asked.is_streaming = caller.stream;
+        asked.is_streaming = caller.stream || streams_whole;
+        if let Some((carrying, way)) = carrying.zip(carried) {
+            carrying.ask(&mut asked, way);
+        }
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
         let operation = match manner.dialect() {
@@ -198,9 +239,32 @@ impl Outgoing {
             Dialect::OpenaiChat => Operation::Chat,
         };
         let mut request = Request::scan(operation, &said)?;
-        request.stream = caller.stream;
+        request.stream = asked.is_streaming;
         let tools = turned_tools(&asked, &manner);
         Ok(Self { body: said.into(), request, tools, losses })
+    }
+
+    /// The caller's words, byte for byte, but for the wish for a stream.
+    fn streamed(body: &Bytes, request: &Request) -> Result<Self, BadRequest> {
+        let outgoing = Self {
+            body: body.clone(),
+            request: request.clone(),
+            tools: FreeTools::default(),
+            losses: Losses::default(),
+        };
+        outgoing.into_stream()
+    }
+
+    /// The same with the wish for a stream.
+    fn into_stream(mut self) -> Result<Self, BadRequest> {
+        let operation = self.request.operation;
+        // Others say it in the path.
+        if matches!(operation, Operation::Chat | Operation::Messages | Operation::Responses) {
+            self.body = as_stream(&self.body).map_err(|fault| bad(fault.to_string()))?;
+            self.request = Request::scan(operation, &self.body)?;
+        }
+        self.request.stream = true;
+        Ok(self)
     }
 
     /// The words of Anthropic's callers, byte for byte, without the thoughts that the deployment cannot read.
@@ -270,7 +334,7 @@ fn bad(message: String) -> BadRequest {
 }
 
 /// How the server wants what its dialect says in more than one way.
-fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
+pub(super) fn manner(deployment: &Deployment, dialect: Dialect, model: &str) -> Manner {
     match dialect {
         Dialect::OpenaiResponses => Manner::OpenaiResponses(openai_responses::Quirks::default()),
         // Anthropic, "adaptive thinking" (from 4.6 on) and "structured outputs" (from 4.1 and 4.5 on). Models of others

@@ -75,6 +75,8 @@ pub enum Refusal {
     Failed(Box<FailedExchange>),
     /// The answer broke off after content was shown; with what its provider said, where the caller is to read that.
     Broke(Box<Failure>, Option<Words>),
+    /// The same, where another model was to carry it on.
+    NotCarriedOn(Box<NotCarriedOn>),
     /// Its payer has not the money, or not the right.
     Short(Box<Shortfall>),
     /// A code brought no money.
@@ -110,6 +112,19 @@ pub struct Wire<'a> {
     pub reset_at: Option<i64>,
     /// The body as the provider wrote it, in the caller's dialect.
     pub own_words: Option<&'a Bytes>,
+    /// A part of the answer was shown.
+    pub is_partial: bool,
+}
+
+/// An answer that broke off, and that nobody could carry on.
+#[derive(Debug)]
+pub struct NotCarriedOn {
+    /// Why it broke off the first time.
+    pub(super) failure: Failure,
+    /// Tokens of output that were shown, about.
+    pub(super) delivered: u64,
+    /// Why it was not carried on.
+    pub(super) why: &'static str,
 }
 
 impl Refusal {
@@ -148,6 +163,7 @@ impl Refusal {
         match self {
             Self::Failed(failed) => Some(failed.failure.class),
             Self::Broke(failure, _) => Some(failure.class),
+            Self::NotCarriedOn(cut) => Some(cut.failure.class),
             _ => None,
         }
     }
@@ -166,6 +182,7 @@ impl Refusal {
             | Self::TooManySockets
             | Self::Failed(_)
             | Self::Broke(..)
+            | Self::NotCarriedOn(_)
             | Self::Short(_)
             | Self::Unserved(_) => "exchange",
             Self::NoRecords | Self::Stopping | Self::Internal => "gateway",
@@ -272,6 +289,19 @@ impl Refusal {
                     format!("the answer broke off and is not whole: {}", failure.message),
                 )
             },
+            Self::NotCarriedOn(cut) => Wire {
+                code: Some(cut.failure.code.as_deref().unwrap_or("stream_interrupted")),
+                is_partial: true,
+                ..Wire::new(
+                    502,
+                    "upstream_error",
+                    format!(
+                        "the answer broke off after about {} tokens and is not whole: {}; it was not carried on, \
+                         because {}",
+                        cut.delivered, cut.failure.message, cut.why
+                    ),
+                )
+            },
             Self::Short(shortfall) => short::wire(shortfall),
             Self::NotPaid(refused) => refused.wire(),
             Self::Unserved(unserved) => unserved.wire(),
@@ -309,6 +339,7 @@ impl<'a> Wire<'a> {
             should_retry: false,
             reset_at: None,
             own_words: None,
+            is_partial: false,
         }
     }
 
@@ -332,6 +363,7 @@ impl<'a> Wire<'a> {
             code: self.code,
             param: self.param,
             reset_at: self.reset_at,
+            partial: self.is_partial,
         }
     }
 }

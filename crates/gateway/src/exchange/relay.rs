@@ -29,6 +29,8 @@ pub(super) enum Relayed {
     Spent(Bytes),
     /// It broke off, with what its provider said.
     Broke(Failure, Option<Words>),
+    /// It was to carry on an answer, and began another one.
+    Diverged,
     /// It was stopped from this side.
     Interrupted(Interruption),
 }
@@ -40,6 +42,7 @@ impl Relayed {
             Self::Whole(_) => "answered",
             Self::Spent(_) => "spent",
             Self::Broke(failure, _) => failure.class.name(),
+            Self::Diverged => "diverged",
             Self::Interrupted(_) => "abandoned",
         }
     }
@@ -101,6 +104,9 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
         {
             return Relayed::Interrupted(why);
         }
+        if let StreamFault::Diverged = fault {
+            return Relayed::Diverged;
+        }
         let words = match &fault {
             StreamFault::Error(data) => deployment.words(200, data),
             _ => None,
@@ -109,7 +115,7 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
             StreamFault::Error(data) => Seen::StreamError { data, after_content: true },
             StreamFault::Cut | StreamFault::Unfinished => Seen::CutAfterContent,
             StreamFault::Garbled => Seen::Unparsable { after_content: true },
-            StreamFault::Silent => Seen::StalledAfterContent,
+            StreamFault::Silent | StreamFault::Diverged => Seen::StalledAfterContent,
         });
         return Relayed::Broke(failure, words);
     }

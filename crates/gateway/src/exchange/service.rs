@@ -51,6 +51,7 @@ pub(super) fn observed(
             units: units(asked.units_max),
             ..delivered
         },
+        wasted: 0,
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
-    config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Refuses, Timeouts},
+    config::{self, AwsKey, BaseUrl, Config, Found, Protocol, Refuses, Timeouts, WholeAnswers},
     upstream::{Endpoint, RequestHead, Signer, TokenSource},
 };
 
@@ -105,6 +105,8 @@ pub struct Deployment {
     pub marks_cache: bool,
     /// Where its access tokens come from; `None` where it takes a key.
     pub tokens: Option<Arc<TokenSource>>,
+    /// Whether it is asked for a stream also where its caller wants the answer whole.
+    pub streams_whole: bool,
     /// What its model answers with an error; `None` when that is not known.
     pub refuses: Option<Refuses>,
     /// The version of Anthropic's dialect that it is spoken to in, unless the caller names another.
@@ -365,6 +367,7 @@ fn ready(
         capabilities: capabilities(&model.capabilities),
         marks_cache: model.marks_cache,
         tokens,
+        streams_whole: provider.whole_answers == WholeAnswers::Streamed,
         refuses: model.refuses,
         version: version(provider),
         issuer: issuer(name),

@@ -4,6 +4,7 @@
 
 mod by_the_hour;
 mod clouds;
+mod continues;
 mod dialects;
 mod ends;
 mod falls_back;

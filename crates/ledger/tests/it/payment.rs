@@ -12,7 +12,7 @@ fn tokens(input: u64, output: u64) -> Tokens {
 /// The provider says 100 and 50; 40 of the output had come; 500 had been asked for. Rows name input and output for
 /// the caller and for the provider.
 fn observed(is_told: bool) -> Observed {
-    Observed { usage: is_told.then(|| tokens(100, 50)), delivered: tokens(110, 40), worst: tokens(110, 500) }
+    Observed { usage: is_told.then(|| tokens(100, 50)), delivered: tokens(110, 40), worst: tokens(110, 500), wasted: 0 }
 }
 
 #[track_caller]
@@ -78,7 +78,7 @@ fn a_caller_never_pays_more_than_the_provider_bills() {
 #[test]
 fn the_bill_of_a_part_goes_by_the_tier_of_the_whole() {
     // 200,001 tokens of input reach the tier: 22.5 dollars a million for the output that came.
-    let observed = Observed { usage: None, delivered: tokens(200_001, 1_000), worst: Tokens::default() };
+    let observed = Observed { usage: None, delivered: tokens(200_001, 1_000), worst: Tokens::default(), wasted: 0 };
     let payment = Payment::of(Case::FailedMidStream, &Policy::default(), &observed);
     let bill = payment.bill(&PriceList::constant(tiered()).at(at(0).unix())).expect("an amount");
     assert_eq!(bill.caller.usd().to_string(), "0.0225");
@@ -87,11 +87,30 @@ fn the_bill_of_a_part_goes_by_the_tier_of_the_whole() {
 }
 
 #[test]
+fn what_was_said_twice_is_paid_once() {
+    // Of 50 tokens of output that the provider counted, or about as many that came, 30 were what the caller had.
+    let of = |case, is_told| {
+        let observed = Observed { wasted: 30, delivered: tokens(110, 15), ..observed(is_told) };
+        let Payment { caller, upstream, .. } = Payment::of(case, &Policy::default(), &observed);
+        ((caller.input, caller.output), (upstream.input, upstream.output))
+    };
+    assert_eq!(of(Case::Complete, true), ((100, 20), (100, 50)));
+    assert_eq!(of(Case::Complete, false), ((110, 15), (110, 45)));
+    assert_eq!(of(Case::FailedMidStream, true), ((0, 15), (100, 50)));
+    assert_eq!(of(Case::FailedMidStream, false), ((0, 15), (110, 45)));
+    assert_eq!(of(Case::Cancelled, true), ((100, 15), (100, 50)));
+    assert_eq!(of(Case::CancelledRunning, false), ((110, 15), (110, 500)));
+    // A provider that counts less than what was repeated has given nothing new.
+    let observed = Observed { wasted: 60, ..observed(true) };
+    assert_eq!(Payment::of(Case::Complete, &Policy::default(), &observed).caller, tokens(100, 0));
+}
+
+#[test]
 fn of_what_is_no_token_images_go_with_the_output_and_the_rest_with_the_input() {
     let units = |images| Units { images, audio_ms: 7, characters: 8, searches: 9 };
     let of = |images| Tokens { units: units(images), ..Tokens::default() };
     // Three were made, and two had come.
-    let observed = Observed { usage: Some(of(3)), delivered: of(2), worst: Tokens::default() };
+    let observed = Observed { usage: Some(of(3)), delivered: of(2), worst: Tokens::default(), wasted: 0 };
     let two = Units { images: 2, ..Units::default() };
     for (share, expected) in [
         (Share::Nothing, Units::default()),

@@ -15,6 +15,9 @@ pub struct ErrorBody<'a> {
     /// When the cause ends, as Unix seconds, for waits too long for a `retry-after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_at: Option<i64>,
+    /// A part of the answer came before it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// The JSON body of an error answer.

@@ -25,7 +25,7 @@ pub use asked::Asked;
 pub use bad_request::BadRequest;
 pub use form::content_type_as_read;
 pub use output::{BUDGET_MIN, OutputField, OutputMax};
-pub use rewrite::Rewrite;
+pub use rewrite::{Rewrite, as_stream};
 
 use self::{
     head::Head,

@@ -6,10 +6,14 @@ use crate::{
     anthropic,
     bedrock::{self, frame},
     chat::{Dialect, Event, FreeTools, Issuer, Json, Losses, Problem, Start, StreamFault},
-    gemini, openai_chat, openai_responses,
+    gemini,
+    openai::chunk::Chunk,
+    openai_chat, openai_responses,
     seam::Seam,
     sse,
 };
+
+use super::hold::Hold;
 
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
@@ -233,6 +237,12 @@ pub struct Translation {
     pub names: Start<'static>,
     /// Where its answer carries on one that was cut.
     pub seam: Option<Box<Seam>>,
+    /// Keeps tool calls back until the answer is whole; `None` where each piece is said as it comes.
+    pub hold: Option<Hold>,
+    /// Whether an error of the upstream's is said as well. Where it is not, another answer may be said behind what was.
+    pub tells_errors: bool,
+    /// All that came, whether or not it is said; counted where somebody wants to know.
+    pub came: Option<Chunk>,
     is_whole: bool,
 }
 
@@ -241,7 +251,8 @@ impl Translation {
     pub fn new(from: Dialect, encoder: StreamEncoder) -> Self {
         let decoder = StreamDecoder::new(from);
         let (tools, names) = (FreeTools::default(), Start::default());
-        Self { decoder, encoder, tools, issuer: None, names, seam: None, is_whole: false }
+        let (seam, hold, came) = (None, None, None);
+        Self { decoder, encoder, tools, issuer: None, names, seam, hold, tells_errors: true, came, is_whole: false }
     }
 
     /// A stream of the dialect `from` that carries on this one, which was cut, in the same stream of the caller's.
@@ -291,14 +302,25 @@ impl Translation {
         writer.written.and(read)
     }
 
+    /// Says what was held back.
+    ///
+    /// # Errors
+    /// As [`StreamEncoder::event`].
+    pub fn release(&mut self, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        release(&mut self.hold, &mut self.encoder, out)
+    }
+
     fn parted<'w>(
         &'w mut self,
         out: &'w mut Vec<u8>,
         watch: &'w mut dyn FnMut(&Event<'_>),
     ) -> (&'w mut StreamDecoder, Writer<'w>) {
-        let Self { decoder, encoder, tools, issuer, names, seam, is_whole } = self;
-        let seam = seam.as_deref_mut();
-        (decoder, Writer { encoder, tools, issuer: *issuer, names, seam, is_whole, out, watch, written: Ok(()) })
+        let Self { decoder, encoder, tools, issuer, names, seam, hold, tells_errors, came, is_whole } = self;
+        let (issuer, tells_errors, seam) = (*issuer, *tells_errors, seam.as_deref_mut());
+        let written = Ok(());
+        let writer =
+            Writer { encoder, tools, issuer, names, seam, hold, tells_errors, came, is_whole, out, watch, written };
+        (decoder, writer)
     }
 
     /// Appends the end of a whole answer with what the caller pays, in dollars. Does nothing for one that is not whole.
@@ -323,6 +345,9 @@ struct Writer<'w> {
     issuer: Option<Issuer>,
     names: &'w Start<'static>,
     seam: Option<&'w mut Seam>,
+    hold: &'w mut Option<Hold>,
+    tells_errors: bool,
+    came: &'w mut Option<Chunk>,
     is_whole: &'w mut bool,
     out: &'w mut Vec<u8>,
     watch: &'w mut dyn FnMut(&Event<'_>),
@@ -342,14 +367,22 @@ impl Writer<'_> {
             Event::Start(start) => Event::Start(start.or(self.names)),
             event => event,
         };
-        let Self { encoder, tools, seam, is_whole, out, watch, .. } = self;
+        if let Some(came) = &mut self.came {
+            came.note(&event);
+        }
+        let Self { encoder, tools, seam, hold, tells_errors, is_whole, out, watch, .. } = self;
         let mut written = Ok(());
         let mut say = |event: Event<'_>| {
             watch(&event);
-            if event == Event::End {
-                **is_whole = true;
-            } else if written.is_ok() {
-                written = encoder.event(&event, out);
+            if written.is_ok() {
+                written = match event {
+                    Event::End => {
+                        **is_whole = true;
+                        release(hold, encoder, out)
+                    }
+                    Event::Error(_) if !*tells_errors => Ok(()),
+                    event => say_or_keep(event, hold, encoder, out),
+                };
             }
         };
         let mut spliced = Ok(());
@@ -360,4 +393,24 @@ impl Writer<'_> {
         });
         self.written = turned.and(spliced).and(written);
     }
+}
+
+/// Says an event, or keeps it until the answer is whole.
+fn say_or_keep(
+    event: Event<'_>,
+    hold: &mut Option<Hold>,
+    encoder: &mut StreamEncoder,
+    out: &mut Vec<u8>,
+) -> Result<(), StreamFault> {
+    let Some(keeper) = hold else { return encoder.event(&event, out) };
+    match keeper.keep(event) {
+        Some(event) => encoder.event(&event, out),
+        None if keeper.is_full() => release(hold, encoder, out),
+        None => Ok(()),
+    }
+}
+
+fn release(hold: &mut Option<Hold>, encoder: &mut StreamEncoder, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+    let Some(mut held) = hold.take() else { return Ok(()) };
+    held.release().iter().try_for_each(|event| encoder.event(event, out))
 }

@@ -10,8 +10,14 @@ use roundelay_protocol::{
 };
 use serde_json::{Value, json};
 
-const ERROR: ErrorBody<'_> =
-    ErrorBody { message: "no \"way\"\n", kind: "server_error", code: Some("cut"), param: None, reset_at: None };
+const ERROR: ErrorBody<'_> = ErrorBody {
+    message: "no \"way\"\n",
+    kind: "server_error",
+    code: Some("cut"),
+    param: None,
+    reset_at: None,
+    partial: false,
+};
 
 #[track_caller]
 fn check(written: &[u8], expected: &Value) {

@@ -17,7 +17,7 @@ use super::{
         timeouts::TimeoutsWritten,
         who_pays,
     },
-    Protocol, Provider, clouds, default_timeouts, responses_by_default,
+    Protocol, Provider, WholeAnswers, clouds, default_timeouts, responses_by_default,
     vertex::Project,
 };
 use crate::common::secret::Secret;
@@ -83,6 +83,8 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
     let stops_on_cancel = section.boolean("stops_on_cancel");
     let responses = section.boolean("responses");
+    let whole_answers =
+        section.choice("whole_answers", &[("asked", WholeAnswers::Asked), ("streamed", WholeAnswers::Streamed)]);
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     warn_of_dialect(&section, name, base_url.as_ref());
@@ -105,6 +107,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         region: region.map(Into::into),
         stops_on_cancel: stops_on_cancel
             .unwrap_or_else(|| known.map_or(protocol == Protocol::Azure, |known| known.stops_on_cancel)),
+        whole_answers: whole_answers.unwrap_or_default(),
         who_pays,
         timeouts_written,
     })

@@ -178,6 +178,11 @@ impl<'a> Section<'a> {
         self.entry(key).is_some_and(|(_, value)| value.get_ref().is_table())
     }
 
+    /// Whether `key` holds a text, for keys that take another form as well.
+    pub(in super::super) fn is_text(&self, key: &'static str) -> bool {
+        self.entry(key).is_some_and(|(_, value)| value.get_ref().is_str())
+    }
+
     pub(in super::super) fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()
     }

@@ -4,9 +4,9 @@ use bytes::{Bytes, BytesMut};
 use roundelay_ledger::Money;
 use roundelay_protocol::{
     anthropic::Place,
-    chat::{self, Dialect, Event, Json, Losses},
+    chat::{self, Dialect, Event, Json, Losses, PartKind},
     openai::chunk::Chunk,
-    translate::{StreamEncoder, Translation, encode_error},
+    translate::{Hold, StreamEncoder, Translation, encode_error},
     usage::Usage,
 };
 
@@ -37,6 +37,24 @@ impl Translated {
         self.translation.encoder.losses()
     }
 
+    pub(super) fn hold_calls(&mut self) {
+        self.translation.hold = Some(Hold::default());
+    }
+
+    pub(super) fn is_holding(&self) -> bool {
+        self.translation.hold.as_ref().is_some_and(Hold::is_holding)
+    }
+
+    /// The translation as it is where the stream broke off.
+    pub(super) fn into_translation(self) -> Translation {
+        self.translation
+    }
+
+    /// Bytes of output that said once more what the caller had.
+    pub(super) fn repeated(&self) -> u64 {
+        self.translation.seam.as_ref().map_or(0, |seam| seam.repeated())
+    }
+
     /// Takes it that no more comes of an answer all of whose choices have ended.
     pub(super) fn finish(&mut self, out: &mut BytesMut) {
         let mut said = Vec::new();
@@ -44,6 +62,7 @@ impl Translated {
             // Only a mark is missing.
             let _ = self.translation.finish(&mut said, &mut |_| {});
         }
+        let _ = self.translation.release(&mut said);
         out.extend_from_slice(&said);
     }
 
@@ -68,10 +87,13 @@ impl Incoming {
     /// A stream of the dialect `from`, for a caller who speaks `to`.
     pub(in super::super) fn translated(
         body: upstream::Body,
-        translation: Translation,
+        mut translation: Translation,
         (from, to): (Dialect, Dialect),
         caller_asked_usage: bool,
     ) -> Self {
+        // An error is told once, by who knows whether another deployment may answer.
+        translation.tells_errors = false;
+        translation.came = translation.seam.as_ref().map(|_| Chunk::default());
         let reading = Reading::Translated(Box::new(Translated { translation, from }));
         Self::of(body, reading, to, 1, caller_asked_usage || to != Dialect::OpenaiChat)
     }
@@ -79,19 +101,36 @@ impl Incoming {
     /// Says a piece again, or where there is none the end of the connection.
     pub(super) fn translate(&mut self, piece: Option<Bytes>) -> Result<Progress, StreamFault> {
         let Self {
-            reading: Reading::Translated(translated), content, content_events, counted, terminal, finish, ..
+            reading: Reading::Translated(translated),
+            content,
+            content_events,
+            counted,
+            terminal,
+            finish,
+            followed,
+            before_calls,
+            ..
         } = self
         else {
             return Ok(Progress::None);
         };
         let Translated { translation, from } = &mut **translated;
         let mut progress = Progress::None;
+        // Of what is not kept back.
+        let mut shows = false;
         let mut problem = None;
         let mut said = Vec::new();
+        let mut is_holding = translation.hold.as_ref().is_some_and(Hold::is_holding);
+        let holds = translation.hold.is_some();
         let mut watch = |event: &Event<'_>| {
             let mut chunk = Chunk::default();
             chunk.note(event);
+            is_holding |= holds && is_call(event);
+            if let (false, Some(followed)) = (is_holding, followed.as_mut()) {
+                followed.note(event);
+            }
             progress = progress.max(Progress::of(&chunk));
+            shows |= chunk.has_content() && !is_holding;
             if let Some(usage) = chunk.usage {
                 *counted = Some(Counted { usage, content: *content, content_events: *content_events });
             }
@@ -100,6 +139,9 @@ impl Incoming {
             }
             terminal.observe(&chunk);
             *finish = finish.or(chunk.finish);
+            if !is_holding {
+                *before_calls = content.plus(chunk.output);
+            }
             *content = content.plus(chunk.output);
             *content_events += u64::from(chunk.has_content());
         };
@@ -108,19 +150,31 @@ impl Incoming {
             None => translation.finish(&mut said, &mut watch),
         };
         let is_ended = translation.is_whole();
-        if problem.is_some() {
-            // An error is told once, by who knows whether another deployment may answer.
-            said.truncate(last_event(&said));
+        if holds && translation.hold.is_none() && !is_ended {
+            // More has come than is kept.
+            (*followed, shows) = (None, true);
         }
-        self.has_content |= progress == Progress::Content || self.is_whole();
+        // Nothing of what it says again is shown, and it is a sign that the model works all the same.
+        let works = translation.came.take().is_some_and(|came| came.goes_on);
+        translation.came = works.then(Chunk::default).or_else(|| translation.seam.as_ref().map(|_| Chunk::default()));
+        if works {
+            (progress, shows) = (progress.max(Progress::Content), true);
+        }
+        self.has_content |= shows || self.is_whole();
         self.out.extend_from_slice(&said);
         if let Some(problem) = problem {
             return Err(StreamFault::Error(problem));
         }
-        read.map_err(|fault| match fault {
-            chat::StreamFault::Cut => StreamFault::Cut,
-            _ => StreamFault::Garbled,
-        })?;
+        match read {
+            Ok(()) => {}
+            Err(chat::StreamFault::Cut) => return Err(StreamFault::Cut),
+            // Told by the next read: what came before it is content of an attempt that has answered.
+            Err(chat::StreamFault::Diverged) => {
+                (self.has_diverged, self.has_content) = (true, true);
+                return Ok(Progress::Content);
+            }
+            Err(_) => return Err(StreamFault::Garbled),
+        }
         if !self.has_content && self.out.len() > HELD_BACK_MAX {
             return Err(StreamFault::Garbled);
         }
@@ -129,8 +183,6 @@ impl Incoming {
     }
 }
 
-/// Where the last of these whole events begins. Encoders write one line of data for each.
-fn last_event(events: &[u8]) -> usize {
-    let inside = events.strip_suffix(b"\n\n").unwrap_or(events);
-    inside.windows(2).rposition(|pair| pair == b"\n\n").map_or(0, |at| at + 2)
+fn is_call(event: &Event<'_>) -> bool {
+    matches!(event, Event::PartStart { kind: PartKind::ToolCall { .. }, .. })
 }

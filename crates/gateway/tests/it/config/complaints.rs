@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use roundelay::config;
+use roundelay::config::{self, Continuation};
 
 use super::{PROVIDERS, environment, read, refuse};
 
@@ -296,9 +296,28 @@ fn a_longer_fallback_cycle_is_told_of_each_pool_in_it() {
 }
 
 #[test]
+fn what_becomes_of_a_cut_answer_is_one_of_three() {
+    let pool = "[pools.a]\nmembers = ['gpt-4o']\n";
+    let of = |line: &str| read(&format!("{PROVIDERS}{pool}{line}")).pools[0].continuation;
+    for (line, expected) in [
+        ("", Continuation::Off),
+        ("continuation = false", Continuation::Off),
+        ("continuation = true", Continuation::On),
+        ("continuation = 'prompt'", Continuation::Prompt),
+        ("continuation = '${NOT_SET:-true}'", Continuation::On),
+    ] {
+        assert_eq!(of(line), expected, "{line}");
+    }
+    let wrong = format!("{pool}continuation = 'promt'");
+    check(&wrong, "6:16", "pools.a.continuation", &["`promt`", "`\"prompt\"`"]);
+    check(&format!("{pool}buffer_tools = 1"), "6:16", "pools.a.buffer_tools", &["true or false"]);
+    let provider = "[providers.x]\nbase_url = 'http://h/v1'\nwhole_answers = 'stream'";
+    check(provider, "6:17", "providers.x.whole_answers", &["`streamed`"]);
+}
+
+#[test]
 fn what_a_later_version_does_is_refused_not_ignored() {
     let pool = "[pools.a]\nmembers = ['gpt-4o']\n";
-    check(&format!("{pool}continuation = true"), "6:1", "pools.a.continuation", &["not supported by this version"]);
     check(&format!("{pool}handover = 'summary'"), "6:1", "pools.a.handover", &["not supported by this version"]);
     read(&format!("{PROVIDERS}{pool}continuation = false\nhandover = 'full'\nschedule = []"));
 }

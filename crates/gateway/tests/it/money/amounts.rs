@@ -126,7 +126,7 @@ fn a_price_that_changes_while_an_answer_is_made_is_not_charged() {
         let settled = hold.settle(
             Case::Complete,
             &Policy::default(),
-            &Observed { usage: Some(tokens), delivered: tokens, worst: tokens },
+            &Observed { usage: Some(tokens), delivered: tokens, worst: tokens, wasted: 0 },
         );
         -settled.entries[0].change.nano()
     };

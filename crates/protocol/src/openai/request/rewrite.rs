@@ -11,7 +11,7 @@ use super::{
     output::{OutputField, OutputMax},
 };
 use crate::{
-    json::{Kind, Reader, push_string},
+    json::{Kind, Malformed, Reader, push_string},
     openai::Operation,
 };
 
@@ -128,6 +128,30 @@ impl Request {
         splices.sort_by_key(|(span, _)| span.start);
         spliced(body, &splices)
     }
+}
+
+/// The body of a request for a stream of what it asks for whole, in the dialects that say so by the member `stream`. Every
+/// other byte stays as sent.
+///
+/// # Errors
+/// When it is not a JSON object.
+pub fn as_stream(body: &[u8]) -> Result<Bytes, Malformed> {
+    let mut reader = Reader::new(body)?;
+    let (mut told, mut is_empty) = (None, true);
+    reader.object(|reader, key| {
+        is_empty = false;
+        let value = reader.skip()?;
+        if key == "stream" {
+            told = Some(value);
+        }
+        Ok::<_, Malformed>(())
+    })?;
+    let first = body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
+    let new = if is_empty { br#""stream":true"#.as_slice() } else { br#""stream":true,"# };
+    Ok(match told {
+        Some(value) => spliced(body, &[(value, Cow::Borrowed(b"true"))]),
+        None => spliced(body, &[(first..first, Cow::Borrowed(new))]),
+    })
 }
 
 /// Puts the new bytes in place of the spans, which are in order and do not overlap.

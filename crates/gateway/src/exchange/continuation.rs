@@ -1,0 +1,222 @@
+//! Carries on an answer that broke off after some of its text was shown, by asking another model to go on.
+
+mod carrying;
+mod told;
+
+use std::sync::Arc;
+
+use roundelay_protocol::{
+    chat,
+    failure::{Class, Failure},
+    seam::{self, Way},
+    translate::decode_request,
+};
+use roundelay_routing::{AttemptKind, Capabilities, Exclusion, Step, Target};
+use tokio::time::{Instant, sleep_until};
+
+pub(super) use self::{
+    carrying::Carrying,
+    told::{Hop, in_all, with_attempts},
+};
+use super::{
+    Ending, Refusal,
+    attempt::Attempted,
+    call::Call,
+    caller::Interruption,
+    draft::SeamRecord,
+    follow::{Broken, Sides, broken, follow},
+    incoming::{Cut, ShownResponse},
+    outgoing::manner,
+    race::Race,
+    refusal::NotCarriedOn,
+    snapshot::Deployment,
+};
+use crate::config::Continuation;
+
+/// An answer that is carried on.
+struct Thread<'a> {
+    call: &'a Call,
+    asked: chat::Request<'a>,
+    /// Why it broke off the first time, which is what its caller is told if nobody can carry it on.
+    failure: Failure,
+    cut: Arc<Cut>,
+    response: ShownResponse,
+    hops: Vec<Hop>,
+}
+
+/// Carries on the answer that broke off. `hops` are the attempts that have shown something of it.
+///
+/// Attempts cost as they always do, each with a hold of its own before it is sent. The caller pays for what it was shown,
+/// and for the input of the attempt that ended the answer.
+pub(super) async fn carry_on(sides: &mut Sides<'_>, call: &Call, first: Broken, hops: Vec<Hop>) -> Ending {
+    let Broken { failure, words, cut, response } = first;
+    let failure = failure.unwrap_or_else(|| Failure::new(Class::MidStreamError, "another answer was begun"));
+    let Some(cut) = cut.filter(|_| is_curable(failure.class)) else { return broken(sides.inbound, failure, words) };
+    let body = sides.inbound.body.clone();
+    let Ok(asked) = decode_request(sides.inbound.operation.dialect(), &body) else {
+        return broken(sides.inbound, failure, words);
+    };
+    if seam::unfit_request(&asked).is_some() || cut.unfit().is_some() {
+        return broken(sides.inbound, failure, words);
+    }
+    let mut thread = Thread { call, asked, failure, cut: Arc::from(cut), response, hops };
+    match thread.pursue(sides).await {
+        Ok(ending) => ending,
+        Err(why) => {
+            let delivered = thread.delivered();
+            Ending::Cut(Refusal::NotCarriedOn(Box::new(NotCarriedOn { failure: thread.failure, delivered, why })))
+        }
+    }
+}
+
+impl Thread<'_> {
+    /// Goes from candidate to candidate until the answer has ended.
+    ///
+    /// # Errors
+    /// Why it cannot be carried on.
+    async fn pursue(&mut self, sides: &mut Sides<'_>) -> Result<Ending, &'static str> {
+        let gateway = &*sides.worker.gateway;
+        let mut deadline = self.go_on(sides);
+        let mut why = NOBODY;
+        loop {
+            if self.left() == Some(0) {
+                return Err("as much of it was delivered as was asked for");
+            }
+            let step = sides.plan.next(&mut gateway.router(), gateway.clock.now());
+            let attempt = match step {
+                Step::Attempt(attempt) => attempt,
+                Step::Wait(until) => match sides.caller.attend(sleep_until(gateway.clock.instant(until))).await {
+                    Ok(()) => continue,
+                    Err(why) => return Ok(Ending::Interrupted(why)),
+                },
+                Step::HandOver => {
+                    sides.plan.hand_over(None);
+                    continue;
+                }
+                Step::Stop(_) => return Err(why),
+            };
+            let deployment = self.call.snapshot.deployment(attempt.deployment);
+            let call = self.call.carried(self.carrying(deployment), self.delivered(), deadline);
+            if call.check_sayable(sides.inbound, deployment).is_err() {
+                let now = gateway.clock.now();
+                sides.plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Continuation, now);
+                continue;
+            }
+            let number = attempt.number;
+            let Ok(race) = Race::begin(sides.worker, &call, attempt, sides.draft) else {
+                let now = gateway.clock.now();
+                sides.plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Unaffordable, now);
+                why = "there is no money for more of it";
+                continue;
+            };
+            if attempt.kind == AttemptKind::Fallback {
+                gateway.metrics.fallback(self.failure.class.name());
+            }
+            let attempted = {
+                let mut run = Box::pin(race.run(sides.inbound, sides.plan, sides.draft));
+                match sides.caller.attend(run.as_mut()).await {
+                    Err(Interruption::CallerLeft) => race.read_out(run, sides.inbound).await,
+                    attempted => attempted,
+                }
+            };
+            let mut incoming = match attempted {
+                Err(why) => {
+                    race.abandon(sides.plan, sides.draft, why);
+                    return Ok(Ending::Interrupted(why));
+                }
+                Ok(Attempted::Failed(_) | Attempted::Whole(_)) if sides.caller.has_left() => {
+                    return Ok(Ending::Interrupted(Interruption::CallerLeft));
+                }
+                Ok(Attempted::Opened(incoming)) => incoming,
+                Ok(Attempted::Failed(_)) => {
+                    why = "no other model could";
+                    continue;
+                }
+                Ok(Attempted::Whole(_)) => {
+                    // A stream was asked for, and an answer that is none is refused where it is read.
+                    race.winner().lose(sides.plan, sides.draft, "lost");
+                    return Err(NOBODY);
+                }
+            };
+            let flight = race.winner();
+            let way = call.carrying.as_deref().map_or(Way::Again, Carrying::way);
+            let from = self.hops.last().map_or_else(|| Arc::from(""), |hop| Arc::clone(&hop.deployment));
+            if sides.caller.remark(&remark(&from, &flight.deployment.name, way)).is_err() {
+                flight.give_up(sides.plan, sides.draft, Interruption::CallerLeft);
+                return Ok(Ending::Interrupted(Interruption::CallerLeft));
+            }
+            incoming.take_over(self.response.take());
+            let shown = self.cut.shown().text().len();
+            let ended = follow(sides, &call, flight, incoming, &mut self.hops).await;
+            let repeated = self.hops.last().map_or(0, |hop| hop.repeated);
+            sides.draft.learn_seam(SeamRecord { attempt: number, way: way.name(), shown, repeated });
+            self.call.said_again.take_in(&call.said_again);
+            let Broken { failure, cut, response, .. } = match ended {
+                Ok(ending) => return Ok(ending),
+                Err(broken) => broken,
+            };
+            let Some(failure) = failure else { return Err("another model's answer went another way") };
+            let Some(cut) = cut.filter(|cut| is_curable(failure.class) && cut.unfit().is_none()) else {
+                return Err(NOBODY);
+            };
+            (self.cut, self.response) = (Arc::from(cut), response);
+            deadline = self.go_on(sides);
+        }
+    }
+
+    /// Tells the plan to go on after a cut, and until when the next content has to be there.
+    fn go_on(&self, sides: &mut Sides<'_>) -> Instant {
+        let pool = match self.call.demand.target {
+            Target::Pool(pool) => &self.call.snapshot.catalog.pools[pool.0 as usize],
+            Target::Model(_) => unreachable!("only pools carry on, and a call of one is what was followed"),
+        };
+        let until = Instant::now() + pool.deadline;
+        let prefers = Capabilities { prefill: true, ..Capabilities::NONE };
+        sides.plan.carry_on(prefers, sides.worker.gateway.clock.at(until));
+        until
+    }
+
+    /// How a deployment is asked to go on.
+    fn carrying(&self, deployment: &Deployment) -> Carrying {
+        let is_asked = self.call.continuation() == Continuation::Prompt && self.asked.tools.is_empty();
+        let otherwise = if is_asked { Way::Prompt } else { Way::Again };
+        let dialect = deployment.dialect_for(self.call.request.operation);
+        let takes_prefill = deployment.capabilities.prefill && seam::takes_prefill(&self.asked, dialect);
+        let model = deployment.upstream_model(&self.call.request.model);
+        let prefill = takes_prefill.then(|| seam::prefill_of(&manner(deployment, dialect, model)));
+        let first = prefill.unwrap_or(otherwise);
+        Carrying::new(Arc::clone(&self.cut), first, prefill.map(|_| otherwise), self.left())
+    }
+
+    /// Tokens of output that the caller was shown and pays.
+    fn delivered(&self) -> u64 {
+        self.hops.iter().map(|hop| hop.shown).sum()
+    }
+
+    /// Tokens of output that may still come.
+    fn left(&self) -> Option<u64> {
+        let most = self.call.request.max_output_tokens?;
+        Some(most.saturating_sub(self.delivered()))
+    }
+}
+
+const NOBODY: &str = "no other model could";
+
+/// Whether another model may do what this one could not: not where the caller or what it asked for is at fault.
+fn is_curable(class: Class) -> bool {
+    !matches!(
+        class,
+        Class::CallerBad
+            | Class::CallerAuth
+            | Class::CallerTooLong
+            | Class::ContentPolicy
+            | Class::GatewayLimit
+            | Class::ClientGone
+    )
+}
+
+/// Where one attempt's words end and another's begin, for those who look at the stream itself.
+fn remark(from: &str, to: &str, way: Way) -> String {
+    let told = serde_json::json!({ "from": from, "to": to, "way": way.name() });
+    format!("roundelay seam {told}")
+}
