@@ -3,7 +3,6 @@
 mod audio;
 mod followed;
 mod held;
-mod shadow;
 mod translated;
 
 use std::{mem, ops::Range, time::Duration};

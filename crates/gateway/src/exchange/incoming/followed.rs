@@ -6,10 +6,10 @@ use roundelay_protocol::{
     chat::{Dialect, Event},
     openai_responses,
     seam::{Shown, Way},
-    translate::Translation,
+    translate::{Shadow, Translation},
 };
 
-use super::{Incoming, Reading, shadow::Shadow};
+use super::{Incoming, Reading};
 
 /// What was shown of an answer.
 #[derive(Debug)]
