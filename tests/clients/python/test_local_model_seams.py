@@ -50,7 +50,7 @@ timeouts = {{ connect = "1s", first_content = "120s", idle = "120s" }}
 [models]
 one-small = {{ deployments = ["one/gemma"], attempts = 1, capabilities = {{ prefill = true }} }}
 two-small = {{ deployments = ["two/gemma"], attempts = 1, capabilities = {{ prefill = true }} }}
-two-plain = {{ deployments = ["two/gemma"], attempts = 1 }}
+two-plain = {{ deployments = ["two/gemma"], attempts = 1, capabilities = {{ prefill = false }} }}
 
 [pools]
 prefilled = {{ members = {{ one-small = 2, two-small = 1 }}, strategy = "priority", continuation = true, deadline = "300s" }}

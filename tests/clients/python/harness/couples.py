@@ -12,7 +12,7 @@ from harness.http_json import request_by_socket
 from harness.rehearsal import Rehearsal
 
 # What the second model can do: it takes a beginning of its answer, or has to be asked for all of it again.
-WAYS = {"prefill": "capabilities = { prefill = true }", "again": ""}
+WAYS = {"prefill": "capabilities = { prefill = true }", "again": "capabilities = { prefill = false }"}
 
 
 @dataclass
