@@ -94,7 +94,7 @@ impl Model {
         places: Vec<(usize, Option<Arc<str>>)>,
         roster: &Roster<'_>,
     ) -> Self {
-        let capabilities = known.map_or(routing::Capabilities::ALL, |known| known.capabilities);
+        let capabilities = known.map_or(UNKNOWN, |known| known.capabilities);
         let is_reasoning = known.is_some_and(|known| known.capabilities.reasoning);
         let deployment = |(provider, upstream_model): (usize, Option<Arc<str>>)| {
             let known = upstream_model.as_deref().and_then(|name| roster.known_price(provider, name));
@@ -182,8 +182,12 @@ pub(super) fn read_strategy(section: &Section<'_>) -> Option<routing::Strategy> 
     section.choice("strategy", &routing::Strategy::ALL.map(|strategy| (strategy.name(), strategy)))
 }
 
+/// What a model is taken to do about which nothing is known: whatever its provider does not refuse. A turn begun for it is
+/// not refused where it is not understood, but answered anew, which cannot be told from going on.
+const UNKNOWN: routing::Capabilities = routing::Capabilities { prefill: false, ..routing::Capabilities::ALL };
+
 fn read_capabilities(section: Section<'_>, known: Option<&KnownModel>) -> (routing::Capabilities, bool) {
-    let base = known.map_or(routing::Capabilities::ALL, |known| known.capabilities);
+    let base = known.map_or(UNKNOWN, |known| known.capabilities);
     let reasoning = section.boolean("reasoning");
     let read = |key, otherwise| section.boolean(key).unwrap_or(otherwise);
     let capabilities = routing::Capabilities {

@@ -29,6 +29,7 @@ fn names_find_pools_models_and_anything_of_a_provider() {
     assert_eq!(model("gpt-5.2").context_window, Some(400_000), "the catalogue is served without an entry");
     assert!(!model("claude-sonnet-4-6").capabilities.prefill);
     let qwen = model("local/qwen/qwen3:8b");
+    assert!(qwen.capabilities.vision && !qwen.capabilities.prefill, "a fresh answer is no refusal");
     assert_eq!(qwen.deployments[0].upstream_model.as_deref(), Some("qwen/qwen3:8b"));
     let Some(Found::Open { model: open, upstream_model }) = config.find("openai/gpt-9/new") else {
         panic!("an open model")

@@ -304,7 +304,7 @@ pub(super) fn read(words: Words, stream: &str) -> Read {
         read.text.extend(text);
         (begins, ends) = (begins + usize::from(begin), ends + usize::from(end));
         let error = [&json["error"], &json["response"]["error"]].into_iter().find(|error| error.is_object());
-        read.error = read.error.take().or(error.cloned());
+        read.error = read.error.take().or_else(|| error.cloned());
         for place in [&json, &json["response"]] {
             if place["roundelay"]["attempts"].is_array() {
                 read.attempts = place["roundelay"]["attempts"].clone();
