@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::candidate::Running;
+use super::super::proc_files::Threads;
 use super::super::process::{Pinned, Process};
 use super::super::roundelay::{self, Setup};
 use super::super::site::Site;
@@ -49,9 +50,11 @@ impl<'a> Gateway<'a> {
     /// The processor time a load took, and how much of the work it was.
     pub(super) fn load_and_cpu(&self, route: Route, work: Work, arguments: &[String]) -> Result<(Duration, u64)> {
         let process = self.process()?;
-        let before = process.cpu_time();
+        let (before, threads) = (process.cpu_time(), Threads::read(process.id()));
         let report = self.load(route, arguments)?;
-        let cpu = process.cpu_time().since(before).total();
+        // Ticks of ten milliseconds are coarse beside a difference of a few percent.
+        let exact = Threads::read(process.id()).since(&threads);
+        let cpu = exact.unwrap_or_else(|| process.cpu_time().since(before).total());
         Ok((cpu, work.count(&report)?))
     }
 
