@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// Dialect to ask in.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) caller: Dialect,
-    /// Ask with an agent's turn of 26 KB, which is answered with a call of a tool.
+    /// Ask with an agent's turn of 25 KB, which is answered with a call of a tool.
     #[arg(long, conflicts_with_all = ["streams", "open_streams"])]
     pub(crate) turn: bool,
     /// Name to put into `model`.

@@ -142,7 +142,7 @@ mod tests {
         let row = text.lines().find(|line| line.starts_with("  Messages → chat")).unwrap();
         assert!(row.contains("50.5 (50.0–53.5)") && row.contains("+10.0 (+9.5–+11.5)"), "{row}");
         assert!(row.ends_with("+30500"), "{row}");
-        assert!(text.contains("an agent's turn of 26 KB, chat → Messages: a slice is missing: lost"), "{text}");
+        assert!(text.contains("an agent's turn of 25 KB, chat → Messages: a slice is missing: lost"), "{text}");
     }
 
     #[test]

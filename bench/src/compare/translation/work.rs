@@ -30,7 +30,7 @@ impl Work {
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Request => "a request of 443 bytes",
-            Self::Turn => "an agent's turn of 26 KB",
+            Self::Turn => "an agent's turn of 25 KB",
             Self::ChunkFullSpeed => "a chunk, full speed",
             Self::ChunkPaced => "a chunk, paced",
         }
