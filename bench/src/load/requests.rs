@@ -162,9 +162,8 @@ mod tests {
         address
     }
 
-    #[test]
-    fn a_stall_is_charged_to_every_request_that_was_due_during_it() {
-        let plan = Plan {
+    fn plan() -> Plan {
+        Plan {
             target: stalls_once(),
             caller: Dialect::Chat,
             ask: Ask::Text,
@@ -174,7 +173,19 @@ mod tests {
             start: Instant::now(),
             end: None,
             next: AtomicU64::new(0),
-        };
+        }
+    }
+
+    #[test]
+    fn an_answer_in_another_dialect_is_a_failure() {
+        let plan = Plan { caller: Dialect::Messages, rate: None, count: 1, ..plan() };
+        let tally = plan.send();
+        assert_eq!((tally.latencies.len(), tally.failed), (0, 1));
+    }
+
+    #[test]
+    fn a_stall_is_charged_to_every_request_that_was_due_during_it() {
+        let plan = plan();
         let tally = plan.send();
         let late = tally.latencies.iter().filter(|latency| **latency > 20_000_000).count();
         assert_eq!((tally.latencies.len(), tally.failed), (40, 0));
