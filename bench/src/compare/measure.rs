@@ -226,7 +226,7 @@ fn added(seen: &Distribution, direct: &Distribution) -> [f64; 2] {
 }
 
 /// A latency at a rate that was not reached is no latency at that rate.
-pub(super) fn kept_up(reached: f64, asked: f64, what: &str) -> Result<()> {
+fn kept_up(reached: f64, asked: f64, what: &str) -> Result<()> {
     if reached >= asked * 0.9 {
         return Ok(());
     }

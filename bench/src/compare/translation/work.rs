@@ -1,8 +1,8 @@
 //! What is done on every route.
 
-use super::super::measure::kept_up;
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
 use crate::load::Report;
+use crate::statistics::Distribution;
 
 /// The order is the order of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,12 +60,18 @@ impl Work {
     /// How many of it a load brought.
     ///
     /// # Errors
-    /// When paced chunks fell behind their pace: those that waited come together and cost less.
+    /// When a tenth of the paced chunks came later than the next was due: those that wait for each other come together and cost less.
     pub(super) fn count(self, report: &Report) -> Result<u64> {
         match self {
             Self::Request | Self::Turn => Ok(report.answered),
             Self::ChunkFullSpeed => Ok(report.chunks),
-            Self::ChunkPaced => kept_up(report.chunk_rate, PACED_CHUNKS_PER_S, "chunks").map(|()| report.chunks),
+            Self::ChunkPaced => match &report.chunk_delay {
+                Some(delay) if delay.p90_us < PACE_US => Ok(report.chunks),
+                Some(Distribution { p90_us, .. }) => {
+                    Err(Fault::Measurement(format!("a tenth of the chunks came more than {p90_us:.0} µs late")))
+                }
+                None => Err(Fault::Measurement("nothing arrived".to_owned())),
+            },
         }
     }
 
@@ -95,8 +101,8 @@ fn strings(first: &[&str], then: &[&str]) -> Vec<String> {
     first.iter().chain(then).map(|argument| (*argument).to_owned()).collect()
 }
 
-/// As told in [`Work::arguments`].
-const PACED_CHUNKS_PER_S: f64 = 5_000.0;
+/// From one chunk of a stream to its next, as told in [`Work::arguments`].
+const PACE_US: f64 = 10_000.0;
 
 #[cfg(test)]
 mod tests {
@@ -104,9 +110,11 @@ mod tests {
 
     #[test]
     fn paced_chunks_that_fell_behind_are_no_figure() {
-        let report = |chunk_rate| Report { chunks: 40, chunk_rate, ..Report::default() };
-        assert_eq!(Work::ChunkPaced.count(&report(4_600.0)).ok(), Some(40));
-        assert!(Work::ChunkPaced.count(&report(4_400.0)).is_err());
-        assert_eq!(Work::ChunkFullSpeed.count(&report(4_400.0)).ok(), Some(40));
+        let delays = |late: usize| [vec![1_000_000; 10 - late], vec![11_000_000; late]].concat();
+        let report = |late| Report { chunks: 10, chunk_delay: Distribution::of(delays(late)), ..Report::default() };
+        assert_eq!(Work::ChunkPaced.count(&report(1)).ok(), Some(10));
+        assert!(Work::ChunkPaced.count(&report(2)).is_err());
+        assert!(Work::ChunkPaced.count(&Report::default()).is_err());
+        assert_eq!(Work::ChunkFullSpeed.count(&report(2)).ok(), Some(10));
     }
 }
