@@ -15,17 +15,19 @@ mod process;
 mod progress;
 mod report;
 mod roundelay;
+mod settings;
 mod site;
 mod system_calls;
+pub(crate) mod translation;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use crate::fault::{Fault, Result};
+use crate::fault::Result;
 
 use candidate::Kind;
 use figures::Comparison;
 use progress::Progress;
+use settings::{Settings, rotated};
 use site::Site;
 
 #[derive(clap::Args)]
@@ -36,42 +38,21 @@ pub(crate) struct Options {
     /// Measure LiteLLM's proxy too; installs it with pip into `target/bench-litellm` when it is not there.
     #[arg(long)]
     litellm: bool,
-    /// Count user instructions with valgrind where `perf stat` cannot.
-    #[arg(long)]
-    callgrind: bool,
-    /// The gateway's binary.
-    #[arg(long, default_value = "target/release/roundelay")]
-    roundelay: PathBuf,
-    /// Write every figure of every round to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// Seconds of each measurement; below two the start of the streams weighs in.
-    #[arg(long, default_value_t = 4.0)]
-    seconds: f64,
-    /// Keep-alive connections of the load.
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
     /// Streams to hold open for the memory figure.
     #[arg(long, default_value_t = 1_000)]
     open_streams: usize,
-    /// Core of the candidate.
-    #[arg(long, default_value_t = 0)]
-    candidate_core: usize,
-    /// Core of upstream and load generator.
-    #[arg(long, default_value_t = 1)]
-    load_core: usize,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if options.rounds == 0 {
-        return Err(Fault::Measurement("no rounds, no figures".to_owned()));
-    }
+    options.settings.check()?;
     let mut kinds = options.kinds();
-    let mut comparison = Comparison::new(&kinds, machine::describe(options));
-    let mut progress = Progress::new(options, &kinds);
-    let site = Site::prepare(options)?;
+    let mut conditions = machine::describe(&options.settings);
+    conditions["settings"]["open_streams"] = options.open_streams.into();
+    let mut comparison = Comparison::new(&kinds, conditions);
+    let mut progress = Progress::new(&options.settings, &kinds);
+    let site = Site::prepare(&options.settings)?;
 
     kinds.retain(|kind| match candidate::prepare(*kind, &site) {
         Ok(version) => {
@@ -85,11 +66,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     });
     let mut rates = BTreeMap::new();
-    for round in 0..options.rounds {
+    for round in 0..options.settings.rounds {
         for kind in rotated(&kinds, round) {
             progress.round(round + 1, kind);
             let figures = comparison.figures(kind);
-            measure::round(&site, kind, &mut rates, figures, &mut progress);
+            measure::round(&site, kind, options.open_streams, &mut rates, figures, &mut progress);
         }
     }
     for kind in kinds.iter().copied().filter(|kind| *kind != Kind::Direct) {
@@ -100,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     progress.end();
     report::print(&comparison)?;
-    match &options.json {
+    match &options.settings.json {
         Some(path) => report::write_json(&comparison, path),
         None => Ok(()),
     }
@@ -117,24 +98,5 @@ impl Options {
         kinds.sort_unstable();
         kinds.dedup();
         kinds
-    }
-}
-
-fn rotated(kinds: &[Kind], by: usize) -> impl Iterator<Item = Kind> + '_ {
-    kinds.iter().copied().cycle().skip(by % kinds.len().max(1)).take(kinds.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_round_takes_every_candidate_once_from_another_start() {
-        let kinds = [Kind::Direct, Kind::Nginx, Kind::Roundelay];
-        let order = |round| rotated(&kinds, round).collect::<Vec<_>>();
-        assert_eq!(order(0), kinds);
-        assert_eq!(order(1), [Kind::Nginx, Kind::Roundelay, Kind::Direct]);
-        assert_eq!(order(3), kinds);
-        assert_eq!(rotated(&[], 2).count(), 0);
     }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::fault::{Fault, Result};
+use crate::script::{Ask, Dialect};
 use crate::statistics::Distribution;
 
 pub(crate) use hold::Held;
@@ -26,6 +27,12 @@ pub(crate) struct Options {
     /// API key, sent as a bearer token.
     #[arg(long, default_value = "none")]
     pub(crate) key: String,
+    /// Dialect to ask in.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) caller: Dialect,
+    /// Ask with an agent's turn of 25 KB, which is answered with a call of a tool.
+    #[arg(long, conflicts_with_all = ["streams", "open_streams"])]
+    pub(crate) turn: bool,
     /// Name to put into `model`.
     #[arg(long, default_value = "m")]
     pub(crate) model: String,
@@ -54,6 +61,13 @@ pub(crate) struct Options {
     /// Open this many streams of a chunk a second, say so, and hold them until standard input ends.
     #[arg(long, conflicts_with = "streams")]
     pub(crate) open_streams: Option<usize>,
+}
+
+impl Options {
+    /// The request, head and body.
+    fn request(&self, ask: Ask) -> Vec<u8> {
+        self.caller.request(&self.target.to_string(), &self.key, &self.caller.request_body(&self.model, ask))
+    }
 }
 
 /// What was sent and seen.
@@ -113,6 +127,8 @@ mod tests {
         Options {
             target,
             key: "k".to_owned(),
+            caller: Dialect::Chat,
+            turn: false,
             model: "m".to_owned(),
             connections: 4,
             rate: None,
@@ -146,6 +162,24 @@ mod tests {
         let paced = take(&Options { streams: Some(2), chunk_rate: Some(200.0), ..options(target) }).unwrap();
         assert_eq!((paced.answered, paced.failed, paced.chunks), (2, 0, 40));
         assert_eq!(paced.chunk_delay.unwrap().count, 40);
+    }
+
+    #[test]
+    fn what_was_asked_in_one_dialect_is_answered_in_it() {
+        let target = upstream::tests::start();
+        let ask = |caller, turn, streams: Option<usize>| {
+            let count = streams.is_none().then_some(4);
+            take(&Options { caller, turn, streams, count, ..options(target) }).unwrap()
+        };
+        for caller in [Dialect::Chat, Dialect::Messages] {
+            for (turn, streams) in [(false, None), (true, None), (false, Some(1))] {
+                let report = ask(caller, turn, streams);
+                assert_eq!((report.failed, report.first_failure), (0, None), "{caller:?}");
+                assert!(report.answered > 0, "{caller:?}");
+            }
+        }
+        // The upstream does not speak it: nothing else may pass for it.
+        assert_eq!(ask(Dialect::Responses, false, None).failed, 4);
     }
 
     #[test]

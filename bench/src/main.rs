@@ -28,12 +28,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve as an OpenAI-compatible upstream that answers at once.
+    /// Serve as an upstream that answers at once, in OpenAI's chat completions and in Anthropic's Messages.
     Upstream(upstream::Options),
     /// Send load to one address and print what was seen, as JSON.
     Load(load::Options),
     /// Measure direct, nginx, Roundelay (and LiteLLM) in one run, side by side.
     Compare(compare::Options),
+    /// Measure what translating from one dialect to another adds to passing through, in one run.
+    Translation(compare::translation::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Upstream(options) => upstream::run(&options),
         Command::Load(options) => load::run(&options),
         Command::Compare(options) => compare::run(&options),
+        Command::Translation(options) => compare::translation::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,5 @@
-//! An OpenAI-compatible upstream that costs next to nothing, so that what is measured is the gateway before it.
+//! An upstream that speaks OpenAI's chat completions and Anthropic's Messages and costs next to nothing, the same in both, so that what is
+//! measured is the gateway before it.
 
 use std::io::{BufWriter, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,12 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::clock;
 use crate::fault::{Fault, Result};
 use crate::framing::{self, RequestHead};
-use crate::script::{self, Directions};
+use crate::script::{self, Answers, Dialect, Directions, Events};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -29,7 +31,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn serve(listener: &TcpListener) -> Result<()> {
-    let answer: Arc<[u8]> = unstreamed_answer().into();
+    let voices: Arc<[Voice]> = Voice::all().into();
     let open = Arc::new(AtomicUsize::new(0));
     loop {
         let (stream, _) = listener.accept().map_err(Fault::io("accept a connection"))?;
@@ -38,10 +40,10 @@ fn serve(listener: &TcpListener) -> Result<()> {
             open.fetch_sub(1, Ordering::Relaxed);
             continue;
         }
-        let (answer, open) = (Arc::clone(&answer), Arc::clone(&open));
+        let (voices, open) = (Arc::clone(&voices), Arc::clone(&open));
         let connection = move || {
             // A peer that leaves is the normal end of a connection.
-            drop(converse(stream, &answer));
+            drop(converse(stream, &voices));
             open.fetch_sub(1, Ordering::Relaxed);
         };
         thread::Builder::new()
@@ -51,21 +53,42 @@ fn serve(listener: &TcpListener) -> Result<()> {
     }
 }
 
+/// What is answered in one dialect, ready to be written.
+struct Voice {
+    path_end: &'static str,
+    text: Vec<u8>,
+    call: Vec<u8>,
+    events: &'static Events,
+}
+
+impl Voice {
+    fn all() -> Vec<Self> {
+        let answers = Dialect::value_variants().iter().filter_map(|dialect| dialect.answers());
+        answers
+            .map(|Answers { path_end, text, call, events }| Self {
+                path_end,
+                text: unstreamed_answer(&text),
+                call: unstreamed_answer(&call),
+                events,
+            })
+            .collect()
+    }
+}
+
 /// Answers one request after the other until the peer closes.
-fn converse(mut stream: TcpStream, answer: &[u8]) -> Result<()> {
+fn converse(mut stream: TcpStream, voices: &[Voice]) -> Result<()> {
     stream.set_nodelay(true).map_err(Fault::io("set TCP_NODELAY"))?;
     stream.set_read_timeout(Some(IDLE_LIMIT)).map_err(Fault::io("set a read deadline"))?;
     stream.set_write_timeout(Some(IDLE_LIMIT)).map_err(Fault::io("set a write deadline"))?;
     let mut buffer = Vec::with_capacity(4 * 1024);
     while let Some((head, body)) = read_request(&mut stream, &mut buffer)? {
-        let is_chat = head.method == "POST" && head.target.ends_with("/chat/completions");
-        if !is_chat {
-            stream.write_all(NOT_FOUND).map_err(Fault::io("answer"))?;
-        } else if is_streaming(&body) {
-            write_stream(&stream, Directions::find_in(&body)).map_err(Fault::io("stream"))?;
-        } else {
-            stream.write_all(answer).map_err(Fault::io("answer"))?;
+        match voices.iter().find(|voice| head.method == "POST" && head.target.ends_with(voice.path_end)) {
+            None => stream.write_all(NOT_FOUND),
+            Some(voice) if script::is_turn(&body) => stream.write_all(&voice.call),
+            Some(voice) if is_streaming(&body) => write_stream(&stream, voice.events, Directions::find_in(&body)),
+            Some(voice) => stream.write_all(&voice.text),
         }
+        .map_err(Fault::io("answer"))?;
         if !head.keep_alive {
             break;
         }
@@ -118,12 +141,12 @@ fn is_streaming(body: &[u8]) -> bool {
 
 /// Sends a stream as directed. Paced, every chunk leaves by itself; at full speed as many chunks as fit into
 /// [`FULL_SPEED_WRITE_BYTES`] leave in one write, so that the upstream is never what limits the rate.
-fn write_stream(stream: &TcpStream, directions: Directions) -> std::io::Result<()> {
+fn write_stream(stream: &TcpStream, events: &Events, directions: Directions) -> std::io::Result<()> {
     let started = (Instant::now(), clock::unix_nanoseconds());
     let mut writer = BufWriter::with_capacity(FULL_SPEED_WRITE_BYTES, stream);
     writer.write_all(STREAM_HEAD)?;
-    write_chunk(&mut writer, &[script::FIRST_EVENT.as_bytes()])?;
-    let (before, after) = script::CONTENT_EVENT;
+    write_chunk(&mut writer, &[events.first.as_bytes()])?;
+    let (before, after) = events.content;
     for number in 0..directions.chunks {
         let sent = if directions.every.is_zero() {
             clock::unix_nanoseconds()
@@ -138,7 +161,7 @@ fn write_stream(stream: &TcpStream, directions: Directions) -> std::io::Result<(
             writer.flush()?;
         }
     }
-    write_chunk(&mut writer, &[script::LAST_EVENTS.as_bytes()])?;
+    write_chunk(&mut writer, &[events.last.as_bytes()])?;
     writer.write_all(b"0\r\n\r\n")?;
     writer.flush()
 }
@@ -151,8 +174,7 @@ fn write_chunk(writer: &mut impl Write, parts: &[&[u8]]) -> std::io::Result<()> 
     writer.write_all(b"\r\n")
 }
 
-fn unstreamed_answer() -> Vec<u8> {
-    let body = script::answer_body();
+fn unstreamed_answer(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         .into_bytes()
 }
@@ -181,7 +203,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_not_a_chat_completion_is_not_found_and_the_connection_stays() {
+    fn what_is_in_no_dialect_is_not_found_and_the_connection_stays() {
         let mut stream = TcpStream::connect(start()).unwrap();
         for _ in 0..2 {
             stream.write_all(b"GET /v1/nothing HTTP/1.1\r\n\r\n").unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::process::{Pinned, Process};
+use super::roundelay::Setup;
 use super::site::Site;
 use super::{litellm, nginx, roundelay};
 use crate::fault::Result;
@@ -64,8 +65,8 @@ pub(super) fn start(kind: Kind, site: &Site, pinned: &Pinned) -> Result<Running>
     match kind {
         Kind::Direct => Ok(direct(site)),
         Kind::Nginx => nginx::start(site, pinned),
-        Kind::Roundelay => roundelay::start(site, pinned, false),
-        Kind::Prepaid => roundelay::start(site, pinned, true),
+        Kind::Roundelay => roundelay::start(site, pinned, Setup::Plain),
+        Kind::Prepaid => roundelay::start(site, pinned, Setup::Prepaid),
         Kind::Litellm => litellm::start(site, pinned),
     }
 }

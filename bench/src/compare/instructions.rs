@@ -88,7 +88,7 @@ fn total(folder: &Path) -> Result<u64> {
     if total == 0 { Err(Fault::Measurement("valgrind counted nothing".to_owned())) } else { Ok(total) }
 }
 
-fn counted_by_callgrind(text: &str) -> Option<u64> {
+pub(super) fn counted_by_callgrind(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
 }
 

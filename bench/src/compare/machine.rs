@@ -5,11 +5,11 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::Options;
+use super::settings::Settings;
 use crate::clock;
 use crate::script::REQUEST_BYTES;
 
-pub(super) fn describe(options: &Options) -> Value {
+pub(super) fn describe(settings: &Settings) -> Value {
     json!({
         "taken_unix_s": clock::unix_nanoseconds() / 1_000_000_000,
         "machine": {
@@ -19,15 +19,19 @@ pub(super) fn describe(options: &Options) -> Value {
             "kernel": fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
         },
         "settings": {
-            "rounds": options.rounds,
-            "seconds": options.seconds,
-            "connections": options.connections,
-            "open_streams": options.open_streams,
-            "candidate_core": options.candidate_core,
-            "load_core": options.load_core,
+            "rounds": settings.rounds,
+            "seconds": settings.seconds,
+            "connections": settings.connections,
+            "candidate_core": settings.candidate_core,
+            "load_core": settings.load_core,
             "request_body_bytes": REQUEST_BYTES,
         },
     })
+}
+
+/// The mean number of processes that ran or waited in the last minute (proc(5)).
+pub(super) fn load_average() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
 fn memory_gib() -> Option<u64> {

@@ -17,6 +17,7 @@ use crate::statistics::Distribution;
 pub(super) fn round(
     site: &Site,
     kind: Kind,
+    open_streams: usize,
     rates: &mut BTreeMap<Kind, f64>,
     figures: &mut Figures,
     progress: &mut Progress,
@@ -50,7 +51,7 @@ pub(super) fn round(
     bench.full_speed_streams(figures);
     if kind != Kind::Direct {
         progress.step("open streams: memory");
-        bench.memory(figures);
+        bench.memory(open_streams, figures);
     }
 }
 
@@ -170,12 +171,12 @@ impl Bench<'_> {
         figures.record([Metric::CpuChunkFull, Metric::ChunkRateFull], values);
     }
 
-    fn memory(&self, figures: &mut Figures) {
-        let values = self.site.hold(&self.running).and_then(|_holding| {
+    fn memory(&self, streams: usize, figures: &mut Figures) {
+        let values = self.site.hold(&self.running, streams).and_then(|_holding| {
             clock::sleep(SETTLE);
             let open = self.resident_mib()?;
             let idle = figures.rounds(Metric::ResidentIdle).last().copied().unwrap_or_default();
-            Ok([open, (open - idle) * 1024.0 / self.site.open_streams as f64])
+            Ok([open, (open - idle) * 1024.0 / streams as f64])
         });
         figures.record([Metric::ResidentStreams, Metric::MemoryStream], values);
     }
@@ -216,7 +217,7 @@ fn chunk_rate(kind: Kind) -> u32 {
     }
 }
 
-fn micros_each(time: Duration, count: u64) -> f64 {
+pub(super) fn micros_each(time: Duration, count: u64) -> f64 {
     time.as_secs_f64() * 1e6 / count as f64
 }
 

@@ -1,5 +1,6 @@
 //! What Linux tells about processes in `/proc` (proc(5)).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -27,6 +28,33 @@ impl CpuTime {
 
     pub(super) fn total(self) -> Duration {
         self.user + self.system
+    }
+}
+
+/// What each thread of a process has run so far.
+#[derive(Debug)]
+pub(super) struct Threads(BTreeMap<String, Duration>);
+
+impl Threads {
+    /// To the nanosecond, by the scheduler's own account (`/proc/ID/task/ID/schedstat`); empty where the kernel keeps none.
+    pub(super) fn read(id: u32) -> Self {
+        let tasks = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+        let times = tasks.filter_map(|task| {
+            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            let nanoseconds = text.split_whitespace().next()?.parse().ok()?;
+            Some((task.file_name().into_string().ok()?, Duration::from_nanos(nanoseconds)))
+        });
+        Self(times.collect())
+    }
+
+    /// `None` when there was nothing before, or when a thread has ended, which takes its time with it.
+    pub(super) fn since(&self, before: &Self) -> Option<Duration> {
+        let mut sum = Duration::ZERO;
+        for (thread, earlier) in &before.0 {
+            sum += self.0.get(thread)?.saturating_sub(*earlier);
+        }
+        let new = self.0.iter().filter(|(thread, _)| !before.0.contains_key(*thread));
+        (!before.0.is_empty()).then(|| sum + new.map(|(_, time)| *time).sum::<Duration>())
     }
 }
 
@@ -90,6 +118,18 @@ mod tests {
         assert_eq!(core_ticks(text, 1), Some(15));
         assert_eq!(core_ticks(text, 10), Some(20));
         assert_eq!(core_ticks(text, 2), None);
+    }
+
+    #[test]
+    fn threads_that_come_count_and_one_that_went_voids_the_count() {
+        let threads = |times: &[(&str, u64)]| {
+            Threads(times.iter().map(|(id, nanos)| ((*id).to_owned(), Duration::from_nanos(*nanos))).collect())
+        };
+        let before = threads(&[("1", 100), ("2", 50)]);
+        let after = threads(&[("1", 130), ("2", 50), ("3", 7)]);
+        assert_eq!(after.since(&before), Some(Duration::from_nanos(37)));
+        assert_eq!(before.since(&after), None);
+        assert_eq!(before.since(&threads(&[])), None);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::Options;
 use super::candidate::Kind;
+use super::settings::Settings;
 
 pub(super) struct Progress {
     /// Stages not yet begun, with their expected seconds.
@@ -18,17 +18,17 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(options: &Options, kinds: &[Kind]) -> Self {
-        let round = kinds.iter().map(|kind| (*kind, round_seconds(*kind, options.seconds)));
+    pub(super) fn new(settings: &Settings, kinds: &[Kind]) -> Self {
+        let round = kinds.iter().map(|kind| (*kind, round_seconds(*kind, settings.seconds)));
         let counting = kinds.iter().filter(|kind| **kind != Kind::Direct);
-        let counting = counting.map(|kind| (*kind, counting_seconds(*kind, options.callgrind)));
-        let rounds = (0..options.rounds).flat_map(|_| round.clone());
+        let counting = counting.map(|kind| (*kind, counting_seconds(*kind, settings.callgrind)));
+        let rounds = (0..settings.rounds).flat_map(|_| round.clone());
         Self {
             ahead: rounds.chain(counting).collect(),
             stage: "preparing".to_owned(),
             stage_seconds: 0.0,
             stage_began: Instant::now(),
-            rounds: options.rounds,
+            rounds: settings.rounds,
         }
     }
 

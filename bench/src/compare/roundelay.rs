@@ -15,13 +15,29 @@ pub(super) fn version(site: &Site) -> Result<String> {
     Ok(output.lines().next().unwrap_or_default().trim().to_owned())
 }
 
-pub(super) fn start(site: &Site, pinned: &Pinned, is_prepaid: bool) -> Result<Running> {
+/// What it is configured for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Setup {
+    /// One pool, free of charge.
+    Plain,
+    /// The same with exact money.
+    Prepaid,
+    /// Free of charge, with a second pool, [`MESSAGES_POOL`], at a provider that speaks Anthropic's Messages.
+    TwoDialects,
+}
+
+pub(super) const POOL: &str = "p";
+pub(super) const MESSAGES_POOL: &str = "q";
+
+pub(super) fn start(site: &Site, pinned: &Pinned, setup: Setup) -> Result<Running> {
     let (address, admin) = (free_port()?, free_port()?);
     let data = site.directory.0.join("roundelay-data");
     // Each start begins with an empty store, as the first one did.
     drop(std::fs::remove_dir_all(&data));
     std::fs::create_dir_all(&data).map_err(Fault::io("create the gateway's data directory"))?;
-    let text = CONFIGURATION
+    let is_prepaid = setup == Setup::Prepaid;
+    let text = [CONFIGURATION, if setup == Setup::TwoDialects { SECOND_DIALECT } else { "" }]
+        .concat()
         .replace("{listen}", &address.to_string())
         .replace("{admin}", &admin.to_string())
         .replace("{upstream}", &site.upstream.to_string())
@@ -46,7 +62,7 @@ pub(super) fn start(site: &Site, pinned: &Pinned, is_prepaid: bool) -> Result<Ru
     command.arg("serve").arg("--config").arg(&file).arg("--data").arg(&data);
     let process = Process::start(command, &site.directory.0.join("roundelay.log"))?;
     let ready = process.wait_until_ready(admin, Some("/readyz"), READY_LIMIT)?;
-    Ok(Running { address, key, model: "p", ready: Some(ready), process: Some(process) })
+    Ok(Running { address, key, model: POOL, ready: Some(ready), process: Some(process) })
 }
 
 #[derive(Deserialize)]
@@ -91,4 +107,16 @@ deployments = [\"fake/m\"]
 
 [pools.p]
 members = { m = 1 }
+";
+const SECOND_DIALECT: &str = "
+[providers.claude]
+protocol = \"anthropic\"
+base_url = \"http://{upstream}/v1\"
+api_keys = [\"k\"]
+
+[models.c]
+deployments = [\"claude/c\"]
+
+[pools.q]
+members = { c = 1 }
 ";

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::Options;
 use super::candidate::Running;
 use super::process::{self, Pinned, Process};
+use super::settings::Settings;
 use crate::fault::{Fault, Result};
 use crate::load::{Held, Report};
 
@@ -21,7 +21,6 @@ pub(super) struct Site {
     pub(super) roundelay: PathBuf,
     pub(super) seconds: f64,
     pub(super) connections: usize,
-    pub(super) open_streams: usize,
     pub(super) callgrind: bool,
     pub(super) candidate_core: usize,
     pub(super) candidate: Pinned,
@@ -32,13 +31,13 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn prepare(options: &Options) -> Result<Self> {
+    pub(super) fn prepare(settings: &Settings) -> Result<Self> {
         process::require("taskset", "it is in the Debian package util-linux")?;
         // This program watches; it must not do so on the candidate's core.
-        process::move_this_program_to(options.load_core)?;
+        process::move_this_program_to(settings.load_core)?;
         let directory = Scratch::create()?;
         let bench = std::env::current_exe().map_err(Fault::io("find this program"))?;
-        let load = Pinned::to(options.load_core)?;
+        let load = Pinned::to(settings.load_core)?;
         let upstream = free_port()?;
         let mut command = load.command(&bench);
         command.args(["upstream", "--listen", &upstream.to_string()]);
@@ -46,13 +45,12 @@ impl Site {
         process.wait_until_ready(upstream, None, Duration::from_secs(10))?;
         Ok(Self {
             upstream,
-            roundelay: options.roundelay.clone(),
-            seconds: options.seconds,
-            connections: options.connections,
-            open_streams: options.open_streams,
-            callgrind: options.callgrind,
-            candidate_core: options.candidate_core,
-            candidate: Pinned::to(options.candidate_core)?,
+            roundelay: settings.roundelay.clone(),
+            seconds: settings.seconds,
+            connections: settings.connections,
+            callgrind: settings.callgrind,
+            candidate_core: settings.candidate_core,
+            candidate: Pinned::to(settings.candidate_core)?,
             load,
             bench,
             _upstream: process,
@@ -78,9 +76,9 @@ impl Site {
     }
 
     /// Opens streams and keeps them until the result is dropped.
-    pub(super) fn hold(&self, running: &Running) -> Result<Holding> {
+    pub(super) fn hold(&self, running: &Running, streams: usize) -> Result<Holding> {
         let mut command = self.load_command(running);
-        command.args(["--open-streams", &self.open_streams.to_string()]);
+        command.args(["--open-streams", &streams.to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(Fault::io("start the load generator"))?;
         let input = child.stdin.take();
@@ -90,13 +88,13 @@ impl Site {
         // The load generator speaks within its own limit of a minute, or ends, which closes the pipe.
         BufReader::new(output).read_line(&mut line).map_err(Fault::io("read the load generator's report"))?;
         let held: Held = parse(line.as_bytes(), b"")?;
-        if held.open == self.open_streams {
+        if held.open == streams {
             return Ok(Holding { _input: input, _process: process });
         }
         Err(Fault::Measurement(format!(
             "{} of {} streams opened within a minute{}",
             held.open,
-            self.open_streams,
+            streams,
             held.first_failure.map(|failure| format!(": {failure}")).unwrap_or_default()
         )))
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Options, connection::Connection, print_json, streams::read_stream, threads::STACK_BYTES};
 use crate::clock;
 use crate::fault::{Fault, Result};
-use crate::script::{self, Directions};
+use crate::script::{Ask, Dialect, Directions};
 
 /// What is printed once the streams are open, or cannot all be opened.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,9 +25,9 @@ pub(crate) struct Held {
 /// Opens `streams`, prints [`Held`], and keeps them until standard input ends; the process's end closes them.
 pub(crate) fn run(options: &Options, streams: usize) -> Result<()> {
     let directions = Directions { chunks: HELD_CHUNKS, every: CHUNK_EVERY };
-    let body = script::request_body(&options.model, Some(directions));
     let hold: &'static Hold = Box::leak(Box::new(Hold {
-        request: script::request(&options.target.to_string(), &options.key, &body),
+        caller: options.caller,
+        request: options.request(Ask::Stream(directions)),
         open: AtomicUsize::new(0),
         failed: AtomicUsize::new(0),
         first_failure: Mutex::new(None),
@@ -52,6 +52,7 @@ pub(crate) fn run(options: &Options, streams: usize) -> Result<()> {
 }
 
 struct Hold {
+    caller: Dialect,
     request: Vec<u8>,
     open: AtomicUsize,
     failed: AtomicUsize,
@@ -61,7 +62,7 @@ struct Hold {
 impl Hold {
     fn stream(&self, connection: &mut Connection) {
         let mut is_first = true;
-        let outcome = read_stream(connection, &self.request, |_| {
+        let outcome = read_stream(connection, self.caller, &self.request, |_| {
             if is_first {
                 self.open.fetch_add(1, Ordering::Relaxed);
                 is_first = false;

@@ -11,17 +11,16 @@ use std::time::{Duration, Instant};
 use super::{Options, Report, connection::Connection, threads::run_each};
 use crate::clock;
 use crate::fault::Result;
-use crate::script;
+use crate::script::{Ask, Dialect};
 use crate::statistics::Distribution;
 
 pub(crate) fn run(options: &Options, duration: Duration) -> Result<Report> {
+    let ask = if options.turn { Ask::Turn } else { Ask::Text };
     let plan = Plan {
         target: options.target,
-        request: script::request(
-            &options.target.to_string(),
-            &options.key,
-            &script::request_body(&options.model, None),
-        ),
+        caller: options.caller,
+        ask,
+        request: options.request(ask),
         rate: options.rate,
         count: match (options.count, options.rate) {
             (Some(count), _) => count,
@@ -39,6 +38,8 @@ pub(crate) fn run(options: &Options, duration: Duration) -> Result<Report> {
 
 struct Plan {
     target: SocketAddr,
+    caller: Dialect,
+    ask: Ask,
     request: Vec<u8>,
     rate: Option<f64>,
     count: u64,
@@ -51,14 +52,23 @@ impl Plan {
     fn send(&self) -> Tally {
         let mut connection = Connection::new(self.target);
         let mut tally = Tally::default();
+        // Only the first answer is looked into: generator and upstream share a core, and must stay faster than the candidate.
+        let mut first = Some(Vec::new());
         while let Some(due) = self.next_due() {
             clock::sleep_until(due);
             let (mut bytes, mut last) = (0, b' ');
             let outcome = connection.exchange(&self.request, |payload| {
                 bytes += payload.len();
                 last = *payload.last().unwrap_or(&last);
+                if let Some(first) = &mut first {
+                    first.extend_from_slice(payload);
+                }
             });
+            let first = first.take();
             match outcome {
+                Ok(()) if first.is_some_and(|body| !self.caller.is_answer(self.ask, &body)) => {
+                    tally.fail(format!("status 200 with {bytes} bytes that do not answer in the caller's dialect"));
+                }
                 Ok(()) if bytes > 2 && last == b'}' => {
                     tally.latencies.push(clock::nanoseconds(due.elapsed()));
                 }
@@ -133,6 +143,9 @@ mod tests {
 
     use super::*;
 
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\ncontent-length: 41\r\n\r\n{\"choices\":[{\"message\":{\"content\":\"a\"}}]}";
+
     /// An upstream that stalls once: 300 ms before its first answer, at once ever after.
     fn stalls_once() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -143,23 +156,36 @@ mod tests {
             let mut pause = Some(Duration::from_millis(300));
             while stream.read(&mut request).is_ok_and(|read| read > 0) {
                 clock::sleep(pause.take().unwrap_or_default());
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{\"a\":1}").unwrap();
+                stream.write_all(ANSWER).unwrap();
             }
         });
         address
     }
 
-    #[test]
-    fn a_stall_is_charged_to_every_request_that_was_due_during_it() {
-        let plan = Plan {
+    fn plan() -> Plan {
+        Plan {
             target: stalls_once(),
+            caller: Dialect::Chat,
+            ask: Ask::Text,
             request: b"POST / HTTP/1.1\r\n\r\n".to_vec(),
             rate: Some(100.0),
             count: 40,
             start: Instant::now(),
             end: None,
             next: AtomicU64::new(0),
-        };
+        }
+    }
+
+    #[test]
+    fn an_answer_in_another_dialect_is_a_failure() {
+        let plan = Plan { caller: Dialect::Messages, rate: None, count: 1, ..plan() };
+        let tally = plan.send();
+        assert_eq!((tally.latencies.len(), tally.failed), (0, 1));
+    }
+
+    #[test]
+    fn a_stall_is_charged_to_every_request_that_was_due_during_it() {
+        let plan = plan();
         let tally = plan.send();
         let late = tally.latencies.iter().filter(|latency| **latency > 20_000_000).count();
         assert_eq!((tally.latencies.len(), tally.failed), (40, 0));

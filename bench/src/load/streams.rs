@@ -6,7 +6,7 @@ use super::{Options, Report, connection::Connection, threads::run_each};
 use crate::clock;
 use crate::events::EventReader;
 use crate::fault::{Fault, Result};
-use crate::script::{self, Directions};
+use crate::script::{Ask, Dialect, Directions};
 use crate::statistics::Distribution;
 
 /// Runs `streams` at a time for about `duration`: one paced stream each, or one after the other at full speed.
@@ -18,8 +18,7 @@ pub(crate) fn run(options: &Options, streams: usize, duration: Duration) -> Resu
         },
         None => Directions { chunks: options.chunks, every: Duration::ZERO },
     };
-    let body = script::request_body(&options.model, Some(directions));
-    let request = script::request(&options.target.to_string(), &options.key, &body);
+    let request = options.request(Ask::Stream(directions));
     let stride = stride(streams);
     // Every thread is asleep before the first stream starts.
     let start = Instant::now() + SETTLE;
@@ -28,7 +27,7 @@ pub(crate) fn run(options: &Options, streams: usize, duration: Duration) -> Resu
         let mut connection = Connection::new(options.target);
         let mut tally = Tally::default();
         loop {
-            tally.take(&mut connection, &request, directions);
+            tally.take(&mut connection, options.caller, &request, directions);
             if !directions.every.is_zero() || start.elapsed() >= duration || tally.first_failure.is_some() {
                 return tally;
             }
@@ -51,8 +50,13 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 /// Reads one stream to its terminal and returns its stamped chunks; `on_chunk` sees each chunk's delay in nanoseconds.
-pub(super) fn read_stream(connection: &mut Connection, request: &[u8], mut on_chunk: impl FnMut(u64)) -> Result<u64> {
-    let mut reader = EventReader::default();
+pub(super) fn read_stream(
+    connection: &mut Connection,
+    caller: Dialect,
+    request: &[u8],
+    mut on_chunk: impl FnMut(u64),
+) -> Result<u64> {
+    let mut reader = EventReader::new(caller);
     connection.exchange(request, |payload| {
         let now = clock::unix_nanoseconds();
         reader.feed(payload, |sent| on_chunk(now.saturating_sub(sent)));
@@ -60,7 +64,7 @@ pub(super) fn read_stream(connection: &mut Connection, request: &[u8], mut on_ch
     match reader {
         EventReader { error: Some(error), .. } => Err(Fault::Answer(error)),
         EventReader { done: false, stamped, .. } => {
-            Err(Fault::Answer(format!("stream ended without [DONE] after {stamped} chunks")))
+            Err(Fault::Answer(format!("stream ended without its terminal after {stamped} chunks")))
         }
         EventReader { stamped, .. } => Ok(stamped),
     }
@@ -77,9 +81,9 @@ struct Tally {
 }
 
 impl Tally {
-    fn take(&mut self, connection: &mut Connection, request: &[u8], directions: Directions) {
+    fn take(&mut self, connection: &mut Connection, caller: Dialect, request: &[u8], directions: Directions) {
         let delays = &mut self.delays;
-        let outcome = read_stream(connection, request, |delay| {
+        let outcome = read_stream(connection, caller, request, |delay| {
             if !directions.every.is_zero() {
                 delays.push(delay);
             }
