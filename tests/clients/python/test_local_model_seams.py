@@ -225,7 +225,7 @@ timeouts = {{ first_content = "240s", idle = "240s", total = "280s" }}
 
 [models]
 wide = {{ deployments = ["rehearsed/wide"], attempts = 1, context_window = 100000 }}
-narrow = {{ deployments = ["rehearsed/narrow"], attempts = 1, context_window = 3000 }}
+narrow = {{ deployments = ["rehearsed/narrow"], attempts = 1, context_window = 2000 }}
 scribe = {{ deployments = ["one/gemma"], context_window = 2000 }}
 
 [pools]

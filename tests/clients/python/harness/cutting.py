@@ -110,8 +110,9 @@ class _Line:
                 if self._cut is not None and len(self._now.answered) + len(data) >= self._cut:
                     data = data[: self._cut - len(self._now.answered)]
                     self._now.is_cut = True
-                gateway.sendall(data)
+                # Before it is sent: who has read the end may ask at once what was passed on.
                 self._now.answered += data
+                gateway.sendall(data)
                 if self._now.is_cut:
                     return
         except OSError:
