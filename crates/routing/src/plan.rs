@@ -31,7 +31,7 @@ pub enum Step {
     Attempt(Attempt),
     /// Ask again at this instant, which is before the deadline.
     Wait(Instant),
-    /// Nobody who can take the request whole can be asked now, and somebody else might be asked with less: say with
+    /// Nobody who can take the request whole can be asked now or within the wait that is allowed, and somebody else might be asked with less: say with
     /// [`Plan::hand_over`] what it can be cut to, then ask again. At most once an exchange, and only where
     /// [`Demand::may_hand_over`].
     HandOver,
@@ -275,6 +275,9 @@ impl Plan {
             }
         }
         if self.may_hand_over() {
+            if let Some(look) = self.wait_for_whole(router, now) {
+                return Step::Wait(look);
+            }
             self.hand_over = HandOver::Asked;
             return Step::HandOver;
         }

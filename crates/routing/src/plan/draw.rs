@@ -208,7 +208,7 @@ impl Plan {
         self.draw_deployment(router, range, &|_| true, now)
     }
 
-    fn last_failed(&self) -> Option<&AttemptRecord> {
+    pub(super) fn last_failed(&self) -> Option<&AttemptRecord> {
         self.last_failed.map(|position| &self.decision.attempts[position])
     }
 

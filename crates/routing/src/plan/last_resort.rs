@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::catalog::DeploymentId;
+use crate::decision::Candidate;
 use crate::eligibility::{DeadReason, Exclusion};
 use crate::instant::Instant;
 use crate::outcome::FaultKind;
@@ -73,7 +74,9 @@ impl Plan {
     }
 
     fn reason(&self, survey: &Survey) -> StopReason {
-        if self.last_fault == Some(FaultKind::CallerTooLong) {
+        // Who refused what was made of the conversation says nothing of the whole.
+        let was_whole = self.last_failed().is_none_or(|failed| !failed.is_reduced);
+        if self.last_fault == Some(FaultKind::CallerTooLong) && was_whole {
             StopReason::TooLong
         } else if survey.is_any_busy {
             StopReason::Busy
@@ -90,9 +93,19 @@ impl Plan {
         }
     }
 
+    /// When to look again for somebody who can take the conversation whole, as long as would be waited if it could not be cut.
+    pub(super) fn wait_for_whole(&mut self, router: &mut Router, now: Instant) -> Option<Instant> {
+        let survey = self.survey_of(router, now, &|candidate| !self.is_too_small(candidate.model));
+        self.wait(router, &survey, now)
+    }
+
     pub(super) fn survey(&self, router: &mut Router, now: Instant) -> Survey {
+        self.survey_of(router, now, &|_| true)
+    }
+
+    fn survey_of(&self, router: &mut Router, now: Instant, counts: &dyn Fn(&Candidate) -> bool) -> Survey {
         let mut survey = Survey::default();
-        for candidate in &self.decision.candidates {
+        for candidate in self.decision.candidates.iter().filter(|candidate| counts(candidate)) {
             if candidate.exclusion.is_some_and(Exclusion::is_lasting) {
                 continue;
             }

@@ -94,7 +94,7 @@ impl Plan {
     }
 
     /// Learns from a refusal, of the attempt whose record is at `position`, that the input is too long. Who refused even
-    /// less than the whole is out.
+    /// less than the whole is out, which says nothing of what others can take.
     #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
     pub(super) fn learn_too_long(&mut self, position: usize) {
         let attempt = self.decision.attempts[position];
@@ -103,8 +103,8 @@ impl Plan {
             let sent = self.demand_at(attempt.deployment).input_tokens;
             self.estimated_share = self.estimated_share.min(sent as f64 / window as f64);
         }
-        self.refused_window = self.refused_window.max(Some(window.unwrap_or(u64::MAX)));
         if !attempt.is_reduced {
+            self.refused_window = self.refused_window.max(Some(window.unwrap_or(u64::MAX)));
             return;
         }
         for candidate in &mut self.decision.candidates {

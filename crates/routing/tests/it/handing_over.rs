@@ -135,28 +135,79 @@ fn whoever_could_have_at_another_hour_counts() {
 fn the_whole_is_asked_for_again_where_that_is_due_before_it_is_cut() {
     let overloaded = |attempt: &Attempt| if attempt.is_reduced { success() } else { failure(Overloaded) };
     check(&Row { answers: &overloaded, ..Row::default() }, 1, &[(2, false), (2, false), (0, true)], None);
-    // And again as soon as it is there once more.
+    // Where the pool waits, that comes before a cut.
     let patient = |catalog: &mut Catalog| catalog.pools[0].wait = Some(Duration::from_secs(10));
     let until = |seconds| {
         move |attempt: &Attempt| match (attempt.number, attempt.is_reduced) {
-            (4, _) => success(),
-            (_, true) => {
-                Outcome::Failure(Fault { retry_after: Some(Duration::from_secs(60)), ..Fault::new(RateLimited) })
-            }
-            (_, false) => {
-                Outcome::Failure(Fault { retry_after: Some(Duration::from_secs(seconds)), ..Fault::new(RateLimited) })
-            }
+            (1, _) => limited_for(seconds),
+            _ => success(),
         }
     };
-    let went = [(2, false), (0, true), (1, true), (2, false)];
-    check(&Row { answers: &until(5), shape: &patient, ..Row::default() }, 1, &went, None);
+    let row = || Row { shape: &patient, ..Row::default() };
+    check(&Row { answers: &until(5), ..row() }, 0, &[(2, false), (2, false)], None);
+    check(&Row { answers: &until(11), ..row() }, 1, &[(2, false), (0, true)], None);
+}
+
+fn limited_for(seconds: u64) -> Outcome {
+    Outcome::Failure(Fault { retry_after: Some(Duration::from_secs(seconds)), ..Fault::new(RateLimited) })
+}
+
+/// An exchange of the same catalog, after others were told to leave whoever can take the whole alone for so long.
+#[track_caller]
+fn after_others(seconds: u64, answers: impl Fn(&Attempt) -> Outcome, expected: &[(u32, bool)]) -> Step {
+    let mut router = router();
+    let mut catalog = pooled(&[1.0], Strategy::Priority, 3);
+    // Its own key, and nobody else's.
+    catalog.pools[0].attempts = 5;
+    let catalog = router.adopt(catalog);
+    let mut now = at(1.0);
+    let wants = Demand { input_tokens: 2_500, ..demand(now) };
+    let mut other = router.plan(&catalog, wants.clone(), now);
+    let out = attempt(other.next(&mut router, now));
+    other.report(&mut router, &out, &limited_for(seconds), now);
+    let mut plan = router.plan(&catalog, Demand { may_hand_over: true, ..wants }, now);
+    let (attempts, end) = pursue(&mut plan, &mut router, &mut now, |_| Some(LEAST), answers);
+    let went: Vec<_> = attempts.iter().map(|attempt| (attempt.deployment.0, attempt.is_reduced)).collect();
+    assert_eq!(went, expected);
+    end
+}
+
+#[test]
+fn whoever_can_take_the_whole_soon_is_waited_for() {
+    after_others(1, |_| success(), &[(2, false)]);
+    after_others(3, |_| success(), &[(0, true)]);
+}
+
+#[test]
+fn what_was_cut_and_is_too_long_even_so_says_nothing_of_the_whole() {
+    let end = after_others(60, |_| failure(CallerTooLong), &[(0, true), (1, true)]);
+    let Step::Stop(stop) = end else { panic!("{end:?}") };
+    assert_eq!(stop.reason, StopReason::AllCooling);
+    // Also where nobody knows how much it was that was refused.
+    let mut router = router();
+    let mut catalog = pooled(&[1.0], Strategy::Priority, 2);
+    let blind = &mut catalog.models[0];
+    (blind.context_window, blind.capabilities.vision) = (None, false);
+    let catalog = router.adopt(catalog);
+    router.learn_balance(&catalog, KeyId(1), Some(0.0));
+    let now = at(1.0);
+    let needs = Capabilities { vision: true, ..Capabilities::NONE };
+    let mut plan = router.plan(&catalog, Demand { needs, may_hand_over: true, ..demand(now) }, now);
+    assert_eq!(plan.next(&mut router, now), Step::HandOver);
+    plan.hand_over(Some(LEAST));
+    let less = attempt(plan.next(&mut router, now));
+    assert!(less.is_reduced);
+    router.learn_balance(&catalog, KeyId(1), None);
+    plan.report(&mut router, &less, &failure(CallerTooLong), now);
+    assert_eq!(attempt(plan.next(&mut router, now)).deployment, DeploymentId(1));
 }
 
 #[test]
 fn whoever_refuses_even_less_is_out() {
     let too_long = |attempt: &Attempt| failure(if attempt.is_reduced { CallerTooLong } else { RateLimited });
     let went = [(2, false), (0, true), (1, true)];
-    check(&Row { answers: &too_long, ..Row::default() }, 1, &went, Some(StopReason::TooLong));
+    // The whole was too long for none of them, so it is not the caller's to shorten.
+    check(&Row { answers: &too_long, ..Row::default() }, 1, &went, Some(StopReason::AllCooling));
     // Also for those whose pool waits and asks again.
     let patient = |catalog: &mut Catalog| {
         (catalog.pools[0].wait, catalog.pools[0].attempts) = (Some(Duration::from_secs(60)), 20);
