@@ -153,6 +153,12 @@ impl Billing {
         })
     }
 
+    /// Whether what a payer is limited to, or an account above it, is used up by each attempt: tokens a minute, attempts at
+    /// a time.
+    pub fn shares_attempts(&self, payer: &Payer) -> bool {
+        self.ledger().shares_attempts(payer.node)
+    }
+
     /// Deals with what is overdue, and returns the entries of attempts that were in doubt for so long that they are
     /// settled by what is known of them. To be called every second or so.
     pub fn expire(&self) -> Vec<EntryRow> {

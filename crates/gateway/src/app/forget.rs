@@ -16,6 +16,8 @@ use crate::{
 
 /// How often it is looked for what is old. What is kept for days need not go on the minute.
 const LOOK: Duration = Duration::from_secs(3_600);
+/// How often summaries of conversations whose time is over are let go of in memory.
+const SWEEP: Duration = Duration::from_secs(60);
 /// How long after the start the first look is: a start has more to do.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// Rows a transaction: some milliseconds in which no record is stored.
@@ -32,7 +34,7 @@ enum ForgetFault {
     Journal(#[from] JournalFault),
 }
 
-/// Looks once an hour until the gateway stops.
+/// Looks once an hour, and for summaries in memory once a minute, until the gateway stops.
 pub(super) async fn follow(gateway: &Arc<Gateway>, store: &Store, mut stopped: watch::Receiver<bool>) {
     let forgetting = async {
         sleep(FIRST_LOOK).await;
@@ -41,8 +43,15 @@ pub(super) async fn follow(gateway: &Arc<Gateway>, store: &Store, mut stopped: w
             sleep(LOOK).await;
         }
     };
+    let sweeping = async {
+        loop {
+            sleep(SWEEP).await;
+            gateway.summaries.sweep();
+        }
+    };
     tokio::select! {
         () = forgetting => {}
+        () = sweeping => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }

@@ -182,11 +182,7 @@ impl Call {
         }
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
-        // What the operator has configured for the gateway's own errands, no key need be allowed.
-        let allowed = match inbound.errand {
-            None => allowed(&inbound.caller, &snapshot, &request.model, target)?,
-            Some(_) => None,
-        };
+        let allowed = allowed(&inbound.caller, &snapshot, &request.model, target)?;
         let (attempts_deadline, tokenizer) = match target {
             Target::Pool(pool) => (snapshot.catalog.pools[pool.0 as usize].deadline, Tokenizer::Unknown),
             Target::Model(model) => {

@@ -14,6 +14,7 @@ use super::{
     flight::Flight,
     gateway::Worker,
     handover::Hand,
+    outgoing::Unsayable,
     places::DRAIN_WAIT,
 };
 use crate::billing::Shortfall;
@@ -82,13 +83,13 @@ impl<'a> Race<'a> {
         let second = plan.hedge(&mut gateway.router(), call.request.stream, gateway.clock.now());
         let second = second.and_then(|second| {
             let (deployment, hand) = (call.snapshot.deployment(second.deployment), call.hand(plan, &second));
-            let exclusion = if call.check_sayable(gateway, inbound, (deployment, hand), None).is_err() {
-                Exclusion::Dialect
-            } else {
-                match Flight::begin(gateway, call, (second, hand), draft) {
+            let exclusion = match call.check_sayable(gateway, inbound, (deployment, hand), None) {
+                Err(Unsayable::DoesNotFit) => Exclusion::Window,
+                Err(Unsayable::Bad(_)) => Exclusion::Dialect,
+                Ok(()) => match Flight::begin(gateway, call, (second, hand), draft) {
                     Ok(second) => return Some(second),
                     Err(_) => Exclusion::Unaffordable,
-                }
+                },
             };
             plan.pass_over(&mut gateway.router(), &second, exclusion, gateway.clock.now());
             None

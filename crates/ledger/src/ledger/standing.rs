@@ -72,6 +72,15 @@ impl Ledger {
         (node.requests.map(|requests| requests.left(now)), node.tokens.map(|tokens| tokens.left(now)))
     }
 
+    /// Whether a key, or an account on the way from it to the top, is limited in tokens a minute or in attempts at a time.
+    pub fn shares_attempts(&self, node: NodeId) -> bool {
+        let is_limited = |node: NodeId| {
+            let node = self.tree.at(node);
+            node.tokens.is_some() || node.concurrency.is_some()
+        };
+        std::iter::successors(Some(node), |&up| self.parent(up)).any(is_limited)
+    }
+
     /// What entries alone make of every account and key, in the order in which they were opened: equal for two
     /// ledgers that had the same entries, whatever else was asked of them.
     pub fn account_books(&self) -> Vec<AccountBooks> {

@@ -3,29 +3,22 @@
 //! Each is an exchange of its own: routed, paid and recorded like a caller's, by the key whose conversation it is. Nobody
 //! waits for one, a shutdown least of all.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
     chat,
-    estimate::Tokenizer,
+    estimate::{Tokenizer, input_tokens},
     handover::{Room, Takes, hand_over, prefixes, question, tokens},
-    openai::Operation,
+    openai::{Operation, Request},
     translate::decode_request,
 };
-use roundelay_routing::{Conversation, Target};
+use roundelay_routing::Target;
 use serde_json::{Value, json};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::spawn_blocking,
     time::{Instant, timeout},
 };
@@ -40,7 +33,10 @@ use super::{
         serve,
         snapshot::Snapshot,
     },
-    summaries::{Prefix, Summaries},
+    due::Due,
+    permitted::{can_be_handed_over, may_be_told},
+    queue::{Claim, Place, Queue},
+    summaries::Summaries,
 };
 use crate::{
     auth::Caller,
@@ -49,26 +45,17 @@ use crate::{
     telemetry::events,
 };
 
-/// What is being made, and what was looked at.
+/// What is being made, and what was seen of conversations.
 #[derive(Debug)]
 pub struct Making {
-    /// So many at once.
-    turns: Semaphore,
-    /// How many are made or wait for their turn.
-    waiting: Arc<AtomicUsize>,
-    /// How long each conversation was when it was last looked at, in tokens.
-    looked_at: Mutex<HashMap<u64, u64>>,
+    queue: Queue,
+    due: Due,
     stopping: watch::Sender<bool>,
 }
 
 impl Default for Making {
     fn default() -> Self {
-        Self {
-            turns: Semaphore::new(AT_ONCE_MAX),
-            waiting: Arc::default(),
-            looked_at: Mutex::default(),
-            stopping: watch::Sender::new(false),
-        }
+        Self { queue: Queue::default(), due: Due::default(), stopping: watch::Sender::new(false) }
     }
 }
 
@@ -76,44 +63,6 @@ impl Making {
     /// Gives up what is being made: nobody is to wait for it.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
-    }
-
-    /// Whether a conversation has grown enough since it was last looked at, which is now.
-    fn is_due(&self, conversation: Option<Conversation>, tokens: u64, every: u64) -> bool {
-        let Some(Conversation { id, .. }) = conversation else { return true };
-        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that has become shorter is another than it was.
-        let is_due = looked_at.get(&id).is_none_or(|&then| tokens < then || tokens - then >= every);
-        if is_due {
-            if looked_at.len() >= LOOKED_AT_MAX {
-                // Some are looked at once more, which costs a look.
-                looked_at.clear();
-            }
-            looked_at.insert(id, tokens);
-        }
-        is_due
-    }
-
-    /// Lets a conversation be due again.
-    fn forget(&self, conversation: Option<Conversation>) {
-        if let Some(Conversation { id, .. }) = conversation {
-            self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        }
-    }
-
-    fn admit(&self) -> Option<Waiting> {
-        let waiting = Waiting(Arc::clone(&self.waiting));
-        (self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING_MAX).then_some(waiting)
-    }
-}
-
-/// One that waits or is made, until it is dropped.
-#[derive(Debug)]
-struct Waiting(Arc<AtomicUsize>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -126,29 +75,32 @@ struct Task {
     body: Bytes,
     snapshot: Arc<Snapshot>,
     tokenizer: Tokenizer,
-    _waiting: Waiting,
+    /// Which conversation it is, how long it was, and how much it grows between two summaries.
+    conversation: u64,
+    grown: (u64, u64),
 }
 
-/// Has a summary made of a conversation that is answered, where one is configured and due.
+/// Has a summary made of a conversation that is answered, where one is configured, due, allowed, and could be of use.
 ///
-/// A key that is limited in tokens a minute or in attempts at a time keeps these for its caller.
+/// Who is limited in tokens a minute or in attempts at a time keeps these for its caller: a key, or an account above it.
 pub(in crate::exchange) fn summarise(worker: &Arc<Worker>, inbound: &Inbound, call: &Call) {
     let settings = &call.snapshot.config.summaries;
-    if settings.summariser.is_none() || call.handing.mode == Handover::Full {
-        return;
-    }
-    let limits = &inbound.caller.limits;
+    let (Some(summariser), Target::Pool(pool)) = (&settings.summariser, call.demand.target) else { return };
     let (making, input) = (&worker.gateway.making, call.demand.input_tokens);
-    if limits.tokens_per_minute.is_some()
-        || limits.concurrency.is_some()
+    if call.handing.mode == Handover::Full
         || input <= settings.after.saturating_add(settings.verbatim)
         || *making.stopping.borrow()
-        || !making.is_due(call.demand.conversation, input, settings.every)
+        || !can_be_handed_over(&call.snapshot, pool, call.handing.mode)
+        || !may_be_told(inbound, call, summariser)
+        || worker.gateway.billing.shares_attempts(&call.payer)
+        || making.due.is_resting(Instant::now())
+        || !making.due.is_due(call.demand.conversation, input, settings.every)
     {
         return;
     }
-    let Some(waiting) = making.admit() else {
-        making.forget(call.demand.conversation);
+    let Some(conversation) = call.demand.conversation.map(|conversation| conversation.id) else { return };
+    let Some(place) = making.queue.admit(&inbound.caller.key, inbound.body.len()) else {
+        making.due.forget(conversation);
         worker.gateway.metrics.summary("dropped");
         return;
     };
@@ -159,44 +111,67 @@ pub(in crate::exchange) fn summarise(worker: &Arc<Worker>, inbound: &Inbound, ca
         body: inbound.body.clone(),
         snapshot: Arc::clone(&call.snapshot),
         tokenizer: call.tokenizer,
-        _waiting: waiting,
+        conversation,
+        grown: (input, settings.every),
     };
-    worker.tasks.spawn(make(Arc::clone(worker), task));
+    worker.tasks.spawn(make(Arc::clone(worker), task, place));
 }
 
-async fn make(worker: Arc<Worker>, task: Task) {
+async fn make(worker: Arc<Worker>, task: Task, place: Place) {
     let gateway = &worker.gateway;
+    let (conversation, grown) = (task.conversation, task.grown);
     let mut stopping = gateway.making.stopping.subscribe();
     let outcome = tokio::select! {
         biased;
         _ = stopping.wait_for(|stopping| *stopping) => Some("abandoned"),
-        outcome = made(&worker, task) => outcome,
+        outcome = made(&worker, task, place) => outcome,
     };
+    let due = &gateway.making.due;
+    match outcome {
+        Some("made") => due.made(conversation),
+        Some("dropped") => due.forget(conversation),
+        Some(outcome @ ("failed" | "unfinished" | "unpaid")) => {
+            due.failed(conversation, grown, outcome != "unpaid", Instant::now());
+        }
+        Some(_) | None => {}
+    }
     if let Some(outcome) = outcome {
         gateway.metrics.summary(outcome);
     }
 }
 
 /// Makes one, and says what came of it; `None` where none was due after all.
-async fn made(worker: &Arc<Worker>, task: Task) -> Option<&'static str> {
+async fn made(worker: &Arc<Worker>, task: Task, mut place: Place) -> Option<&'static str> {
     let gateway = &worker.gateway;
-    let _turn = gateway.making.turns.acquire().await.ok()?;
     let (exchange, caller, snapshot) = (task.exchange, Arc::clone(&task.caller), Arc::clone(&task.snapshot));
     let settings = &snapshot.config.summaries;
+    let Ok(turn) = timeout(settings.deadline, gateway.making.queue.turns.acquire()).await else {
+        return Some("dropped");
+    };
+    let _turn = turn.ok()?;
     // A conversation of megabytes keeps a thread that others wait for no longer than they need.
     let reading = spawn_blocking({
         let gateway = Arc::clone(gateway);
         move || prepare(&gateway, &task)
     });
-    let Wanted { prefix, question } = reading.await.ok()??;
-    let inbound = asking(gateway, &caller, exchange, settings, &question)?;
+    let Wanted { claim, question } = reading.await.ok()??;
+    place.lightened();
+    // What may be told to whom was judged by the configuration of then.
+    if !Arc::ptr_eq(&gateway.snapshot.load(), &snapshot) {
+        return Some("dropped");
+    }
+    let (inbound, prefix) = (asking(gateway, &caller, exchange, settings, question), claim.prefix);
     // The exchange keeps to its own deadline; this is for what may come before it.
     let answer = match timeout(settings.deadline + GRACE, serve(worker, inbound)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(Refusal::Short(_))) => return Some("unpaid"),
         Ok(Err(_)) | Err(_) => return Some("failed"),
     };
-    let Some(text) = said(&answer, settings.summary_max) else { return Some("failed") };
+    let text = match said(&answer, settings.summary_max) {
+        Said::Whole(text) => text,
+        Said::Cut => return Some("unfinished"),
+        Said::Nothing => return Some("failed"),
+    };
     let expires_at = (unix_time() + settings.expires).as_secs().cast_signed();
     gateway.summaries.keep(&caller.account, prefix, text.as_str().into(), expires_at);
     if let Some(secret) = settings.sealed_with.clone() {
@@ -212,21 +187,27 @@ async fn made(worker: &Arc<Worker>, task: Task) -> Option<&'static str> {
 /// What is asked of a summariser.
 struct Wanted {
     /// The turns that the summary will stand for.
-    prefix: Prefix,
-    question: String,
+    claim: Claim,
+    /// The body of a request.
+    question: Bytes,
 }
 
-/// What has to be summed up of a conversation; `None` where there is too little since the last time, or it cannot be read.
+/// What has to be summed up of a conversation; `None` where there is too little since the last time, where it does not go
+/// on from what it was then, where it is being done already, or where it cannot be read.
 fn prepare(gateway: &Gateway, task: &Task) -> Option<Wanted> {
-    let Task { caller, operation, body, snapshot, tokenizer, .. } = task;
-    let settings = &snapshot.config.summaries;
+    let Task { caller, operation, body, snapshot, tokenizer, conversation, .. } = task;
+    let (settings, making) = (&snapshot.config.summaries, &gateway.making);
     let asked = decode_request(operation.dialect(), body).ok().filter(|asked| !is_kept_elsewhere(asked))?;
     let older = older(&asked, *tokenizer, settings)?;
     let prefixes = prefixes(&asked, &gateway.summaries.key(&caller.account, settings));
-    let earlier = (1..=older).rev().find_map(|turns| {
-        let text = gateway.summaries.find(&caller.account, prefixes.get(turns - 1)?)?;
-        Some((turns, text))
-    });
+    let hash = |turns: usize| prefixes.get(turns.checked_sub(1)?).copied();
+    if !making.due.goes_on(*conversation, older, hash) {
+        return None;
+    }
+    // Before it is looked what there is: what somebody else has just made is there by then.
+    let claim = making.queue.claim(hash(older)?)?;
+    let earlier =
+        (1..=older).rev().find_map(|turns| Some((turns, gateway.summaries.find(&caller.account, &hash(turns)?)?)));
     let from = earlier.as_ref().map_or(0, |(turns, _)| *turns);
     let since = &asked.turns[from..older];
     let most = if earlier.is_some() { settings.every } else { settings.after };
@@ -235,13 +216,9 @@ fn prepare(gateway: &Gateway, task: &Task) -> Option<Wanted> {
     if tokens(&part, *tokenizer) < most {
         return None;
     }
-    let room = room_of_summariser(snapshot, settings)?;
     let previous = earlier.as_ref().map(|(_, text)| &**text);
-    // Two bytes are a token at most, but for scripts of which each byte may be one.
-    let is_dense = body.iter().filter(|byte| !byte.is_ascii()).count() > body.len() / 10;
-    let bytes_max = if is_dense { room } else { 2 * room };
-    let question = question(previous, since, usize::try_from(bytes_max).unwrap_or(usize::MAX));
-    Some(Wanted { prefix: *prefixes.get(older - 1)?, question })
+    let question = fitting(snapshot, settings, previous, since)?;
+    Some(Wanted { claim, question })
 }
 
 /// How many of the first turns are older than the last ones, which stay as they are; `None` where there are none.
@@ -252,18 +229,61 @@ fn older(asked: &chat::Request<'_>, tokenizer: Tokenizer, settings: &config::Sum
     Some(told.first_kept).filter(|&turns| turns > 0)
 }
 
-/// Tokens of input that every model of the summariser can take besides its answer.
-fn room_of_summariser(snapshot: &Snapshot, settings: &config::Summaries) -> Option<u64> {
-    let catalog = &snapshot.catalog;
-    let window = match snapshot.target(settings.summariser.as_deref()?)? {
-        Target::Model(model) => catalog.models[model.0 as usize].context_window,
-        Target::Pool(pool) => {
-            let members = catalog.pools[pool.0 as usize].members.iter();
-            members.filter_map(|member| catalog.models[member.model.0 as usize].context_window).min()
-        }
+/// The request for a summary, short enough for the summariser as routing will count it; `None` where none is.
+fn fitting(
+    snapshot: &Snapshot,
+    settings: &config::Summaries,
+    previous: Option<&str>,
+    turns: &[chat::Turn<'_>],
+) -> Option<Bytes> {
+    let name = settings.summariser.as_deref()?;
+    let target = snapshot.target(name)?;
+    let window = window(snapshot, target).unwrap_or(WINDOW_UNKNOWN);
+    let tokenizer = match target {
+        Target::Model(_) => Tokenizer::of_model(name),
+        Target::Pool(_) => Tokenizer::Unknown,
     };
-    let window = window.unwrap_or(WINDOW_UNKNOWN);
-    Some(window.saturating_sub(settings.summary_max.min(window / 4)).saturating_sub(INSTRUCTIONS_TOKENS).max(1))
+    let answer_max = settings.summary_max.min(window / 4).max(1);
+    let room = window - answer_max.min(window);
+    // Nobody writes a token of more than four bytes on average.
+    let mut bytes_max = usize::try_from(room.saturating_mul(4)).unwrap_or(usize::MAX);
+    for _ in 0..ROUNDS_MAX {
+        let body = body(settings, name, &question(previous, turns, bytes_max), answer_max);
+        let read = Request::scan(Operation::Chat, &body).ok()?;
+        let tokens = input_tokens(tokenizer, &read.size, read.messages);
+        if tokens <= room {
+            return Some(body);
+        }
+        bytes_max = shortened(bytes_max.min(body.len()), room, tokens);
+    }
+    None
+}
+
+/// Nineteen twentieths of what would fit if all of it counted alike.
+fn shortened(bytes: usize, room: u64, tokens: u64) -> usize {
+    let fits = bytes as u128 * u128::from(room) / u128::from(tokens.max(1));
+    usize::try_from(fits * 19 / 20).unwrap_or(usize::MAX)
+}
+
+/// The smallest window among the models that a summariser chooses from first.
+fn window(snapshot: &Snapshot, target: Target) -> Option<u64> {
+    let catalog = &snapshot.catalog;
+    match target {
+        Target::Model(model) => catalog.model(model).context_window,
+        Target::Pool(pool) => {
+            let members = catalog.pool(pool).members.iter();
+            members.filter_map(|member| catalog.model(member.model).context_window).min()
+        }
+    }
+}
+
+fn body(settings: &config::Summaries, summariser: &str, question: &str, answer_max: u64) -> Bytes {
+    let mut messages = Vec::new();
+    if let Some(instructions) = &settings.instructions {
+        messages.push(json!({ "role": "system", "content": &**instructions }));
+    }
+    messages.push(json!({ "role": "user", "content": question }));
+    json!({ "model": summariser, "max_completion_tokens": answer_max, "messages": messages }).to_string().into()
 }
 
 fn asking(
@@ -271,20 +291,10 @@ fn asking(
     caller: &Arc<Caller>,
     serves: ExchangeId,
     settings: &config::Summaries,
-    question: &str,
-) -> Option<Inbound> {
-    let mut messages = Vec::new();
-    if let Some(instructions) = &settings.instructions {
-        messages.push(json!({ "role": "system", "content": &**instructions }));
-    }
-    messages.push(json!({ "role": "user", "content": question }));
-    let body = json!({
-        "model": settings.summariser.as_deref()?,
-        "max_completion_tokens": settings.summary_max,
-        "messages": messages,
-    });
+    body: Bytes,
+) -> Inbound {
     let received = Instant::now();
-    Some(Inbound {
+    Inbound {
         id: gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX)),
         received,
         taken: received,
@@ -293,33 +303,47 @@ fn asking(
         addressed: None,
         headers: HeaderMap::new(),
         query: None,
-        body: body.to_string().into(),
+        body,
         turn: None,
         errand: Some(Errand { serves, deadline: settings.deadline }),
-    })
+    }
 }
 
-/// The words of an answer; `None` where there are none.
-fn said(answer: &Answer, tokens_max: u64) -> Option<String> {
-    let AnswerBody::Whole(body) = answer.body() else { return None };
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    let text = answer["choices"][0]["message"]["content"].as_str()?.trim();
+/// What a summariser answered.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Whole(String),
+    /// It was cut off, or it would not: what there is of it may lack what matters most.
+    Cut,
+    Nothing,
+}
+
+fn said(answer: &Answer, tokens_max: u64) -> Said {
+    match answer.body() {
+        AnswerBody::Whole(body) => read(body, tokens_max),
+        _ => Said::Nothing,
+    }
+}
+
+/// The words of an answer, where it came to its own end.
+fn read(body: &[u8], tokens_max: u64) -> Said {
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else { return Said::Nothing };
+    let choice = &answer["choices"][0];
+    if choice["finish_reason"] != "stop" || !choice["message"]["refusal"].is_null() {
+        return Said::Cut;
+    }
+    let text = choice["message"]["content"].as_str().unwrap_or_default().trim();
     // A model that does not keep to its limit takes no more memory for it.
     let most = usize::try_from(tokens_max.saturating_mul(BYTES_PER_TOKEN_MAX)).unwrap_or(usize::MAX);
     let text = &text[..text.floor_char_boundary(most)];
-    (!text.is_empty()).then(|| text.to_owned())
+    if text.is_empty() { Said::Nothing } else { Said::Whole(text.to_owned()) }
 }
 
-/// Conversations that wait for their summary, those included that are being made.
-const WAITING_MAX: usize = 64;
-const AT_ONCE_MAX: usize = 4;
-/// Conversations whose length is remembered.
-const LOOKED_AT_MAX: usize = 65_536;
-/// What the words around a question take, those of an operator included.
-const INSTRUCTIONS_TOKENS: u64 = 1_000;
 /// The smallest window among models of today that are worth asking.
 const WINDOW_UNKNOWN: u64 = 32_768;
 const BYTES_PER_TOKEN_MAX: u64 = 8;
+/// How often a question is shortened before it is given up.
+const ROUNDS_MAX: usize = 8;
 const GRACE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -327,26 +351,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_conversation_is_looked_at_when_it_has_grown() {
-        let making = Making::default();
-        let conversation = |id| Some(Conversation { id, is_first_turn: false, is_explicit: false });
-        for (id, tokens, expected) in
-            [(1, 100, true), (1, 150, false), (2, 150, true), (1, 199, false), (1, 200, true), (1, 90, true)]
-        {
-            assert_eq!(making.is_due(conversation(id), tokens, 100), expected, "{id} at {tokens}");
+    fn only_what_came_to_its_end_is_a_summary() {
+        let answer = |finish: Value, message: Value| {
+            read(json!({ "choices": [{ "finish_reason": finish, "message": message }] }).to_string().as_bytes(), 2)
+        };
+        let words = json!({ "content": " They chose blue. " });
+        assert_eq!(answer(json!("stop"), words.clone()), Said::Whole("They chose blue.".to_owned()));
+        for finish in [json!("length"), json!("content_filter"), json!("tool_calls"), json!(null)] {
+            assert_eq!(answer(finish, words.clone()), Said::Cut);
         }
-        for id in 0..2 * LOOKED_AT_MAX as u64 {
-            making.is_due(conversation(id), 1, 1);
-        }
-        assert!(making.looked_at.lock().unwrap().len() <= LOOKED_AT_MAX);
+        assert_eq!(answer(json!("stop"), json!({ "content": "I will not", "refusal": "no" })), Said::Cut);
+        assert_eq!(answer(json!("stop"), json!({ "content": " " })), Said::Nothing);
+        assert_eq!(answer(json!("stop"), json!({ "content": "x".repeat(99) })), Said::Whole("x".repeat(16)));
+        assert_eq!(read(b"", 2), Said::Nothing);
     }
 
     #[test]
-    fn only_so_many_wait() {
-        let making = Making::default();
-        let waiting: Vec<_> = std::iter::from_fn(|| making.admit()).collect();
-        assert_eq!(waiting.len(), WAITING_MAX);
-        drop(waiting);
-        assert_eq!(making.waiting.load(Ordering::Relaxed), 0, "who was not let in is not counted");
+    fn a_question_becomes_as_much_shorter_as_it_is_too_long() {
+        for (bytes, room, tokens, expected) in [(1_000, 500, 1_000, 475), (1_000, 0, 9, 0), (10, 9, 0, 85)] {
+            assert_eq!(shortened(bytes, room, tokens), expected, "{bytes} at {tokens} in {room}");
+        }
     }
 }

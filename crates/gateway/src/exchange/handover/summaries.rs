@@ -31,10 +31,17 @@ pub struct Summaries {
 #[derive(Debug, Default)]
 struct Kept {
     of: HashMap<Prefix, Entry>,
-    /// By when each was used last.
-    order: BTreeMap<u64, Prefix>,
+    shares: HashMap<AccountId, Share>,
     /// Counts uses.
     uses: u64,
+    bytes: usize,
+}
+
+/// What an account has of it.
+#[derive(Debug, Default)]
+struct Share {
+    /// By when each was used last.
+    order: BTreeMap<u64, Prefix>,
     bytes: usize,
 }
 
@@ -67,31 +74,46 @@ impl Summaries {
         self.kept().of.is_empty()
     }
 
-    /// The account's summary of those turns.
+    /// The account's summary of those turns. One whose time is over is gone.
     pub(super) fn find(&self, account: &AccountId, prefix: &Prefix) -> Option<Arc<str>> {
         let mut kept = self.kept();
+        let entry = kept.of.get(prefix).filter(|entry| entry.account == *account)?;
+        if entry.expires_at <= now() {
+            kept.forget(prefix);
+            return None;
+        }
         kept.uses += 1;
-        let Kept { of, order, uses, .. } = &mut *kept;
-        let entry = of.get_mut(prefix).filter(|entry| entry.account == *account && entry.expires_at > now())?;
-        order.remove(&entry.used);
+        let Kept { of, shares, uses, .. } = &mut *kept;
+        let (entry, share) = (of.get_mut(prefix)?, shares.get_mut(account)?);
+        share.order.remove(&entry.used);
         entry.used = *uses;
-        order.insert(*uses, *prefix);
+        share.order.insert(*uses, *prefix);
         Some(Arc::clone(&entry.text))
     }
 
-    /// Keeps a summary in memory, and lets go of what was not used for longest where there is too much.
+    /// Keeps a summary in memory. Where there is too much, the account that has most lets go of what it has not used for
+    /// longest, so that nobody pushes out what others have.
     pub(super) fn keep(&self, account: &AccountId, prefix: Prefix, text: Arc<str>, expires_at: i64) {
         let mut kept = self.kept();
         kept.forget(&prefix);
         kept.uses += 1;
-        let used = kept.uses;
-        kept.bytes += text.len() + ENTRY_BYTES;
-        kept.order.insert(used, prefix);
+        let (used, bytes) = (kept.uses, text.len() + ENTRY_BYTES);
+        kept.bytes += bytes;
+        let share = kept.shares.entry(account.clone()).or_default();
+        share.bytes += bytes;
+        share.order.insert(used, prefix);
         kept.of.insert(prefix, Entry { account: account.clone(), text, expires_at, used });
-        while kept.bytes > BYTES_MAX || kept.of.len() > ENTRIES_MAX {
-            let Some((_, oldest)) = kept.order.first_key_value().map(|(used, prefix)| (*used, *prefix)) else { break };
+        while let Some(oldest) = kept.too_much() {
             kept.forget(&oldest);
         }
+    }
+
+    /// Forgets all whose time is over.
+    pub fn sweep(&self) {
+        let (mut kept, now) = (self.kept(), now());
+        let over: Vec<Prefix> =
+            kept.of.iter().filter(|(_, entry)| entry.expires_at <= now).map(|(prefix, _)| *prefix).collect();
+        over.iter().for_each(|prefix| kept.forget(prefix));
     }
 
     /// Keeps a summary in the store as well, sealed. Blocks.
@@ -103,7 +125,8 @@ impl Summaries {
     ) -> Result<(), StoreFault> {
         let sealed = Seal::of(secret).seal(account, &prefix, text);
         let made_at = i64::try_from(unix_time().as_millis()).unwrap_or(i64::MAX);
-        store.keep_summary(&SummaryRow { prefix, account: account.clone(), made_at, expires_at, sealed }, ENTRIES_MAX)
+        let row = SummaryRow { prefix, account: account.clone(), made_at, expires_at, sealed };
+        store.keep_summary(&row, ENTRIES_MAX, BYTES_MAX)
     }
 
     /// Reads what is sealed in the store, where the configuration has a key for it, and forgets what has expired. What
@@ -115,7 +138,7 @@ impl Summaries {
         while store.forget_summaries(now(), AT_ONCE)? > 0 {}
         let Some(secret) = &settings.sealed_with else { return Ok(()) };
         let (seal, mut unread) = (Seal::of(secret), 0);
-        for SummaryRow { prefix, account, expires_at, sealed, .. } in store.summaries(now())? {
+        for SummaryRow { prefix, account, expires_at, sealed, .. } in store.summaries(now(), BYTES_MAX)? {
             match seal.open(&account, &prefix, &sealed) {
                 Some(text) => self.keep(&account, prefix, text.into(), expires_at),
                 None => unread += 1,
@@ -134,10 +157,27 @@ impl Summaries {
 
 impl Kept {
     fn forget(&mut self, prefix: &Prefix) {
-        if let Some(entry) = self.of.remove(prefix) {
-            self.order.remove(&entry.used);
-            self.bytes -= entry.text.len() + ENTRY_BYTES;
+        let Some(entry) = self.of.remove(prefix) else { return };
+        let bytes = entry.text.len() + ENTRY_BYTES;
+        self.bytes -= bytes;
+        let Some(share) = self.shares.get_mut(&entry.account) else { return };
+        share.order.remove(&entry.used);
+        share.bytes -= bytes;
+        if share.order.is_empty() {
+            self.shares.remove(&entry.account);
         }
+    }
+
+    /// What has to go, where there is too much: of who has most of that.
+    fn too_much(&self) -> Option<Prefix> {
+        let largest = if self.bytes > BYTES_MAX {
+            self.shares.values().max_by_key(|share| share.bytes)
+        } else if self.of.len() > ENTRIES_MAX {
+            self.shares.values().max_by_key(|share| share.order.len())
+        } else {
+            None
+        };
+        largest?.order.first_key_value().map(|(_, prefix)| *prefix)
     }
 }
 
@@ -188,7 +228,8 @@ mod tests {
             assert!(summaries.find(&mine, &prefix(0)).is_some(), "it was used just now ({number})");
         }
         let kept = summaries.kept();
-        assert!(kept.bytes <= BYTES_MAX && kept.of.len() == kept.order.len(), "{} in {}", kept.of.len(), kept.bytes);
+        let ordered: usize = kept.shares.values().map(|share| share.order.len()).sum();
+        assert!(kept.bytes <= BYTES_MAX && kept.of.len() == ordered, "{} in {}", kept.of.len(), kept.bytes);
         assert_eq!(kept.bytes, kept.of.values().map(|entry| entry.text.len() + ENTRY_BYTES).sum::<usize>());
         drop(kept);
         assert!(summaries.find(&mine, &prefix(1)).is_none());
@@ -196,6 +237,36 @@ mod tests {
             summaries.keep(&mine, prefix(number), "y".into(), end);
         }
         assert_eq!(summaries.kept().of.len(), ENTRIES_MAX);
+    }
+
+    #[test]
+    fn nobody_pushes_out_what_others_have() {
+        let summaries = Summaries::default();
+        let (mine, greedy, end) = (account("mine"), account("greedy"), now() + 60);
+        summaries.keep(&mine, prefix(0), "x".repeat(1 << 20).into(), end);
+        for number in 1..100 {
+            summaries.keep(&greedy, prefix(number), "x".repeat(1 << 20).into(), end);
+        }
+        assert!(summaries.find(&mine, &prefix(0)).is_some() && summaries.find(&greedy, &prefix(1)).is_none());
+        for number in 100..2 * ENTRIES_MAX as u64 {
+            summaries.keep(&greedy, prefix(number), "y".into(), end);
+        }
+        assert!(summaries.find(&mine, &prefix(0)).is_some());
+        assert_eq!(summaries.kept().of.len(), ENTRIES_MAX);
+    }
+
+    #[test]
+    fn what_has_expired_is_no_longer_in_memory() {
+        let (summaries, mine) = (Summaries::default(), account("mine"));
+        for number in 1..=3 {
+            summaries.keep(&mine, prefix(number), "blue".into(), now() - 1);
+        }
+        summaries.keep(&mine, prefix(4), "red".into(), now() + 60);
+        assert_eq!(summaries.find(&mine, &prefix(1)), None);
+        assert_eq!(summaries.kept().of.len(), 3);
+        summaries.sweep();
+        let kept = summaries.kept();
+        assert_eq!((kept.of.len(), kept.bytes), (1, "red".len() + ENTRY_BYTES));
     }
 
     #[test]
@@ -217,7 +288,7 @@ mod tests {
         assert_eq!(read(&sealed("k")).as_deref(), Some("blue"));
         assert_eq!(read(&sealed("x")), None);
         assert_eq!(read(&config::Summaries::default()), None);
-        assert_eq!(store.summaries(0).unwrap().len(), 1, "what has expired is gone");
+        assert_eq!(store.summaries(0, BYTES_MAX).unwrap().len(), 1, "what has expired is gone");
         let (a, b) = (Summaries::default(), Summaries::default());
         assert_eq!(a.key(&mine, &sealed("k")), b.key(&mine, &sealed("k")), "hashes mean the same after a restart");
     }
