@@ -2,7 +2,7 @@
 
 use super::Way;
 use crate::{
-    chat::{Body, Dialect, Effort, Format, Part, Request, Role, Text, ToolChoice, Turn},
+    chat::{Dialect, Effort, Format, Part, Request, Role, Text, ToolChoice, Turn},
     translate::Manner,
 };
 
@@ -18,7 +18,10 @@ pub fn unfit_request(request: &Request<'_>) -> Option<&'static str> {
     let wants = |json: &Option<crate::chat::Json<'_>>| {
         json.as_ref().is_some_and(|json| !matches!(json.as_str(), "null" | "false" | "0"))
     };
-    if request.choices.is_some_and(|choices| choices > 1) {
+    if request.turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
+        // Where the next server gives the beginning back, it gives the caller's as well, who never saw it come.
+        Some("its caller began the answer")
+    } else if request.choices.is_some_and(|choices| choices > 1) {
         Some("more than one choice was asked for")
     } else if !matches!(request.format, None | Some(Format::Text)) {
         Some("a format was asked for")
@@ -96,18 +99,8 @@ pub fn carry_on(request: &mut Request<'_>, shown: &str, way: Way, left: Option<u
     }
 }
 
-/// Adds what was shown as the assistant's word; where the caller began the answer, behind that beginning.
+/// Adds what was shown as the assistant's word.
 fn say(request: &mut Request<'_>, shown: &str) {
-    let shown = Text::plain(shown.trim_end().to_owned());
-    let turn = match request.turns.last_mut() {
-        Some(turn) if turn.role == Role::Assistant => turn,
-        _ => {
-            request.turns.push(Turn { role: Role::Assistant, parts: Vec::new(), extra: Default::default() });
-            request.turns.last_mut().expect("it was just added")
-        }
-    };
-    match turn.parts.last_mut().map(|part| &mut part.body) {
-        Some(Body::Text { text, .. }) => text.push(&shown),
-        _ => turn.parts.push(Part::text(shown)),
-    }
+    let parts = vec![Part::text(Text::plain(shown.trim_end().to_owned()))];
+    request.turns.push(Turn { role: Role::Assistant, parts, extra: Default::default() });
 }

@@ -93,19 +93,6 @@ fn a_request_that_is_not_carried_on_is_not_called_a_beginning() {
 }
 
 #[test]
-fn a_beginning_that_the_caller_gave_goes_on_with_what_was_shown() {
-    let mut body = question();
-    let turn = json!({"role": "assistant", "content": "The reason", "prefix": true});
-    body["messages"].as_array_mut().unwrap().push(turn);
-    let asked = carried(Dialect::OpenaiChat, &body, " is \"that\" ", PREFILL, None, &chat(Flavour::Mistral));
-    let messages = json!([
-        {"role": "user", "content": "Why?"},
-        {"role": "assistant", "content": "The reason is \"that\"", "prefix": true},
-    ]);
-    assert_eq!(asked["messages"], messages);
-}
-
-#[test]
 fn a_prompt_asks_to_go_on_and_the_same_once_more_stays_the_same() {
     for (dialect, turns) in [
         (Dialect::OpenaiChat, "/messages"),
@@ -169,6 +156,9 @@ fn requests_whose_answers_are_more_than_words_are_not_carried_on() {
     check_unfit(Dialect::Gemini, &json!({"generationConfig": {"responseModalities": ["TEXT"]}}), None);
     let schema = json!({"generationConfig": {"responseMimeType": "application/json"}});
     check_unfit(Dialect::Gemini, &schema, Some("a format was asked for"));
+    let begun = json!([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "The reason"}]);
+    check_unfit(chat, &json!({"messages": begun}), Some("its caller began the answer"));
+    check_unfit(Dialect::Anthropic, &json!({"messages": begun}), Some("its caller began the answer"));
     let anthropic = json!({"tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": "any"}});
     check_unfit(Dialect::Anthropic, &anthropic, Some("a tool was demanded"));
 }
