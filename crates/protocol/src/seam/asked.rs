@@ -2,7 +2,8 @@
 
 use super::Way;
 use crate::{
-    chat::{Dialect, Effort, Format, Part, Request, Role, Text, ToolChoice, Turn},
+    chat::{Effort, Format, Part, Request, Role, Text, ToolChoice, Turn},
+    openai_chat::Prefill,
     translate::Manner,
 };
 
@@ -51,20 +52,23 @@ fn wants_audio(request: &Request<'_>) -> bool {
     })
 }
 
-/// Whether a request can be asked with the beginning of its answer in a dialect.
+/// Whether a request can be asked at a server with the beginning of its answer; whether its model goes on from that is
+/// another matter.
 ///
-/// Claude refuses a prefill beside thinking (Anthropic, "Extended thinking": "you cannot pre-fill responses"); OpenAI's
-/// Responses take an earlier turn for an answer of its own, never for a beginning.
-pub fn takes_prefill(request: &Request<'_>, dialect: Dialect) -> bool {
+/// No model goes on while it thinks: Claude refuses a beginning beside thinking (Anthropic, "Extended thinking": "you cannot
+/// pre-fill responses"), Alibaba's "Partial mode" is for the other mode. OpenAI and Gemini take the beginning for an earlier
+/// answer, and give another.
+pub fn takes_prefill(request: &Request<'_>, manner: &Manner) -> bool {
     let thinks = request.reasoning.as_ref().is_some_and(|reasoning| {
         let has_effort = reasoning.effort.is_some_and(|effort| effort != Effort::None);
         has_effort || reasoning.budget.is_some_and(|budget| budget > 0) || reasoning.is_adaptive
     });
-    match dialect {
-        Dialect::OpenaiResponses => false,
-        Dialect::Anthropic | Dialect::Bedrock => !thinks,
-        Dialect::OpenaiChat | Dialect::Gemini => true,
-    }
+    let goes_on = match manner {
+        Manner::OpenaiResponses(_) | Manner::Gemini(_) => false,
+        Manner::OpenaiChat(quirks) => quirks.prefill != Prefill::Never,
+        Manner::Anthropic(_) | Manner::Bedrock(_) => true,
+    };
+    goes_on && !thinks
 }
 
 /// The way by prefill at a server.

@@ -92,15 +92,18 @@ impl Overlap {
 }
 
 /// Whether the repetition of this end of what was shown may be one that the model means: of something that it has said
-/// more than once before, of whole lines on a new line, such as the rows of a table, or of a beginning that is short.
+/// more than once before, or of whole lines on a new line, such as the rows of a table.
 fn may_be_meant(shown: &str, end: Range<usize>, came: &str) -> bool {
     let (text, repeated) = (period::letters(&shown[..end.end]), period::letters(&shown[end.clone()]));
     let is_again = text.find(&repeated).is_some_and(|first| first + repeated.len() < text.len());
     let is_on_new_line = shown[end.end..].contains('\n') || begins_line(came);
     let before = shown[..end.start].trim_end_matches(|letter: char| letter.is_whitespace() && letter != '\n');
-    let is_line = end.start > 0 && before.ends_with('\n') && is_on_new_line;
-    let is_short = end.start == 0 && repeated.chars().count() < ECHO_MIN;
-    is_again || is_line || is_short || is_periodic(&repeated)
+    // A long beginning that comes again is an answer begun anew.
+    let is_line = match end.start {
+        0 => repeated.chars().count() < ECHO_MIN,
+        _ => before.ends_with('\n'),
+    };
+    is_again || (is_line && is_on_new_line) || is_periodic(&repeated)
 }
 
 /// Whether a line break comes before anything else, as written.

@@ -97,8 +97,9 @@ fn what_may_be_meant_is_not_taken_for_an_echo() {
     let rows = "| a | b | c |\n| 0 | 0 | 0 |\n".repeat(4);
     check(PREFILL, &rows, &rows, Some(&rows.repeat(2)));
     // Of which it cannot be known whether it is, an error is made.
+    check(PREFILL, SHORT, SHORT, None);
+    check(Way::Prompt, SHORT, &format!("{SHORT} jump"), Some(&format!("{SHORT} jump")));
     for way in [PREFILL, Way::Prompt] {
-        check(way, SHORT, SHORT, None);
         check(way, "Happy birthday to you,\n", "Happy birthday to you,\nHappy", None);
     }
     check(Way::Prompt, &rule, &"-".repeat(24), None);

@@ -164,7 +164,7 @@ fn requests_whose_answers_are_more_than_words_are_not_carried_on() {
 }
 
 #[test]
-fn claude_takes_no_beginning_beside_thinking_and_responses_take_none() {
+fn no_beginning_is_taken_beside_thinking_and_some_servers_take_none() {
     let check = |members: Value, expected: bool| {
         let mut body = question();
         for (name, value) in members.as_object().unwrap() {
@@ -172,10 +172,16 @@ fn claude_takes_no_beginning_beside_thinking_and_responses_take_none() {
         }
         let body = body.to_string();
         let request = read(Dialect::Anthropic, body.as_bytes());
-        assert_eq!(seam::takes_prefill(&request, Dialect::Anthropic), expected, "{body}");
-        assert_eq!(seam::takes_prefill(&request, Dialect::Bedrock), expected, "{body}");
-        assert!(!seam::takes_prefill(&request, Dialect::OpenaiResponses));
-        assert!(seam::takes_prefill(&request, Dialect::OpenaiChat));
+        for dialect in [Dialect::Anthropic, Dialect::Bedrock] {
+            assert_eq!(seam::takes_prefill(&request, &Manner::of(dialect)), expected, "{body}");
+        }
+        for dialect in [Dialect::OpenaiResponses, Dialect::OpenaiChat, Dialect::Gemini] {
+            assert!(!seam::takes_prefill(&request, &Manner::of(dialect)), "{dialect:?}");
+        }
+        for (flavour, _) in Flavour::ALL {
+            let is_deaf = matches!(flavour, Flavour::OpenAi | Flavour::Azure | Flavour::Gemini);
+            assert_eq!(seam::takes_prefill(&request, &chat(flavour)), expected && !is_deaf, "{flavour:?}: {body}");
+        }
     };
     check(json!({}), true);
     check(json!({"thinking": {"type": "disabled"}}), true);
