@@ -60,6 +60,11 @@ impl Shown {
         self.unfit.or(open).or_else(|| self.text.trim().is_empty().then_some("no text was shown"))
     }
 
+    /// Whether it cannot be carried on whatever comes.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.unfit.is_some()
+    }
+
     /// About how many tokens the text is.
     pub fn tokens(&self) -> u64 {
         self.output.tokens().total()

@@ -1,6 +1,7 @@
 //! How a model is asked to carry on, in the words of each server.
 
 use roundelay_protocol::{
+    anthropic,
     chat::{Dialect, Losses, Request},
     failure::Flavour,
     openai_chat,
@@ -116,6 +117,25 @@ fn a_prompt_asks_to_go_on_and_the_same_once_more_stays_the_same() {
     // Never more than the caller allows.
     let asked = carried(Dialect::OpenaiChat, &question(), "B", PREFILL, Some(1000), &Manner::of(Dialect::Anthropic));
     assert_eq!(asked["max_tokens"], 100);
+}
+
+#[test]
+fn a_last_turn_of_the_assistants_is_kept_from_models_that_refuse_it_alone() {
+    let mut body = question();
+    body["messages"].as_array_mut().unwrap().push(json!({"role": "assistant", "content": "Because"}));
+    let body = body.to_string();
+    let request = read(Dialect::OpenaiChat, body.as_bytes());
+    // Adaptive thinking is what a Claude model from 4.6 on is known by.
+    for (adaptive, prefill, turns) in [(true, false, 1), (true, true, 2), (false, false, 2), (false, true, 2)] {
+        let manner = Manner::Anthropic(anthropic::Quirks { adaptive, ..anthropic::Quirks::default() });
+        let mut target = able();
+        target.capabilities.prefill = prefill;
+        let mut losses = Losses::default();
+        let asked = encode_request(&request, &target, &manner, &mut losses);
+        let asked: Value = serde_json::from_slice(&asked).unwrap();
+        assert_eq!(asked["messages"].as_array().unwrap().len(), turns, "{adaptive} {prefill}: {asked}");
+        assert_eq!(losses.is_empty(), turns == 2, "{losses:?}");
+    }
 }
 
 #[track_caller]
