@@ -237,7 +237,7 @@ HAND = '''
 [models."gpt-4-turbo-preview"]
 context_window = 128000
 max_output = 4096
-capabilities = ["tools", "parallel_tools", "prefill"]
+capabilities = ["tools", "parallel_tools"]
 retired = "2026-03-26"
 at.openai = {}
 '''
@@ -253,7 +253,6 @@ CAPABILITIES = [
     ("documents", "supports_pdf_input"),
     ("json_schema", "supports_response_schema"),
     ("reasoning", "supports_reasoning"),
-    ("prefill", "supports_assistant_prefill"),
 ]
 
 # What a request may hold and the model answers with an error.
@@ -281,10 +280,22 @@ def capabilities(entry):
     # The map states parallel calls for few models, and denies them for none that calls tools at all.
     if "tools" in found and "parallel_tools" not in found and entry.get("supports_parallel_function_calling") is None:
         found.insert(found.index("tools") + 1, "parallel_tools")
-    # Prefill is stated where a vendor refuses it (newer Claude models); elsewhere a last assistant turn is accepted.
-    if "prefill" not in found and entry.get("supports_assistant_prefill") is not False:
-        found.append("prefill")
     return found
+
+
+# Models that their vendors say go on from the beginning of an answer, and where. Elsewhere a last assistant turn is accepted and
+# answered anew, so that the map, which states what is accepted, says too much.
+# Anthropic, "Prefill Claude's response": up to 4.5; newer ones refuse it, as the map states. Mistral, "Prefix"; Magistral thinks first.
+# DeepSeek, "Chat prefix completion"; Alibaba, "Partial mode"; Moonshot, "Partial mode": not while they think, as most that can do
+# unless told otherwise.
+CONTINUES = r"claude-|(mistral|ministral|codestral|devstral|voxtral)-"
+CONTINUES_UNTHINKING = r"(deepseek|qwen|kimi)"
+CONTINUES_AT = {"anthropic", "bedrock", "vertex", "mistral", "deepseek", "dashscope", "dashscope-intl", "moonshot"}
+
+
+def continues(name, entry, found, at):
+    is_said = re.match(CONTINUES, name) or ("reasoning" not in found and re.match(CONTINUES_UNTHINKING, name))
+    return bool(is_said) and entry.get("supports_assistant_prefill") is not False and not CONTINUES_AT.isdisjoint(at)
 
 
 def context_window(entry, provider):
@@ -466,7 +477,10 @@ def block(name, entry, at, packages, today):
     # An output as long as the window is how the map says that there is no limit of its own.
     if output and window and output < window:
         lines.append(f"max_output = {int(output)}")
-    lines.append("capabilities = " + json.dumps(capabilities(entry)))
+    found = capabilities(entry)
+    if continues(name, entry, found, at):
+        found.append("prefill")
+    lines.append("capabilities = " + json.dumps(found))
     refused = [name for name, flag in REFUSES if entry.get(flag) is False]
     if re.fullmatch(NO_SAMPLING, name):
         refused.append("sampling")

@@ -12,6 +12,7 @@ mod align;
 mod asked;
 mod letters;
 mod overlap;
+mod period;
 mod repeat;
 mod shown;
 mod splice;
@@ -49,3 +50,5 @@ impl Way {
 ///
 /// Below it a repetition cannot be told from an answer that happens to begin alike.
 const ALIKE_MIN: usize = 16;
+/// Letters of a whole beginning from which on nobody says it twice of his own accord.
+const ECHO_MIN: usize = 48;

@@ -353,8 +353,24 @@ mod tests {
         );
         let vectors = known_model("text-embedding-3-small").expect("text-embedding-3-small").capabilities;
         assert_eq!(vectors, Capabilities { embeddings: true, ..Capabilities::NONE });
-        let opus = known_model("claude-opus-4-6").expect("claude-opus-4-6").capabilities;
-        assert!(!opus.prefill, "Anthropic refuses prefill from Opus 4.6 on");
+        // Anthropic refuses a beginning from 4.6 on; OpenAI, Google and others take it, and answer anew.
+        let anew = [
+            "claude-opus-4-6",
+            "gpt-4o",
+            "gpt-5",
+            "o3",
+            "gemini-2.5-pro",
+            "grok-4.5",
+            "command-r-plus-08-2024",
+            "sonar",
+        ];
+        let thinking = ["deepseek-reasoner", "magistral-medium-latest", "kimi-k2-thinking", "qwen3.8-max"];
+        for name in anew.into_iter().chain(thinking) {
+            assert!(!known_model(name).expect(name).capabilities.prefill, "{name}");
+        }
+        for name in ["claude-sonnet-4-5", "mistral-large-latest", "deepseek-chat"] {
+            assert!(known_model(name).expect(name).capabilities.prefill, "{name}");
+        }
         let refuses = |name| known_model(name).expect(name).refuses;
         assert_eq!(refuses("claude-opus-4-6"), Refuses::default());
         assert!(refuses("claude-opus-5").sampling && refuses("gpt-5-mini").sampling);

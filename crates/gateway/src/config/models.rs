@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use roundelay_ledger::PriceList;
+use roundelay_protocol::failure::Flavour;
 use roundelay_routing as routing;
 
 use super::{
     catalogue::{self, KnownModel},
     losses::Losses,
     price::{PriceOrigin, Priced, PricesWritten},
+    providers::{Protocol, Provider},
     reader::Section,
     roster::Roster,
     timeouts::{Timeouts, TimeoutsWritten},
@@ -94,7 +96,8 @@ impl Model {
         places: Vec<(usize, Option<Arc<str>>)>,
         roster: &Roster<'_>,
     ) -> Self {
-        let capabilities = known.map_or(UNKNOWN, |known| known.capabilities);
+        let mut capabilities = known.map_or(UNKNOWN, |known| known.capabilities);
+        capabilities.prefill &= places.iter().all(|(provider, _)| continues(&roster.providers[*provider]));
         let is_reasoning = known.is_some_and(|known| known.capabilities.reasoning);
         let deployment = |(provider, upstream_model): (usize, Option<Arc<str>>)| {
             let known = upstream_model.as_deref().and_then(|name| roster.known_price(provider, name));
@@ -130,7 +133,9 @@ fn parts(priced: Option<Priced>) -> (Option<Arc<PriceList>>, Option<PriceOrigin>
 /// Reads one model. One that is not usable is left out, and complained about.
 pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Option<Model> {
     let known = catalogue::known_model(name);
-    let (capabilities, is_reasoning) = read_capabilities(section.section("capabilities"), known);
+    let written = section.section("capabilities");
+    let says_prefill = written.has("prefill");
+    let (mut capabilities, is_reasoning) = read_capabilities(written, known);
     let timeouts = TimeoutsWritten::read(section.section("timeouts"));
     let prices = PricesWritten::read(&section, roster.rate);
     let places = deployments::read(&section, name, known, &prices, roster);
@@ -148,6 +153,9 @@ pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Opt
             }
         })
         .collect();
+    if !says_prefill {
+        capabilities.prefill &= deployments.iter().all(|place| continues(&roster.providers[place.provider]));
+    }
     let mut model = Model {
         name: name.into(),
         is_written: true,
@@ -185,6 +193,21 @@ pub(super) fn read_strategy(section: &Section<'_>) -> Option<routing::Strategy> 
 /// What a model is taken to do about which nothing is known: whatever its provider does not refuse. A turn begun for it is
 /// not refused where it is not understood, but answered anew, which cannot be told from going on.
 const UNKNOWN: routing::Capabilities = routing::Capabilities { prefill: false, ..routing::Capabilities::ALL };
+
+/// Whether a server goes on from a beginning where its model does, as its makers document: Anthropic ("Prefill Claude's
+/// response"), Bedrock, Mistral ("Prefix"), DeepSeek ("Chat prefix completion", under `/beta` alone), Alibaba and Moonshot
+/// ("Partial mode"), Groq ("Assistant message prefilling"), OpenRouter ("Assistant prefill"), and servers of one's own. Another
+/// that serves the same model may answer anew.
+fn continues(provider: &Provider) -> bool {
+    match (provider.protocol, provider.flavour) {
+        (Protocol::Anthropic | Protocol::Bedrock, _) => true,
+        (Protocol::OpenAi, Flavour::DeepSeek) => provider.base_url.path_prefix.split('/').any(|part| part == "beta"),
+        (Protocol::OpenAi, Flavour::Mistral | Flavour::DashScope | Flavour::Moonshot) => true,
+        (Protocol::OpenAi, Flavour::Groq | Flavour::OpenRouter) => true,
+        (Protocol::OpenAi, Flavour::Vllm | Flavour::Ollama | Flavour::LlamaCpp) => true,
+        _ => false,
+    }
+}
 
 fn read_capabilities(section: Section<'_>, known: Option<&KnownModel>) -> (routing::Capabilities, bool) {
     let base = known.map_or(UNKNOWN, |known| known.capabilities);

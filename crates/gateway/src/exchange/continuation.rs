@@ -184,9 +184,10 @@ impl Thread<'_> {
         let is_asked = self.call.continuation() == Continuation::Prompt && self.asked.tools.is_empty();
         let otherwise = if is_asked { Way::Prompt } else { Way::Again };
         let dialect = deployment.dialect_for(self.call.request.operation);
-        let takes_prefill = deployment.capabilities.prefill && seam::takes_prefill(&self.asked, dialect);
         let model = deployment.upstream_model(&self.call.request.model);
-        let prefill = takes_prefill.then(|| seam::prefill_of(&manner(deployment, dialect, model)));
+        let manner = manner(deployment, dialect, model);
+        let takes_prefill = deployment.capabilities.prefill && seam::takes_prefill(&self.asked, &manner);
+        let prefill = takes_prefill.then(|| seam::prefill_of(&manner));
         let first = prefill.unwrap_or(otherwise);
         Carrying::new(Arc::clone(&self.cut), first, prefill.map(|_| otherwise), self.left())
     }

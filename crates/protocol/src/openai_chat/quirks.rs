@@ -43,7 +43,10 @@ pub struct Quirks {
 /// How a server is told that the last message is the beginning of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefill {
-    /// By its place alone: Ollama, llama.cpp, OpenRouter, and whoever continues at all.
+    /// Not at all: OpenAI, and Gemini at its compatible endpoint, take it and begin another message.
+    Never,
+    /// By its place alone: Ollama, llama.cpp, Groq ("Assistant message prefilling"), OpenRouter ("Assistant prefill"), and
+    /// whoever else is said to continue.
     Place,
     /// `prefix` in the message: DeepSeek ("Chat prefix completion", at the base URL that ends in `/beta`) and Mistral,
     /// which otherwise refuses a last message of the assistant.
@@ -105,6 +108,7 @@ impl Quirks {
         top_k: false,
         vendor_members: true,
         cache_breakpoints: true,
+        prefill: Prefill::Never,
         ..Self::CORE
     };
 
@@ -113,7 +117,9 @@ impl Quirks {
         match flavour {
             Flavour::OpenAi => Self::OPENAI,
             Flavour::Azure => Self { cache_breakpoints: false, ..Self::OPENAI },
-            Flavour::Gemini => Self { google_signatures: true, top_k: false, logit_bias: false, ..Self::CORE },
+            Flavour::Gemini => {
+                Self { google_signatures: true, top_k: false, logit_bias: false, prefill: Prefill::Never, ..Self::CORE }
+            }
             Flavour::DeepSeek => Self {
                 replay: Replay::ReasoningContent,
                 parallel_tool_calls: false,

@@ -7,8 +7,9 @@
 //! `a b`.
 
 use super::{
-    ALIKE_MIN, Way, letters,
+    ALIKE_MIN, ECHO_MIN, Way, letters,
     overlap::{Overlap, Verdict},
+    period::{self, is_periodic},
     repeat::{Repeat, Step},
 };
 use crate::chat::{StreamFault, Text};
@@ -40,8 +41,8 @@ pub(super) struct Align {
 enum State {
     /// What was shown must come first.
     Again(Repeat),
-    /// What was shown may come first.
-    Echo(Repeat),
+    /// What was shown may come first; where it `is_sure` to be an echo when it does, it is left out.
+    Echo { repeat: Repeat, is_sure: bool },
     /// The end of what was shown may come first.
     Overlap(Box<Overlap>),
     /// White space that was shown may come, up to this byte of it; `is_due` when some must.
@@ -66,11 +67,16 @@ impl Align {
     pub(super) fn new(shown: &str, half: Option<u16>, way: Way) -> Self {
         let shown = shown.trim_start().to_owned();
         let core = shown.trim_end().len();
-        let is_long = shown.chars().filter(|letter| !letter.is_whitespace()).nth(ALIKE_MIN - 1).is_some();
+        let letters = period::letters(&shown);
+        let count = letters.chars().count();
+        let is_long = count >= ALIKE_MIN;
+        let echo = |is_sure| State::Echo { repeat: Repeat::from(0), is_sure };
         let state = match way {
             _ if core == 0 => State::Space { at: 0, is_due: false },
             Way::Again => State::Again(Repeat::from(0)),
-            Way::Prefill { echoes } if echoes || is_long => State::Echo(Repeat::from(0)),
+            Way::Prefill { echoes: true } => echo(true),
+            // Of a rule, or of rows alike, there may be more; a server that is not known to give a beginning back is believed.
+            Way::Prefill { echoes: false } if is_long && !is_periodic(&letters) => echo(count >= ECHO_MIN),
             Way::Prompt if is_long => State::Overlap(Box::new(Overlap::new(&shown[..core]))),
             Way::Prefill { .. } | Way::Prompt => State::Space { at: core, is_due: false },
         };
@@ -112,9 +118,9 @@ impl Align {
         self.read(&unread, &mut new)?;
         let found = match &mut self.state {
             State::Again(_) => return Err(StreamFault::Diverged),
-            State::Echo(repeat) if repeat.letters() >= ALIKE_MIN => return Err(StreamFault::Diverged),
-            State::Echo(_) => Found::Released,
-            State::Overlap(overlap) => split(overlap.finish())?,
+            State::Echo { repeat, .. } if repeat.letters() >= ALIKE_MIN => return Err(StreamFault::Diverged),
+            State::Echo { .. } => Found::Released,
+            State::Overlap(overlap) => split(overlap.finish(&self.shown, self.core, &self.held))?,
             State::Space { .. } | State::Through => Found::Held,
         };
         self.settle(&found, &mut new)?;
@@ -154,18 +160,19 @@ impl Align {
                 }
                 Ok(Found::Held)
             }
-            State::Echo(repeat) => {
+            State::Echo { repeat, is_sure } => {
                 held.push_str(written);
                 match repeat.next(text, letter) {
                     Step::Alike => Ok(Found::Held),
-                    Step::Whole => Ok(Found::Split(held.len())),
+                    Step::Whole if *is_sure => Ok(Found::Split(held.len())),
+                    Step::Whole => Err(StreamFault::Diverged),
                     Step::Other if repeat.letters() >= ALIKE_MIN => Err(StreamFault::Diverged),
                     Step::Other => Ok(Found::Released),
                 }
             }
             State::Overlap(overlap) => {
                 held.push_str(written);
-                split(overlap.next(text, letter, held.len()))
+                split(overlap.next(shown, *core, letter, held))
             }
             State::Space { at, is_due } => {
                 if letter.is_whitespace() && shown[*at..].starts_with(letter) {

@@ -2,7 +2,8 @@
 
 use super::Way;
 use crate::{
-    chat::{Body, Dialect, Effort, Format, Part, Request, Role, Text, ToolChoice, Turn},
+    chat::{Effort, Format, Part, Request, Role, Text, ToolChoice, Turn},
+    openai_chat::Prefill,
     translate::Manner,
 };
 
@@ -18,7 +19,10 @@ pub fn unfit_request(request: &Request<'_>) -> Option<&'static str> {
     let wants = |json: &Option<crate::chat::Json<'_>>| {
         json.as_ref().is_some_and(|json| !matches!(json.as_str(), "null" | "false" | "0"))
     };
-    if request.choices.is_some_and(|choices| choices > 1) {
+    if request.turns.last().is_some_and(|turn| turn.role == Role::Assistant) {
+        // Where the next server gives the beginning back, it gives the caller's as well, who never saw it come.
+        Some("its caller began the answer")
+    } else if request.choices.is_some_and(|choices| choices > 1) {
         Some("more than one choice was asked for")
     } else if !matches!(request.format, None | Some(Format::Text)) {
         Some("a format was asked for")
@@ -48,20 +52,23 @@ fn wants_audio(request: &Request<'_>) -> bool {
     })
 }
 
-/// Whether a request can be asked with the beginning of its answer in a dialect.
+/// Whether a request can be asked at a server with the beginning of its answer; whether its model goes on from that is
+/// another matter.
 ///
-/// Claude refuses a prefill beside thinking (Anthropic, "Extended thinking": "you cannot pre-fill responses"); OpenAI's
-/// Responses take an earlier turn for an answer of its own, never for a beginning.
-pub fn takes_prefill(request: &Request<'_>, dialect: Dialect) -> bool {
+/// No model goes on while it thinks: Claude refuses a beginning beside thinking (Anthropic, "Extended thinking": "you cannot
+/// pre-fill responses"), Alibaba's "Partial mode" is for the other mode. OpenAI and Gemini take the beginning for an earlier
+/// answer, and give another.
+pub fn takes_prefill(request: &Request<'_>, manner: &Manner) -> bool {
     let thinks = request.reasoning.as_ref().is_some_and(|reasoning| {
         let has_effort = reasoning.effort.is_some_and(|effort| effort != Effort::None);
         has_effort || reasoning.budget.is_some_and(|budget| budget > 0) || reasoning.is_adaptive
     });
-    match dialect {
-        Dialect::OpenaiResponses => false,
-        Dialect::Anthropic | Dialect::Bedrock => !thinks,
-        Dialect::OpenaiChat | Dialect::Gemini => true,
-    }
+    let goes_on = match manner {
+        Manner::OpenaiResponses(_) | Manner::Gemini(_) => false,
+        Manner::OpenaiChat(quirks) => quirks.prefill != Prefill::Never,
+        Manner::Anthropic(_) | Manner::Bedrock(_) => true,
+    };
+    goes_on && !thinks
 }
 
 /// The way by prefill at a server.
@@ -96,18 +103,8 @@ pub fn carry_on(request: &mut Request<'_>, shown: &str, way: Way, left: Option<u
     }
 }
 
-/// Adds what was shown as the assistant's word; where the caller began the answer, behind that beginning.
+/// Adds what was shown as the assistant's word.
 fn say(request: &mut Request<'_>, shown: &str) {
-    let shown = Text::plain(shown.trim_end().to_owned());
-    let turn = match request.turns.last_mut() {
-        Some(turn) if turn.role == Role::Assistant => turn,
-        _ => {
-            request.turns.push(Turn { role: Role::Assistant, parts: Vec::new(), extra: Default::default() });
-            request.turns.last_mut().expect("it was just added")
-        }
-    };
-    match turn.parts.last_mut().map(|part| &mut part.body) {
-        Some(Body::Text { text, .. }) => text.push(&shown),
-        _ => turn.parts.push(Part::text(shown)),
-    }
+    let parts = vec![Part::text(Text::plain(shown.trim_end().to_owned()))];
+    request.turns.push(Turn { role: Role::Assistant, parts, extra: Default::default() });
 }

@@ -17,6 +17,8 @@ pub struct Shown {
     /// The text that goes on, and the number that the next part has.
     open: Option<u32>,
     parts: u32,
+    /// Parts for thoughts that have not ended.
+    thoughts: Vec<u32>,
     unfit: Option<&'static str>,
     output: Output,
 }
@@ -40,8 +42,9 @@ impl Shown {
             Event::Signature { .. } => self.spoil("a signature was shown"),
             Event::Annotation { .. } => self.spoil("a source was shown"),
             Event::PartEnd { part } if self.open == Some(*part) => self.open = None,
+            Event::PartEnd { part } => self.thoughts.retain(|thought| thought != part),
             Event::Stop { .. } | Event::End => self.spoil("its reason to stop was shown"),
-            Event::Start(_) | Event::PartEnd { .. } | Event::Usage(_) | Event::Error(_) | Event::Opaque { .. } => {}
+            Event::Start(_) | Event::Usage(_) | Event::Error(_) | Event::Opaque { .. } => {}
         }
     }
 
@@ -52,7 +55,14 @@ impl Shown {
 
     /// Why it cannot be carried on; `None` where it can.
     pub fn unfit(&self) -> Option<&'static str> {
-        self.unfit.or_else(|| self.text.trim().is_empty().then_some("no text was shown"))
+        // A dialect whose parts follow one another has no place for text before the thought has ended.
+        let open = (!self.thoughts.is_empty()).then_some("a thought was begun");
+        self.unfit.or(open).or_else(|| self.text.trim().is_empty().then_some("no text was shown"))
+    }
+
+    /// Whether it cannot be carried on whatever comes.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.unfit.is_some()
     }
 
     /// About how many tokens the text is.
@@ -74,7 +84,8 @@ impl Shown {
             PartKind::Text if self.open.is_some() => self.spoil("two texts at once"),
             PartKind::Text => self.open = Some(part),
             // Many models say that they think before they do, or do so in silence.
-            PartKind::Thinking => {}
+            PartKind::Thinking if self.thoughts.len() < THOUGHTS_MAX => self.thoughts.push(part),
+            PartKind::Thinking => self.spoil("reasoning was shown"),
             PartKind::SealedThinking { .. } => self.spoil("reasoning was shown"),
             PartKind::ToolCall { .. } => self.spoil("a tool call was begun"),
             PartKind::Refusal => self.spoil("a refusal was shown"),
@@ -119,5 +130,7 @@ impl Shown {
     }
 }
 
+/// No answer has as many thoughts open at once.
+const THOUGHTS_MAX: usize = 16;
 /// Bytes of half a character, as written.
 const HALF: usize = "\\ud83e".len();

@@ -1,6 +1,6 @@
 //! What comes from the first tool call on, kept until the answer is whole.
 
-use crate::chat::{Event, PartKind};
+use crate::chat::{Annotation, Body, Event, PartKind, Source, Stop};
 
 /// Keeps the events of an answer back from its first tool call on, so that one of which only a part came is shown to nobody.
 #[derive(Debug, Default)]
@@ -32,14 +32,7 @@ impl Hold {
         if !self.is_holding {
             return Some(event);
         }
-        let text = match &event {
-            Event::Text { text, .. } | Event::Arguments { text, .. } | Event::Thinking { text, .. } => {
-                text.written().len()
-            }
-            Event::Opaque { json, .. } => json.as_str().len(),
-            _ => 0,
-        };
-        self.bytes = self.bytes.saturating_add(text + EVENT_BYTES);
+        self.bytes = self.bytes.saturating_add(bytes(&event).saturating_add(EVENT_BYTES));
         self.events.push(event.into_owned());
         None
     }
@@ -50,10 +43,58 @@ impl Hold {
     }
 }
 
+/// Bytes of what an event carries, as written.
+fn bytes(event: &Event<'_>) -> usize {
+    match event {
+        Event::Text { text, .. }
+        | Event::Arguments { text, .. }
+        | Event::Thinking { text, .. }
+        | Event::Refusal { text, .. } => text.written().len(),
+        Event::Signature { signature, .. } => signature.text.written().len(),
+        Event::Annotation { annotation, .. } => annotation_bytes(annotation),
+        Event::PartStart { kind, .. } => match kind {
+            PartKind::SealedThinking { data } => data.text.written().len(),
+            PartKind::ToolCall { id, name, .. } => id.written().len() + name.written().len(),
+            PartKind::Whole(body) => body_bytes(body),
+            PartKind::Opaque { json, .. } => json.as_str().len(),
+            PartKind::Text | PartKind::Thinking | PartKind::Refusal => 0,
+        },
+        Event::Opaque { json, .. } => json.as_str().len(),
+        Event::Stop { stop: Stop::Other(word), .. } => word.written().len(),
+        Event::Error(problem) => problem.message.written().len(),
+        Event::Start(_) | Event::PartEnd { .. } | Event::Usage(_) | Event::Stop { .. } | Event::End => 0,
+    }
+}
+
+fn annotation_bytes(annotation: &Annotation<'_>) -> usize {
+    match annotation {
+        Annotation::Url { url, title, raw, .. } => {
+            let title = title.as_ref().map_or(0, |title| title.written().len());
+            let raw = raw.as_ref().map_or(0, |(_, json)| json.as_str().len());
+            url.written().len() + title + raw
+        }
+        Annotation::Opaque { json, .. } => json.as_str().len(),
+    }
+}
+
+/// Of what comes whole in a stream: an image, a sound, a file.
+fn body_bytes(body: &Body<'_>) -> usize {
+    match body {
+        Body::Image { source, .. } | Body::Audio { source } | Body::File { source, .. } => match source {
+            Source::Inline { media_type, data } => media_type.written().len() + data.written().len(),
+            Source::Url(text) | Source::Handle(text) | Source::Plain(text) => text.written().len(),
+        },
+        Body::Text { text, .. } | Body::Thinking { text, .. } | Body::Refusal(text) => text.written().len(),
+        Body::SealedThinking { data } => data.text.written().len(),
+        Body::Opaque { json, .. } => json.as_str().len(),
+        Body::ToolCall(_) | Body::ToolResult(_) => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Text, ToolCallKind};
+    use crate::chat::{Dialect, Json, Signature, Text, ToolCallKind};
 
     #[test]
     fn what_follows_a_call_is_kept_with_it() {
@@ -68,5 +109,30 @@ mod tests {
         assert_eq!(hold.release(), [call, text("b")]);
         let long = Event::Arguments { part: 1, text: Text::plain("x".repeat(HELD_MAX)) };
         assert!(hold.keep(long).is_none() && hold.is_full());
+    }
+
+    #[test]
+    fn all_that_an_event_carries_counts() {
+        let long = || Text::plain("x".repeat(HELD_MAX + 1));
+        let signature = || Signature { text: long(), issuer: None };
+        let json = || Json::built(format!("\"{}\"", "x".repeat(HELD_MAX)).into_bytes());
+        let begins = |kind| Event::PartStart { part: 1, choice: 0, kind };
+        let source = Source::Inline { media_type: "image/png".into(), data: long() };
+        let page = Annotation::Url { url: long(), title: None, start: None, end: None, raw: None };
+        let call = |id, name| PartKind::ToolCall { id, name, kind: ToolCallKind::Function };
+        for event in [
+            Event::Refusal { part: 1, text: long() },
+            Event::Signature { part: 1, signature: signature() },
+            Event::Annotation { part: 1, annotation: page },
+            begins(PartKind::SealedThinking { data: signature() }),
+            begins(PartKind::Whole(Box::new(Body::Image { source, detail: None }))),
+            begins(PartKind::Opaque { dialect: Dialect::Gemini, json: json() }),
+            begins(call("c".into(), long())),
+            Event::Opaque { dialect: Dialect::Gemini, json: json() },
+        ] {
+            let mut hold = Hold::default();
+            hold.keep(begins(call("c".into(), "f".into())));
+            assert!(!hold.is_full() && hold.keep(event).is_none() && hold.is_full());
+        }
     }
 }

@@ -39,6 +39,8 @@ impl Shadow {
         if self.is_lost {
             return;
         }
+        // What cannot be carried on any more needs no names.
+        self.response.take_if(|response| self.shown.is_spoilt() || response.is_long());
         if let Some(response) = &mut self.response {
             response.push(bytes.clone());
         }

@@ -24,7 +24,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>, quirks: &Quirk
     let mut object = Object::new(&mut out);
     writer.head(&mut object);
     writer.system(&mut object);
-    Turns { request, target, losses: &mut *writer.losses }.write(&mut object);
+    Turns { request, target, quirks, losses: &mut *writer.losses }.write(&mut object);
     writer.tools(&mut object);
     let is_thinking = writer.thinking(&mut object);
     writer.sampling(&mut object, is_thinking);

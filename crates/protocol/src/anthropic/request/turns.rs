@@ -1,6 +1,6 @@
 //! Writes the turns: they alternate, the user begins, and results stand first in the turn after their calls.
 
-use super::super::{blocks::write_keep, ids::known_id};
+use super::super::{Quirks, blocks::write_keep, ids::known_id};
 use crate::{
     chat::{Body, Dialect, Losses, Part, Request, Role, Source, Target, Text, ToolCall, ToolCallKind, Turn, Why},
     json::{Array, Object},
@@ -11,6 +11,7 @@ use crate::{
 pub(super) struct Turns<'w> {
     pub(super) request: &'w Request<'w>,
     pub(super) target: &'w Target<'w>,
+    pub(super) quirks: &'w Quirks,
     pub(super) losses: &'w mut Losses,
 }
 
@@ -20,7 +21,10 @@ impl<'w> Turns<'w> {
         let turns = &self.request.turns;
         let mut last = turns.len();
         let is_prefill = turns.last().is_some_and(|turn| turn.role == Role::Assistant);
-        if is_prefill && !self.target.capabilities.prefill && !self.is_own() {
+        // Claude models that know adaptive thinking, which is from 4.6 on, refuse it; whoever else speaks the dialect may go
+        // on from it or not, but takes it.
+        let is_refused = self.quirks.adaptive && !self.target.capabilities.prefill;
+        if is_prefill && is_refused && !self.is_own() {
             self.losses.add(Why::Unsupported, format!("turns.{}", last - 1), "the beginning of an answer");
             last -= 1;
         }

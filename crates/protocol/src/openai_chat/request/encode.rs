@@ -168,7 +168,7 @@ impl<'w> Writer<'w> {
         let name = match self.quirks.prefill {
             Prefill::Prefix => "prefix",
             Prefill::Partial => "partial",
-            Prefill::Place | Prefill::FinalMessage => return,
+            Prefill::Never | Prefill::Place | Prefill::FinalMessage => return,
         };
         // A caller who begins the answer says so already.
         if request_is_foreign(self.request) || turn.extra.find(name).is_none() {

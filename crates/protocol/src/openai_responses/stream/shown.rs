@@ -20,6 +20,8 @@ pub struct Shown {
     begun: Begun,
     /// By their places in the output.
     items: BTreeMap<u64, Item>,
+    /// Bytes of what is kept of them, about.
+    kept: usize,
 }
 
 /// What every event of a stream has in common: enough to say that it failed.
@@ -51,10 +53,15 @@ struct Part {
     kind: String,
 }
 
+/// Bytes of items; four times what [`crate::seam::Shown::TEXT_MAX`] takes, since each is written twice and may be in escapes.
+const KEPT_MAX: usize = 4 * crate::seam::Shown::TEXT_MAX;
+/// What an item takes beside its text.
+const ITEM_BYTES: usize = 256;
+
 impl Default for Shown {
     fn default() -> Self {
         let events = sse::Reader::new(sse::Limits::LARGE);
-        Self { events, begun: Begun::default(), items: BTreeMap::new() }
+        Self { events, begun: Begun::default(), items: BTreeMap::new(), kept: 0 }
     }
 }
 
@@ -73,6 +80,8 @@ impl Shown {
     fn learn(&mut self, data: &[u8]) -> Result<(), Malformed> {
         let event = Event::read(data)?;
         self.begun.learn(&event);
+        let item = event.item.map_or(0, |raw| raw.len() + ITEM_BYTES);
+        self.kept = self.kept.saturating_add(event.delta.written().len()).saturating_add(item);
         let kind = event.kind.strip_prefix("response.").unwrap_or_default();
         match (kind, event.item) {
             ("output_item.added", Some(raw)) => {
@@ -110,6 +119,11 @@ impl Shown {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether more is kept than anything is carried on behind.
+    pub(crate) fn is_long(&self) -> bool {
+        self.kept > KEPT_MAX
     }
 
     /// The number of the next event, and the response as it was at its beginning.
@@ -559,6 +573,14 @@ data: {"type":"response.function_call_arguments.delta","sequence_number":8,"item
         let stream = SHOWN.replacen("\"output\":[]", &format!("\"instructions\":\"{instructions}\",\"output\":[]"), 1);
         let end = String::from_utf8(shown(&stream).cut_short((9, 5), None, "budget")).unwrap();
         assert!(end.contains("resp_1") && end.contains("response.function_call_arguments.done"));
+    }
+
+    #[test]
+    fn what_is_kept_of_items_is_counted() {
+        let delta = "x".repeat(KEPT_MAX);
+        assert!(!shown(SHOWN).is_long());
+        assert!(shown(&SHOWN.replace("a\\n", &delta)).is_long());
+        assert!(shown(&SHOWN.replace("\"E\"", &format!("\"{delta}\""))).is_long());
     }
 
     #[test]

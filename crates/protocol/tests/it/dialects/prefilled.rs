@@ -1,6 +1,7 @@
 //! How a model is asked to carry on, in the words of each server.
 
 use roundelay_protocol::{
+    anthropic,
     chat::{Dialect, Losses, Request},
     failure::Flavour,
     openai_chat,
@@ -93,19 +94,6 @@ fn a_request_that_is_not_carried_on_is_not_called_a_beginning() {
 }
 
 #[test]
-fn a_beginning_that_the_caller_gave_goes_on_with_what_was_shown() {
-    let mut body = question();
-    let turn = json!({"role": "assistant", "content": "The reason", "prefix": true});
-    body["messages"].as_array_mut().unwrap().push(turn);
-    let asked = carried(Dialect::OpenaiChat, &body, " is \"that\" ", PREFILL, None, &chat(Flavour::Mistral));
-    let messages = json!([
-        {"role": "user", "content": "Why?"},
-        {"role": "assistant", "content": "The reason is \"that\"", "prefix": true},
-    ]);
-    assert_eq!(asked["messages"], messages);
-}
-
-#[test]
 fn a_prompt_asks_to_go_on_and_the_same_once_more_stays_the_same() {
     for (dialect, turns) in [
         (Dialect::OpenaiChat, "/messages"),
@@ -129,6 +117,25 @@ fn a_prompt_asks_to_go_on_and_the_same_once_more_stays_the_same() {
     // Never more than the caller allows.
     let asked = carried(Dialect::OpenaiChat, &question(), "B", PREFILL, Some(1000), &Manner::of(Dialect::Anthropic));
     assert_eq!(asked["max_tokens"], 100);
+}
+
+#[test]
+fn a_last_turn_of_the_assistants_is_kept_from_models_that_refuse_it_alone() {
+    let mut body = question();
+    body["messages"].as_array_mut().unwrap().push(json!({"role": "assistant", "content": "Because"}));
+    let body = body.to_string();
+    let request = read(Dialect::OpenaiChat, body.as_bytes());
+    // Adaptive thinking is what a Claude model from 4.6 on is known by.
+    for (adaptive, prefill, turns) in [(true, false, 1), (true, true, 2), (false, false, 2), (false, true, 2)] {
+        let manner = Manner::Anthropic(anthropic::Quirks { adaptive, ..anthropic::Quirks::default() });
+        let mut target = able();
+        target.capabilities.prefill = prefill;
+        let mut losses = Losses::default();
+        let asked = encode_request(&request, &target, &manner, &mut losses);
+        let asked: Value = serde_json::from_slice(&asked).unwrap();
+        assert_eq!(asked["messages"].as_array().unwrap().len(), turns, "{adaptive} {prefill}: {asked}");
+        assert_eq!(losses.is_empty(), turns == 2, "{losses:?}");
+    }
 }
 
 #[track_caller]
@@ -169,12 +176,15 @@ fn requests_whose_answers_are_more_than_words_are_not_carried_on() {
     check_unfit(Dialect::Gemini, &json!({"generationConfig": {"responseModalities": ["TEXT"]}}), None);
     let schema = json!({"generationConfig": {"responseMimeType": "application/json"}});
     check_unfit(Dialect::Gemini, &schema, Some("a format was asked for"));
+    let begun = json!([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "The reason"}]);
+    check_unfit(chat, &json!({"messages": begun}), Some("its caller began the answer"));
+    check_unfit(Dialect::Anthropic, &json!({"messages": begun}), Some("its caller began the answer"));
     let anthropic = json!({"tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": "any"}});
     check_unfit(Dialect::Anthropic, &anthropic, Some("a tool was demanded"));
 }
 
 #[test]
-fn claude_takes_no_beginning_beside_thinking_and_responses_take_none() {
+fn no_beginning_is_taken_beside_thinking_and_some_servers_take_none() {
     let check = |members: Value, expected: bool| {
         let mut body = question();
         for (name, value) in members.as_object().unwrap() {
@@ -182,10 +192,16 @@ fn claude_takes_no_beginning_beside_thinking_and_responses_take_none() {
         }
         let body = body.to_string();
         let request = read(Dialect::Anthropic, body.as_bytes());
-        assert_eq!(seam::takes_prefill(&request, Dialect::Anthropic), expected, "{body}");
-        assert_eq!(seam::takes_prefill(&request, Dialect::Bedrock), expected, "{body}");
-        assert!(!seam::takes_prefill(&request, Dialect::OpenaiResponses));
-        assert!(seam::takes_prefill(&request, Dialect::OpenaiChat));
+        for dialect in [Dialect::Anthropic, Dialect::Bedrock] {
+            assert_eq!(seam::takes_prefill(&request, &Manner::of(dialect)), expected, "{body}");
+        }
+        for dialect in [Dialect::OpenaiResponses, Dialect::OpenaiChat, Dialect::Gemini] {
+            assert!(!seam::takes_prefill(&request, &Manner::of(dialect)), "{dialect:?}");
+        }
+        for (flavour, _) in Flavour::ALL {
+            let is_deaf = matches!(flavour, Flavour::OpenAi | Flavour::Azure | Flavour::Gemini);
+            assert_eq!(seam::takes_prefill(&request, &chat(flavour)), expected && !is_deaf, "{flavour:?}: {body}");
+        }
     };
     check(json!({}), true);
     check(json!({"thinking": {"type": "disabled"}}), true);
