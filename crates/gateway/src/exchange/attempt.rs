@@ -26,7 +26,6 @@ use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
     clock_skew,
-    continuation::Carrying,
     flight::{Flight, counted},
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -135,7 +134,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let (head, answer, outgoing) = match sent {
         Ok(sent) => sent,
         Err(Unanswered { mut failed, .. }) => {
-            if call.carrying.is_some() {
+            if call.carrying.is_some() && failed.failure.class == Class::CallerBad {
                 // What it calls bad is not the caller's request, and it was asked in every way there is.
                 failed.failure.should_retry.get_or_insert(false);
             }
@@ -166,11 +165,12 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
         return Box::pin(collected::collect(answer, &head, inbound, call, flight, outgoing)).await;
     }
     let mut incoming = Box::new(incoming(answer, inbound, call, deployment, outgoing, content_type));
-    if flight.is_bounded() {
+    // Who carries it on may be the first for whom there may be no money for all of it.
+    if flight.is_bounded() || incoming.is_followed() {
         incoming.may_be_cut_short();
     }
     let mut until = call.deadline.min(flight.began + deployment.timeouts.first_content);
-    let end = flight.began + deployment.timeouts.total;
+    let end = call.deadline.min(flight.began + deployment.timeouts.total);
     while !incoming.has_content {
         let silent = deployment.timeouts.transport_idle.map_or(until, |most| Instant::now() + most);
         let read = timeout_at(until.min(silent), incoming.read()).await;
@@ -246,8 +246,9 @@ async fn send(
     let ask_usage = request.stream && matches!(request.operation, Operation::Chat | Operation::Completions);
     let output_max = flight.output_max().or_else(|| flight.most_it_gives());
     let output_max = flight.within_window(output_max, request);
-    let output_max = match call.carrying.as_deref().and_then(Carrying::left) {
-        Some(left) => output_max.map(|most| OutputMax { tokens: most.tokens.min(left), ..most }),
+    let output_max = match call.carrying.as_deref() {
+        Some(carrying) => output_max
+            .map(|most| OutputMax { tokens: carrying.ceiling(most.tokens, call.output_max(deployment)), ..most }),
         None => output_max,
     };
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });

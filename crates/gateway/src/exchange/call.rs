@@ -318,12 +318,32 @@ impl Call {
 
     /// Whether another model may carry on its answer, as far as its pool and a first look at the request say.
     pub(super) fn may_be_carried_on(&self) -> bool {
-        let Request { operation, stream, choices, needs, holds, .. } = &self.request;
+        self.wants_carrying_on() && self.unfit().is_none()
+    }
+
+    /// Whether its pool has answers like this one's carried on.
+    pub(super) fn wants_carrying_on(&self) -> bool {
+        let Request { operation, stream, .. } = &self.request;
         let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
-        let is_plain = *choices == 1
-            && !holds.forced_tools
-            && !(needs.json_object || needs.json_schema || needs.logprobs || needs.audio_output);
-        self.continuation().is_on() && *stream && is_chat && is_plain
+        self.continuation().is_on() && *stream && is_chat
+    }
+
+    /// Why its answer is not carried on, as far as a first look at the request says.
+    pub(super) fn unfit(&self) -> Option<&'static str> {
+        let Request { choices, needs, holds, .. } = &self.request;
+        if *choices != 1 {
+            Some("more than one choice was asked for")
+        } else if holds.forced_tools {
+            Some("a tool was demanded")
+        } else if needs.json_object || needs.json_schema {
+            Some("a format was asked for")
+        } else if needs.logprobs {
+            Some("probabilities were asked for")
+        } else if needs.audio_output {
+            Some("audio was asked for")
+        } else {
+            None
+        }
     }
 
     /// Whether tool calls of a stream are kept back until they are whole.
@@ -339,14 +359,16 @@ impl Call {
 
     /// What is asked to carry on an answer: the same request, with the input that what was shown comes to as well.
     pub(super) fn carried(&self, carrying: Carrying, shown_tokens: u64, deadline: Instant) -> Self {
-        let demand =
-            Demand { input_tokens: self.demand.input_tokens.saturating_add(shown_tokens), ..self.demand.clone() };
+        let bound = carrying.input_bound();
+        // Who is asked the same once more reads no more.
+        let likely = if carrying.said().is_some() { shown_tokens } else { 0 };
+        let demand = Demand { input_tokens: self.demand.input_tokens.saturating_add(likely), ..self.demand.clone() };
         Self {
             snapshot: Arc::clone(&self.snapshot),
             request: self.request.clone(),
             demand,
             payer: self.payer,
-            input_bound: self.input_bound.saturating_add(shown_tokens),
+            input_bound: self.input_bound.saturating_add(bound),
             terms: Arc::clone(&self.terms),
             deadline,
             is_hurried: false,

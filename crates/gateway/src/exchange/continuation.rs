@@ -11,7 +11,7 @@ use roundelay_protocol::{
     seam::{self, Way},
     translate::decode_request,
 };
-use roundelay_routing::{AttemptKind, Capabilities, Exclusion, Step, Target};
+use roundelay_routing::{AttemptKind, Capabilities, Exclusion, Step, StopReason, Target};
 use tokio::time::{Instant, sleep_until};
 
 pub(super) use self::{
@@ -49,24 +49,56 @@ struct Thread<'a> {
 /// Attempts cost as they always do, each with a hold of its own before it is sent. The caller pays for what it was shown,
 /// and for the input of the attempt that ended the answer.
 pub(super) async fn carry_on(sides: &mut Sides<'_>, call: &Call, first: Broken, hops: Vec<Hop>) -> Ending {
-    let Broken { failure, words, cut, response } = first;
-    let failure = failure.unwrap_or_else(|| Failure::new(Class::MidStreamError, "another answer was begun"));
-    let Some(cut) = cut.filter(|_| is_curable(failure.class)) else { return broken(sides.inbound, failure, words) };
-    let body = sides.inbound.body.clone();
-    let Ok(asked) = decode_request(sides.inbound.operation.dialect(), &body) else {
-        return broken(sides.inbound, failure, words);
-    };
-    if seam::unfit_request(&asked).is_some() || cut.unfit().is_some() {
+    let Broken { failure, words, cut, unfit, response } = first;
+    let failure = failure.expect("only an answer that carries on another one can differ from it");
+    if !call.wants_carrying_on() {
         return broken(sides.inbound, failure, words);
     }
+    let body = sides.inbound.body.clone();
+    let (cut, asked) = match fit(sides, call, &failure, cut.ok_or(unfit), &body) {
+        Ok(fit) => fit,
+        Err(why) => return not_carried_on(failure, &hops, why),
+    };
     let mut thread = Thread { call, asked, failure, cut: Arc::from(cut), response, hops };
     match thread.pursue(sides).await {
         Ok(ending) => ending,
-        Err(why) => {
-            let delivered = thread.delivered();
-            Ending::Cut(Refusal::NotCarriedOn(Box::new(NotCarriedOn { failure: thread.failure, delivered, why })))
-        }
+        Err(why) => not_carried_on(thread.failure, &thread.hops, why),
     }
+}
+
+/// What is carried on, and what its caller asked.
+///
+/// # Errors
+/// Why it cannot be.
+fn fit<'a>(
+    sides: &Sides<'_>,
+    call: &Call,
+    failure: &Failure,
+    cut: Result<Box<Cut>, Option<&'static str>>,
+    body: &'a [u8],
+) -> Result<(Box<Cut>, chat::Request<'a>), &'static str> {
+    if !is_curable(failure.class) {
+        return Err(INCURABLE);
+    }
+    let cut = cut.map_err(|unfit| unfit.or_else(|| call.unfit()).unwrap_or(UNFIT))?;
+    if let Some(why) = cut.unfit() {
+        return Err(why);
+    }
+    let asked = decode_request(sides.inbound.operation.dialect(), body).map_err(|_| "the request cannot be read")?;
+    match seam::unfit_request(&asked) {
+        Some(why) => Err(why),
+        None => Ok((cut, asked)),
+    }
+}
+
+fn not_carried_on(failure: Failure, hops: &[Hop], why: &'static str) -> Ending {
+    let delivered = delivered(hops);
+    Ending::Cut(Refusal::NotCarriedOn(Box::new(NotCarriedOn { failure, delivered, why })))
+}
+
+/// Tokens of output that the caller was shown and pays.
+fn delivered(hops: &[Hop]) -> u64 {
+    hops.iter().map(|hop| hop.shown).sum()
 }
 
 impl Thread<'_> {
@@ -77,7 +109,8 @@ impl Thread<'_> {
     async fn pursue(&mut self, sides: &mut Sides<'_>) -> Result<Ending, &'static str> {
         let gateway = &*sides.worker.gateway;
         let mut deadline = self.go_on(sides);
-        let mut why = NOBODY;
+        // What became of the last who was to carry it on.
+        let mut why = None;
         loop {
             if self.left() == Some(0) {
                 return Err("as much of it was delivered as was asked for");
@@ -93,12 +126,15 @@ impl Thread<'_> {
                     sides.plan.hand_over(None);
                     continue;
                 }
-                Step::Stop(_) => return Err(why),
+                Step::Stop(stop) => return Err(why.unwrap_or(stopped_by(stop.reason))),
             };
             let deployment = self.call.snapshot.deployment(attempt.deployment);
-            let call = self.call.carried(self.carrying(deployment), self.delivered(), deadline);
+            let carrying = self.carrying(deployment);
+            let has_room = !carrying.is_too_little(deployment.dialect_for(self.call.request.operation));
+            let call = self.call.carried(carrying, delivered(&self.hops), deadline);
             // Who cannot take the conversation whole cannot go on as if it had.
             let can = !attempt.is_reduced
+                && has_room
                 && call.check_sayable(gateway, sides.inbound, (deployment, None), Some(&self.asked)).is_ok();
             if !can {
                 let now = gateway.clock.now();
@@ -109,7 +145,7 @@ impl Thread<'_> {
             let Ok(race) = Race::begin(sides.worker, &call, (attempt, None), sides.draft) else {
                 let now = gateway.clock.now();
                 sides.plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Unaffordable, now);
-                why = "there is no money for more of it";
+                why = Some(UNAFFORDABLE);
                 continue;
             };
             if attempt.kind == AttemptKind::Fallback {
@@ -127,42 +163,40 @@ impl Thread<'_> {
                     race.abandon(sides.plan, sides.draft, why);
                     return Ok(Ending::Interrupted(why));
                 }
-                Ok(Attempted::Failed(_) | Attempted::Whole(_)) if sides.caller.has_left() => {
+                Ok(Attempted::Failed(_)) if sides.caller.has_left() => {
                     return Ok(Ending::Interrupted(Interruption::CallerLeft));
                 }
                 Ok(Attempted::Opened(incoming)) => incoming,
                 Ok(Attempted::Failed(_)) => {
-                    why = "no other model could";
+                    why = Some(NOBODY);
                     continue;
                 }
-                Ok(Attempted::Whole(_)) => {
-                    // A stream was asked for, and an answer that is none is refused where it is read.
-                    race.winner().lose(sides.plan, sides.draft, "lost");
-                    return Err(NOBODY);
-                }
+                Ok(Attempted::Whole(_)) => unreachable!("where a stream is asked for, a whole answer is a failure"),
             };
             let flight = race.winner();
             let way = call.carrying.as_deref().map_or(Way::Again, Carrying::way);
             let from = self.hops.last().map_or_else(|| Arc::from(""), |hop| Arc::clone(&hop.deployment));
-            if sides.caller.remark(&remark(&from, &flight.deployment.name, way)).is_err() {
-                flight.give_up(sides.plan, sides.draft, Interruption::CallerLeft);
-                return Ok(Ending::Interrupted(Interruption::CallerLeft));
-            }
+            // That its caller has left is found by who follows the stream, and knows what is owed for it.
+            let _ = sides.caller.remark(&remark(&from, &flight.deployment.name, way));
             incoming.take_over(self.response.take());
             let shown = self.cut.shown().text().len();
             let ended = follow(sides, &call, flight, incoming, &mut self.hops).await;
             let repeated = self.hops.last().map_or(0, |hop| hop.repeated);
             sides.draft.learn_seam(SeamRecord { attempt: number, way: way.name(), shown, repeated });
             self.call.said_again.take_in(&call.said_again);
-            let Broken { failure, cut, response, .. } = match ended {
+            let Broken { failure, cut, unfit, response, .. } = match ended {
                 Ok(ending) => return Ok(ending),
                 Err(broken) => broken,
             };
             let Some(failure) = failure else { return Err("another model's answer went another way") };
-            let Some(cut) = cut.filter(|cut| is_curable(failure.class) && cut.unfit().is_none()) else {
-                return Err(NOBODY);
-            };
-            (self.cut, self.response) = (Arc::from(cut), response);
+            if !is_curable(failure.class) {
+                return Err(INCURABLE);
+            }
+            let cut = cut.ok_or(unfit.unwrap_or(UNFIT))?;
+            if let Some(why) = cut.unfit() {
+                return Err(why);
+            }
+            (self.cut, self.response, why) = (Arc::from(cut), response, None);
             deadline = self.go_on(sides);
         }
     }
@@ -189,22 +223,37 @@ impl Thread<'_> {
         let takes_prefill = deployment.capabilities.prefill && seam::takes_prefill(&self.asked, &manner);
         let prefill = takes_prefill.then(|| seam::prefill_of(&manner));
         let first = prefill.unwrap_or(otherwise);
-        Carrying::new(Arc::clone(&self.cut), first, prefill.map(|_| otherwise), self.left())
-    }
-
-    /// Tokens of output that the caller was shown and pays.
-    fn delivered(&self) -> u64 {
-        self.hops.iter().map(|hop| hop.shown).sum()
+        let ways = (first, prefill.map(|_| otherwise));
+        Carrying::new(Arc::clone(&self.cut), ways, (delivered(&self.hops), self.left()))
     }
 
     /// Tokens of output that may still come.
     fn left(&self) -> Option<u64> {
         let most = self.call.request.max_output_tokens?;
-        Some(most.saturating_sub(self.delivered()))
+        Some(most.saturating_sub(delivered(&self.hops)))
     }
 }
 
 const NOBODY: &str = "no other model could";
+const UNAFFORDABLE: &str = "there is no money for more of it";
+const INCURABLE: &str = "what ended it lies with what was asked for";
+const UNFIT: &str = "more than plain text was shown";
+
+/// Why nobody was asked.
+fn stopped_by(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::CallerAtFault => NOBODY,
+        StopReason::TooLong => "it has become too long for every other model",
+        StopReason::AttemptsSpent => "its attempts, or those who could be asked, are used up",
+        StopReason::DeadlinePassed => "the time for it is over",
+        StopReason::RetriesRefused => "there were too many retries already",
+        StopReason::AllCooling => "every other model is to be left alone for a while",
+        StopReason::AllDead => "every other model's key is dead, empty, or does not reach it",
+        StopReason::NoneEligible => "no other model may or can",
+        StopReason::Busy => "every other model is busy",
+        StopReason::Unaffordable => UNAFFORDABLE,
+    }
+}
 
 /// Whether another model may do what this one could not: not where the caller or what it asked for is at fault.
 fn is_curable(class: Class) -> bool {

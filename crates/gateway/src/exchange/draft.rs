@@ -212,8 +212,10 @@ impl Draft {
     pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment, before: u64) {
         self.served_by(deployment);
         self.learn_usage(incoming.usage(), incoming.output_tokens());
+        // Our own count is of what is new alone.
+        let wasted = incoming.usage().map_or(0, |_| incoming.wasted());
         let output = &mut self.record.usage.output;
-        *output = output.saturating_sub(incoming.wasted()).saturating_add(before);
+        *output = output.saturating_sub(wasted).saturating_add(before);
     }
 
     /// Notes where one attempt's words end and another's begin.

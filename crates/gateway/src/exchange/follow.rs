@@ -35,6 +35,8 @@ pub(super) struct Broken {
     pub(super) words: Option<Words>,
     /// Where; `None` where nobody can carry it on.
     pub(super) cut: Option<Box<Cut>>,
+    /// Why nobody can, where that has shown itself on the way.
+    pub(super) unfit: Option<&'static str>,
     pub(super) response: ShownResponse,
 }
 
@@ -51,7 +53,7 @@ pub(super) async fn follow(
     hops: &mut Vec<Hop>,
 ) -> Result<Ending, Broken> {
     responses::answered_by(inbound, flight.deployment.issuer);
-    let relayed = relay::relay(&mut incoming, caller, &flight).await;
+    let relayed = relay::relay(&mut incoming, inbound, caller, &flight).await;
     let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
     incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));
     let before = hops.iter().map(|hop| hop.shown).sum();
@@ -76,21 +78,27 @@ pub(super) async fn follow(
             Ok(Ending::Streamed(tail))
         }
         Relayed::Spent(tail) => {
-            let paid = seen.usage.unwrap_or(seen.delivered);
             let bill = (flight.cancelled(), seen);
             land(&flight, plan, draft, name, &Outcome::Success { total, tokens }, bill, hops);
-            let paid = (paid.total_input(), paid.total_output().saturating_sub(seen.wasted).saturating_add(before));
-            Ok(Ending::Streamed(incoming.counted(tail, paid, draft.charged())))
+            if hops.len() == 1 {
+                let paid = seen.usage.unwrap_or(seen.delivered);
+                let paid = (paid.total_input(), paid.total_output());
+                return Ok(Ending::Streamed(incoming.counted(tail, paid, draft.charged())));
+            }
+            let paid = continuation::in_all(hops);
+            let tail = incoming.counted(tail, (paid.prompt(), paid.completion()), draft.charged());
+            Ok(Ending::Streamed(continuation::with_attempts(inbound.operation.dialect(), &tail, hops)))
         }
         Relayed::Broke(failure, words) => {
             land(&flight, plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen), hops);
+            let unfit = incoming.unfit();
             let (cut, response) = incoming.into_cut();
-            Err(Broken { failure: Some(failure), words, cut, response })
+            Err(Broken { failure: Some(failure), words, cut, unfit, response })
         }
         Relayed::Diverged => {
             // Its provider has done what it was asked; its caller has nothing of it.
             land(&flight, plan, draft, name, &Outcome::Abandoned, (Case::FailedMidStream, seen), hops);
-            Err(Broken { failure: None, words: None, cut: None, response: None })
+            Err(Broken { failure: None, words: None, cut: None, unfit: None, response: None })
         }
         Relayed::Interrupted(why) => {
             let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };

@@ -51,7 +51,12 @@ impl Relayed {
 /// Relays a stream whose first content is here.
 ///
 /// Not cancel-safe: what was read and not written would be lost.
-pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flight: &Flight<'_>) -> Relayed {
+pub(super) async fn relay(
+    incoming: &mut Incoming,
+    inbound: &mut Inbound,
+    caller: &mut CallerSide,
+    flight: &Flight<'_>,
+) -> Relayed {
     let deployment = flight.deployment;
     let end = Instant::now() + deployment.timeouts.total;
     let mut last_progress = Instant::now();
@@ -65,6 +70,10 @@ pub(super) async fn relay(incoming: &mut Incoming, caller: &mut CallerSide, flig
             && let Err(why) = caller.write(&bytes).await
         {
             return Relayed::Interrupted(why);
+        }
+        if incoming.unfit().is_some() {
+            // Nobody is asked again.
+            inbound.forget();
         }
         if incoming.is_over() {
             return Relayed::Whole(incoming.tail());

@@ -70,6 +70,11 @@ impl Shown {
         self.output.tokens().total()
     }
 
+    /// Why it cannot be carried on, whatever is shown of it after this.
+    pub fn never(&self) -> Option<&'static str> {
+        self.unfit
+    }
+
     /// What carries it on.
     pub fn seam(&self, way: Way) -> Seam {
         Seam::behind(&self.text, self.half, self.open, self.parts, way)

@@ -95,14 +95,14 @@ impl Collected {
 
     async fn read(&mut self, body: &mut Body, call: &Call, flight: &Flight<'_>) -> Result<(), Fault> {
         let timeouts = &flight.deployment.timeouts;
-        let end = Instant::now() + timeouts.total;
+        let end = call.deadline.min(Instant::now() + timeouts.total);
         let first = call.deadline.min(flight.began + timeouts.first_content);
-        let mut last_progress = None;
+        let (mut last_progress, mut whole_since) = (None, None);
         while !self.has_ended {
             let now = Instant::now();
             let silent = timeouts.transport_idle.map_or(end, |most| now + most);
             let until = match last_progress {
-                _ if self.is_whole() => now + GRACE,
+                _ if self.is_whole() => end.min(*whole_since.get_or_insert(now) + GRACE),
                 None => first.min(silent),
                 Some(at) => end.min(at + timeouts.idle).min(silent),
             };

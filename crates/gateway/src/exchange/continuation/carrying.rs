@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use roundelay_protocol::{
-    chat,
+    chat::{self, Dialect},
+    estimate::Output,
     seam::{self, Way},
 };
 
@@ -20,6 +21,11 @@ use crate::{
     upstream,
 };
 
+/// The least that OpenAI's Responses take for `max_output_tokens`.
+const RESPONSES_OUTPUT_MIN: u64 = 16;
+/// More tokens than the turn has that asks a model to go on, its frame included: it has fewer bytes.
+const GO_ON_BOUND: u64 = 256;
+
 /// What is carried on, and how.
 #[derive(Debug)]
 pub(in super::super) struct Carrying {
@@ -27,14 +33,20 @@ pub(in super::super) struct Carrying {
     way: Way,
     /// Another way, where the first is refused.
     otherwise: Option<Way>,
+    /// Tokens of output that the caller was shown.
+    delivered: u64,
     /// Tokens of output that may still come.
     left: Option<u64>,
     is_refused: AtomicBool,
 }
 
 impl Carrying {
-    pub(super) fn new(cut: Arc<Cut>, way: Way, otherwise: Option<Way>, left: Option<u64>) -> Self {
-        Self { cut, way, otherwise, left, is_refused: AtomicBool::new(false) }
+    pub(super) fn new(
+        cut: Arc<Cut>,
+        (way, otherwise): (Way, Option<Way>),
+        (delivered, left): (u64, Option<u64>),
+    ) -> Self {
+        Self { cut, way, otherwise, delivered, left, is_refused: AtomicBool::new(false) }
     }
 
     /// How its model is asked.
@@ -50,9 +62,26 @@ impl Carrying {
         Some(self.way()).filter(|way| *way != Way::Again)
     }
 
-    /// The most output that is asked for. Who says the beginning again has to have room for it.
-    pub(in super::super) fn left(&self) -> Option<u64> {
-        self.said().and(self.left)
+    /// The ceiling that its model is told, where there is money for `most` tokens more and its answers have at most
+    /// `output_max`. Who says the beginning again has to have room for it: that part is the house's.
+    pub(in super::super) fn ceiling(&self, most: u64, output_max: Option<u64>) -> u64 {
+        match self.said() {
+            Some(_) => most.min(self.left.unwrap_or(u64::MAX)),
+            None => most.saturating_add(self.delivered).min(output_max.unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// The most tokens that what is said besides the caller's request comes to.
+    pub(in super::super) fn input_bound(&self) -> u64 {
+        let text_bytes = self.cut.shown().text().len() as u64;
+        let shown = Output { text_bytes, ..Output::default() };
+        self.said().map_or(0, |_| shown.bound().saturating_add(GO_ON_BOUND))
+    }
+
+    /// Whether a server of the dialect would refuse so low a ceiling as is left.
+    pub(super) fn is_too_little(&self, dialect: Dialect) -> bool {
+        let is_refused = |left| dialect == Dialect::OpenaiResponses && left < RESPONSES_OUTPUT_MIN;
+        self.said().and(self.left).is_some_and(is_refused)
     }
 
     /// Learns that the request was refused with this status. Whether to ask in another way, which [`Self::way`] is then.

@@ -41,6 +41,11 @@ impl Hop {
         }
     }
 
+    /// Whether anything of the answer is its, or anything was paid for it.
+    fn has_part(&self) -> bool {
+        self.shown > 0 || self.cost.is_some_and(|cost| cost != Money::ZERO)
+    }
+
     fn told(&self) -> String {
         let (deployment, model) = (json!(&*self.deployment), json!(&*self.model));
         let output = self.paid.total_output();
@@ -74,18 +79,25 @@ pub(in super::super) fn in_all(hops: &[Hop]) -> Usage {
 
 /// The end of a stream with its attempts: as `roundelay.attempts` in its last event, and for Anthropic's clients also
 /// where they look for what an answer took.
+///
+/// Who showed nothing, and was paid nothing, is no part of the answer; who ended it is.
 pub(in super::super) fn with_attempts(dialect: Dialect, tail: &[u8], hops: &[Hop]) -> Bytes {
-    let attempts: Vec<String> = hops.iter().map(Hop::told).collect();
+    let last_hop = hops.len().saturating_sub(1);
+    let hops = || hops.iter().enumerate().filter(|(at, hop)| *at == last_hop || hop.has_part()).map(|(_, hop)| hop);
+    let attempts: Vec<String> = hops().map(Hop::told).collect();
     let attempts = format!("\"attempts\":[{}]", attempts.join(","));
     let (place, iterations) = match dialect {
         Dialect::Anthropic => {
-            let iterations: Vec<Value> = hops.iter().map(Hop::iteration).collect();
-            ("event: message_delta\ndata: {", Some(format!("\"iterations\":{},", Value::from(iterations))))
+            let iterations: Vec<Value> = hops().map(Hop::iteration).collect();
+            (
+                last_line(tail, "event: message_delta\ndata: {"),
+                Some(format!("\"iterations\":{},", Value::from(iterations))),
+            )
         }
-        Dialect::OpenaiResponses => ("\"response\":{", None),
-        Dialect::OpenaiChat | Dialect::Gemini | Dialect::Bedrock => ("data: {", None),
+        Dialect::OpenaiResponses => (last_line(tail, DATA).and_then(|at| in_response(tail, at)), None),
+        Dialect::OpenaiChat | Dialect::Gemini | Dialect::Bedrock => (last_line(tail, DATA), None),
     };
-    let Some(at) = last(tail, place) else { return Bytes::copy_from_slice(tail) };
+    let Some(at) = place else { return Bytes::copy_from_slice(tail) };
     let (before, after) = tail.split_at(at);
     let mut out = before.to_vec();
     match after.strip_prefix(ROUNDELAY) {
@@ -106,8 +118,86 @@ pub(in super::super) fn with_attempts(dialect: Dialect, tail: &[u8], hops: &[Hop
 
 const ROUNDELAY: &[u8] = b"\"roundelay\":{";
 
+/// How the data of an event begins.
+const DATA: &str = "data: {";
+
+/// Behind the last line that begins so. Line ends in a text are escaped, so that it is nowhere else.
+fn last_line(text: &[u8], what: &str) -> Option<usize> {
+    let mut end = text.len();
+    loop {
+        let at = text[..end].windows(what.len()).rposition(|window| window == what.as_bytes())?;
+        if at == 0 || text[at - 1] == b'\n' {
+            return Some(at + what.len());
+        }
+        end = at + what.len() - 1;
+    }
+}
+
+/// Where the first member of the event's own `response` stands, whose data begins before `at`.
+fn in_response(text: &[u8], at: usize) -> Option<usize> {
+    #[derive(serde::Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow)]
+        response: &'a serde_json::value::RawValue,
+    }
+    let start = at - 1;
+    let line = text[start..].split(|&byte| byte == b'\n').next()?;
+    let Event { response } = serde_json::from_slice(line).ok()?;
+    let inside = response.get().as_bytes();
+    let begins = inside.as_ptr().addr().checked_sub(line.as_ptr().addr())?;
+    inside.starts_with(b"{").then_some(start + begins + 1)
+}
+
 /// Behind the last place where that stands. Quotes in a text are escaped, so that it is nowhere else.
 fn last(text: &[u8], what: &str) -> Option<usize> {
     let at = text.windows(what.len()).rposition(|window| window == what.as_bytes())?;
     Some(at + what.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(shown: u64, cost: i64) -> Hop {
+        let paid = Tokens { input: 7, output: shown, ..Tokens::default() };
+        let cost = Some(Money::from_nano(cost));
+        Hop { deployment: "a/m".into(), model: "m".into(), shown, repeated: 0, paid, cost }
+    }
+
+    /// The attempts that the last data of a stream's end names, at the end of this path.
+    #[track_caller]
+    fn check(dialect: Dialect, tail: &str, inside: &str, hops: &[Hop], named: usize) {
+        let told = with_attempts(dialect, tail.as_bytes(), hops);
+        let told = std::str::from_utf8(&told).unwrap();
+        let data = told.lines().rfind(|line| line.starts_with("data: {")).unwrap();
+        let json: Value = serde_json::from_str(&data["data: ".len()..]).unwrap();
+        let attempts = json.pointer(inside).unwrap_or_else(|| panic!("nothing at {inside}: {told}"));
+        assert_eq!(attempts.as_array().unwrap().len(), named, "{told}");
+        assert_eq!(told.matches("\"attempts\"").count(), 1, "{told}");
+    }
+
+    #[test]
+    fn the_attempts_stand_in_the_last_event_and_nowhere_else() {
+        let two = [hop(3, 6), hop(4, 8)];
+        let completed = r#"event: response.completed
+data: {"type":"response.completed","response":{"id":"r","tools":[{"parameters":{"properties":{"response":{"type":"object"}}}}]}}
+
+"#;
+        check(Dialect::OpenaiResponses, completed, "/response/roundelay/attempts", &two, 2);
+        let lowered = completed.replace("\"id\"", "\"roundelay\":{\"stop\":\"budget\"},\"id\"");
+        check(Dialect::OpenaiResponses, &lowered, "/response/roundelay/attempts", &two, 2);
+        let quoting = "data: {\"choices\":[{\"delta\":{\"content\":\"data: {}\"}}]}\n\ndata: [DONE]\n\n";
+        check(Dialect::OpenaiChat, quoting, "/roundelay/attempts", &two, 2);
+        check(Dialect::Gemini, "data: {\"a\":\"data: {\"}\n\n", "/roundelay/attempts", &two, 2);
+        let delta = "event: message_delta\ndata: {\"usage\":{\"output_tokens\":1}}\n\n";
+        check(Dialect::Anthropic, delta, "/roundelay/attempts", &two, 2);
+    }
+
+    #[test]
+    fn who_had_no_part_in_the_answer_is_not_named() {
+        let tail = "data: {\"a\":1}\n\n";
+        check(Dialect::OpenaiChat, tail, "/roundelay/attempts", &[hop(3, 6), hop(0, 0), hop(4, 8)], 2);
+        check(Dialect::OpenaiChat, tail, "/roundelay/attempts", &[hop(3, 6), hop(0, 5), hop(4, 8)], 3);
+        check(Dialect::OpenaiChat, tail, "/roundelay/attempts", &[hop(3, 6), hop(0, 0)], 2);
+    }
 }

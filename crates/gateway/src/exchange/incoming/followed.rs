@@ -18,6 +18,8 @@ pub(super) enum Followed {
     Said(Shown),
     /// Of one that is passed on as it is.
     Passed(Box<Shadow>),
+    /// Of one that nobody can carry on any more, and why: no more of it is kept.
+    Unfit(&'static str),
 }
 
 /// Where an answer broke off.
@@ -49,6 +51,9 @@ impl Followed {
     pub(super) fn note(&mut self, event: &Event<'_>) {
         if let Self::Said(shown) = self {
             shown.note(event);
+            if let Some(why) = shown.never() {
+                *self = Self::Unfit(why);
+            }
         }
     }
 
@@ -56,6 +61,9 @@ impl Followed {
     pub(super) fn pass(&mut self, shown: &Bytes) {
         if let Self::Passed(shadow) = self {
             shadow.push(shown.clone());
+            if let Some(why) = shadow.shown().never() {
+                *self = Self::Unfit(why);
+            }
         }
     }
 }
@@ -113,7 +121,15 @@ impl Incoming {
 
     /// Whether another model may be able to carry it on.
     pub(in super::super) fn is_followed(&self) -> bool {
-        self.followed.is_some()
+        self.followed.as_deref().is_some_and(|followed| !matches!(followed, Followed::Unfit(_)))
+    }
+
+    /// Why nobody can carry it on, where that has shown itself on the way.
+    pub(in super::super) fn unfit(&self) -> Option<&'static str> {
+        match self.followed.as_deref()? {
+            Followed::Unfit(why) => Some(why),
+            Followed::Said(_) | Followed::Passed(_) => None,
+        }
     }
 
     /// Where it broke off; `None` where nobody can carry it on. The connection closes.

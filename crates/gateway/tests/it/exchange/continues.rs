@@ -3,6 +3,11 @@
 
 mod words;
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use roundelay::auth::KeyWish;
 use roundelay::store::{Store, StoredEntry};
 use roundelay_ledger::{AccountId, EntryKind, Limits, Money};
@@ -193,9 +198,10 @@ fn a_model_is_asked_in_the_way_that_it_takes() {
 fn what_carries_on_may_break_off_or_fail_as_well() {
     check_whole(
         &["chat/cut-5", "messages/overloaded", "chat/rest"],
-        ON,
+        "continuation = true\nattempts = 4",
         "prefill",
-        &["mid_stream_error", "server_error", "answered"],
+        // As anywhere, it is asked once more before another is.
+        &["mid_stream_error", "server_error", "server_error", "answered"],
     );
     check_whole(
         &["chat/cut-5", "messages/cut-7", "chat/rest"],
@@ -226,17 +232,18 @@ fn what_cannot_be_carried_on_ends_in_an_error_that_names_the_cut() {
     check_error(&both, "", &none, &["broke off"], 1);
     check_error(&both, "continuation = false", &none, &["broke off"], 1);
     let format = json!({ "response_format": { "type": "json_object" } });
-    check_error(&both, ON, &format, &["broke off"], 1);
+    check_error(&both, ON, &format, &["broke off after about 5 tokens", "a format was asked for"], 1);
     let tool = json!({ "type": "function", "function": { "name": "look", "parameters": { "type": "object" } } });
     let forced = json!({ "tools": [tool], "tool_choice": "required" });
-    check_error(&both, ON, &forced, &["broke off"], 1);
+    check_error(&both, ON, &forced, &["broke off after about 5 tokens", "a tool was demanded"], 1);
+    check_error(&both, ON, &json!({ "n": 2 }), &["more than one choice was asked for"], 1);
     // 17 bytes are about five tokens.
     check_error(&both, ON, &json!({ "max_tokens": 5 }), &["broke off after about 5 tokens", "as was asked for"], 1);
     check_error(
         &both,
         "continuation = true\nattempts = 1",
         &none,
-        &["broke off after about 5 tokens", "no other model"],
+        &["broke off after about 5 tokens", "attempts", "are used up"],
         1,
     );
     check_error(&["chat/cut-5", "messages/other!"], ON, &none, &["about 5 tokens", "another way"], 2);
@@ -247,8 +254,10 @@ fn what_cannot_be_carried_on_ends_in_an_error_that_names_the_cut() {
         &["about 5 tokens", "no other model"],
         2,
     );
-    let (read, body, _house) = of(&["chat/cut-5", "messages/other!"], ON, Words::Chat, none);
-    assert_eq!(read.error.unwrap()["partial"], true, "{body}");
+    for (members, more) in [(["chat/cut-5", "messages/other!"], none), (both, format), (both, json!({ "n": 2 }))] {
+        let (read, body, _house) = of(&members, ON, Words::Chat, more);
+        assert_eq!(read.error.unwrap()["partial"], true, "{body}");
+    }
 }
 
 fn tools() -> Value {
@@ -260,7 +269,10 @@ fn half_a_tool_call_is_never_ended_by_another_model() {
     for events in 1..=3 {
         let first = format!("chat/call-{events}");
         let (read, body, house) = of(&[&first, "chat/rest"], ON, Words::Chat, tools());
-        assert!(read.error.is_some() && read.calls == 1 && !read.is_ended, "{body}");
+        assert!(read.calls == 1 && !read.is_ended, "{body}");
+        let error = read.error.unwrap();
+        assert_eq!(error["partial"], true, "{error}");
+        assert!(error["message"].as_str().unwrap().ends_with("a tool call was begun"), "{error}");
         assert_eq!(house.outcomes(), ["mid_stream_error"], "{body}");
     }
 }
@@ -331,6 +343,48 @@ fn the_caller_pays_what_it_was_shown_and_the_input_of_one() {
         assert_eq!(sum(&books, EntryKind::Charge), costs[0] + costs[1], "{books:#?}");
         assert!(sum(&books, EntryKind::Loss) > repeated * 2_000, "{books:#?}");
     }
+}
+
+#[test]
+fn what_nobody_counted_is_what_was_new() {
+    // 17 bytes and then 66 were shown, five tokens and 19; the second says the first ones once more, and counts nothing.
+    let house = House::funded(1_000_000_000, &[("pool", &["chat/cut-5", "chat/uncounted!"], ON)]);
+    let body = house.ask_with(Words::Chat, "pool", json!({})).body;
+    let read = read(Words::Chat, &body);
+    assert_eq!((&*read.text, read.is_ended), (ANSWER, true), "{body}");
+    let record = record(&house.gateway);
+    let told = read.attempts.as_array().unwrap().iter().map(|attempt| attempt["output_tokens"].as_i64().unwrap());
+    let told: i64 = told.sum();
+    assert_eq!(record["usage"]["output"], told, "{record}");
+    assert_eq!(read.usage["completion_tokens"], told, "{body}");
+}
+
+#[test]
+fn who_leaves_while_another_goes_on_pays_the_exact_bill() {
+    let house = House::funded(1_000_000_000, &[("pool", &["chat/cut-5", "chat/late"], ON)]);
+    let body = json!({ "model": "pool", "stream": true, "messages": [{ "role": "user", "content": "Tell me." }] });
+    {
+        let mut open = Request::post("/v1/chat/completions", &body).bearer(&house.key).open(house.gateway.callers);
+        let mut shown = String::new();
+        while !shown.contains("time ") {
+            shown.push_str(&String::from_utf8(open.piece()).unwrap());
+        }
+        let began = Instant::now();
+        while house.provider.all().len() < 2 {
+            assert!(began.elapsed() < Duration::from_secs(10), "nobody goes on");
+            thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+    let began = Instant::now();
+    while house.gateway.gateway.billing.open_holds() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "it never ends");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+    assert_eq!(house.outcomes(), ["mid_stream_error", "abandoned"]);
+    // Five tokens of the first, and what the second has counted: its input, and the rest in 12 pieces, of which one is
+    // white space that the caller had.
+    let books = house.books();
+    assert_eq!(sum(&books, EntryKind::Charge), 5 * 2_000 + 100 * 1_000 + 11 * 2_000, "{books:#?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Streams of one known answer in each dialect, as providers send them and as callers read them.
 
+use std::{thread, time::Duration};
+
 use serde_json::{Value, json};
 
 use crate::support::{Asked, Said};
@@ -189,6 +191,19 @@ pub(super) fn answer(asked: &Asked) -> Said {
         "cut" => said(whole(), count),
         // Says the beginning again, whatever it is asked.
         "echo" => said(words.events(&pieces(ANSWER), PIECES), usize::MAX),
+        // The same, and counts nothing.
+        "uncounted" => {
+            let mut events = words.events(&pieces(ANSWER), PIECES);
+            events.retain(|event| !event.contains("\"usage\":{"));
+            said(events, usize::MAX)
+        }
+        // Is asked, and begins to answer much later; its provider works on whoever listens.
+        "late" => {
+            thread::park_timeout(Duration::from_millis(200));
+            let events = whole();
+            let (first, later) = events.split_at(4);
+            Said { later: later.concat().into(), ..Said::new(200, EVENTS, first.concat()) }
+        }
         // Another answer from the second word on.
         "other" => {
             said(words.events(&["Once ", "there was ", "another relay, quite unlike the first."], 9), usize::MAX)
