@@ -155,8 +155,10 @@ impl fmt::Display for DoesNotFit {
 
 impl std::error::Error for DoesNotFit {}
 
-/// Whether what was said is not all in the request: it goes on from an answer that its vendor keeps, names items of one, or
-/// holds what its vendor made of earlier turns. Then it is not for another to be told, and nothing of it can be cut.
+/// Whether what was said is not all in the request.
+///
+/// It goes on from an answer that its vendor keeps, names items of one, or holds what its vendor made of earlier turns. Then
+/// it is not for another to be told, and nothing of it can be cut.
 pub fn is_kept_elsewhere(request: &Request<'_>) -> bool {
     let stands_for_others = |part: &Part<'_>| match &part.body {
         Body::Opaque { json, .. } => wire::member_text(json.as_str(), "type")

@@ -286,7 +286,7 @@ fn may_cut(turns: &[Turn<'_>]) -> Vec<bool> {
                 Body::Opaque { json, .. } if turn.role == Role::User => {
                     let calls = ["call_id", "approval_request_id", "id"].into_iter();
                     let call = calls.filter_map(|name| named(json, name)).find_map(|id| called.get(&id).copied());
-                    let call = call.unwrap_or(index.saturating_sub(1));
+                    let call = call.unwrap_or_else(|| index.saturating_sub(1));
                     reach[call] = reach[call].max(index);
                 }
                 _ => {}
