@@ -20,7 +20,11 @@ mod weight;
 
 use std::{fmt, sync::Arc};
 
-use crate::{chat::Request, estimate::Tokenizer};
+use crate::{
+    chat::{Body, Part, Request},
+    estimate::Tokenizer,
+    wire,
+};
 use cut::Layout;
 
 pub use extract::extract;
@@ -150,6 +154,21 @@ impl fmt::Display for DoesNotFit {
 }
 
 impl std::error::Error for DoesNotFit {}
+
+/// Whether what was said is not all in the request.
+///
+/// It goes on from an answer that its vendor keeps, names items of one, or holds what its vendor made of earlier turns. Then
+/// it is not for another to be told, and nothing of it can be cut.
+pub fn is_kept_elsewhere(request: &Request<'_>) -> bool {
+    let stands_for_others = |part: &Part<'_>| match &part.body {
+        Body::Opaque { json, .. } => wire::member_text(json.as_str(), "type")
+            .ok()
+            .flatten()
+            .is_some_and(|kind| kind.is("item_reference") || kind.written().starts_with("compaction")),
+        _ => false,
+    };
+    request.previous.is_some() || request.turns.iter().flat_map(|turn| &turn.parts).any(stands_for_others)
+}
 
 /// The least that a request can be cut to; [`hand_over`] succeeds for every room that has as much.
 pub fn least(request: &Request<'_>, tokenizer: Tokenizer) -> Least {

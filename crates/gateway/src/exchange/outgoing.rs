@@ -20,7 +20,7 @@ use super::{
     call::{Call, Inbound},
     continuation::Carrying,
     gateway::Gateway,
-    handover::{Hand, Handed, finder},
+    handover::{Hand, Handed, Reason, finder},
     snapshot::Deployment,
 };
 use crate::config::Refuses;
@@ -154,7 +154,8 @@ impl Call {
         let outgoing = if is_cut_out && !is_carried && hand.is_none() {
             in_own_words()?
         } else {
-            let asked = match asked {
+            let known = asked;
+            let asked = match known {
                 Some(asked) => asked.clone(),
                 None => decode_request(from, &inbound.body).map_err(|fault| bad(fault.to_string()))?,
             };
@@ -163,7 +164,14 @@ impl Call {
             }
             let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
-            let outgoing = Outgoing::translated(asked, &kind, &self.request, find, self.carrying.as_deref())?;
+            let translated = Outgoing::translated(asked, &kind, &self.request, find, self.carrying.as_deref());
+            let outgoing = match (translated, hand) {
+                // Who can take the whole is told the whole where it cannot be made shorter.
+                (Err(Unsayable::DoesNotFit), Some(Hand { reason: Reason::ModelChanged, .. })) => {
+                    return self.outgoing_of(gateway, inbound, (deployment, None), thoughts, known);
+                }
+                (translated, _) => translated?,
+            };
             match outgoing.handed {
                 None if hand.is_some() && is_cut_out => in_own_words()?,
                 _ => Some(outgoing),
@@ -405,7 +413,7 @@ pub(super) fn shown(path: &str) -> String {
 
 /// Whether a request holds no more than the last turn of a conversation that its vendor keeps.
 pub(super) fn is_kept_elsewhere(asked: &chat::Request<'_>) -> bool {
-    asked.previous.is_some() || check_thread(asked).is_err()
+    handover::is_kept_elsewhere(asked) || check_thread(asked).is_err()
 }
 
 /// Where Anthropic keeps a conversation, a request holds its last turn alone: another is not to answer that, not knowing

@@ -1,6 +1,6 @@
 //! Where a conversation is cut, and what stays of it.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use super::{
     Room, Takes,
@@ -8,8 +8,8 @@ use super::{
     stand_in,
     weight::{Weight, media},
 };
-use crate::chat::{Body, Part, Request, Role, Text, Turn, Turns};
-use crate::estimate::Tokenizer;
+use crate::chat::{Body, Json, Part, Request, Role, Text, Turn, Turns};
+use crate::{estimate::Tokenizer, wire};
 
 /// What a conversation is made of, as far as a cut depends on it. Indices are those of turns.
 pub(super) struct Layout {
@@ -18,8 +18,11 @@ pub(super) struct Layout {
     /// Whether a cut before the turn parts no call from its result.
     may_cut: Vec<bool>,
     is_system: Vec<bool>,
-    /// The last turn with words of the user.
+    /// The last turn with words of the user, of those without results where there is one: clients put notes of their own
+    /// beside what tools gave.
     words: Option<usize>,
+    /// Whether that turn is nothing but words.
+    is_words_alone: bool,
     /// These words alone.
     words_weight: Weight,
     /// Where the newest step begins: calls with their results, or a turn alone. 0 when all before it stays as well.
@@ -40,16 +43,19 @@ pub(super) struct Cut {
 impl Layout {
     pub(super) fn of(request: &Request<'_>) -> Self {
         let turns = &request.turns;
-        let has_words = |turn: &Turn<'_>| turn.role == Role::User && turn.parts.iter().any(is_word);
-        let words = turns.iter().rposition(has_words);
+        let says = |part: &Part<'_>| is_word(part) && !stand_in::is_stand_in(part);
+        let has_words = |turn: &Turn<'_>| turn.role == Role::User && turn.parts.iter().any(says);
+        let gives = |turn: &Turn<'_>| turn.parts.iter().any(|part| matches!(part.body, Body::ToolResult(_)));
+        let words = turns.iter().rposition(|turn| has_words(turn) && !gives(turn));
+        let words = words.or_else(|| turns.iter().rposition(has_words));
+        let is_words_alone = words.is_some_and(|words| turns[words].parts.iter().all(is_word));
         let words_weight =
             words.map(|index| Weight::of_parts(&turns[index], turns[index].parts.iter().filter(|part| is_word(part))));
         let may_cut = may_cut(turns);
         let newest = may_cut.iter().rposition(|may| *may).unwrap_or(0);
         // What stays anyway is not worth a cut behind it.
-        let stays = |(index, turn): (usize, &Turn<'_>)| {
-            turn.role == Role::System || words == Some(index) && turn.parts.iter().all(is_word)
-        };
+        let stays =
+            |(index, turn): (usize, &Turn<'_>)| turn.role == Role::System || words == Some(index) && is_words_alone;
         let is_all = turns[..newest].iter().enumerate().all(stays);
         Self {
             frame: Weight::of_frame(request),
@@ -58,6 +64,7 @@ impl Layout {
             may_cut,
             is_system: turns.iter().map(|turn| turn.role == Role::System).collect(),
             words,
+            is_words_alone,
             words_weight: words_weight.unwrap_or_default(),
             stand_ins: turns.iter().map(stand_in::weight_within).collect(),
         }
@@ -98,11 +105,11 @@ impl Layout {
         self.turns[turn] = Weight::of_turn(&request.turns[turn]);
     }
 
-    /// The first turn of what `room.verbatim` lets stay; never behind the user's last words.
+    /// The first turn of what `room.verbatim` lets stay, besides the user's last words; never behind the newest step.
     pub(super) fn verbatim_start(&self, room: &Room) -> usize {
         let Some(most) = room.verbatim else { return 0 };
         let mut tail = Weight::default();
-        let mut start = self.last_start();
+        let mut start = self.newest;
         for first in (0..self.turns.len()).rev() {
             tail = tail.plus(self.turns[first]).minus(self.stand_ins[first]);
             if first <= start && self.may_cut[first] {
@@ -112,14 +119,15 @@ impl Layout {
                 start = first;
             }
         }
-        let has_more = (0..start).any(|turn| !self.is_system[turn] && self.stand_ins[turn] != self.turns[turn]);
+        let stays = |turn: usize| self.is_system[turn] || self.words == Some(turn) && self.is_words_alone;
+        let has_more = (0..start).any(|turn| !stays(turn) && self.stand_ins[turn] != self.turns[turn]);
         if has_more { start } else { 0 }
     }
 
     /// The latest cut that leaves everything since the user's last words.
     fn last_start(&self) -> usize {
         let until = self.words.unwrap_or(self.newest);
-        (0..=until.min(self.newest)).rev().find(|first| self.may_cut[*first]).unwrap_or(0)
+        (0..=until.min(self.newest)).rev().find(|first| self.may_cut.get(*first) == Some(&true)).unwrap_or(0)
     }
 
     /// What stays when it is cut before `first`, with turns of these weights.
@@ -140,9 +148,10 @@ impl Layout {
             return whole(0);
         }
         let share = self.share(room);
-        if fits(self.kept(last, &self.turns), stand_in::TOKENS_MIN) {
-            let first = self.earliest(from.max(1)..last, &self.turns, |kept| fits(kept, share));
-            return whole(first.unwrap_or(last));
+        let until = last.max(from);
+        if fits(self.kept(until, &self.turns), stand_in::TOKENS_MIN) {
+            let first = self.earliest(from.max(1)..until, &self.turns, |kept| fits(kept, share));
+            return whole(first.unwrap_or(until));
         }
         let beside = if last > 0 { stand_in::TOKENS_MIN } else { 0 };
         for most in results::LENGTHS {
@@ -219,7 +228,9 @@ impl Cut {
         }
         front.parts.insert(0, Part::text(Text::plain(stand_in)));
         let mut tail = tail.into_iter().peekable();
+        // Members of a turn, as the name of who speaks, are not said of another's words.
         if operators.is_empty()
+            && front.extra.is_empty()
             && let Some(mut first) = tail.next_if(|first| first.role == Role::User)
         {
             first.parts.splice(0..0, front.parts);
@@ -241,11 +252,11 @@ impl Cut {
     }
 }
 
-/// What a user says, and no tool.
+/// What a user says, and no tool. What only its own dialect knows may be what a tool gave.
 fn is_word(part: &Part<'_>) -> bool {
     match &part.body {
         Body::Text { text, .. } => !text.is_empty(),
-        Body::ToolResult(_) => false,
+        Body::ToolResult(_) | Body::Opaque { .. } => false,
         _ => true,
     }
 }
@@ -254,17 +265,29 @@ fn is_word(part: &Part<'_>) -> bool {
 fn may_cut(turns: &[Turn<'_>]) -> Vec<bool> {
     // For each turn with calls the last turn with a result of one.
     let mut reach: Vec<usize> = (0..turns.len()).collect();
-    let mut called: HashMap<&str, usize> = HashMap::new();
+    let mut called: HashMap<Cow<'_, str>, usize> = HashMap::new();
     for (index, turn) in turns.iter().enumerate() {
         for part in &turn.parts {
             match &part.body {
                 Body::ToolCall(call) => {
-                    called.insert(call.id.written(), index);
+                    called.insert(call.id.written().into(), index);
                 }
                 Body::ToolResult(result) => {
                     if let Some(call) = called.get(result.id.written()) {
                         reach[*call] = index;
                     }
+                }
+                Body::Opaque { json, .. } if turn.role == Role::Assistant => {
+                    for name in ["call_id", "id"] {
+                        named(json, name).map(|id| called.insert(id, index));
+                    }
+                }
+                // Some dialects have results that are not told from calls here but by who says them.
+                Body::Opaque { json, .. } if turn.role == Role::User => {
+                    let calls = ["call_id", "approval_request_id", "id"].into_iter();
+                    let call = calls.filter_map(|name| named(json, name)).find_map(|id| called.get(&id).copied());
+                    let call = call.unwrap_or_else(|| index.saturating_sub(1));
+                    reach[call] = reach[call].max(index);
                 }
                 _ => {}
             }
@@ -277,6 +300,12 @@ fn may_cut(turns: &[Turn<'_>]) -> Vec<bool> {
         is_closed
     });
     may_cut.collect()
+}
+
+/// A member of what only its own dialect knows.
+fn named<'j>(json: &'j Json<'_>, name: &str) -> Option<Cow<'j, str>> {
+    let text = wire::member_text(json.as_str(), name).ok().flatten()?;
+    Some(text.written().to_owned().into())
 }
 
 /// A third of what is left beside system prompt and tools.

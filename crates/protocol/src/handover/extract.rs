@@ -154,7 +154,9 @@ impl<'a> Extract<'a> {
                 }
                 source.write_label(&mut out);
             }
-            out.push_str(&source.text[sentence.range.start as usize..sentence.range.end as usize]);
+            let text = &source.text[sentence.range.start as usize..sentence.range.end as usize];
+            // Nothing in it begins a line, however its reader ends them.
+            out.extend(text.chars().map(|c| if ends_line(c) || c.is_control() { ' ' } else { c }));
         }
         out
     }
@@ -205,6 +207,11 @@ fn read<'a>(role: Role, part: &'a Part<'_>, is_kept: bool, add: &mut dyn FnMut(S
         }
         _ => {}
     }
+}
+
+/// Whether some reader begins a new line after it.
+pub(super) fn ends_line(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// `called read_file(src/main.rs).`

@@ -27,8 +27,14 @@ pub(super) fn forget_thoughts(request: &mut Request<'_>, layout: &mut Layout) ->
     for index in 0..layout.before_words() {
         let Turn { parts, .. } = &mut request.turns[index];
         let thoughts = parts.iter().filter(|part| is_thought(part)).count();
-        if thoughts > 0 && thoughts < parts.len() {
+        // What only its own dialect knows may need the thought that led to it.
+        let is_opaque = parts.iter().any(|part| matches!(part.body, Body::Opaque { .. }));
+        if !is_opaque && thoughts > 0 && thoughts < parts.len() {
             parts.retain(|part| !is_thought(part));
+            // A call by the name that its vendor has stored it under is refused without the thought that led to it.
+            for call in parts.iter_mut().filter(|part| matches!(part.body, Body::ToolCall(_))) {
+                call.extra = std::mem::take(&mut call.extra).without(&["id"]);
+            }
             left_out += thoughts;
             layout.weigh_again(request, index);
         }

@@ -11,7 +11,7 @@ pub fn question(previous: Option<&str>, turns: &[Turn<'_>], bytes_max: usize) ->
     let mut out = String::from(TASK);
     if let Some(previous) = previous {
         out.push_str("\n\n<earlier_summary>\n");
-        out.push_str(&ends(previous, bytes_max / 4));
+        out.push_str(&ends(previous, bytes_max / 4).replace("</earlier_summary>", "(/earlier_summary)"));
         out.push_str("\n</earlier_summary>\nKeep what is in it, corrected and shortened by what came since.");
     }
     let room = bytes_max.saturating_sub(out.len() + END.len() + TAGS);

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Kind, Room, cut::Cut, extract::Extract, weight::Weight};
+use super::{
+    Kind, Room,
+    cut::Cut,
+    extract::{Extract, ends_line},
+    weight::Weight,
+};
 use crate::chat::{Part, Text, Turn};
 
 /// Tokens of a mark that only says that turns are not there.
@@ -102,7 +107,7 @@ fn body(summary: Option<&str>, extract: &Extract<'_>, bytes: usize) -> String {
 
 /// No line of it can pass for one of the marks around it.
 fn plain_lines(text: &str) -> String {
-    let text = text.trim().replace('\r', "\n").replace("\n[", "\n [");
+    let text = text.trim().replace(ends_line, "\n").replace("\n[", "\n [");
     if text.starts_with('[') { format!(" {text}") } else { text }
 }
 

@@ -9,6 +9,8 @@ use roundelay_protocol::chat::{
 /// One step of a conversation. Lengths are in words.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
+    /// The user does not begin, or nobody does.
+    Bare,
     Said {
         words: usize,
         image: bool,
@@ -24,6 +26,12 @@ pub(super) enum Step {
         words: usize,
         image: bool,
         failed: bool,
+        /// What a client puts beside the results.
+        noted: bool,
+    },
+    /// A call and its result that only one dialect knows; in others an ordinary one.
+    Operated {
+        words: usize,
     },
     /// The operator's word between turns.
     Operator {
@@ -36,14 +44,26 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (1..60_usize, prop::bool::weighted(0.1), prop::bool::weighted(0.2))
             .prop_map(|(words, image, marked)| Step::Said { words, image, marked }),
         3 => (1..80_usize, prop::bool::weighted(0.3)).prop_map(|(words, thought)| Step::Answered { words, thought }),
-        4 => (1..4_usize, 0..400_usize, prop::bool::weighted(0.1), prop::bool::weighted(0.1))
-            .prop_map(|(calls, words, image, failed)| Step::Called { calls, words, image, failed }),
+        4 => (1..4_usize, 0..400_usize, prop::bool::weighted(0.1), prop::bool::weighted(0.1), prop::bool::weighted(0.2))
+            .prop_map(|(calls, words, image, failed, noted)| Step::Called { calls, words, image, failed, noted }),
+        1 => (1..200_usize).prop_map(|words| Step::Operated { words }),
         1 => (1..20_usize).prop_map(|words| Step::Operator { words }),
     ];
-    prop::collection::vec(step, 1..40)
+    let bare = prop::bool::weighted(0.2);
+    (bare, prop::collection::vec(step, 0..40)).prop_map(|(bare, mut steps)| {
+        if bare {
+            steps.insert(0, Step::Bare);
+        }
+        steps
+    })
 }
 
-/// The request that the steps make: it begins and ends with the user's side.
+/// Whether a request holds what only its own dialect has words for.
+pub(super) fn is_own(request: &Request<'_>) -> bool {
+    request.turns.iter().flat_map(|turn| &turn.parts).any(|part| matches!(part.body, Body::Opaque { .. }))
+}
+
+/// The request that the steps make: it begins and ends with the user's side, unless it is bare.
 pub(super) fn request(dialect: Dialect, steps: &[Step]) -> Request<'static> {
     let mut request = Request::new(dialect);
     request.model = "m".into();
@@ -52,7 +72,9 @@ pub(super) fn request(dialect: Dialect, steps: &[Step]) -> Request<'static> {
     request.tools = vec![tool()];
     let mut turns = Turns::default();
     let (mut number, mut marks) = (0, 0);
-    turns.push(Role::User, vec![text("Begin here.")], Extra::default());
+    if !matches!(steps.first(), Some(Step::Bare)) {
+        turns.push(Role::User, vec![text("Begin here.")], Extra::default());
+    }
     for step in steps {
         number += 1;
         match *step {
@@ -69,17 +91,29 @@ pub(super) fn request(dialect: Dialect, steps: &[Step]) -> Request<'static> {
                 let answer = text(&prose(number, words));
                 turns.push(Role::Assistant, thought.into_iter().chain([answer]).collect(), Extra::default());
             }
-            Step::Called { calls, words, image, failed } => {
+            Step::Bare => {}
+            Step::Called { calls, words, image, failed, noted } => {
                 let ids = || (0..calls).map(|call| format!("call_{number}_{call}"));
                 let said = text(&format!("Step {number}."));
                 let parts = std::iter::once(said).chain(ids().map(|id| call(&id))).collect();
                 turns.push(Role::Assistant, parts, Extra::default());
-                let results = ids().map(|id| result(&id, number, words, image, failed)).collect();
+                let note = noted.then(|| text("<note>Mind the time.</note>"));
+                let results = ids().map(|id| result(&id, number, words, image, failed)).chain(note).collect();
                 turns.push(Role::User, results, Extra::default());
+            }
+            Step::Operated { words } => {
+                let id = format!("call_{number}");
+                let (call, result) = match dialect {
+                    Dialect::OpenaiResponses => (operation(&id), outcome(&id, number, words)),
+                    _ => (call(&id), result(&id, number, words, false, false)),
+                };
+                turns.push(Role::Assistant, vec![text("I look."), call], Extra::default());
+                turns.push(Role::User, vec![result], Extra::default());
             }
             Step::Operator { words } => turns.push(Role::System, vec![text(&prose(number, words))], Extra::default()),
         }
     }
+    request.system.append(&mut turns.system);
     if turns.turns.last().is_some_and(|last| last.role != Role::User) {
         turns.push(Role::User, vec![text("And now?")], Extra::default());
     }
@@ -110,6 +144,21 @@ pub(super) fn result(id: &str, number: usize, words: usize, image: bool, is_erro
         is_error,
         kind: ToolCallKind::Function,
     }))
+}
+
+/// OpenAI's call of its computer tool.
+pub(super) fn operation(id: &str) -> Part<'static> {
+    opaque(format!(r#"{{"type":"computer_call","id":"cu_{id}","call_id":"{id}","action":{{"type":"screenshot"}}}}"#))
+}
+
+/// What such a call gave.
+pub(super) fn outcome(id: &str, number: usize, words: usize) -> Part<'static> {
+    let seen = serde_json::Value::from(prose(number, words));
+    opaque(format!(r#"{{"type":"computer_call_output","call_id":"{id}","output":{{"seen":{seen}}}}}"#))
+}
+
+pub(super) fn opaque(json: String) -> Part<'static> {
+    Part::new(Body::Opaque { dialect: Dialect::OpenaiResponses, json: Json::read(json).unwrap() })
 }
 
 pub(super) fn picture() -> Part<'static> {

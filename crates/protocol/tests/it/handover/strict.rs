@@ -51,8 +51,8 @@ fn responses(body: &Value) -> Result<(), String> {
     for (index, item) in list(&body["input"])?.iter().enumerate() {
         let id = item["call_id"].as_str().unwrap_or_default();
         match item["type"].as_str().unwrap_or_default() {
-            "function_call" => open.push(id),
-            "function_call_output" => {
+            "function_call" | "computer_call" => open.push(id),
+            "function_call_output" | "computer_call_output" => {
                 let at = open
                     .iter()
                     .position(|open| *open == id)
