@@ -8,6 +8,31 @@ use roundelay_routing::Target;
 use super::{PROVIDERS, read};
 
 #[test]
+fn a_model_goes_on_from_a_beginning_where_every_server_of_it_documents_that() {
+    for (deployments, expected) in [
+        ("anthropic/claude-sonnet-4-5", true),
+        ("anthropic/claude-sonnet-4-5', 'local/claude-sonnet-4-5", false),
+        ("local/claude-sonnet-4-5", false),
+    ] {
+        let written = |more: &str| {
+            let model = format!("[models.claude-sonnet-4-5]\ndeployments = ['{deployments}']\n{more}");
+            let config = read(&format!("{PROVIDERS}{model}"));
+            let Some(Found::Model(index)) = config.find("claude-sonnet-4-5") else { panic!("{deployments}") };
+            config.models[index].capabilities.prefill
+        };
+        assert_eq!(written(""), expected, "{deployments}");
+        for says in [true, false] {
+            assert_eq!(written(&format!("capabilities = {{ prefill = {says} }}\n")), says, "{deployments}");
+        }
+    }
+    for (base_url, expected) in [("https://api.deepseek.com/beta", true), ("https://api.deepseek.com/v1", false)] {
+        let config = read(&format!("providers.deepseek = {{ base_url = '{base_url}', api_keys = ['k'] }}\n"));
+        let Some(Found::Model(index)) = config.find("deepseek-chat") else { panic!("deepseek-chat") };
+        assert_eq!(config.models[index].capabilities.prefill, expected, "{base_url}");
+    }
+}
+
+#[test]
 fn names_find_pools_models_and_anything_of_a_provider() {
     let config = read(&format!(
         "{PROVIDERS}[models.fast]\ndeployments = {{ 'openai/gpt-4o-mini' = 3, 'local' = 1 }}\n\
