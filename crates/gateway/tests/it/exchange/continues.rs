@@ -4,6 +4,7 @@
 mod words;
 
 use std::{
+    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
@@ -12,8 +13,9 @@ use roundelay::auth::KeyWish;
 use roundelay::store::{Store, StoredEntry};
 use roundelay_ledger::{AccountId, EntryKind, Limits, Money};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{self, Message, client::IntoClientRequest as _};
 
-use self::words::{ANSWER, Read, Words, answer, pieces, read};
+use self::words::{ANSWER, LONG, Read, Words, answer, pieces, read};
 use super::record;
 use crate::money::{books, open_account, sum};
 use crate::support::{Answer, Request, Scripted, TestGateway};
@@ -75,8 +77,12 @@ impl House {
         models.dedup();
         for model in models {
             let (name, prefill) = model.strip_suffix('!').map_or((model, true), |name| (name, false));
+            let (name, price) = match name.strip_suffix('?') {
+                Some(name) => (name, ""),
+                None => (name, "price = { input = 1.0, output = 2.0 }\n"),
+            };
             toml += &format!(
-                "[models.'{}']\ndeployments = ['{name}']\nattempts = 1\nprice = {{ input = 1.0, output = 2.0 }}\n\
+                "[models.'{}']\ndeployments = ['{name}']\nattempts = 1\n{price}\
                  capabilities = {{ prefill = {prefill}, tools = true, json_schema = true, json_object = true }}\n",
                 model.replace('/', "-"),
             );
@@ -189,6 +195,8 @@ fn a_model_is_asked_in_the_way_that_it_takes() {
     check_whole(&["chat/cut-5", "gemini/rest!"], "continuation = 'prompt'", "prompt", &twice);
     // Its beginning comes once more, and is recognised.
     check_whole(&["chat/cut-8", "chat/echo!"], "continuation = 'prompt'", "prompt", &twice);
+    // One that says all anew is no better for having been given it.
+    check_whole(&["chat/cut-8", "messages/echo"], ON, "prefill", &twice);
     // What refuses a beginning is asked in another way, within the same attempt.
     check_whole(&["chat/cut-5", "messages/refuses"], ON, "again", &twice);
     check_whole(&["chat/cut-5", "messages/refuses"], "continuation = 'prompt'", "prompt", &twice);
@@ -357,6 +365,88 @@ fn what_nobody_counted_is_what_was_new() {
     let told: i64 = told.sum();
     assert_eq!(record["usage"]["output"], told, "{record}");
     assert_eq!(read.usage["completion_tokens"], told, "{body}");
+}
+
+#[test]
+fn who_says_it_again_has_room_for_what_was_said() {
+    // 400 pieces were shown, and there is money for fewer than that.
+    let house = House::funded(1_900_000, &[("pool", &["chat/stump-401", "chat/obeys!"], ON)]);
+    let body = house.ask_with(Words::Chat, "pool", json!({})).body;
+    let read = read(Words::Chat, &body);
+    let asked = house.provider.last().json();
+    let told = asked["max_completion_tokens"].as_u64().or(asked["max_tokens"].as_u64());
+    assert!(told.is_some_and(|told| told < LONG as u64), "the money lowers it: {asked}");
+    assert!(read.error.is_none() && read.is_ended, "{body}");
+    assert!(pieces(&read.text).len() > 400, "{}", read.text);
+}
+
+#[test]
+fn where_the_money_ends_behind_the_seam_the_one_response_ends() {
+    let free = "continuation = true\n[money]\nunknown_price = 'free'";
+    for (first, second) in [("responses/cut-6?", "chat/endless"), ("chat/cut-5?", "messages/endless")] {
+        for caller in Words::ALL {
+            // For what the first says there is no price, and no bound.
+            let house = House::funded(1_500_000, &[("pool", &[first, second], free)]);
+            let (read, body) = house.ask(caller, "pool");
+            assert_eq!(house.outcomes(), ["mid_stream_error", "spent"], "{caller:?}: {body}");
+            assert!(read.error.is_none() && read.text.starts_with(ANSWER), "{caller:?}: {body}");
+            assert_eq!(read.attempts.as_array().unwrap().len(), 2, "{caller:?}: {body}");
+            assert_eq!(body.matches("response.incomplete").count() > 0, caller == Words::Responses, "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_response_is_numbered_through_and_kept_whole() {
+    let house = House::with("", &[("pool", &["chat/cut-5", "messages/rest"], ON)]);
+    let answer = house.ask_with(Words::Responses, "pool", json!({ "store": true }));
+    let events: Vec<Value> = answer
+        .body
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: {"))
+        .map(|rest| serde_json::from_str(&format!("{{{rest}")).unwrap())
+        .collect();
+    let numbers: Vec<_> = events.iter().map(|event| event["sequence_number"].as_u64().unwrap()).collect();
+    assert!(numbers.iter().copied().eq(0..events.len() as u64), "{numbers:?}: {}", answer.body);
+    let id = &events.last().unwrap()["response"]["id"];
+    let next = house.ask_with(Words::Responses, "pool", json!({ "previous_response_id": id }));
+    assert_eq!(read(Words::Responses, &next.body).text, ANSWER, "{}", next.body);
+    let asked = house.provider.all();
+    assert!(asked[2..].iter().all(|asked| asked.body.contains("there was")), "{asked:#?}");
+}
+
+#[test]
+fn an_array_of_gemini_s_and_a_socket_go_on_as_well() {
+    let house = House::with("", &[("pool", &["chat/cut-5", "messages/rest"], ON)]);
+    let body = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Tell me." }] }] });
+    let answer = Request::post("/v1beta/models/pool:streamGenerateContent", &body)
+        .bearer(&house.key)
+        .send(house.gateway.callers);
+    let elements = answer.json();
+    let text =
+        |element: &Value| element["candidates"][0]["content"]["parts"][0]["text"].as_str().unwrap_or("").to_owned();
+    let said: String = elements.as_array().unwrap().iter().map(text).collect();
+    assert_eq!(said, ANSWER, "{elements}");
+
+    let mut request = format!("ws://{}/v1/responses", house.gateway.callers).into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {}", house.key).parse().unwrap());
+    let (mut socket, _) = tungstenite::client(request, TcpStream::connect(house.gateway.callers).unwrap()).unwrap();
+    socket.get_mut().set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let ask = json!({ "type": "response.create", "model": "pool", "input": "Tell me." });
+    socket.send(Message::text(ask.to_string())).unwrap();
+    let (mut said, mut begun) = (String::new(), 0);
+    loop {
+        let Message::Text(text) = socket.read().unwrap() else { continue };
+        let event: Value = serde_json::from_str(&text).unwrap();
+        match event["type"].as_str().unwrap() {
+            "response.created" => begun += 1,
+            "response.output_text.delta" => said.push_str(event["delta"].as_str().unwrap()),
+            "response.completed" => break,
+            "error" | "response.failed" => panic!("{event}"),
+            _ => {}
+        }
+    }
+    assert_eq!((&*said, begun), (ANSWER, 1));
 }
 
 #[test]

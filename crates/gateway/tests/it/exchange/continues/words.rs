@@ -158,6 +158,13 @@ fn named(json: Value) -> String {
     format!("event: {}\n{}", json["type"].as_str().unwrap(), data(&json))
 }
 
+/// How many pieces a long answer has.
+pub(super) const LONG: usize = 1000;
+
+fn long() -> Vec<&'static str> {
+    ["more ", "and ", "yet "].into_iter().cycle().take(LONG).collect()
+}
+
 /// The answer in pieces, each a word.
 pub(super) fn pieces(text: &str) -> Vec<&str> {
     text.split_inclusive(' ').collect()
@@ -191,6 +198,18 @@ pub(super) fn answer(asked: &Asked) -> Said {
         "cut" => said(whole(), count),
         // Says the beginning again, whatever it is asked.
         "echo" => said(words.events(&pieces(ANSWER), PIECES), usize::MAX),
+        // A long answer, of which so many pieces come; or as many as are asked for.
+        "stump" => said(words.events(&long(), LONG), count),
+        "obeys" => {
+            let told = body["max_completion_tokens"].as_u64().or(body["max_tokens"].as_u64());
+            let most = told.map_or(LONG, |most| usize::try_from(most).unwrap()).min(LONG);
+            said(words.events(&long()[..most], most), usize::MAX)
+        }
+        // Goes on and on from where it is, whatever it is asked.
+        "endless" => {
+            let more: Vec<&str> = pieces(rest).into_iter().chain(long()).collect();
+            said(words.events(&more, more.len()), usize::MAX)
+        }
         // The same, and counts nothing.
         "uncounted" => {
             let mut events = words.events(&pieces(ANSWER), PIECES);
