@@ -280,7 +280,8 @@ fn write_part(list: &mut Array<'_>, part: &Part<'_>, id: &str, dialect: Dialect,
             let mut object = list.object();
             write_item(&mut object, &part.body, id, losses);
             if dialect == Dialect::OpenaiResponses {
-                wire::write_extra(&mut object, &part.extra);
+                // A part may have members that mean something else in its message.
+                wire::write_extra(&mut object, &part.extra.clone().without(&ITEM_MEMBERS));
             }
             object.end();
         }
@@ -293,6 +294,9 @@ fn write_part(list: &mut Array<'_>, part: &Part<'_>, id: &str, dialect: Dialect,
         object.end();
     }
 }
+
+/// What an item says of itself.
+const ITEM_MEMBERS: [&str; 5] = ["id", "type", "role", "status", "content"];
 
 /// Writes the members of a finished item.
 pub(super) fn write_item(object: &mut Object<'_>, body: &Body<'_>, id: &str, losses: &mut Losses) {
