@@ -3,6 +3,7 @@
 //! What is cut and what stands for it is decided in `protocol`; who is asked so, in `routing`. Here the two are brought
 //! together: how much room there is, which summary is there, and what the caller and the record are told.
 
+mod asking;
 mod due;
 mod making;
 mod permitted;

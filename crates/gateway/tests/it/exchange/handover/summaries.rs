@@ -130,7 +130,7 @@ fn none_is_made_of_what_is_short_or_never_handed_over() {
     let house = House::start(&format!("{SUMMARISER}{more}"));
     let short = |messages: &[Value]| json!({ "model": "talk", "messages": messages });
     let hello = json!({ "role": "user", "content": "Hello" });
-    assert_eq!(house.ask(&short(&[hello.clone()])).status, 200);
+    assert_eq!(house.ask(&short(std::slice::from_ref(&hello))).status, 200);
     assert_eq!(
         house.ask(&short(&[hello.clone(), json!({ "role": "assistant", "content": "Yes?" }), hello])).status,
         200
