@@ -126,7 +126,7 @@ impl Thread<'_> {
                     sides.plan.hand_over(None);
                     continue;
                 }
-                Step::Stop(stop) => return Err(why.unwrap_or(stopped_by(stop.reason))),
+                Step::Stop(stop) => return Err(why.unwrap_or_else(|| stopped_by(stop.reason))),
             };
             let deployment = self.call.snapshot.deployment(attempt.deployment);
             let carrying = self.carrying(deployment);
@@ -192,7 +192,7 @@ impl Thread<'_> {
             if !is_curable(failure.class) {
                 return Err(INCURABLE);
             }
-            let cut = cut.ok_or(unfit.unwrap_or(UNFIT))?;
+            let cut = cut.ok_or_else(|| unfit.unwrap_or(UNFIT))?;
             if let Some(why) = cut.unfit() {
                 return Err(why);
             }

@@ -374,7 +374,7 @@ fn who_says_it_again_has_room_for_what_was_said() {
     let body = house.ask_with(Words::Chat, "pool", json!({})).body;
     let read = read(Words::Chat, &body);
     let asked = house.provider.last().json();
-    let told = asked["max_completion_tokens"].as_u64().or(asked["max_tokens"].as_u64());
+    let told = asked["max_completion_tokens"].as_u64().or_else(|| asked["max_tokens"].as_u64());
     assert!(told.is_some_and(|told| told < LONG as u64), "the money lowers it: {asked}");
     assert!(read.error.is_none() && read.is_ended, "{body}");
     assert!(pieces(&read.text).len() > 400, "{}", read.text);

@@ -201,7 +201,7 @@ pub(super) fn answer(asked: &Asked) -> Said {
         // A long answer, of which so many pieces come; or as many as are asked for.
         "stump" => said(words.events(&long(), LONG), count),
         "obeys" => {
-            let told = body["max_completion_tokens"].as_u64().or(body["max_tokens"].as_u64());
+            let told = body["max_completion_tokens"].as_u64().or_else(|| body["max_tokens"].as_u64());
             let most = told.map_or(LONG, |most| usize::try_from(most).unwrap()).min(LONG);
             said(words.events(&long()[..most], most), usize::MAX)
         }
