@@ -195,8 +195,8 @@ fn a_model_is_asked_in_the_way_that_it_takes() {
     check_whole(&["chat/cut-5", "gemini/rest!"], "continuation = 'prompt'", "prompt", &twice);
     // Its beginning comes once more, and is recognised.
     check_whole(&["chat/cut-8", "chat/echo!"], "continuation = 'prompt'", "prompt", &twice);
-    // One that says all anew is no better for having been given it.
-    check_whole(&["chat/cut-8", "messages/echo"], ON, "prefill", &twice);
+    // One that says all anew is no better for having been given it; what it repeats is long enough to be no chance.
+    check_whole(&["chat/cut-14", "messages/echo"], ON, "prefill", &twice);
     // What refuses a beginning is asked in another way, within the same attempt.
     check_whole(&["chat/cut-5", "messages/refuses"], ON, "again", &twice);
     check_whole(&["chat/cut-5", "messages/refuses"], "continuation = 'prompt'", "prompt", &twice);
