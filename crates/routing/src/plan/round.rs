@@ -43,7 +43,10 @@ impl Plan {
             Some(Ending::MidStream | Ending::Lost) => !self.round.is_again,
             Some(_) | None => true,
         };
-        self.attempts_at(candidate).any(is_hopeless)
+        // Each time it is asked for all of its input; who breaks off twice does so a third time.
+        let has_broken_twice =
+            || self.attempts_at(candidate).filter(|attempt| attempt.ending == Some(Ending::MidStream)).count() > 1;
+        self.attempts_at(candidate).any(is_hopeless) || has_broken_twice()
     }
 
     /// The attempts at a candidate that stand in the way of asking it again.

@@ -102,7 +102,9 @@ fn whoever_broke_off_is_asked_again_when_nobody_else_is_left() {
     check(&row(&ends), &[(0, First), (1, Fallback), (2, Fallback), (0, Retry)], None);
     let lone = |wants: &mut Demand| wants.target = Target::Model(ModelId(0));
     let ends = [MidStream, MidStream];
-    check(&Row { wants: &lone, ..row(&ends) }, &[(0, First), (0, Retry), (0, Retry)], None);
+    check(&Row { wants: &lone, ..row(&ends[..1]) }, &[(0, First), (0, Retry)], None);
+    // Who broke off twice is not asked a third time.
+    check(&Row { wants: &lone, ..row(&ends) }, &[(0, First), (0, Retry)], Some(StopReason::AttemptsSpent));
     // What failed before content is not.
     let ends = [failure(KeyRejected), MidStream, failure(KeyRejected)];
     check(&row(&ends), &[(0, First), (1, Fallback), (2, Fallback), (1, Retry)], None);
