@@ -65,8 +65,8 @@ proptest! {
 
     #[test]
     fn what_is_measured_is_measured_again(
-        seconds in prop::collection::vec(0.01..8.0f64, 2..5),
-        prices in prop::collection::vec(1.0..100.0f64, 4),
+        seconds in prop::collection::vec(0.01..8.0f64, 2..4),
+        prices in prop::collection::vec(1.0..100.0f64, 3),
         seed: u64,
     ) {
         for strategy in [Strategy::Fastest, Strategy::Balanced] {
@@ -76,7 +76,7 @@ proptest! {
             let asked = asked(catalog, seed, pace, 4_000, &seconds, &prices);
             for deployment in 0..count {
                 // Sixty requests until it is stale, a hundred to save up for a try. The try falls on one of those that
-                // are stale: on the same of three for the fiftieth time less often than once in 10^8.
+                // are stale: on the same of two for the thirtieth time less often than once in 10^9.
                 let turns = if count == 2 { 1 } else { 30 };
                 let absence = longest_absence(&asked, deployment);
                 prop_assert!(absence <= 60 + 100 * turns, "{strategy:?} {deployment} of {seconds:?}: {absence}");
