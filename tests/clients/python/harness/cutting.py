@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.process import free_port
@@ -27,10 +28,14 @@ class Passed:
 
     @property
     def text(self) -> str:
-        """The content of every event of the stream that is here to its end."""
+        """The content of every event of the stream whose data is here to its end, with its blank line or without."""
         body = unchunked(self.answered.partition(b"\r\n\r\n")[2])
-        events = re.findall(rb"data: (\{.*\})\r?\n\r?\n", body)
-        deltas = [choice["delta"] for event in events for choice in json.loads(event).get("choices", [])]
+        events = []
+        for data in re.findall(rb"data: (\{.*\})(?:\r?\n|$)", body):
+            # Half an event may end with a brace as well.
+            with suppress(json.JSONDecodeError):
+                events.append(json.loads(data))
+        deltas = [choice["delta"] for event in events for choice in event.get("choices", [])]
         return "".join(delta.get("content") or "" for delta in deltas)
 
 
