@@ -89,7 +89,8 @@ fn answer(from: Dialect, data: &[u8]) {
     drop(translate::decode_error(from, data));
     let Ok(Ok(answer)) = translate::decode_answer(from, data) else { return };
     for to in Dialect::ALL {
-        let body = translate::encode_answer(&answer, to, "m", &mut Losses::default());
+        let chat::Written { body, cost_place } = translate::write_answer(&answer, to, "m", &mut Losses::default());
+        assert_eq!(translate::scan_answer(to, &body).expect("it is an answer").cost_place, cost_place, "{}", to.name());
         assert!(body.len() <= bound(data.len()), "{} bytes became {} in {}", data.len(), body.len(), to.name());
         let body = Json::read(String::from_utf8(body).expect("it is UTF-8")).expect("it is JSON");
         drop(translate::decode_answer(to, body.as_str().as_bytes()).expect("it is an answer"));

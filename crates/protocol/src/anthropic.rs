@@ -15,7 +15,7 @@ mod stream;
 mod thoughts;
 mod tokens;
 
-pub use answer::{decode_answer, encode_answer};
+pub use answer::{decode_answer, encode_answer, write_answer};
 pub(crate) use blocks::write_keep;
 pub use error::{decode_error, encode_error, status};
 pub use passing::{Scanner, scan_answer};

@@ -21,7 +21,7 @@ mod target;
 mod text;
 mod turn;
 
-pub use answer::{Answer, Choice};
+pub use answer::{Answer, Choice, Written};
 pub use arguments::Arguments;
 pub(crate) use arguments::Progress;
 pub use event::{Event, PartKind, Start};

@@ -15,7 +15,7 @@ mod stop;
 mod stream;
 mod tokens;
 
-pub use answer::{decode_answer, encode_answer};
+pub use answer::{decode_answer, encode_answer, write_answer};
 pub use error::{decode_error, encode_error, status};
 pub(crate) use parts::camel;
 pub use quirks::Quirks;

@@ -14,7 +14,7 @@ mod stop;
 mod stream;
 mod tokens;
 
-pub use answer::{decode_answer, encode_answer};
+pub use answer::{decode_answer, encode_answer, write_answer};
 pub use error::{decode_error, encode_error, status};
 pub use quirks::{OutputLimit, Prefill, Quirks, Replay};
 pub(crate) use request::{CUSTOM_SCHEMA, default_name, wrapped_input, write_breakpoint};

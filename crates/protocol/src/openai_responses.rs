@@ -14,11 +14,11 @@ mod stream;
 mod thread;
 mod tokens;
 
-pub use answer::{decode_answer, encode_answer, encode_answer_as};
+pub use answer::{decode_answer, encode_answer, encode_answer_as, write_answer};
 pub use error::{decode_error, encode_error, status};
 pub use frame::{Create, Frame};
-pub use identity::Identity;
 pub(crate) use identity::is_unsealed;
+pub use identity::{Echo, Identity};
 pub(crate) use namespace::{flattened, renamed};
 pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};

@@ -10,7 +10,7 @@ pub use follower::{Follower, scan_answer};
 pub use hold::Hold;
 pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
-    turned_tools,
+    turned_tools, write_answer,
 };
 pub use shadow::Shadow;
 pub use stream::{StreamDecoder, StreamEncoder, Translation};

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
     Malformed, anthropic,
-    chat::{self, Dialect, Losses, Start, Text},
+    chat::{self, Dialect, Losses, Start, Text, Written},
     estimate::OutputTokens,
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
     openai::{
@@ -17,7 +17,7 @@ use roundelay_protocol::{
         service, with_cost,
     },
     openai_responses,
-    translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
+    translate::{Follower, StreamEncoder, Translation, decode_answer, scan_answer, write_answer},
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -426,9 +426,9 @@ fn said(
         answer.usage = Some(counted(flight.seen(None, scanned.output.tokens()).delivered));
     }
     let mut losses = Losses::default();
-    let body = match identity(inbound) {
-        Some(identity) => openai_responses::encode_answer_as(&answer, "", Some(&identity), &mut losses),
-        None => encode_answer(&answer, to, "", &mut losses),
+    let Written { body, cost_place } = match identity(inbound) {
+        Some(identity) => openai_responses::write_answer(&answer, "", Some(&identity), &mut losses),
+        None => write_answer(&answer, to, "", &mut losses),
     };
     // A call without its arguments is none; where the limit of output cut it, its caller is told that by the end.
     if scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
@@ -436,7 +436,6 @@ fn said(
     }
     call.said_again.note(&losses);
     let dropped = told(outgoing.losses.iter().chain(losses.iter()));
-    let cost_place = scan(to, &body).ok()?.cost_place;
     let scanned = Scanned { cost_place, ..scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })

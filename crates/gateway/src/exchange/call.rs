@@ -90,6 +90,9 @@ impl Inbound {
         self.body = Bytes::new();
         self.headers = HeaderMap::new();
         self.query = None;
+        if let Some(turn) = &mut self.turn {
+            turn.forget();
+        }
     }
 
     /// The query as its vendor's server is to have it: byte for byte, but for a caller's key to this gateway.

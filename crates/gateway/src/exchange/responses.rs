@@ -13,7 +13,7 @@ use roundelay_ledger::AccountId;
 use roundelay_protocol::{
     chat::{Event, Issuer, Stop},
     openai::{BadRequest, Operation, Request},
-    openai_responses::{Encoder, Identity, Thread, ended_with, said},
+    openai_responses::{Echo, Encoder, Identity, Thread, ended_with, said},
     usage::Usage,
 };
 
@@ -43,6 +43,8 @@ pub struct Turn {
     own: Option<Own>,
     /// Who has answered it.
     issuer: Option<Issuer>,
+    /// The body as its caller wrote it, and what its response repeats of that.
+    asked: (Bytes, Echo),
 }
 
 #[derive(Debug)]
@@ -58,6 +60,11 @@ impl Turn {
     /// Of a request that came by a connection with a memory.
     pub fn on(recent: Arc<Recent>) -> Self {
         Self { recent: Some(recent), ..Self::default() }
+    }
+
+    /// Lets go of what only an attempt needs.
+    pub(super) fn forget(&mut self) {
+        self.asked = (Bytes::new(), Echo::default());
     }
 }
 
@@ -76,7 +83,7 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
     let is_stored = thread.store && settings.bytes_max.is_some();
     // Read before the conversation so far is put in front of them.
     let items = (is_stored || recent.is_some()).then(|| thread.items(&inbound.body).into());
-    let mut before = Vec::new();
+    let (mut before, asked) = (Vec::new(), (inbound.body.clone(), thread.echo.clone()));
     if let Some(previous) = &thread.previous {
         let recent = recent.as_ref().and_then(|recent| recent.find(previous));
         let kept = || gateway.responses.find(&inbound.caller.account, previous, &settings).map(|kept| kept.said());
@@ -84,7 +91,7 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
         inbound.body = continued(gateway, &thread, &inbound.body, &before)?;
     }
     let own = items.map(|items| Own { before, items, is_stored });
-    inbound.turn = Some(Box::new(Turn { recent, previous: thread.previous, own, issuer: None }));
+    inbound.turn = Some(Box::new(Turn { recent, previous: thread.previous, own, issuer: None, asked }));
     Ok(())
 }
 
@@ -202,6 +209,10 @@ pub(super) fn identity(inbound: &Inbound) -> Option<Identity> {
     }
     let name = inbound.id.to_string();
     let created = unix_time().as_secs().cast_signed();
-    let previous = inbound.turn.as_ref().and_then(|turn| turn.previous.as_deref());
-    Identity::new(&name, created, &inbound.body, previous).ok()
+    let turn = inbound.turn.as_deref();
+    let previous = turn.and_then(|turn| turn.previous.as_deref());
+    Some(match turn.map(|turn| &turn.asked).filter(|(body, _)| !body.is_empty()) {
+        Some((body, echo)) => Identity::new(&name, created, (body, echo), previous),
+        None => Identity::new(&name, created, (&inbound.body, &Echo::read(&inbound.body).ok()?), previous),
+    })
 }

@@ -4,11 +4,11 @@ use super::{blocks, error, ids::answered_id, stop, tokens};
 use crate::{
     chat::{
         Annotation, Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, Text, ToolCallKind,
-        Why,
+        Why, Written,
     },
     json::{Array, Kind, Malformed, Object, Reader},
     openai_chat::wrapped_input,
-    usage::AnthropicCounts,
+    usage::{AnthropicCounts, CostPlace},
     wire,
 };
 
@@ -62,6 +62,11 @@ pub(super) fn details<'a>(reader: &mut Reader<'a>) -> Result<Option<Text<'a>>, M
 
 /// Writes the body of an answer. `model` is the name the caller asked for; empty keeps the answer's own.
 pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Vec<u8> {
+    write_answer(answer, model, losses).body
+}
+
+/// As [`encode_answer`], with the place of the cost.
+pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Written {
     let mut out = Vec::with_capacity(512);
     let mut object = Object::new(&mut out);
     object.text_or("id", answer.id.as_ref(), "msg");
@@ -85,12 +90,14 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         stop::lose(stop, losses);
     }
     write_stop(&mut object, choice.stop.as_ref());
+    let usage = object.length();
     tokens::write(&mut object, &answer.usage.unwrap_or_default(), answer.cost.as_ref());
+    let usage = usage..object.length();
     if answer.dialect == Dialect::Anthropic {
         wire::write_extra(&mut object, &answer.extra);
     }
     object.end();
-    out
+    Written { cost_place: CostPlace::written(&out, usage), body: out }
 }
 
 /// Writes `stop_reason` and what goes with it.

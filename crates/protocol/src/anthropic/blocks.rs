@@ -28,7 +28,7 @@ pub(super) fn content<'a>(reader: &mut Reader<'a>) -> Result<Vec<Part<'a>>, Deco
             if reader.kind()? != Kind::Object {
                 return Err(DecodeFault::shape(format!("content.{}", parts.len()), "an object"));
             }
-            let part = block(reader.raw()?)?;
+            let part = block(reader)?;
             push(&mut parts, part);
             Ok(())
         })?,
@@ -72,13 +72,13 @@ struct Block<'a> {
 }
 
 /// Reads one block.
-pub(super) fn block<'a>(raw: &'a str) -> Result<Part<'a>, DecodeFault> {
-    let kind = wire::member_text(raw, "type")?.unwrap_or_default();
+pub(super) fn block<'a>(reader: &mut Reader<'a>) -> Result<Part<'a>, DecodeFault> {
+    let kind = wire::member_text(reader.rest(), "type")?.unwrap_or_default();
     let kind = kind.decode();
     let mut keep = None;
     let mut extra = Extra::default();
     let mut block = Block::default();
-    Reader::of(raw).object(|reader, name| {
+    let member = |reader: &mut Reader<'a>, name: &str| {
         match (&*kind, name) {
             (_, "type") => reader.pass()?,
             (_, "cache_control") => keep = Keep::read(reader)?,
@@ -97,7 +97,8 @@ pub(super) fn block<'a>(raw: &'a str) -> Result<Part<'a>, DecodeFault> {
             _ => wire::extra(&mut extra, reader, name)?,
         }
         Ok::<_, DecodeFault>(())
-    })?;
+    };
+    let ((), raw) = reader.with_raw(|reader| reader.object(member))?;
     let body = match &*kind {
         "text" => Body::Text { text: block.text, annotations: block.annotations, signature: None },
         "thinking" => Body::Thinking { text: block.thinking, signature: block.signature.map(Signature::read) },

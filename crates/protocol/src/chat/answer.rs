@@ -1,7 +1,7 @@
 //! A whole answer.
 
 use super::{Body, Dialect, Event, Extra, Issuer, Json, Part, PartKind, Start, Stop, Text};
-use crate::usage::Usage;
+use crate::usage::{CostPlace, Usage};
 
 /// What a model said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,14 @@ pub struct Choice<'a> {
     pub parts: Vec<Part<'a>>,
     /// `None` when the answer did not say: not whole.
     pub stop: Option<Stop<'a>>,
+}
+
+/// An answer as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub body: Vec<u8>,
+    /// Where its cost goes, for [`crate::openai::with_cost`]; `None` where there is no usage object.
+    pub cost_place: Option<CostPlace>,
 }
 
 impl<'a> Answer<'a> {

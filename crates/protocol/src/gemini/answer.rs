@@ -6,9 +6,10 @@ use super::{
     stop, tokens,
 };
 use crate::{
-    chat::{Annotation, Answer, Body, Choice, DecodeFault, Dialect, Losses, Part, Problem, Stop, Text, Why},
+    chat::{Annotation, Answer, Body, Choice, DecodeFault, Dialect, Losses, Part, Problem, Stop, Text, Why, Written},
     json::{Array, Kind, Malformed, Object, Reader},
-    usage, wire,
+    usage::{self, CostPlace},
+    wire,
 };
 
 /// Reads the body of an answer; an error inside a success is given as such.
@@ -134,6 +135,11 @@ pub(super) fn sources<'a>(raw: &'a str, annotations: &mut Vec<Annotation<'a>>) -
 
 /// Writes the body of an answer. `model` is the name the caller asked for; empty keeps the answer's own.
 pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Vec<u8> {
+    write_answer(answer, model, losses).body
+}
+
+/// As [`encode_answer`], with the place of the cost.
+pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Written {
     let mut out = Vec::with_capacity(512);
     let mut object = Object::new(&mut out);
     let mut list = object.array("candidates");
@@ -160,10 +166,12 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         candidate.end();
     }
     list.end();
+    let usage = object.length();
     if let Some(usage) = &answer.usage {
         lose_cache_write(usage, losses);
         tokens::write(&mut object, usage, answer.cost.as_ref());
     }
+    let usage = usage..object.length();
     match (model, &answer.model) {
         ("", Some(own)) => object.text("modelVersion", own),
         _ => object.text("modelVersion", &Text::plain(model)),
@@ -173,7 +181,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         wire::write_extra(&mut object, &answer.extra);
     }
     object.end();
-    out
+    Written { cost_place: CostPlace::written(&out, usage), body: out }
 }
 
 /// Writes the pages that an answer stands on.

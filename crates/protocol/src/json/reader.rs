@@ -141,6 +141,12 @@ impl<'a> Reader<'a> {
         Ok((value, &self.text[start..self.at]))
     }
 
+    /// What was not read yet, from the next token on: to look ahead.
+    pub(crate) fn rest(&mut self) -> &'a str {
+        self.skip_space();
+        &self.text[self.at..]
+    }
+
     /// Reads any value and says where it stands.
     pub(crate) fn skip(&mut self) -> Result<Range<usize>, Malformed> {
         self.skip_space();

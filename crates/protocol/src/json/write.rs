@@ -91,6 +91,11 @@ impl<'o> Object<'o> {
         write!(self.key(name), "{number}").expect("a Vec takes every write");
     }
 
+    /// How long all that was written is by now.
+    pub(crate) fn length(&self) -> usize {
+        self.out.len()
+    }
+
     pub(crate) fn bool(&mut self, name: &str, value: bool) {
         self.raw(name, if value { "true" } else { "false" });
     }

@@ -4,9 +4,10 @@ use super::{error, reasoning::Said, request, stop, tokens};
 use crate::{
     chat::{
         Annotation, Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, Text, ToolCallKind,
-        Why,
+        Why, Written,
     },
     json::{Kind, Malformed, Object, Reader},
+    usage::CostPlace,
     wire,
 };
 
@@ -127,6 +128,11 @@ pub(super) fn annotation<'a>(raw: &'a str) -> Result<Annotation<'a>, Malformed> 
 
 /// Writes the body of an answer. `model` is the name the caller asked for; empty keeps the answer's own.
 pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Vec<u8> {
+    write_answer(answer, model, losses).body
+}
+
+/// As [`encode_answer`], with the place of the cost.
+pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Written {
     let mut out = Vec::with_capacity(512);
     let mut object = Object::new(&mut out);
     object.text_or("id", answer.id.as_ref(), "chatcmpl");
@@ -152,15 +158,17 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         object.end();
     }
     list.end();
+    let usage = object.length();
     if let Some(usage) = &answer.usage {
         tokens::write(&mut object, usage, answer.cost.as_ref());
     }
+    let usage = usage..object.length();
     object.text_if("service_tier", answer.service_tier.as_ref());
     if answer.dialect == Dialect::OpenaiChat {
         wire::write_extra(&mut object, &answer.extra);
     }
     object.end();
-    out
+    Written { cost_place: CostPlace::written(&out, usage), body: out }
 }
 
 fn write_message(object: &mut Object<'_>, choice: &Choice<'_>, losses: &mut Losses) {

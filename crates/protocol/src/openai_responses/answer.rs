@@ -1,13 +1,16 @@
 //! A whole answer, read and written.
 
+use std::ops::Range;
+
 use super::{Identity, error, item, namespace, tokens};
 use crate::{
     chat::{
         Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, StopWords, Text, ToolCall,
-        ToolCallKind, Why,
+        ToolCallKind, Why, Written,
     },
     json::{Array, Kind, Malformed, Object, Reader},
-    usage, wire,
+    usage::{self, CostPlace},
+    wire,
 };
 
 /// What stands beside the output of a response.
@@ -88,7 +91,7 @@ fn output<'a>(reader: &mut Reader<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), 
     if reader.kind()? != Kind::Object {
         return Ok(reader.pass()?);
     }
-    for mut part in item::read_output(reader.raw()?)?.parts {
+    for mut part in item::read_output(reader)?.parts {
         part.extra = part.extra.without(&["id", "status"]);
         if let Some(mark) = item::signature_after(&part)
             && let Some(Part {
@@ -110,6 +113,11 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
 
 /// As [`encode_answer`], of a response with a name of its own.
 pub fn encode_answer_as(answer: &Answer<'_>, model: &str, identity: Option<&Identity>, losses: &mut Losses) -> Vec<u8> {
+    write_answer(answer, model, identity, losses).body
+}
+
+/// As [`encode_answer_as`], with the place of the cost.
+pub fn write_answer(answer: &Answer<'_>, model: &str, identity: Option<&Identity>, losses: &mut Losses) -> Written {
     let mut out = Vec::with_capacity(512);
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);
@@ -132,7 +140,7 @@ pub fn encode_answer_as(answer: &Answer<'_>, model: &str, identity: Option<&Iden
     }
     let mut object = Object::new(&mut out);
     let head = Head { id: answer.id.as_ref(), model: &model, created: answer.created, identity, began: None };
-    write_response(&mut object, &head, choice.stop.as_ref(), &items, usage, None);
+    let usage = write_response(&mut object, &head, choice.stop.as_ref(), &items, usage, None);
     object.text_if("service_tier", answer.service_tier.as_ref());
     if answer.dialect == Dialect::OpenaiResponses {
         for (name, value) in answer.extra.iter().filter(|(name, _)| !WRITTEN.contains(name)) {
@@ -140,7 +148,7 @@ pub fn encode_answer_as(answer: &Answer<'_>, model: &str, identity: Option<&Iden
         }
     }
     object.end();
-    out
+    Written { cost_place: CostPlace::written(&out, usage), body: out }
 }
 
 /// What a response says of itself.
@@ -167,7 +175,7 @@ const WRITTEN: [&str; 10] = [
     "object",
 ];
 
-/// Writes the members of a response object. Without a reason to stop it is in progress.
+/// Writes the members of a response object, and says where its usage stands. Without a reason to stop it is in progress.
 pub(super) fn write_response(
     object: &mut Object<'_>,
     head: &Head<'_>,
@@ -175,7 +183,7 @@ pub(super) fn write_response(
     items: &[u8],
     usage: Option<(&usage::Usage, Option<&Json<'_>>)>,
     problem: Option<&Problem<'_>>,
-) {
+) -> Range<usize> {
     if let Some(began) = head.began {
         write_began(object, began);
     } else {
@@ -224,10 +232,12 @@ pub(super) fn write_response(
     for (name, value) in without_identity.into_iter().filter(|_| head.identity.is_none() && head.began.is_none()) {
         object.raw(name, value);
     }
+    let from = object.length();
     match usage {
         Some((usage, cost)) => tokens::write(object, usage, cost),
         None => object.raw("usage", "null"),
     }
+    from..object.length()
 }
 
 fn write_name(object: &mut Object<'_>, head: &Head<'_>) {

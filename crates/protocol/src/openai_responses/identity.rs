@@ -1,5 +1,7 @@
 //! What a response that is made here says of itself: its name, and what its request asked for.
 
+use std::ops::Range;
+
 use crate::json::{Malformed, Object, Reader, push_string};
 
 /// The name of a response, and the members of its request that clients find in it again.
@@ -37,26 +39,46 @@ const ECHOED: [(&str, &str); 21] = [
     ("user", "null"),
 ];
 
+/// Where a request has the members that its response repeats.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Echo([Range<usize>; ECHOED.len()]);
+
+impl Echo {
+    /// Looks for them in the body of a request.
+    ///
+    /// # Errors
+    /// When it is not a JSON object.
+    pub fn read(request: &[u8]) -> Result<Self, Malformed> {
+        let mut echo = Self::default();
+        Reader::new(request)?.object(|reader, member| {
+            echo.note(member, reader.skip()?);
+            Ok::<_, Malformed>(())
+        })?;
+        Ok(echo)
+    }
+
+    /// Notes where the value of a member of a request stands. Of members written twice the last counts.
+    pub(super) fn note(&mut self, member: &str, span: Range<usize>) {
+        if let Some(place) = ECHOED.iter().position(|(known, _)| *known == member) {
+            self.0[place] = span;
+        }
+    }
+}
+
+/// The value at a place of a request; `None` where it says nothing.
+fn said(request: &[u8], span: &Range<usize>) -> Option<String> {
+    let value = std::str::from_utf8(request.get(span.clone())?).ok()?;
+    (!value.is_empty() && value != "null").then(|| value.to_owned())
+}
+
 /// How the names of items that were made here go on behind their kind.
 const OURS: &str = "_rl";
 
 impl Identity {
     /// `name` is unique to the response and made of letters, digits, `-` and `_`; `created` is in Unix seconds, `request`
-    /// the body of its request, and `previous` the response that it goes on from.
-    ///
-    /// # Errors
-    /// When the body is not a JSON object.
-    pub fn new(name: &str, created: i64, request: &[u8], previous: Option<&str>) -> Result<Self, Malformed> {
-        let mut echoed = vec![None; ECHOED.len()];
-        Reader::new(request)?.object(|reader, member| {
-            let raw = reader.raw()?;
-            if let Some(place) = ECHOED.iter().position(|(known, _)| *known == member)
-                && raw != "null"
-            {
-                echoed[place] = Some(raw.to_owned());
-            }
-            Ok::<_, Malformed>(())
-        })?;
+    /// the body of its request with what was found in it, and `previous` the response that it goes on from.
+    pub fn new(name: &str, created: i64, (request, echo): (&[u8], &Echo), previous: Option<&str>) -> Self {
+        let mut echoed: Vec<_> = echo.0.iter().map(|span| said(request, span)).collect();
         if let (Some(previous), Some(place)) =
             (previous, ECHOED.iter().position(|(known, _)| *known == "previous_response_id"))
         {
@@ -64,7 +86,7 @@ impl Identity {
             push_string(&mut text, previous);
             echoed[place] = String::from_utf8(text).ok();
         }
-        Ok(Self { id: format!("resp_{name}"), created, echoed })
+        Self { id: format!("resp_{name}"), created, echoed }
     }
 
     /// The response's name.
@@ -105,7 +127,8 @@ mod tests {
     #[test]
     fn a_response_repeats_its_request() {
         let request = br#"{"model":"m","store":false,"tools":[{"type":"function"}],"temperature":null,"x":1}"#;
-        let identity = Identity::new("x_1", 7, request, Some("resp_\"0")).unwrap();
+        let echo = Echo::read(request).unwrap();
+        let identity = Identity::new("x_1", 7, (request, &echo), Some("resp_\"0"));
         assert_eq!((identity.id(), identity.item("msg", 3)), ("resp_x_1", "msg_rl_x_1_3".to_owned()));
         let mut out = Vec::new();
         let mut object = Object::new(&mut out);

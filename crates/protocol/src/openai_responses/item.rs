@@ -6,7 +6,7 @@ use crate::{
         Annotation, Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Part, Role, Signature, Source, Text,
         ToolCall, ToolCallKind, ToolResult,
     },
-    json::{Array, Kind, Malformed, Object, Reader},
+    json::{self, Array, Kind, Malformed, Object, Reader},
     wire,
 };
 
@@ -21,30 +21,54 @@ pub(super) struct Item<'a> {
 struct Members<'a> {
     kind: Text<'a>,
     role: Option<Text<'a>>,
-    content: Option<&'a str>,
+    content: Option<Content<'a>>,
     call_id: Text<'a>,
     name: Text<'a>,
     namespace: Option<Text<'a>>,
     arguments: Text<'a>,
-    output: Option<&'a str>,
+    output: Option<Content<'a>>,
     summary: Option<&'a str>,
     encrypted: Option<Text<'a>>,
     extra: Extra<'a>,
 }
 
+/// What stands where content may, before it is known to be such: the kind of an item may come after it.
+#[derive(Clone, Copy)]
+enum Content<'a> {
+    /// Read at once: what tools give back is long.
+    Text(json::Text<'a>),
+    Other(&'a str),
+}
+
+impl<'a> Content<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(match reader.kind()? {
+            Kind::String => Self::Text(reader.string()?),
+            _ => Self::Other(reader.raw()?),
+        })
+    }
+
+    fn list(self) -> Option<&'a str> {
+        match self {
+            Self::Text(_) => None,
+            Self::Other(raw) => Some(raw),
+        }
+    }
+}
+
 impl<'a> Members<'a> {
-    fn read(raw: &'a str) -> Result<Self, Malformed> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         let mut item = Self::default();
-        wire::members(&mut Reader::of(raw), |reader, name| {
+        wire::members(reader, |reader, name| {
             match name {
                 "type" => item.kind = wire::text(reader)?.unwrap_or_default(),
                 "role" => item.role = wire::text(reader)?,
-                "content" => item.content = Some(reader.raw()?),
+                "content" => item.content = Some(Content::read(reader)?),
                 "call_id" => item.call_id = wire::text(reader)?.unwrap_or_default(),
                 "name" => item.name = wire::text(reader)?.unwrap_or_default(),
                 "namespace" => item.namespace = wire::text(reader)?,
                 "arguments" | "input" => item.arguments = wire::text(reader)?.unwrap_or_default(),
-                "output" => item.output = Some(reader.raw()?),
+                "output" => item.output = Some(Content::read(reader)?),
                 "summary" => item.summary = Some(reader.raw()?),
                 "encrypted_content" => item.encrypted = wire::text(reader)?,
                 _ => wire::extra(&mut item.extra, reader, name)?,
@@ -56,20 +80,22 @@ impl<'a> Members<'a> {
 }
 
 /// Reads one item of an answer, whose messages are the assistant's whether they say so or not.
-pub(super) fn read_output<'a>(raw: &'a str) -> Result<Item<'a>, DecodeFault> {
-    let mut item = Members::read(raw)?;
+pub(super) fn read_output<'a>(reader: &mut Reader<'a>) -> Result<Item<'a>, DecodeFault> {
+    let (mut item, raw) = reader.with_raw(Members::read)?;
     if item.kind.is("message") {
         item.role.get_or_insert_with(|| Text::plain("assistant"));
     } else if !item.kind.is_empty() && is_part(item.kind.written()) {
         // What its message should hold.
-        return Ok(Item { role: Role::Assistant, parts: vec![part(raw)?], extra: Extra::default() });
+        let part = part(&mut Reader::of(raw))?;
+        return Ok(Item { role: Role::Assistant, parts: vec![part], extra: Extra::default() });
     }
     turned(raw, item)
 }
 
 /// Reads one item.
-pub(super) fn read<'a>(raw: &'a str) -> Result<Item<'a>, DecodeFault> {
-    turned(raw, Members::read(raw)?)
+pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Item<'a>, DecodeFault> {
+    let (item, raw) = reader.with_raw(Members::read)?;
+    turned(raw, item)
 }
 
 fn turned<'a>(raw: &'a str, item: Members<'a>) -> Result<Item<'a>, DecodeFault> {
@@ -147,7 +173,7 @@ pub(super) fn thought<'a>(raw: &'a str) -> Result<Option<Text<'a>>, Malformed> {
     wire::members(&mut Reader::of(raw), |reader, name| {
         match name {
             "summary" if reader.kind()? == Kind::Array => item.summary = Some(reader.raw()?),
-            "content" if reader.kind()? == Kind::Array => item.content = Some(reader.raw()?),
+            "content" if reader.kind()? == Kind::Array => item.content = Some(Content::read(reader)?),
             _ => reader.pass()?,
         }
         Ok::<_, Malformed>(())
@@ -161,7 +187,8 @@ pub(super) fn thought<'a>(raw: &'a str) -> Result<Option<Text<'a>>, Malformed> {
 /// The thought of an item; whether it has words.
 fn reasoning<'a>(item: &Members<'a>) -> Result<(Body<'a>, bool), Malformed> {
     let mut text: Option<Text<'a>> = None;
-    for list in [item.summary, item.content].into_iter().flatten() {
+    let content = item.content.and_then(Content::list);
+    for list in [item.summary, content].into_iter().flatten() {
         wire::elements(&mut Reader::of(list), |reader| {
             if let Some(more) = wire::member_text(reader.raw()?, "text")? {
                 match &mut text {
@@ -230,21 +257,21 @@ pub(super) fn as_item<'j>(json: &'j Json<'_>, id: &str) -> Json<'j> {
 }
 
 /// Reads the content of a message or a result: a string or a list of parts.
-fn content<'a>(raw: &'a str, parts: &mut Vec<Part<'a>>) -> Result<(), DecodeFault> {
+fn content<'a>(content: Content<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), DecodeFault> {
+    let raw = match content {
+        Content::Text(text) => {
+            parts.extend(Some(Text::from(text)).filter(|text| !text.is_empty()).map(Part::text));
+            return Ok(());
+        }
+        Content::Other(raw) => raw,
+    };
     let reader = &mut Reader::of(raw);
     match reader.kind()? {
-        Kind::String => {
-            let text = Text::from(reader.string()?);
-            if !text.is_empty() {
-                parts.push(Part::text(text));
-            }
-            Ok(())
-        }
         Kind::Array => reader.array(|reader| {
             if reader.kind()? != Kind::Object {
                 return Err(DecodeFault::shape(format!("content.{}", parts.len()), "an object"));
             }
-            let part = part(reader.raw()?)?;
+            let part = part(reader)?;
             if matches!(&part.body, Body::Opaque { json, .. } if is_known_item(json)) {
                 return Err(DecodeFault::shape(format!("content.{}", parts.len()), "a part of a message, not an item"));
             }
@@ -257,12 +284,12 @@ fn content<'a>(raw: &'a str, parts: &mut Vec<Part<'a>>) -> Result<(), DecodeFaul
 }
 
 /// Reads one part of a content.
-pub(super) fn part<'a>(raw: &'a str) -> Result<Part<'a>, Malformed> {
+pub(super) fn part<'a>(reader: &mut Reader<'a>) -> Result<Part<'a>, Malformed> {
     let (mut kind, mut text, mut keep, mut extra) = (Text::default(), Text::default(), None, Extra::default());
     let (mut image, mut detail, mut handle, mut data, mut url, mut file) = (None, None, None, None, None, None);
     let mut annotations = Vec::new();
     let mut audio = None;
-    wire::members(&mut Reader::of(raw), |reader, name| {
+    let member = |reader: &mut Reader<'a>, name: &str| {
         match name {
             "type" => kind = wire::text(reader)?.unwrap_or_default(),
             "text" | "refusal" => text = wire::text(reader)?.unwrap_or_default(),
@@ -283,7 +310,8 @@ pub(super) fn part<'a>(raw: &'a str) -> Result<Part<'a>, Malformed> {
             _ => wire::extra(&mut extra, reader, name)?,
         }
         Ok::<_, Malformed>(())
-    })?;
+    };
+    let ((), raw) = reader.with_raw(|reader| wire::members(reader, member))?;
     let body = match kind.written() {
         "input_text" | "output_text" | "text" => Body::Text { text, annotations, signature: None },
         "refusal" => Body::Refusal(text),

@@ -109,7 +109,7 @@ impl<'a> Namespace<'a> {
                 "name" => namespace.name = wire::text(reader)?.unwrap_or_default(),
                 "description" => namespace.description = wire::text(reader)?,
                 "tools" => wire::elements(reader, |reader| {
-                    let tool = read_tool(reader.raw()?)?;
+                    let tool = read_tool(reader)?;
                     let name = match &tool.body {
                         ToolBody::Function { name, .. } | ToolBody::Custom { name, .. } => name.clone(),
                         ToolBody::Opaque { .. } => Text::default(),

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::identity;
+use super::{Echo, identity};
 use crate::{
     chat::{Issuer, Json, Signature, Text},
     json::{Kind, Malformed, Object, Reader},
@@ -18,6 +18,8 @@ pub struct Thread {
     pub previous: Option<String>,
     /// Whether its response is to be kept; the dialect's habit is to.
     pub store: bool,
+    /// What its response repeats of it.
+    pub echo: Echo,
     previous_value: Range<usize>,
     input: Option<Range<usize>>,
     first_member: usize,
@@ -33,9 +35,9 @@ impl Thread {
         let mut reader = Reader::new(body)?;
         thread.first_member = reader.offset() + 1;
         reader.object(|reader, name| {
+            let start = reader.offset();
             match name {
                 "previous_response_id" => {
-                    let start = reader.offset();
                     thread.previous = wire::text(reader)?.map(|id| id.decode().into_owned());
                     thread.previous = thread.previous.take().filter(|id| !id.is_empty());
                     thread.previous_value = start..reader.position();
@@ -44,6 +46,7 @@ impl Thread {
                 "input" => thread.input = Some(reader.skip()?),
                 _ => reader.pass()?,
             }
+            thread.echo.note(name, start..reader.position());
             Ok::<_, Malformed>(())
         })?;
         reader.end()?;

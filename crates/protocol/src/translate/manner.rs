@@ -2,7 +2,7 @@
 
 use crate::{
     anthropic, bedrock,
-    chat::{Answer, DecodeFault, Dialect, FreeTools, Losses, Problem, ProblemKind, Request, Target},
+    chat::{Answer, DecodeFault, Dialect, FreeTools, Losses, Problem, ProblemKind, Request, Target, Written},
     gemini, openai_chat, openai_responses,
 };
 
@@ -109,6 +109,18 @@ pub fn encode_answer(answer: &Answer<'_>, dialect: Dialect, model: &str, losses:
         Dialect::Anthropic => anthropic::encode_answer(answer, model, losses),
         Dialect::Gemini => gemini::encode_answer(answer, model, losses),
         Dialect::Bedrock => bedrock::encode_answer(answer, losses),
+    }
+}
+
+/// As [`encode_answer`], with the place of the cost: who adds that need not read again what was written.
+pub fn write_answer(answer: &Answer<'_>, dialect: Dialect, model: &str, losses: &mut Losses) -> Written {
+    match dialect {
+        Dialect::OpenaiChat => openai_chat::write_answer(answer, model, losses),
+        Dialect::OpenaiResponses => openai_responses::write_answer(answer, model, None, losses),
+        Dialect::Anthropic => anthropic::write_answer(answer, model, losses),
+        Dialect::Gemini => gemini::write_answer(answer, model, losses),
+        // It has no place for a cost.
+        Dialect::Bedrock => Written { body: bedrock::encode_answer(answer, losses), cost_place: None },
     }
 }
 

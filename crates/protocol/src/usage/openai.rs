@@ -45,6 +45,18 @@ impl CostPlace {
         })?;
         Ok(Some(place))
     }
+
+    /// In the member of usage that was written at `member` of `out`; `None` where that holds no object.
+    pub(crate) fn written(out: &[u8], member: Range<usize>) -> Option<Self> {
+        let before = memchr::memchr(b'{', out.get(member.clone())?)?;
+        let object = member.start + before;
+        let text = std::str::from_utf8(&out[object..member.end]).ok()?;
+        let place = Self::within(text, &(0..text.len())).ok()??;
+        Some(match place {
+            Self::Value { start, end } => Self::Value { start: object + start, end: object + end },
+            Self::First { at, is_only } => Self::First { at: object + at, is_only },
+        })
+    }
 }
 
 /// Reads the value of a `usage` member; `None` when it is no object.

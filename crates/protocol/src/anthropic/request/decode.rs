@@ -117,7 +117,7 @@ fn tools<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeFault> {
             if reader.kind()? != Kind::Object {
                 return Err(DecodeFault::shape(format!("tools.{}", tools.len()), "an object"));
             }
-            tools.push(tool(reader.raw()?)?);
+            tools.push(tool(reader)?);
             Ok(())
         })?,
         Kind::Null => reader.pass()?,
@@ -126,10 +126,10 @@ fn tools<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeFault> {
     Ok(tools)
 }
 
-fn tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
+fn tool<'a>(reader: &mut Reader<'a>) -> Result<Tool<'a>, Malformed> {
     let (mut keep, mut extra) = (None, Extra::default());
     let (mut kind, mut tool_name, mut description, mut schema, mut strict) = (None, Text::default(), None, None, None);
-    Reader::of(raw).object(|reader, name| {
+    let member = |reader: &mut Reader<'a>, name: &str| {
         match name {
             "type" => kind = wire::text(reader)?,
             "name" => tool_name = wire::text(reader)?.unwrap_or_default(),
@@ -140,7 +140,8 @@ fn tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
             _ => wire::extra(&mut extra, reader, name)?,
         }
         Ok::<_, Malformed>(())
-    })?;
+    };
+    let ((), raw) = reader.with_raw(|reader| reader.object(member))?;
     if kind.is_some_and(|kind| !kind.is("custom")) {
         let body = ToolBody::Opaque { dialect: Dialect::Anthropic, json: Json::passed(raw) };
         return Ok(Tool { body, keep: None, extra: Extra::default() });

@@ -136,7 +136,7 @@ impl Decoder {
             return Err(StreamFault::TooMuch("more than 8192 blocks"));
         }
         let raw = message.block.unwrap_or("{}");
-        let block = blocks::block(raw).map_err(|fault| match fault {
+        let block = blocks::block(&mut Reader::of(raw)).map_err(|fault| match fault {
             crate::chat::DecodeFault::Malformed(fault) => StreamFault::Malformed(fault),
             crate::chat::DecodeFault::Shape { .. } => {
                 StreamFault::Malformed(Malformed { reason: "expected a content block", offset: 0 })

@@ -137,8 +137,10 @@ impl Request {
 /// How a signature begins that names its issuer, in a JSON string.
 const MARKED: &str = "\"rl1";
 
+/// Bytes that are not ASCII.
 fn wide_bytes(text: &[u8]) -> u64 {
-    text.iter().filter(|byte| !byte.is_ascii()).count() as u64
+    // A sum of so few bits fits into a byte, and sums of bytes are what processors do sixteen at a time.
+    text.chunks(128).map(|some| u64::from(some.iter().map(|byte| byte >> 7).sum::<u8>())).sum()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -58,7 +58,7 @@ fn one<'a>(reader: &mut Reader<'a>, turns: &mut Turns<'a>) -> Result<(), DecodeF
     if reader.kind()? != Kind::Object {
         return Err(DecodeFault::shape("", "an object"));
     }
-    let item = item::read(reader.raw()?)?;
+    let item = item::read(reader)?;
     if let [part] = &item.parts[..]
         && let Some(signature) = item::signature_after(part)
         && let Some(turn) = turns.turns.last_mut()

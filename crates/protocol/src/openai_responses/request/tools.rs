@@ -13,7 +13,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeF
             if reader.kind()? != Kind::Object {
                 return Err(DecodeFault::shape(format!("tools.{}", tools.len()), "an object"));
             }
-            tools.push(read_tool(reader.raw()?)?);
+            tools.push(read_tool(reader)?);
             Ok(())
         })?,
         Kind::Null => reader.pass()?,
@@ -23,10 +23,10 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Vec<Tool<'a>>, DecodeF
 }
 
 /// Reads one tool.
-pub(in super::super) fn read_tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malformed> {
+pub(in super::super) fn read_tool<'a>(reader: &mut Reader<'a>) -> Result<Tool<'a>, Malformed> {
     let (mut kind, mut tool_name, mut description) = (Text::default(), Text::default(), None);
     let (mut schema, mut format, mut strict, mut extra) = (None, None, None, Extra::default());
-    wire::members(&mut Reader::of(raw), |reader, name| {
+    let member = |reader: &mut Reader<'a>, name: &str| {
         match name {
             "type" => kind = wire::text(reader)?.unwrap_or_default(),
             "name" => tool_name = wire::text(reader)?.unwrap_or_default(),
@@ -37,7 +37,8 @@ pub(in super::super) fn read_tool<'a>(raw: &'a str) -> Result<Tool<'a>, Malforme
             _ => wire::extra(&mut extra, reader, name)?,
         }
         Ok::<_, Malformed>(())
-    })?;
+    };
+    let ((), raw) = reader.with_raw(|reader| wire::members(reader, member))?;
     let body = match kind.written() {
         "function" => ToolBody::Function { name: tool_name, description, schema, strict },
         "custom" => ToolBody::Custom { name: tool_name, description, format },

@@ -317,7 +317,7 @@ impl Decoder {
             Ok::<_, Malformed>(())
         })?;
         Reader::of(list.unwrap_or("[]")).array(|reader| {
-            let (kind, body) = match item::part(reader.raw()?)?.body {
+            let (kind, body) = match item::part(reader)?.body {
                 body @ Body::Text { .. } => (PartKind::Text, body),
                 body @ Body::Refusal(_) => (PartKind::Refusal, body),
                 _ => return Ok(()),
