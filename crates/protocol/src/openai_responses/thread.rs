@@ -234,6 +234,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_response_repeats_is_found_on_the_way() {
+        let body = br#"{ "store": false, "tools" :[ {} ],"input":"a", "user":null, "temperature":1.0e0 , "x":[1]}"#;
+        let thread = Thread::read(body).unwrap();
+        assert_eq!(thread.echo, Echo::read(body).unwrap());
+        assert_ne!(thread.echo, Echo::default());
+    }
+
+    #[test]
     fn a_conversation_goes_on_behind_what_was_kept() {
         check(
             r#"{ "model":"m", "input" : "b\"", "previous_response_id" : "resp_1", "x":1.0 }"#,
