@@ -176,7 +176,10 @@ impl Call {
     pub(super) fn decode(gateway: &Gateway, inbound: &Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
         let request = match inbound.operation {
             Operation::Service(service) => Request::scan_service(service, inbound.content_type(), &inbound.body),
-            operation => Request::scan(operation, &inbound.body),
+            operation => match inbound.turn.as_deref().and_then(Turn::request) {
+                Some(request) => Ok(request.clone()),
+                None => Request::scan(operation, &inbound.body),
+            },
         };
         let mut request = request.map_err(Refusal::BadRequest)?;
         if let Some(Addressed { model, is_streamed, .. }) = &inbound.addressed {

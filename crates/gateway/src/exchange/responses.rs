@@ -45,6 +45,8 @@ pub struct Turn {
     issuer: Option<Issuer>,
     /// The body as its caller wrote it, and what its response repeats of that.
     asked: (Bytes, Echo),
+    /// What was read of its body, where that is still what its caller wrote.
+    request: Option<Request>,
 }
 
 #[derive(Debug)]
@@ -62,9 +64,14 @@ impl Turn {
         Self { recent: Some(recent), ..Self::default() }
     }
 
+    /// What was read of the request on the way to its place.
+    pub(super) fn request(&self) -> Option<&Request> {
+        self.request.as_ref()
+    }
+
     /// Lets go of what only an attempt needs.
     pub(super) fn forget(&mut self) {
-        self.asked = (Bytes::new(), Echo::default());
+        (self.asked, self.request) = (<(Bytes, Echo)>::default(), None);
     }
 }
 
@@ -78,8 +85,9 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
     if settings.bytes_max.is_none() && recent.is_none() {
         return Ok(());
     }
-    // What is no JSON is refused in better words by who reads it next.
-    let Ok(thread) = Thread::read(&inbound.body) else { return Ok(()) };
+    // Who reads it next refuses what is none.
+    let Ok((request, thread)) = Request::scan_in_thread(&inbound.body) else { return Ok(()) };
+    let mut request = Some(request);
     let is_stored = thread.store && settings.bytes_max.is_some();
     // Read before the conversation so far is put in front of them.
     let items = (is_stored || recent.is_some()).then(|| thread.items(&inbound.body).into());
@@ -89,9 +97,10 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
         let kept = || gateway.responses.find(&inbound.caller.account, previous, &settings).map(|kept| kept.said());
         before = recent.or_else(kept).ok_or_else(|| not_kept(previous))?;
         inbound.body = continued(gateway, &thread, &inbound.body, &before)?;
+        request = None;
     }
     let own = items.map(|items| Own { before, items, is_stored });
-    inbound.turn = Some(Box::new(Turn { recent, previous: thread.previous, own, issuer: None, asked }));
+    inbound.turn = Some(Box::new(Turn { recent, previous: thread.previous, own, issuer: None, asked, request }));
     Ok(())
 }
 

@@ -31,26 +31,33 @@ impl Thread {
     /// # Errors
     /// When it is not a JSON object.
     pub fn read(body: &[u8]) -> Result<Self, Malformed> {
-        let mut thread = Self { store: true, ..Self::default() };
+        let mut thread = Self::default();
         let mut reader = Reader::new(body)?;
-        thread.first_member = reader.offset() + 1;
-        reader.object(|reader, name| {
-            let start = reader.offset();
-            match name {
-                "previous_response_id" => {
-                    thread.previous = wire::text(reader)?.map(|id| id.decode().into_owned());
-                    thread.previous = thread.previous.take().filter(|id| !id.is_empty());
-                    thread.previous_value = start..reader.position();
-                }
-                "store" => thread.store = wire::bool(reader)? != Some(false),
-                "input" => thread.input = Some(reader.skip()?),
-                _ => reader.pass()?,
-            }
-            thread.echo.note(name, start..reader.position());
-            Ok::<_, Malformed>(())
-        })?;
+        thread.begin(reader.offset() + 1);
+        reader.object(|reader, name| thread.note(name, reader.skip()?, body))?;
         reader.end()?;
         Ok(thread)
+    }
+
+    /// Begins to read a body, whose first member is to stand there.
+    pub(crate) fn begin(&mut self, first_member: usize) {
+        *self = Self { store: true, first_member, ..Self::default() };
+    }
+
+    /// Reads the value of a member, which stands there in the body.
+    pub(crate) fn note(&mut self, name: &str, span: Range<usize>, body: &[u8]) -> Result<(), Malformed> {
+        match name {
+            "previous_response_id" => {
+                let id = wire::text(&mut Reader::new(&body[span.clone()])?)?;
+                self.previous = id.map(|id| id.decode().into_owned()).filter(|id| !id.is_empty());
+                self.previous_value = span.clone();
+            }
+            "store" => self.store = body[span.clone()] != *b"false",
+            "input" => self.input = Some(span.clone()),
+            _ => {}
+        }
+        self.echo.note(name, span);
+        Ok(())
     }
 
     /// The items of the request's own input, with commas between; a plain text is a message of the user's.
@@ -219,6 +226,7 @@ fn named(raw: &str, name: &str) -> Result<String, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openai::{Operation, Request};
 
     const ISSUER: Issuer = Issuer(0xbeef);
 
@@ -239,6 +247,20 @@ mod tests {
         let thread = Thread::read(body).unwrap();
         assert_eq!(thread.echo, Echo::read(body).unwrap());
         assert_ne!(thread.echo, Echo::default());
+    }
+
+    #[test]
+    fn a_place_is_found_while_a_request_is_scanned() {
+        for body in [
+            r#"{"model":"m","input":"a"}"#,
+            r#" { "previous_response_id" : "resp_\"1" ,"model":"m", "store" : false , "input" : [ {"role":"user"} ]} "#,
+            r#"{"model":"m","previous_response_id":null,"store":null,"input":"a","temperature":1}"#,
+        ] {
+            let (request, thread) = Request::scan_in_thread(body.as_bytes()).unwrap();
+            assert_eq!(thread, Thread::read(body.as_bytes()).unwrap(), "{body}");
+            assert_eq!(request, Request::scan(Operation::Responses, body.as_bytes()).unwrap(), "{body}");
+        }
+        assert!(Request::scan_in_thread(br#"{"model":"m","input":"a"} x"#).is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{
     gemini::camel,
     json::{Kind, Malformed, Reader},
     openai::Operation,
+    openai_responses::Thread,
     wire,
 };
 
@@ -25,14 +26,28 @@ impl Request {
     /// When the body is not a JSON object, when `model` or `messages` is missing, when a member that decides
     /// routing or money has the wrong type or is written twice (servers differ in which one they take).
     pub fn scan(operation: Operation, body: &[u8]) -> Result<Self, BadRequest> {
-        scan(operation, body).map_err(|fault| match fault {
-            Fault::Json(fault) => BadRequest::json(fault, body),
-            Fault::Request(fault) => fault,
-        })
+        scan(operation, body, None).map_err(|fault| in_words(fault, body))
+    }
+
+    /// As [`Self::scan`], of a request for a response, with its place in its conversation.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub fn scan_in_thread(body: &[u8]) -> Result<(Self, Thread), BadRequest> {
+        let mut thread = Thread::default();
+        let request = scan(Operation::Responses, body, Some(&mut thread)).map_err(|fault| in_words(fault, body))?;
+        Ok((request, thread))
     }
 }
 
-fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
+fn in_words(fault: Fault, body: &[u8]) -> BadRequest {
+    match fault {
+        Fault::Json(fault) => BadRequest::json(fault, body),
+        Fault::Request(fault) => fault,
+    }
+}
+
+fn scan(operation: Operation, body: &[u8], thread: Option<&mut Thread>) -> Result<Request, Fault> {
     let mut reader = Reader::new(body)?;
     if reader.kind()? != Kind::Object {
         let message = "the body must be a JSON object".to_owned();
@@ -46,7 +61,17 @@ fn scan(operation: Operation, body: &[u8]) -> Result<Request, Fault> {
         Operation::Service(service) => return scan.service(service, reader, first_member),
         Operation::Generate => reader.object(|reader, key| scan.generate_member(reader, key))?,
         Operation::Converse => reader.object(|reader, key| scan.request.read_converse(reader, key))?,
-        _ => reader.object(|reader, key| scan.member(reader, key))?,
+        _ => match thread {
+            None => reader.object(|reader, key| scan.member(reader, key))?,
+            Some(thread) => {
+                thread.begin(first_member);
+                reader.object(|reader, key| {
+                    let start = reader.offset();
+                    scan.member(reader, key)?;
+                    Ok::<_, Fault>(thread.note(key, start..reader.position(), body)?)
+                })?;
+            }
+        },
     }
     reader.end()?;
     scan.finish()
