@@ -20,6 +20,7 @@ mod stop;
 mod target;
 mod text;
 mod turn;
+pub mod words;
 
 pub use answer::{Answer, Choice};
 pub use arguments::Arguments;
@@ -29,7 +30,7 @@ pub use fault::{DecodeFault, StreamFault};
 pub use fold::Fold;
 pub use free_tools::FreeTools;
 pub(crate) use keep::Lifetimes;
-pub use loss::{Loss, Losses, Why};
+pub use loss::{Loss, Losses, Told, Why};
 pub use problem::{Problem, ProblemKind};
 pub use request::{Effort, Format, Reasoning, Request, Sampling, Tool, ToolBody, ToolChoice};
 pub use signature::{Issuer, Signature};

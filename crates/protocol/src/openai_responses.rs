@@ -19,7 +19,7 @@ pub use error::{decode_error, encode_error, status};
 pub use frame::{Create, Frame};
 pub use identity::Identity;
 pub(crate) use identity::is_unsealed;
-pub(crate) use namespace::{flattened, renamed};
+pub(crate) use namespace::{flattened, name_of_flat, renamed};
 pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};
 pub use stream::{Begun, Decoder, Encoder, Shown, ended_with, with_stop};

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use roundelay_ledger::ExchangeId;
+use roundelay_protocol::chat::words::in_chinese;
 use serde_json::Value;
 
 use super::{
@@ -15,9 +16,10 @@ use super::{
     excluded,
     reach::Reach,
     say,
+    simulate::language,
     table::cell,
 };
-use crate::{admin::exchanges::one, exchange::explain_stop, store::Scope};
+use crate::{admin::exchanges::one, exchange::explain_stop, simulate::Language, store::Scope};
 
 /// Tell the story of one exchange: what was asked, considered and tried, and who answered.
 #[derive(Debug, Args)]
@@ -31,6 +33,9 @@ pub(super) struct Explain {
     /// Fail unless every choice among several comes out as recorded when it is made again from its inputs.
     #[arg(long)]
     verify: bool,
+    /// The language of what deployments were not told.
+    #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = language)]
+    language: Language,
 }
 
 impl Explain {
@@ -43,7 +48,7 @@ impl Explain {
         if common.json {
             say(&record);
         } else {
-            tell(&record);
+            tell(&record, self.language);
         }
         if self.verify {
             let verified = choices::verify(&record["decision"])?;
@@ -55,13 +60,13 @@ impl Explain {
     }
 }
 
-fn tell(record: &Value) {
+fn tell(record: &Value, language: Language) {
     tell_asked(record);
     tell_considered(&record["decision"]);
     choices::tell(&record["decision"]);
     tell_tried(record);
     handover::tell(&record["decision"]);
-    tell_ending(record);
+    tell_ending(record, language);
 }
 
 fn tell_asked(record: &Value) {
@@ -177,7 +182,7 @@ fn moved_on(then: &Value) -> String {
     }
 }
 
-fn tell_ending(record: &Value) {
+fn tell_ending(record: &Value, language: Language) {
     let took = of_us(record["duration_us"].as_u64().unwrap_or_default());
     let failure = record["failure"].as_str().map(|class| format!(" ({class})")).unwrap_or_default();
     say(&format_args!(
@@ -204,7 +209,7 @@ fn tell_ending(record: &Value) {
     }
     let dropped = record["decision"]["dropped"].as_array().map_or(&[][..], Vec::as_slice);
     for (index, loss) in dropped.iter().enumerate() {
-        say(&format_args!("{:<12}{}", if index == 0 { "not told" } else { "" }, cell(loss)));
+        say(&format_args!("{:<12}{}", if index == 0 { "not told" } else { "" }, not_told(loss, language)));
     }
     if !record["deployment"].is_null() {
         say(&format_args!("answer of   {}, model {}", cell(&record["deployment"]), cell(&record["model"])));
@@ -215,6 +220,21 @@ fn tell_ending(record: &Value) {
     if !record["deployment"].is_null() {
         say(&format_args!("tokens      {}", tokens(&record["usage"])));
         say(&format_args!("cost        {}", usd(&record["cost_nano"])));
+    }
+}
+
+/// `messages[].name (60 times): a member that is not known here`.
+fn not_told(loss: &Value, language: Language) -> String {
+    let [place, what] = ["place", "what"].map(|field| cell(&loss[field]));
+    let is_english = language == Language::English;
+    let times = match loss["times"].as_u64() {
+        Some(times) if is_english => format!(" ({times} times)"),
+        Some(times) => format!("（{times} 处）"),
+        None => String::new(),
+    };
+    match in_chinese(&what).filter(|_| !is_english) {
+        Some(chinese) => format!("{place}{times}：{chinese}"),
+        None => format!("{place}{times}: {what}"),
     }
 }
 
@@ -254,3 +274,20 @@ fn widest(lines: &[Value]) -> usize {
 }
 
 const NANO: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_told_is_said_in_words_of_either_language() {
+        let once = json!({ "place": "messages[3].name", "why": "no_peer", "what": "a member that is not known here" });
+        let often = json!({ "place": "messages[].name", "why": "issuer", "what": "audio", "times": 60 });
+        assert_eq!(not_told(&once, Language::English), "messages[3].name: a member that is not known here");
+        assert_eq!(not_told(&once, Language::Chinese), "messages[3].name：此处不认识的字段");
+        assert_eq!(not_told(&often, Language::English), "messages[].name (60 times): audio");
+        assert_eq!(not_told(&often, Language::Chinese), "messages[].name（60 处）：音频");
+    }
+}

@@ -213,7 +213,7 @@ fn way(word: &str) -> Result<Way, String> {
     Way::of(word.trim()).ok_or_else(|| format!("known are {}", Way::words().join(", ")))
 }
 
-fn language(word: &str) -> Result<Language, String> {
+pub(super) fn language(word: &str) -> Result<Language, String> {
     Language::of(word).ok_or_else(|| "write en or zh-CN".to_owned())
 }
 

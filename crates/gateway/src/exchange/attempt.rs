@@ -149,7 +149,7 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             (Err(failed), _) => Attempted::Failed(failed),
             (Ok(whole), None) => Attempted::Whole(whole),
             (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() => {
-                Attempted::Whole(Whole { dropped: told(outgoing.losses.iter()), ..whole })
+                Attempted::Whole(Whole { dropped: told(&[&outgoing.losses]), ..whole })
             }
             (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, flight, outgoing) {
                 Some(whole) => Attempted::Whole(whole),
@@ -391,7 +391,7 @@ fn incoming(
             None => Incoming::new(answer, call.request.choices, call.request.include_usage),
         },
     };
-    incoming.dropped = outgoing.and_then(|outgoing| told(outgoing.losses.iter()));
+    incoming.dropped = outgoing.and_then(|outgoing| told(&[&outgoing.losses]));
     if call.may_be_carried_on() {
         incoming.follow_along(to, call.request.include_usage);
     }
@@ -435,7 +435,7 @@ fn said(
         return None;
     }
     call.said_again.note(&losses);
-    let dropped = told(outgoing.losses.iter().chain(losses.iter()));
+    let dropped = told(&[&outgoing.losses, &losses]);
     let cost_place = scan(to, &body).ok()?.cost_place;
     let scanned = Scanned { cost_place, ..scanned };
     let content_type = "application/json".to_owned();

@@ -24,7 +24,7 @@ use super::{
     continuation::Carrying,
     gateway::Gateway,
     handover::{Hand, Handing},
-    outgoing::{Outgoing, SaidAgain, Thoughts, Unsayable, shown},
+    outgoing::{Outgoing, SaidAgain, Thoughts, Unsayable},
     refusal::Refusal,
     responses::Turn,
     snapshot::{Deployment, Snapshot},
@@ -288,14 +288,10 @@ impl Call {
     ) -> Result<(), Unsayable> {
         let outgoing = self.outgoing_of(gateway, inbound, target, Thoughts::Readable, asked)?;
         let Some(outgoing) = outgoing else { return Ok(()) };
-        let Some(first) = outgoing.left_out().next().filter(|_| !self.may_leave_out()) else { return Ok(()) };
-        let message = format!(
-            "no model that may answer now can be told all of this request: `{}` would be left out ({}). Leave it out, ask for \
-             another model, or have an operator set `losses = \"report\"`",
-            shown(&first.path),
-            first.what,
-        );
-        Err(BadRequest { message, param: None, code: "unsupported_parameter" }.into())
+        match outgoing.left_out().filter(|_| !self.may_leave_out()) {
+            Some(left_out) => Err(left_out.into()),
+            None => Ok(()),
+        }
     }
 
     /// Whether a deployment may be told less than its caller wrote.
@@ -465,7 +461,7 @@ fn refuse_surcharge(request: &Request, payer: &Payer, snapshot: &Snapshot) -> Re
             _ => "",
         }
     );
-    Err(Refusal::BadRequest(BadRequest { message, param: Some(member), code: "unsupported_parameter" }))
+    Err(Refusal::BadRequest(BadRequest { message, param: Some(member.into()), code: "unsupported_parameter" }))
 }
 
 /// A gateway that gives up before its caller does can still say why, and settle.

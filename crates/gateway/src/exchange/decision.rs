@@ -17,6 +17,7 @@ use super::{
     call::{Call, Errand},
     draft::SeamRecord,
     handover::Handed,
+    outgoing::Dropped,
     snapshot::Snapshot,
 };
 use crate::journal::DECISION_MAX;
@@ -94,8 +95,8 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     attempts: A,
     stop: Option<ShownStop>,
     /// What deployments were not told of the request, or its caller of the answer.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    dropped: &'a [String],
+    #[serde(skip_serializing_if = "<[Dropped]>::is_empty")]
+    dropped: &'a [Dropped],
     /// What attempts were told of the conversation, where that was not what its caller sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     handover: Vec<ShownHandover>,
@@ -115,7 +116,7 @@ struct Told<'a> {
     errand: Option<Errand>,
     handed: &'a [(u32, Handed)],
     seams: &'a [SeamRecord],
-    dropped: &'a [String],
+    dropped: &'a [Dropped],
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -7,14 +7,15 @@ use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, Readied, with_readable_thoughts},
     bedrock,
-    chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
+    chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Losses, Target, Told, Why},
     gemini,
     handover::{self, Room, hand_over},
     openai::{BadRequest, Operation, Request, as_stream},
     openai_chat, openai_responses,
     seam::Way,
-    translate::{Manner, decode_request, encode_request, turned_tools},
+    translate::{Manner, decode_request, encode_request, locate, turned_tools},
 };
+use serde::Serialize;
 
 use super::{
     call::{Call, Inbound},
@@ -63,7 +64,22 @@ struct Said {
     /// `None` where the request is passed on as it is after all.
     kinds: Vec<(Kind, Option<Arc<Outgoing>>)>,
     /// What of requests and answers was not told, for the record.
-    dropped: Vec<String>,
+    dropped: Vec<Dropped>,
+}
+
+/// What was not told, or not exactly, as a record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Dropped {
+    place: String,
+    why: &'static str,
+    /// In English words, none of them the caller's.
+    what: String,
+    #[serde(skip_serializing_if = "is_one")]
+    times: u32,
+}
+
+fn is_one(times: &u32) -> bool {
+    *times == 1
 }
 
 /// Targets that are told the same.
@@ -164,7 +180,8 @@ impl Call {
             }
             let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
-            let translated = Outgoing::translated(asked, &kind, &self.request, find, self.carrying.as_deref());
+            let translated =
+                Outgoing::translated((asked, &inbound.body), &kind, &self.request, find, self.carrying.as_deref());
             let outgoing = match (translated, hand) {
                 // Who can take the whole is told the whole where it cannot be made shorter.
                 (Err(Unsayable::DoesNotFit), Some(Hand { reason: Reason::ModelChanged, .. })) => {
@@ -271,7 +288,7 @@ impl SaidAgain {
     }
 
     /// What was not told, or not exactly: where it stood, and why.
-    pub(super) fn dropped(&self) -> Vec<String> {
+    pub(super) fn dropped(&self) -> Vec<Dropped> {
         let mut dropped = self.lock().dropped.clone();
         dropped.sort_unstable();
         dropped.dedup();
@@ -285,7 +302,12 @@ impl Said {
     }
 
     fn note(&mut self, losses: &Losses) {
-        let told = losses.iter().map(|loss| format!("{}: {}", shown(&loss.path), loss.why.name()));
+        let told = losses.told().into_iter().map(|told| Dropped {
+            place: shown(&told.place),
+            why: told.why.name(),
+            what: told.what.chars().filter(|c| !c.is_control()).take(PLACE_MAX).collect(),
+            times: told.times,
+        });
         self.dropped.extend(told.take(Losses::MAX.saturating_sub(self.dropped.len())));
     }
 }
@@ -294,7 +316,7 @@ impl Outgoing {
     /// `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
     /// for so many of the first turns; `carrying` is the answer that is to be carried on.
     fn translated(
-        mut asked: chat::Request<'_>,
+        (mut asked, body): (chat::Request<'_>, &[u8]),
         kind: &Kind,
         caller: &Request,
         find: Option<&mut dyn FnMut(usize) -> Option<Arc<str>>>,
@@ -324,6 +346,7 @@ impl Outgoing {
         }
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
+        locate(&mut losses, &asked, body);
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
             Dialect::OpenaiResponses => Operation::Responses,
@@ -380,34 +403,64 @@ impl Outgoing {
         Ok(Self { body: body.into(), request, tools: FreeTools::default(), losses, handed: None })
     }
 
-    /// What was left out, for who would rather not be answered than without it.
-    pub(super) fn left_out(&self) -> impl Iterator<Item = &Loss> {
-        self.losses.iter().filter(|loss| matches!(loss.why, Why::NoPeer | Why::Unsupported | Why::Issuer))
+    /// Why a request that nothing may be left out of is not sent so; `None` where all is said.
+    ///
+    /// What is said in other words, and labels that no answer depends on, do not count.
+    pub(super) fn left_out(&self) -> Option<BadRequest> {
+        let told = self.losses.told();
+        let left_out: Vec<&Told> =
+            told.iter().filter(|told| matches!(told.why, Why::NoPeer | Why::Unsupported | Why::Issuer)).collect();
+        let first = left_out.first()?;
+        let place = |told: &Told| shown(&told.place);
+        let mut list = String::new();
+        for told in left_out.iter().take(NAMED_MAX) {
+            let times = if told.times > 1 { format!(", {} times", told.times) } else { String::new() };
+            let between = if list.is_empty() { "" } else { "; " };
+            list += &format!("{between}`{}`{times} ({})", place(told), told.what);
+        }
+        if left_out.len() > NAMED_MAX {
+            list += &format!("; and {} more", left_out.len() - NAMED_MAX);
+        }
+        let message = format!(
+            "no model that may answer now can be told all of this request. What would be left out: {list}. Leave it out \
+             yourself, name another model or pool, or ask the operator for `losses = \"report\"`"
+        );
+        // Of many that are told together it is the first of them.
+        let mut alike = self.losses.iter().filter(|loss| loss.why == first.why && loss.what == first.what);
+        let param = alike.next().map_or_else(|| place(first), |loss| shown(&loss.path));
+        Some(BadRequest { message, param: Some(param.into()), code: "unsupported_parameter" })
     }
 }
 
 /// What was left out or changed, for the answer's head: the places, and what became of them.
-pub(super) fn told<'l>(losses: impl Iterator<Item = &'l Loss>) -> Option<HeaderValue> {
+pub(super) fn told(lists: &[&Losses]) -> Option<HeaderValue> {
     let mut places = String::new();
-    for loss in losses {
-        let place = shown(&loss.path);
-        if places.len() + place.len() > TOLD_MAX {
-            places.push_str(", ...");
-            break;
+    let mut more: usize = lists.iter().map(|losses| losses.unlisted() as usize).sum();
+    for told in lists.iter().flat_map(|losses| losses.told()) {
+        let mut item = shown(&told.place);
+        if told.times > 1 {
+            item += &format!(" ({})", told.times);
+        }
+        if told.why == Why::Changed {
+            item += ";changed";
+        }
+        if places.len() + item.len() > TOLD_MAX {
+            more += told.times as usize;
+            continue;
         }
         if !places.is_empty() {
             places.push_str(", ");
         }
-        places.push_str(&place);
-        if loss.why == Why::Changed {
-            places.push_str(";changed");
-        }
+        places.push_str(&item);
+    }
+    if more > 0 {
+        places += &format!(", ... ({more} more)");
     }
     if places.is_empty() { None } else { HeaderValue::try_from(places).ok() }
 }
 
 /// A place is made of names that the caller may have chosen.
-pub(super) fn shown(path: &str) -> String {
+fn shown(path: &str) -> String {
     path.chars().map(|c| if c.is_ascii_graphic() && c != ',' && c != ';' { c } else { '_' }).take(PLACE_MAX).collect()
 }
 
@@ -425,7 +478,7 @@ fn check_thread(asked: &chat::Request<'_>) -> Result<(), BadRequest> {
     }
     let message = "`thread` is a conversation that Anthropic keeps, and no model that may answer now is at Anthropic: \
                    send the whole conversation without it";
-    Err(BadRequest { message: message.to_owned(), param: Some("thread"), code: "thread_unsupported_request" })
+    Err(BadRequest { message: message.to_owned(), param: Some("thread".into()), code: "thread_unsupported_request" })
 }
 
 fn bad(message: String) -> BadRequest {
@@ -496,6 +549,8 @@ fn is_claude_after(model: &str, minor: u32) -> bool {
 
 /// Tokens of output where the dialect demands a limit, the caller gave none, and the model's is not known.
 const OUTPUT_MAX: u64 = 4096;
+/// So many of what would be left out are named in an error.
+const NAMED_MAX: usize = 8;
 /// Bytes of an answer's header.
 const TOLD_MAX: usize = 1024;
 /// Characters of one place.

@@ -214,7 +214,7 @@ impl Refusal {
             },
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
             Self::BadRequest(bad) => Wire {
-                param: bad.param,
+                param: bad.param.as_deref(),
                 code: Some(bad.code),
                 ..Wire::new(400, "invalid_request_error", bad.message.as_str())
             },

@@ -114,7 +114,7 @@ fn not_kept(id: &str) -> Refusal {
     let id: String = id.chars().filter(|c| !c.is_control()).take(100).collect();
     Refusal::BadRequest(BadRequest {
         message: format!("Previous response with id '{id}' not found."),
-        param: Some("previous_response_id"),
+        param: Some("previous_response_id".into()),
         code: "previous_response_not_found",
     })
 }

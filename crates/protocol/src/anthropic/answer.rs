@@ -72,7 +72,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
         _ => object.text("model", &Text::plain(model)),
     }
     if answer.choices.len() > 1 {
-        losses.add(Why::NoPeer, "choices", "all answers but the first");
+        losses.add(Why::NoPeer, "answer.choices", "all answers but the first");
     }
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);

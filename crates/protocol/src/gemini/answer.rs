@@ -211,7 +211,7 @@ pub(super) fn write_sources<'a>(
 /// The dialect counts what was written to a cache as any other prompt.
 pub(super) fn lose_cache_write(usage: &usage::Usage, losses: &mut Losses) {
     if usage.cache_write > 0 {
-        losses.add(Why::Changed, "usage.cache_write", "counted as input");
+        losses.add(Why::Changed, "answer.usage.cache_write", "counted as input");
     }
 }
 

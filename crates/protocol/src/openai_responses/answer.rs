@@ -114,7 +114,7 @@ pub fn encode_answer_as(answer: &Answer<'_>, model: &str, identity: Option<&Iden
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);
     if answer.choices.len() > 1 {
-        losses.add(Why::NoPeer, "choices", "all answers but the first");
+        losses.add(Why::NoPeer, "answer.choices", "all answers but the first");
     }
     let mut items = Vec::new();
     let mut list = Array::new(&mut items);

@@ -8,6 +8,7 @@ mod collected;
 mod faults;
 mod hostile;
 mod matrix;
+mod places;
 mod prefilled;
 mod recordings;
 mod requests;

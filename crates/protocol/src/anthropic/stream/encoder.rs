@@ -140,7 +140,12 @@ impl Encoder {
                 }
             }
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
         Ok(())
@@ -191,7 +196,7 @@ impl Encoder {
     fn part_start(&mut self, part: u32, choice: u32, kind: &PartKind<'_>, event: &Event<'_>, out: &mut Vec<u8>) {
         self.start(&Start::default(), out);
         if choice > 0 {
-            wire::lose_once(&mut self.losses, Why::NoPeer, "choices", "all answers but the first");
+            wire::lose_once(&mut self.losses, Why::NoPeer, "answer.choices", "all answers but the first");
         }
         if self.current.is_some() {
             let events = vec![event.clone().into_owned()];
@@ -246,7 +251,12 @@ impl Encoder {
                 Kind::Opaque
             }
             PartKind::Opaque { .. } | PartKind::Whole(_) => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
                 Kind::Unsaid
             }
         };
@@ -339,7 +349,7 @@ impl Encoder {
                     && matches!(annotation, crate::chat::Annotation::Opaque { .. })
                 {
                     let what = "a source that only its own dialect knows";
-                    return wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+                    return wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", what);
                 }
                 self.block_delta(out, |object| {
                     let mut delta = object.object("delta");

@@ -132,7 +132,7 @@ impl Encoder {
                 Annotation::Url { .. } => self.annotations.push(annotation.clone().into_owned()),
                 Annotation::Opaque { .. } => {
                     let what = "a source that only its own dialect knows";
-                    wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+                    wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", what);
                 }
             },
             Event::PartEnd { part } => self.part_end(*part, out),
@@ -142,7 +142,12 @@ impl Encoder {
             Event::Error(problem) => self.fail(problem, out),
             Event::End => self.end(out),
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
         Ok(())
@@ -183,7 +188,12 @@ impl Encoder {
                 self.whole(choice, &Part::new(Body::Opaque { dialect: Dialect::Gemini, json: json.share() }), out);
             }
             PartKind::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
             }
         }
         self.parts.push(slot);

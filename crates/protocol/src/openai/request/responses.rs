@@ -56,7 +56,7 @@ impl Request {
                 if boolean(reader, "background")? {
                     let message = "`background` is not served here: leave it out, and stream the answer of a long task";
                     let (message, param) = (message.to_owned(), Some("background"));
-                    return Err(BadRequest { message, param, code: "unsupported_parameter" }.into());
+                    return Err(BadRequest { message, param: param.map(Into::into), code: "unsupported_parameter" }.into());
                 }
             }
             // What the vendor keeps, which may be as long as any prompt.
@@ -197,7 +197,7 @@ mod tests {
             assert_eq!((request.size.named_files, request.is_first_turn), (1, is_first), "{member}");
         }
         let refused = |body: &str| Request::scan(Operation::Responses, body.as_bytes()).unwrap_err();
-        assert_eq!(refused(r#"{"model":"m"}"#).param, Some("input"));
+        assert_eq!(refused(r#"{"model":"m"}"#).param.as_deref(), Some("input"));
         assert_eq!(refused(r#"{"model":"m","input":7}"#).code, "invalid_type");
         assert_eq!(refused(r#"{"model":"m","input":["a"]}"#).code, "invalid_type");
         assert_eq!(refused(r#"{"model":"m","input":"a","background":true}"#).code, "unsupported_parameter");

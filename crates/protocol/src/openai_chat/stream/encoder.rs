@@ -112,7 +112,7 @@ impl Encoder {
             Event::Annotation { part, annotation } => {
                 if !answer::is_known(annotation) {
                     let what = "a source that only its own dialect knows";
-                    return wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+                    return wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", what);
                 }
                 let Some(part) = self.part(*part) else { return };
                 let index = self.annotations;
@@ -135,7 +135,12 @@ impl Encoder {
             Event::Error(problem) => self.fail(problem, out),
             Event::End => self.end(out),
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
     }
@@ -223,7 +228,12 @@ impl Encoder {
                 if *kind == ToolCallKind::Custom { Kind::Custom } else { Kind::Function }
             }
             PartKind::Whole(_) | PartKind::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
                 Kind::Unsaid
             }
         };
@@ -277,7 +287,7 @@ impl Encoder {
                 });
             }),
             Kind::Text | Kind::Unsaid => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "signature", "a text's signature");
+                wire::lose_once(&mut self.losses, Why::NoPeer, "answer.signature", "a text's signature");
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use super::{super::quirks::Quirks, input::Input};
 use crate::{
-    chat::{Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why},
+    chat::{
+        Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why, words,
+    },
     json::Object,
     openai_chat::CUSTOM_SCHEMA,
     wire,
@@ -150,7 +152,7 @@ impl Writer<'_> {
                 choice.end();
             }
             ToolChoice::Opaque { dialect: Dialect::OpenaiResponses, json } => object.json("tool_choice", json),
-            ToolChoice::Opaque { .. } => self.losses.add(Why::NoPeer, "tool_choice", "has no peer"),
+            ToolChoice::Opaque { .. } => self.losses.add(Why::NoPeer, "tool_choice", words::NO_PEER),
         }
     }
 
@@ -167,14 +169,14 @@ impl Writer<'_> {
                 None
             }
             Some(Format::Opaque { dialect, .. }) if *dialect != Dialect::OpenaiResponses => {
-                self.losses.add(Why::NoPeer, "format", "has no peer");
+                self.losses.add(Why::NoPeer, "format", words::NO_PEER);
                 None
             }
             format => format.as_ref(),
         };
         let verbosity = self.request.verbosity.as_ref().filter(|_| self.quirks.vendor_members);
         if self.request.verbosity.is_some() && verbosity.is_none() {
-            self.losses.add(Why::Unsupported, "verbosity", "the target does not take it");
+            self.losses.add(Why::Unsupported, "verbosity", "the server does not take it");
         }
         if format.is_none() && verbosity.is_none() {
             return;
@@ -274,7 +276,7 @@ impl Writer<'_> {
         ];
         for (name, value) in absent {
             if value.as_ref().is_some_and(|value| !matches!(value.as_str(), "0" | "0.0" | "false" | "{}")) {
-                self.losses.add(Why::NoPeer, name, "has no peer");
+                self.losses.add(Why::NoPeer, name, words::NO_PEER);
             }
         }
         if !self.request.stop.is_empty() {
@@ -314,7 +316,7 @@ impl Writer<'_> {
                 ("service_tier", request.service_tier.is_some()),
             ];
             for (name, _) in absent.into_iter().filter(|(_, is_there)| *is_there) {
-                self.losses.add(Why::Label, name, "the target does not take it");
+                self.losses.add(Why::Label, name, "the server does not take it");
             }
         }
         if request.choices.is_some_and(|choices| choices > 1) {

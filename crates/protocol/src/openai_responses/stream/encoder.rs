@@ -158,7 +158,12 @@ impl Encoder {
             Event::End => self.end(out),
             Event::Opaque { dialect: Dialect::OpenaiResponses, .. } => {}
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
         Ok(())
@@ -190,7 +195,7 @@ impl Encoder {
 
     fn part_start(&mut self, choice: u32, kind: &PartKind<'_>, out: &mut Vec<u8>) {
         if choice > 0 {
-            wire::lose_once(&mut self.losses, Why::NoPeer, "choices", "all answers but the first");
+            wire::lose_once(&mut self.losses, Why::NoPeer, "answer.choices", "all answers but the first");
             return self.parts.push(None);
         }
         let body = match kind.clone().into_owned() {
@@ -210,7 +215,12 @@ impl Encoder {
                 Body::Opaque { dialect: Dialect::OpenaiResponses, json }
             }
             PartKind::Opaque { .. } | PartKind::Whole(_) => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
                 return self.parts.push(None);
             }
         };
@@ -324,7 +334,7 @@ impl Encoder {
         let mut json = Vec::new();
         if !super::super::item::write_annotation(&mut json, annotation) {
             let what = "a source that only its own dialect knows";
-            return wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+            return wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", what);
         }
         let Some(slot) = self.parts.get_mut(part as usize).and_then(Option::as_mut) else { return };
         let Body::Text { annotations, .. } = &mut slot.body else { return };
