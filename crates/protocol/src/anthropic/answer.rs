@@ -74,6 +74,9 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
     if answer.choices.len() > 1 {
         losses.add(Why::NoPeer, "answer.choices", "all answers but the first");
     }
+    if answer.choices.iter().any(|choice| !choice.logprobs.is_empty()) {
+        losses.add(Why::Label, "answer.logprobs", "log probabilities");
+    }
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);
     let mut list = object.array("content");

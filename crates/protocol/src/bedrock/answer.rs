@@ -62,6 +62,9 @@ pub fn encode_answer(answer: &Answer<'_>, losses: &mut Losses) -> Vec<u8> {
     if answer.choices.len() > 1 {
         losses.add(Why::NoPeer, "answer.choices", "all answers but the first");
     }
+    if answer.choices.iter().any(|choice| !choice.logprobs.is_empty()) {
+        losses.add(Why::Label, "answer.logprobs", "log probabilities");
+    }
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);
     let mut object = Object::new(&mut out);

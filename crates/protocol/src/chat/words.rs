@@ -46,6 +46,7 @@ const WORDS: &[(&str, &str)] = &[
     ("free input said as one string argument", "自由输入改为一个字符串参数"),
     ("how closely to look", "看图的精细程度"),
     ("left to the model's habit", "由模型自行决定"),
+    ("log probabilities", "对数概率"),
     ("moved to the user's message after it", "移到其后的用户消息"),
     ("no marks for the prompt cache", "没有提示缓存标记"),
     ("not enforced", "不强制执行"),

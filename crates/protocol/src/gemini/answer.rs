@@ -1,7 +1,7 @@
 //! A whole answer, read and written.
 
 use super::{
-    error,
+    error, logprobs,
     parts::{self, Ids},
     stop, tokens,
 };
@@ -40,7 +40,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, Dec
         return Ok(Err(problem));
     }
     if is_blocked && answer.choices.is_empty() {
-        answer.choices.push(Choice { parts: Vec::new(), stop: Some(Stop::Filter) });
+        answer.choices.push(Choice { stop: Some(Stop::Filter), ..Choice::default() });
     }
     Ok(Ok(answer))
 }
@@ -65,6 +65,9 @@ fn candidate<'a>(raw: &'a str, answer: &mut Answer<'a>, problem: &mut Option<Pro
             self::sources(sources, annotations)?;
         }
     }
+    if let Some(found) = candidate.logprobs {
+        choice.logprobs = logprobs::read(found)?;
+    }
     if let Some(reason) = candidate.reason {
         *problem = stop::failure(&reason).or_else(|| problem.take());
         let has_calls = choice.parts.iter().any(|part| matches!(part.body, Body::ToolCall(_)));
@@ -81,6 +84,7 @@ pub(super) struct Candidate<'a> {
     pub(super) parts: Option<&'a str>,
     pub(super) reason: Option<Text<'a>>,
     pub(super) grounding: Option<&'a str>,
+    pub(super) logprobs: Option<&'a str>,
 }
 
 impl<'a> Candidate<'a> {
@@ -96,6 +100,7 @@ impl<'a> Candidate<'a> {
                 "finishReason" => {
                     candidate.reason = wire::text(reader)?.filter(|reason| !reason.is("FINISH_REASON_UNSPECIFIED"));
                 }
+                "logprobsResult" => candidate.logprobs = Some(reader.raw()?),
                 "groundingMetadata" => candidate.grounding = Some(reader.raw()?),
                 _ => reader.pass()?,
             }
@@ -152,6 +157,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
             candidate.word("finishReason", stop::word(reason));
         }
         candidate.number("index", index);
+        logprobs::write(&mut candidate, &choice.logprobs);
         let found = choice.parts.iter().filter_map(|part| match &part.body {
             Body::Text { annotations, .. } => Some(annotations),
             _ => None,

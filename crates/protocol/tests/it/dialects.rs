@@ -7,6 +7,7 @@ mod clients;
 mod collected;
 mod faults;
 mod hostile;
+mod logprobs;
 mod matrix;
 mod places;
 mod prefilled;

@@ -119,6 +119,10 @@ impl Encoder {
         match event {
             Event::Start(start) => self.start(start, out),
             Event::PartStart { part, choice, kind } => self.part_start(*part, *choice, kind, event, out),
+            // No caller of this dialect can ask for them.
+            Event::Logprobs { .. } => {
+                wire::lose_once(&mut self.losses, Why::Label, "answer.logprobs", "log probabilities");
+            }
             Event::PartEnd { part } => self.part_end(*part, out),
             Event::Text { part, .. }
             | Event::Arguments { part, .. }

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{
     chat::{
-        Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why, words,
+        Body, Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why,
+        words,
     },
     json::{Array, Object},
     openai_chat::CUSTOM_SCHEMA,
@@ -80,6 +81,10 @@ impl Writer<'_> {
         if !self.target.capabilities.tools {
             return self.losses.add(Why::Unsupported, "tools", "the model has no tools");
         }
+        // The dialect cannot forbid what is there, and wants it there where tools were called before.
+        if request.tool_choice == Some(ToolChoice::None) && !self.has_calls() {
+            return;
+        }
         let mut written = Vec::new();
         let mut list = Array::new(&mut written);
         for (index, tool) in request.tools.iter().enumerate() {
@@ -96,6 +101,11 @@ impl Writer<'_> {
         if request.parallel_tools == Some(false) {
             self.losses.add(Why::NoPeer, "parallel_tools", "one call at a time");
         }
+    }
+
+    fn has_calls(&self) -> bool {
+        let mut parts = self.request.turns.iter().flat_map(|turn| &turn.parts);
+        parts.any(|part| matches!(part.body, Body::ToolCall(_) | Body::ToolResult(_)))
     }
 
     fn tool(&mut self, list: &mut Array<'_>, index: usize, tool: &Tool<'_>) {

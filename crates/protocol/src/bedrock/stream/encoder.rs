@@ -86,6 +86,10 @@ impl Encoder {
                     self.open(*part, *choice, kind, out);
                 }
             }
+            // No caller of this dialect can ask for them.
+            Event::Logprobs { .. } => {
+                wire::lose_once(&mut self.losses, Why::Label, "answer.logprobs", "log probabilities");
+            }
             Event::PartEnd { part } => self.part_end(*part, out),
             Event::Text { part, .. }
             | Event::Arguments { part, .. }

@@ -166,15 +166,17 @@ impl Writer<'_> {
             ("frequency_penalty", "frequencyPenalty", frequency_penalty, drawn),
             ("presence_penalty", "presencePenalty", presence_penalty, drawn),
             ("seed", "seed", seed, true),
-            ("logprobs", "responseLogprobs", logprobs, true),
-            ("top_logprobs", "logprobs", top_logprobs, true),
+            ("logprobs", "responseLogprobs", if self.is_own() { logprobs } else { &None }, true),
+            ("top_logprobs", "logprobs", if self.is_own() { top_logprobs } else { &None }, true),
         ];
+        if let Some(top) = self.request.sampling.asked_logprobs().filter(|_| !self.is_own()) {
+            config.bool("responseLogprobs", true);
+            if top > 0 {
+                config.number("logprobs", top);
+            }
+        }
         for (path, name, value, is_taken) in members {
             match value {
-                // Nothing in an answer of another dialect holds them.
-                Some(_) if name.to_ascii_lowercase().ends_with("logprobs") && !self.is_own() => {
-                    self.losses.add(Why::NoPeer, path, words::NO_PEER);
-                }
                 Some(value) if is_taken => config.json(name, value),
                 Some(_) => self.losses.add(Why::Unsupported, path, "the model does not take it"),
                 None => {}

@@ -55,10 +55,11 @@ impl Request {
             "background" => {
                 if boolean(reader, "background")? {
                     let message = "`background` is not served here: leave it out, and stream the answer of a long task";
-                    let (message, param) = (message.to_owned(), Some("background"));
-                    return Err(BadRequest { message, param: param.map(Into::into), code: "unsupported_parameter" }.into());
+                    let (message, param) = (message.to_owned(), Some("background".into()));
+                    return Err(BadRequest { message, param, code: "unsupported_parameter" }.into());
                 }
             }
+            "include" => self.needs.logprobs |= reader.raw()?.contains("message.output_text.logprobs"),
             // What the vendor keeps, which may be as long as any prompt.
             "conversation" | "previous_response_id" | "prompt" => {
                 let is_named = reader.kind()? != Kind::Null;

@@ -621,6 +621,7 @@ impl<'w> Writer<'w> {
             top_logprobs,
         } = &self.request.sampling;
         let drawn = self.target.capabilities.sampling;
+        let is_own = !request_is_foreign(self.request);
         let members: [(&'static str, &Option<Json<'_>>, bool); 9] = [
             ("temperature", temperature, drawn),
             ("top_p", top_p, drawn),
@@ -629,10 +630,15 @@ impl<'w> Writer<'w> {
             ("presence_penalty", presence_penalty, drawn),
             ("seed", seed, quirks.seed),
             ("logit_bias", logit_bias, quirks.logit_bias),
-            // Nothing in an answer of another dialect holds them.
-            ("logprobs", logprobs, !request_is_foreign(self.request)),
-            ("top_logprobs", top_logprobs, !request_is_foreign(self.request)),
+            ("logprobs", if is_own { logprobs } else { &None }, true),
+            ("top_logprobs", if is_own { top_logprobs } else { &None }, true),
         ];
+        if let Some(top) = self.request.sampling.asked_logprobs().filter(|_| !is_own) {
+            object.bool("logprobs", true);
+            if top > 0 {
+                object.number("top_logprobs", top);
+            }
+        }
         for (name, value, is_taken) in members {
             match value {
                 Some(value) if is_taken => object.json(name, value),

@@ -2,7 +2,7 @@
 
 use super::super::{answer, error, reasoning, stop, tokens};
 use crate::{
-    chat::{Event, Json, Losses, PartKind, Problem, Signature, Start, Stop, Text, ToolCallKind, Why},
+    chat::{Event, Json, Logprob, Losses, PartKind, Problem, Signature, Start, Stop, Text, ToolCallKind, Why},
     json::{Array, Object, push_string},
     usage::Usage,
     wire,
@@ -19,6 +19,8 @@ pub struct Encoder {
     /// Of each choice that was announced: how many calls and thoughts it has.
     choices: Vec<Option<Counts>>,
     annotations: u32,
+    /// Of each choice, what goes with its next text.
+    logprobs: Vec<(u32, Vec<Logprob<'static>>)>,
     usage: Option<Usage>,
     stops: Vec<(u32, Stop<'static>)>,
     state: State,
@@ -68,6 +70,7 @@ impl Encoder {
             parts: Vec::new(),
             choices: Vec::new(),
             annotations: 0,
+            logprobs: Vec::new(),
             usage: None,
             stops: Vec::new(),
             state: State::Open,
@@ -123,6 +126,10 @@ impl Encoder {
                     list.end();
                 });
             }
+            Event::Logprobs { choice, tokens } => {
+                self.announce(*choice, out);
+                self.logprobs.push((*choice, tokens.iter().cloned().map(Logprob::into_owned).collect()));
+            }
             Event::PartEnd { part } => {
                 // Callers read the arguments as JSON, which nothing is not.
                 if self.part(*part).is_some_and(|part| part.kind == Kind::Function && !part.has_arguments) {
@@ -152,7 +159,7 @@ impl Encoder {
         }
         self.state = State::Failed;
         self.chunk(out, |object| {
-            choice_of(object, 0, |_| {}, Some("error"));
+            choice_of(object, 0, &[], |_| {}, Some("error"));
             error::write(object, problem);
         });
     }
@@ -161,11 +168,15 @@ impl Encoder {
         self.state = State::Ended;
         for (choice, reason) in std::mem::take(&mut self.stops) {
             self.announce(choice, out);
+            let tokens = self.tokens(choice);
+            if !tokens.is_empty() {
+                self.chunk(out, |object| choice_of(object, choice, &tokens, |_| {}, None));
+            }
             reason.lose(stop::WORDS, &mut self.losses);
             if let Stop::Refusal(Some(text)) = &reason {
                 self.delta(choice, out, |delta| delta.text("refusal", text));
             }
-            self.chunk(out, |object| choice_of(object, choice, |_| {}, Some(stop::word(&reason))));
+            self.chunk(out, |object| choice_of(object, choice, &[], |_| {}, Some(stop::word(&reason))));
         }
         if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
             self.chunk(out, |object| {
@@ -242,7 +253,20 @@ impl Encoder {
 
     fn text(&mut self, part: u32, name: &str, text: &Text<'_>, out: &mut Vec<u8>) {
         let Some(part) = self.part(part) else { return };
-        self.delta(part.choice, out, |delta| delta.text(name, text));
+        let tokens = if part.kind == Kind::Text && name == "content" { self.tokens(part.choice) } else { Vec::new() };
+        self.chunk(out, |object| choice_of(object, part.choice, &tokens, |delta| delta.text(name, text), None));
+    }
+
+    /// What was said of the tokens of a choice's next text.
+    fn tokens(&mut self, choice: u32) -> Vec<Logprob<'static>> {
+        // Of most streams there is none.
+        if self.logprobs.is_empty() {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.logprobs);
+        let (own, others) = all.into_iter().partition(|(of, _)| *of == choice);
+        self.logprobs = others;
+        own.into_iter().flat_map(|(_, tokens)| tokens).collect()
     }
 
     /// Said twice: in the spelling that most clients show, and in the one whose pieces keep their signature.
@@ -313,7 +337,7 @@ impl Encoder {
     }
 
     fn delta(&self, choice: u32, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
-        self.chunk(out, |object| choice_of(object, choice, write, None));
+        self.chunk(out, |object| choice_of(object, choice, &[], write, None));
     }
 
     /// Writes one event whose members after the head are `write`'s.
@@ -327,14 +351,20 @@ impl Encoder {
     }
 }
 
-fn choice_of(object: &mut Object<'_>, choice: u32, write: impl FnOnce(&mut Object<'_>), finish_reason: Option<&str>) {
+fn choice_of(
+    object: &mut Object<'_>,
+    choice: u32,
+    tokens: &[Logprob<'_>],
+    write: impl FnOnce(&mut Object<'_>),
+    finish_reason: Option<&str>,
+) {
     let mut list: Array<'_> = object.array("choices");
     let mut object = list.object();
     object.number("index", choice);
     let mut delta = object.object("delta");
     write(&mut delta);
     delta.end();
-    object.raw("logprobs", "null");
+    answer::write_logprobs(&mut object, tokens);
     match finish_reason {
         Some(reason) => object.word("finish_reason", reason),
         None => object.raw("finish_reason", "null"),

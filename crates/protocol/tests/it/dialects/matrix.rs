@@ -300,7 +300,7 @@ fn answer(dialect: Dialect, stop: Stop<'static>) -> Answer<'static> {
         call("call_1", "weather", r#"{"city":"Zürich"}"#),
         call("call_2", "weather", r#"{"city":"Köln"}"#),
     ];
-    answer.choices = vec![Choice { parts, stop: Some(stop) }];
+    answer.choices = vec![Choice { parts, stop: Some(stop), ..Choice::default() }];
     answer.usage =
         Some(Usage { input: 7, cache_read: 40, cache_write: 20, output: 50, reasoning: 30, ..Usage::default() });
     answer
@@ -454,6 +454,8 @@ fn what_one_dialect_cannot_say_is_a_loss() {
     lost(Dialect::Bedrock, Why::NoPeer, "tool_choice", |request| {
         request.tools = vec![weather()];
         request.tool_choice = Some(ToolChoice::None);
+        request.turns.push(turn(Role::Assistant, vec![call("c", "weather", "{}")]));
+        request.turns.push(turn(Role::User, vec![result("c", "weather", "sun")]));
     });
     lost(Dialect::Bedrock, Why::NoPeer, "turns.0.parts.1", |request| {
         let source = Source::Url("https://example.com/a.png".into());

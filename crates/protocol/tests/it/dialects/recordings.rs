@@ -256,6 +256,7 @@ fn own(answer: &Answer<'_>) -> Answer<'static> {
     let choices = answer.choices.iter().map(|choice| roundelay_protocol::chat::Choice {
         parts: choice.parts.iter().cloned().map(roundelay_protocol::chat::Part::into_owned).collect(),
         stop: choice.stop.clone().map(Stop::into_owned),
+        logprobs: choice.logprobs.iter().cloned().map(roundelay_protocol::chat::Logprob::into_owned).collect(),
     });
     Answer { choices: choices.collect(), usage: answer.usage, created: answer.created, ..Answer::new(answer.dialect) }
 }
