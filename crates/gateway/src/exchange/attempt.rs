@@ -97,7 +97,7 @@ impl Whole {
         if flight.is_lowered() && self.scanned.finish == Some(Finish::Length) {
             body = with_stop(&body);
         }
-        let (deployment, handover) = (&flight.deployment.name_header, flight.handover());
+        let (deployment, handover) = (flight.shown_deployment(), flight.handover());
         let served = Served { deployment, attempts, dropped: self.dropped, handover };
         let mut answer = answer::head(id, self.dialect, &self.content_type, Some(served), AnswerBody::Whole(body));
         if let Some(charged) = charged {

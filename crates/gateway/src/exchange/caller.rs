@@ -138,7 +138,7 @@ impl CallerSide {
     pub(super) fn open(&mut self, flight: &Flight<'_>, attempts: u32, incoming: &mut Incoming) {
         let dropped = incoming.dropped.take();
         self.has_events = incoming.has_events();
-        let (deployment, handover) = (&flight.deployment.name_header, flight.handover());
+        let (deployment, handover) = (flight.shown_deployment(), flight.handover());
         let served = Served { deployment, attempts, dropped, handover };
         self.begin_stream(Some(served), incoming.content_type().unwrap_or(STREAM));
     }
@@ -251,7 +251,7 @@ impl CallerSide {
         Ok(())
     }
 
-    fn begin_stream(&mut self, served: Option<Served<'_>>, content_type: &str) {
+    fn begin_stream(&mut self, served: Option<Served>, content_type: &str) {
         let shown = std::mem::replace(&mut self.shown, Shown::Everything);
         self.shown = match shown {
             Shown::Nothing(reply) => {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderValue;
 use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
 use roundelay_protocol::{
     chat::Dialect,
@@ -73,6 +74,11 @@ pub(super) struct Heard {
 }
 
 impl<'a> Flight<'a> {
+    /// The deployment's name for its caller, with the model that one for any model was asked for.
+    pub(super) fn shown_deployment(&self) -> HeaderValue {
+        self.deployment.shown_name(&self.call.request.model)
+    }
+
     /// Sets aside what the attempt needs, and begins it.
     ///
     /// # Errors

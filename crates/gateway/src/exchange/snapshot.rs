@@ -149,6 +149,15 @@ impl Deployment {
         self.upstream_model.is_none()
     }
 
+    /// `name` for the answer's header, which says what model it was where that is the caller's to choose.
+    pub fn shown_name(&self, asked: &str) -> HeaderValue {
+        if !self.is_open() {
+            return self.name_header.clone();
+        }
+        let name = self.name.replacen('*', self.upstream_model(asked), 1);
+        HeaderValue::try_from(name).unwrap_or_else(|_| self.name_header.clone())
+    }
+
     /// Says what was seen of an attempt means. No word of it holds a secret of this provider's, whatever it looks like.
     pub fn classify(&self, seen: &Seen<'_>) -> Failure {
         let mut failure = classify(self.flavour, seen, unix_time().as_secs().cast_signed());
