@@ -181,7 +181,7 @@ impl Call {
             let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
             let translated =
-                Outgoing::translated((asked, &inbound.body), &kind, &self.request, find, self.carrying.as_deref());
+                Outgoing::translated((asked, inbound), &kind, &self.request, find, self.carrying.as_deref());
             let outgoing = match (translated, hand) {
                 // Who can take the whole is told the whole where it cannot be made shorter.
                 (Err(Unsayable::DoesNotFit), Some(Hand { reason: Reason::ModelChanged, .. })) => {
@@ -316,7 +316,7 @@ impl Outgoing {
     /// `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
     /// for so many of the first turns; `carrying` is the answer that is to be carried on.
     fn translated(
-        (mut asked, body): (chat::Request<'_>, &[u8]),
+        (mut asked, inbound): (chat::Request<'_>, &Inbound),
         kind: &Kind,
         caller: &Request,
         find: Option<&mut dyn FnMut(usize) -> Option<Arc<str>>>,
@@ -346,7 +346,11 @@ impl Outgoing {
         }
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
-        locate(&mut losses, &asked, body);
+        locate(&mut losses, &asked, &inbound.body);
+        if inbound.turn.as_deref().is_some_and(|turn| turn.previous.is_some()) {
+            // What the name of a response stands for was put in front of the caller's own items.
+            losses.forget_numbers("input");
+        }
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
             Dialect::OpenaiResponses => Operation::Responses,

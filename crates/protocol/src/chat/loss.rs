@@ -117,6 +117,18 @@ impl Losses {
         }
     }
 
+    /// Leaves out which element of a list of the caller's they stood in, where it is not the list that was written:
+    /// `input[7].content[1]` becomes `input[].content[1]`.
+    pub fn forget_numbers(&mut self, list: &str) {
+        self.retell(|mut loss| {
+            let rest = loss.path.strip_prefix(list).and_then(|rest| rest.strip_prefix('['));
+            if let Some((_, rest)) = rest.and_then(|rest| rest.split_once(']')) {
+                loss.path = format!("{list}[]{rest}");
+            }
+            Some(loss)
+        });
+    }
+
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }

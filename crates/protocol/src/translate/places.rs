@@ -19,8 +19,10 @@ use crate::{
     openai_responses,
 };
 
-/// Puts each loss of a request in the words of `body`, of which `request` was read: `turns.3.parts.1.detail` becomes
-/// `messages[4].content[1].image_url.detail`. What says no more there than if it were left out is no loss.
+/// Puts each loss of a request in the words of `body`, of which `request` was read.
+///
+/// `turns.3.parts.1.detail` becomes `messages[4].content[1].image_url.detail`. What says no more there than if it were
+/// left out is no loss.
 pub fn locate(losses: &mut Losses, request: &Request<'_>, body: &[u8]) {
     if losses.is_empty() {
         return;
@@ -203,8 +205,8 @@ impl<'c> Caller<'c> {
         let is_element = |spot: &&Spot| spot.place.ends_with(']');
         let spot = match anchor.reach {
             Reach::Value => spots.last(),
-            Reach::Element => spots.iter().rfind(is_element).or(spots.last()),
-            Reach::Message => spots.iter().find(is_element).or(spots.last()),
+            Reach::Element => spots.iter().rfind(is_element).or_else(|| spots.last()),
+            Reach::Message => spots.iter().find(is_element).or_else(|| spots.last()),
         }?;
         if anchor.member.is_empty() {
             let span = (anchor.reach == Reach::Value).then(|| spot.span.clone());

@@ -302,7 +302,7 @@ impl<'w> Writer<'w> {
         }
         if !self.quirks.text_parts && parts.iter().all(|part| part.as_text().is_some()) {
             let marked = parts.iter().find(|part| self.request.keep_of(part).is_some());
-            if let Some(part) = marked.or(parts.last().filter(|_| keep.is_some())) {
+            if let Some(part) = marked.or_else(|| parts.last().filter(|_| keep.is_some())) {
                 let place = format!("{}.keep", self.place(path, part));
                 self.losses.add(Why::Label, place, "no marks for the prompt cache");
             }

@@ -339,6 +339,17 @@ fn what_the_gateway_added_is_told_without_a_place() {
 }
 
 #[test]
+fn numbers_of_a_list_that_was_put_together_are_not_told() {
+    let mut losses = Losses::default();
+    for path in ["input[7].content[1].detail", "inputs[7]", "tools[2]", "input"] {
+        losses.add(Why::NoPeer, path, "audio");
+    }
+    losses.forget_numbers("input");
+    let places: Vec<_> = losses.iter().map(|loss| loss.path.as_str()).collect();
+    assert_eq!(places, ["input[].content[1].detail", "inputs[7]", "tools[2]", "input"]);
+}
+
+#[test]
 fn what_is_lost_in_many_places_is_told_once() {
     let mut messages = String::new();
     for turn in 0..60 {
