@@ -35,6 +35,20 @@ impl Scanner {
                 chunk.role_only = true;
                 wire::members(&mut Reader::of(event.message.unwrap_or("{}")), |reader, name| match name {
                     "usage" => self.counts.read(reader),
+                    // It may hold all that there is: blocks and the reason to stop.
+                    "content" => wire::elements(reader, |reader| {
+                        let (content, output) = block(reader.raw()?)?;
+                        chunk.goes_on = true;
+                        chunk.role_only = false;
+                        chunk.content = chunk.content.max(content);
+                        chunk.output = chunk.output.plus(output);
+                        Ok(())
+                    }),
+                    "stop_reason" => {
+                        chunk.finish = wire::text(reader)?.and_then(|reason| finish(&reason.decode()));
+                        chunk.finished = u128::from(chunk.finish.is_some());
+                        Ok(())
+                    }
                     _ => reader.pass(),
                 })?;
                 chunk.usage = self.counts.usage();
@@ -264,6 +278,18 @@ mod tests {
             (none, false, None, 0, true),
         ];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_beginning_may_hold_the_whole_answer() {
+        let start = r#"{"type":"message_start","message":{"content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}],
+            "stop_reason":"tool_use","usage":{"input_tokens":9,"output_tokens":4}}}"#;
+        let chunk = Scanner::default().chunk(start.as_bytes()).unwrap();
+        assert_eq!((chunk.content, chunk.goes_on, chunk.output.text_bytes), (Content::ToolCall, true, 1 + 7));
+        assert_eq!((chunk.finish, chunk.finished), (Some(Finish::ToolCalls), 1));
+        let start = r#"{"type":"message_start","message":{"content":[],"stop_reason":null,"usage":{}}}"#;
+        let chunk = Scanner::default().chunk(start.as_bytes()).unwrap();
+        assert_eq!((chunk.content, chunk.goes_on, chunk.finished), (Content::None, false, 0));
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::{
 /// Waiting ── message_start ──▶ Open ── message_delta with a reason ──▶ Stopped ── message_stop ──▶ Ended
 ///    └────────────────────────── error, from anywhere ──▶ Failed
 /// ```
+///
+/// A `message_start` may hold blocks and the reason to stop already: so Anthropic tells a turn in which only its own
+/// tools had something to say. One that is said again before anything else came counts once.
 #[derive(Debug, Default)]
 pub struct Decoder {
     state: State,
@@ -74,9 +77,9 @@ impl Decoder {
         match kind {
             "ping" => {}
             "message_start" => self.start(message.message, sink)?,
-            "content_block_start" => self.block_start(&message, sink)?,
+            "content_block_start" => self.begin(message.index, message.block.unwrap_or("{}"), sink)?,
             "content_block_delta" => self.block_delta(&message, sink)?,
-            "content_block_stop" => self.block_stop(&message, sink)?,
+            "content_block_stop" => self.end(message.index, sink)?,
             "message_delta" => self.delta(&message, sink)?,
             "message_stop" => self.stop(sink)?,
             "error" => {
@@ -104,38 +107,49 @@ impl Decoder {
     }
 
     fn start(&mut self, message: Option<&str>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
-        if self.state != State::Waiting {
+        let is_again = self.state == State::Open && self.parts == 0 && self.open.is_empty();
+        if self.state != State::Waiting && !is_again {
             return Err(StreamFault::Order("a second message_start"));
         }
         self.state = State::Open;
         let mut start = Start::default();
-        if let Some(message) = message {
-            wire::members(&mut Reader::of(message), |reader, name| {
-                match name {
-                    "id" => start.id = wire::text(reader)?,
-                    "model" => start.model = wire::text(reader)?,
-                    "usage" => self.counts.read(reader)?,
-                    _ => reader.pass()?,
-                }
-                Ok::<_, Malformed>(())
-            })?;
+        let mut ending = Ending::default();
+        let mut blocks = Vec::new();
+        wire::members(&mut Reader::of(message.unwrap_or("{}")), |reader, name| {
+            match name {
+                "id" => start.id = wire::text(reader)?,
+                "model" => start.model = wire::text(reader)?,
+                "usage" => self.counts.read(reader)?,
+                "content" => wire::elements(reader, |reader| {
+                    blocks.push(reader.raw()?);
+                    Ok::<_, Malformed>(())
+                })?,
+                _ => ending.read(reader, name)?,
+            }
+            Ok::<_, Malformed>(())
+        })?;
+        if !is_again {
+            sink(Event::Start(start));
         }
-        sink(Event::Start(start));
         if let Some(usage) = self.counts.usage() {
             sink(Event::Usage(usage));
         }
+        for (index, raw) in (0..).zip(blocks) {
+            self.begin(index, raw, sink)?;
+            self.end(index, sink)?;
+        }
+        self.finish_with(ending, sink);
         Ok(())
     }
 
-    fn block_start(&mut self, message: &Message<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+    fn begin(&mut self, index: u64, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
         self.need_open()?;
-        if self.open.iter().any(|block| block.index == message.index) {
+        if self.open.iter().any(|block| block.index == index) {
             return Err(StreamFault::Order("a block that has begun already"));
         }
         if self.parts == PARTS_MAX || self.open.len() == OPEN_MAX {
             return Err(StreamFault::TooMuch("more than 8192 blocks"));
         }
-        let raw = message.block.unwrap_or("{}");
         let block = blocks::block(raw).map_err(|fault| match fault {
             crate::chat::DecodeFault::Malformed(fault) => StreamFault::Malformed(fault),
             crate::chat::DecodeFault::Shape { .. } => {
@@ -146,7 +160,7 @@ impl Decoder {
             && let (Some(signature), Some(part)) = (Signature::read_after_part(&data.text), self.last)
         {
             sink(Event::Signature { part, signature });
-            self.open.push(Block { index: message.index, part, kind: Opened::Mark });
+            self.open.push(Block { index, part, kind: Opened::Mark });
             return Ok(());
         }
         let part = self.parts;
@@ -189,7 +203,7 @@ impl Decoder {
             Body::Opaque { dialect, json } => begin(PartKind::Opaque { dialect, json }),
             body => begin(PartKind::Whole(Box::new(body.into_owned()))),
         }
-        self.open.push(Block { index: message.index, part, kind: opened });
+        self.open.push(Block { index, part, kind: opened });
         Ok(())
     }
 
@@ -206,9 +220,9 @@ impl Decoder {
         delta(block, raw, sink)
     }
 
-    fn block_stop(&mut self, message: &Message<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+    fn end(&mut self, index: u64, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
         self.need_open()?;
-        let Some(place) = self.open.iter().position(|block| block.index == message.index) else {
+        let Some(place) = self.open.iter().position(|block| block.index == index) else {
             return Err(StreamFault::Order("the end of a block that is not open"));
         };
         let block = self.open.remove(place);
@@ -229,22 +243,18 @@ impl Decoder {
                 sink(Event::Usage(usage));
             }
         }
-        let (mut reason, mut sequence, mut explanation) = (None, None, None);
-        wire::members(&mut Reader::of(message.delta.unwrap_or("{}")), |reader, name| {
-            match name {
-                "stop_reason" => reason = wire::text(reader)?,
-                "stop_sequence" => sequence = wire::text(reader)?,
-                "stop_details" => explanation = answer::details(reader)?,
-                _ => reader.pass()?,
-            }
-            Ok::<_, Malformed>(())
-        })?;
-        if let Some(reason) = reason.filter(|_| self.state == State::Open) {
+        let mut ending = Ending::default();
+        wire::members(&mut Reader::of(message.delta.unwrap_or("{}")), |reader, name| ending.read(reader, name))?;
+        self.finish_with(ending, sink);
+        Ok(())
+    }
+
+    fn finish_with(&mut self, ending: Ending<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+        if let Some(reason) = ending.reason.filter(|_| self.state == State::Open) {
             self.state = State::Stopped;
             self.close(sink);
-            sink(Event::Stop { choice: 0, stop: stop::read(reason, sequence, explanation) });
+            sink(Event::Stop { choice: 0, stop: stop::read(reason, ending.sequence, ending.explanation) });
         }
-        Ok(())
     }
 
     fn stop(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
@@ -312,6 +322,26 @@ fn delta(block: Block, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<(),
         _ => sink(Event::Opaque { dialect: Dialect::Anthropic, json: Json::passed(raw) }),
     }
     Ok(())
+}
+
+/// Why the message ended, as far as it is said.
+#[derive(Default)]
+struct Ending<'a> {
+    reason: Option<Text<'a>>,
+    sequence: Option<Text<'a>>,
+    explanation: Option<Text<'a>>,
+}
+
+impl<'a> Ending<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>, name: &str) -> Result<(), Malformed> {
+        match name {
+            "stop_reason" => self.reason = wire::text(reader)?,
+            "stop_sequence" => self.sequence = wire::text(reader)?,
+            "stop_details" => self.explanation = answer::details(reader)?,
+            _ => reader.pass()?,
+        }
+        Ok(())
+    }
 }
 
 /// One event's members, the structured ones as written.

@@ -119,6 +119,38 @@ fn events_of_careless_messages_servers() {
     );
     anthropic(&[r#"{"type":"error","error":{"type":"overloaded_error","message":"no"}}"#], "error no");
     anthropic(&[r#"{"type":"error","error":null}"#], "error ");
+    // The beginning said again counts once, with the later counts.
+    anthropic(
+        &[
+            r#"{"type":"message_start","message":{"id":"m","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}"#,
+            r#"{"type":"message_start","message":{"id":"m","content":[],"usage":{"input_tokens":5,"output_tokens":1}}}"#,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}"#,
+            r#"{"type":"content_block_stop","index":0}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+        "a|||Finished|5+7",
+    );
+    // All that there is may stand in the beginning.
+    anthropic(
+        &[
+            r#"{"type":"message_start","message":{"id":"m","content":[{"type":"code_execution_tool_result","tool_use_id":"s","content":{}},{"type":"text","text":"a"},{"type":"tool_use","id":"t","name":"f","input":{"b":1}}],"stop_reason":"tool_use","usage":{"input_tokens":3,"output_tokens":7}}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+        r#"a||f({"b":1})|ToolCalls|3+7"#,
+    );
+    // Or its first blocks, and more come.
+    anthropic(
+        &[
+            r#"{"type":"message_start","message":{"id":"m","content":[{"type":"text","text":"a"}],"stop_reason":null,"usage":{"input_tokens":3,"output_tokens":1}}}"#,
+            r#"{"type":"content_block_start","index":1,"content_block":{"type":"text","text":"b"}}"#,
+            r#"{"type":"content_block_stop","index":1}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+        "ab|||Finished|3+7",
+    );
 }
 
 #[test]
