@@ -1,6 +1,6 @@
 //! One attempt's stream, from its first content to its end: relayed, and landed with what is owed for it.
 
-use roundelay_ledger::{Case, Money, Observed, Payment};
+use roundelay_ledger::{Case, Observed, Payment};
 use roundelay_protocol::failure::Failure;
 use roundelay_routing::{Outcome, Plan};
 
@@ -9,7 +9,7 @@ use super::{
     call::{Call, Inbound},
     caller::CallerSide,
     continuation::{self, Hop},
-    draft::Draft,
+    draft::{self, Draft},
     flight::{self, Flight},
     gateway::Worker,
     incoming::{Cut, Incoming, ShownResponse},
@@ -17,6 +17,7 @@ use super::{
     relay::{self, Relayed},
     responses,
 };
+use crate::store;
 
 /// All that take part in an exchange.
 pub(super) struct Sides<'s> {
@@ -56,15 +57,18 @@ pub(super) async fn follow(
     let relayed = relay::relay(&mut incoming, inbound, caller, &flight).await;
     let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
     incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));
-    let before = hops.iter().map(|hop| hop.shown).sum();
-    draft.learn_stream(&incoming, flight.deployment, before);
+    if hops.is_empty() {
+        draft.learn_stream(&incoming, flight.deployment);
+    }
     let name = relayed.name();
     let (total, tokens) = (flight.elapsed(), incoming.tokens());
     flight.note_input(incoming.counted_so_far());
     let seen = Observed { wasted: incoming.wasted(), ..flight.seen(incoming.usage(), incoming.shown_tokens()) };
+    let usage = draft::usage_of(&incoming);
     match relayed {
         Relayed::Whole(tail) => {
-            land(&flight, plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen), hops);
+            let bill = (Case::Complete, seen, usage);
+            land(&flight, plan, draft, name, &Outcome::Success { total, tokens }, bill, hops);
             let tail = if hops.len() == 1 {
                 let paid = flight::counted(seen.usage.unwrap_or(seen.delivered));
                 incoming.priced(tail, paid, draft.charged(), flight.is_lowered())
@@ -78,7 +82,7 @@ pub(super) async fn follow(
             Ok(Ending::Streamed(tail))
         }
         Relayed::Spent(tail) => {
-            let bill = (flight.cancelled(), seen);
+            let bill = (flight.cancelled(), seen, usage);
             land(&flight, plan, draft, name, &Outcome::Success { total, tokens }, bill, hops);
             if hops.len() == 1 {
                 let paid = seen.usage.unwrap_or(seen.delivered);
@@ -90,19 +94,19 @@ pub(super) async fn follow(
             Ok(Ending::Streamed(continuation::with_attempts(inbound.operation.dialect(), &tail, hops)))
         }
         Relayed::Broke(failure, words) => {
-            land(&flight, plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen), hops);
+            land(&flight, plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen, usage), hops);
             let unfit = incoming.unfit();
             let (cut, response) = incoming.into_cut();
             Err(Broken { failure: Some(failure), words, cut, unfit, response })
         }
         Relayed::Diverged => {
             // Its provider has done what it was asked; its caller has nothing of it.
-            land(&flight, plan, draft, name, &Outcome::Abandoned, (Case::FailedMidStream, seen), hops);
+            land(&flight, plan, draft, name, &Outcome::Abandoned, (Case::FailedMidStream, seen, usage), hops);
             Err(Broken { failure: None, words: None, cut: None, unfit: None, response: None })
         }
         Relayed::Interrupted(why) => {
             let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };
-            land(&flight, plan, draft, name, &Outcome::Abandoned, (case, seen), hops);
+            land(&flight, plan, draft, name, &Outcome::Abandoned, (case, seen, usage), hops);
             Ok(Ending::Interrupted(why))
         }
     }
@@ -114,21 +118,17 @@ fn land(
     draft: &mut Draft,
     name: &'static str,
     outcome: &Outcome,
-    bill: (Case, Observed),
+    (case, seen, usage): (Case, Observed, store::Usage),
     hops: &mut Vec<Hop>,
 ) {
-    let before = draft.charged();
-    flight.land(plan, draft, name, outcome, bill);
-    let (case, seen) = bill;
+    let charged = flight.land(plan, draft, name, outcome, (case, seen));
     let delivered = seen.delivered.total_output();
     let shown = seen.usage.map_or(delivered, |usage| usage.total_output().saturating_sub(seen.wasted).min(delivered));
     let paid = Payment::of(case, &flight.deployment.who_pays, &seen).caller;
-    hops.push(Hop::new(flight, (shown, seen.wasted), paid, charged_since(before, draft.charged())));
-}
-
-fn charged_since(before: Option<Money>, now: Option<Money>) -> Option<Money> {
-    let nano = |amount: Option<Money>| amount.map_or(0, Money::nano);
-    now.map(|now| Money::from_nano(now.nano().saturating_sub(nano(before))))
+    hops.push(Hop::new(flight, (shown, seen.wasted), (paid, charged), usage));
+    if hops.len() > 1 {
+        draft.learn_hops(hops, matches!(outcome, Outcome::Success { .. }));
+    }
 }
 
 /// The error that ends a stream that nobody carries on.

@@ -130,7 +130,11 @@ fn who_answered_after_an_uncertain_replay_may_be_followed_by_another() {
         check(&Row { ends: &ends, ..Row::default() }, &went, None);
     }
     let ends = [MidStream, failure(Reset), failure(Reset)];
-    check(&Row { ends: &ends, ..Row::default() }, &[(0, First), (1, Fallback), (2, Fallback)], Some(StopReason::AttemptsSpent));
+    check(
+        &Row { ends: &ends, ..Row::default() },
+        &[(0, First), (1, Fallback), (2, Fallback)],
+        Some(StopReason::AttemptsSpent),
+    );
 }
 
 #[test]

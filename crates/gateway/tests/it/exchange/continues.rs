@@ -1,6 +1,7 @@
 //! An answer that breaks off after some of it was shown is carried on by another model, each word exactly once, or ends in
 //! an error; and what is not shown yet is replaced unseen.
 
+mod accounted;
 mod words;
 
 use std::{

@@ -1,0 +1,97 @@
+//! What the record, the sums and the caller are told of an answer by several: each attempt's tokens and money are its own.
+
+use serde_json::{Value, json};
+
+use super::{ANSWER, House, ON, Words};
+use crate::exchange::record;
+
+/// The record as `explain` reads it, and usage by model: exchanges, unpriced ones, input and output.
+fn told(house: &House) -> (Value, Vec<(String, [u64; 4])>) {
+    let id = record(&house.gateway)["id"].as_str().unwrap().to_owned();
+    let record = house.gateway.operator("GET", &format!("/admin/exchanges/{id}"), None).json();
+    let usage = house.gateway.operator("GET", "/admin/usage?by=model", None).json();
+    let row = |row: &Value| {
+        let counts = ["exchanges", "unpriced", "input", "output"].map(|field| row[field].as_u64().unwrap());
+        (row["model"].as_str().unwrap().to_owned(), counts)
+    };
+    (record, usage["rows"].as_array().unwrap().iter().map(row).collect())
+}
+
+/// What is charged and lost adds up to what the providers bill, in all and attempt by attempt.
+#[track_caller]
+fn check_sums(record: &Value) {
+    let of = |value: &Value, name: &str| value[name].as_i64().unwrap_or_else(|| panic!("no {name}: {record}"));
+    let attempts = record["attempts"].as_array().unwrap();
+    for name in ["charged_nano", "lost_nano"] {
+        assert_eq!(attempts.iter().map(|attempt| of(attempt, name)).sum::<i64>(), of(record, name), "{record}");
+    }
+    assert_eq!(of(record, "charged_nano") + of(record, "lost_nano"), of(record, "cost_nano"), "{record}");
+    for attempt in attempts {
+        let (charged, lost) = (of(attempt, "charged_nano"), of(attempt, "lost_nano"));
+        assert_eq!(charged + lost, of(&attempt["part"], "cost_nano"), "{record}");
+    }
+    for count in ["input", "output"] {
+        let parts: i64 = attempts.iter().map(|attempt| of(&attempt["part"]["usage"], count)).sum();
+        assert_eq!(parts, of(&record["usage"], count), "{record}");
+    }
+}
+
+#[test]
+fn each_attempts_tokens_and_money_are_its_own() {
+    for second in ["messages/rest", "messages/rest!"] {
+        let house = House::with("", &[("pool", &["chat/cut-5", second], ON)]);
+        house.ask(Words::Chat, "pool");
+        let (record, by_model) = told(&house);
+        check_sums(&record);
+        let output = record["usage"]["output"].as_u64().unwrap();
+        let model = record["model"].as_str().unwrap().to_owned();
+        let expected = [("chat-cut-5".to_owned(), [0, 0, 0, 5]), (model, [1, 0, 100, output - 5])];
+        assert_eq!(by_model, expected, "{record}");
+        assert_eq!(record["usage"]["estimated"], true, "nobody counted what the first said: {record}");
+    }
+}
+
+#[test]
+fn one_attempt_alone_has_no_part_of_its_own() {
+    let house = House::with("", &[("pool", &["chat/rest"], ON), ("cut", &["chat/cut-5"], "")]);
+    for pool in ["pool", "cut"] {
+        house.ask(Words::Chat, pool);
+        let (record, _) = told(&house);
+        let attempts = record["attempts"].as_array().unwrap();
+        assert!(attempts.len() == 1 && attempts[0].get("part").is_none(), "{record}");
+        let sum = record["charged_nano"].as_i64().unwrap() + record["lost_nano"].as_i64().unwrap();
+        assert_eq!(record["cost_nano"], sum, "{record}");
+    }
+}
+
+#[test]
+fn who_began_another_answer_is_not_whose_answer_was_shown() {
+    let house = House::with("", &[("pool", &["chat/cut-5", "messages/other!"], ON)]);
+    house.ask(Words::Chat, "pool");
+    let (record, by_model) = told(&house);
+    assert_eq!((&record["deployment"], &record["usage"]["output"]), (&json!("chat/cut-5"), &json!(5)), "{record}");
+    let [(cut, counted), (other, nothing)] = &by_model[..] else { panic!("{by_model:?}") };
+    assert_eq!((&**cut, counted[0], counted[3]), ("chat-cut-5", 1, 5), "{by_model:?}");
+    assert_eq!((&**other, nothing), ("messages-other!", &[0; 4]), "{by_model:?}");
+}
+
+/// A part without a price makes the whole one without a price, whichever it is.
+#[test]
+fn what_is_in_part_without_a_price_is_not_said_to_cost_nothing() {
+    for members in [["chat/cut-5?", "messages/rest"], ["chat/cut-5", "messages/rest?"]] {
+        let house = House::with("", &[("pool", &members, ON)]);
+        let (read, body) = house.ask(Words::Chat, "pool");
+        assert_eq!((&*read.text, read.usage.get("cost")), (ANSWER, None), "{body}");
+        let (record, by_model) = told(&house);
+        assert!(record["cost_nano"].is_null() && record["charged_nano"].as_i64().is_some(), "{record}");
+        let unpriced: Vec<(&str, u64)> = by_model.iter().map(|(model, counts)| (&**model, counts[1])).collect();
+        let without = usize::from(members[1].ends_with('?'));
+        assert_eq!(unpriced.iter().position(|(model, _)| model.ends_with('?')), Some(without), "{unpriced:?}");
+        assert!(unpriced.iter().all(|(model, count)| *count == u64::from(model.ends_with('?'))), "{unpriced:?}");
+    }
+    // What was billed and shown to nobody has a price; the answer has none.
+    let house = House::with("whole_answers = 'streamed'\n", &[("pool", &["chat/cut-6", "chat/rest?"], "")]);
+    let answer = house.ask_with(Words::Chat, "pool", json!({ "stream": false, "stream_options": null }));
+    assert_eq!((answer.status, answer.header("x-roundelay-cost")), (200, None), "{}", answer.body);
+    assert!(answer.json()["usage"].get("cost").is_none(), "{}", answer.body);
+}
