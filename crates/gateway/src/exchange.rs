@@ -254,7 +254,7 @@ async fn pursue(
                 caller.open(&flight, draft.attempts(), &mut incoming);
                 let mut sides = Sides { worker, inbound, plan, caller, draft };
                 let mut hops = Vec::new();
-                return match follow(&mut sides, call, flight, incoming, &mut hops).await {
+                return match follow(&mut sides, call, flight, incoming, &mut hops, None).await {
                     Ok(ending) => ending,
                     Err(broken) => Box::pin(carry_on(&mut sides, call, broken, hops)).await,
                 };

@@ -155,6 +155,7 @@ const ENTRY: Shape = Shape::Object(&[
     ("at_us", WHOLE),
     ("kind", Shape::Word(&["top-up", "charge", "loss", "reversal", "adjustment"])),
     ("account", TEXT_OR_NULL),
+    ("asked_by", TEXT_OR_NULL),
     ("currency", CURRENCY),
     ("exchange", TEXT_OR_NULL),
     ("attempt", WHOLE),

@@ -50,6 +50,7 @@ pub(super) struct Draft {
     /// What attempts were told of the conversation, where that was not what its caller sent.
     handed: Vec<(u32, Handed)>,
     seams: Vec<SeamRecord>,
+    halt: Option<&'static str>,
     record: Record,
 }
 
@@ -60,10 +61,31 @@ pub(super) struct SeamRecord {
     pub(super) attempt: u32,
     /// How its model was asked.
     pub(super) way: &'static str,
+    /// How it had refused to be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<&'static str>,
     /// Bytes of text that had been shown.
     pub(super) shown: usize,
     /// Tokens of output that said some of it once more.
     pub(super) repeated: u64,
+    /// What became of it.
+    pub(super) end: SeamEnd,
+}
+
+/// What became of an attempt to carry an answer on.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SeamEnd {
+    /// It ended the answer.
+    Ended,
+    /// It broke off as well.
+    Broke,
+    /// It began another answer.
+    Diverged,
+    /// It showed nothing.
+    Failed,
+    /// It was given up from this side.
+    Interrupted,
 }
 
 impl Draft {
@@ -103,6 +125,7 @@ impl Draft {
             sent: Vec::new(),
             handed: Vec::new(),
             seams: Vec::new(),
+            halt: None,
             record,
         }
     }
@@ -270,6 +293,11 @@ impl Draft {
         self.seams.push(seam);
     }
 
+    /// Notes why an answer that broke off was not carried on.
+    pub(super) fn learn_halt(&mut self, why: &'static str) {
+        self.halt = Some(why);
+    }
+
     fn served_by(&mut self, deployment: &Deployment) {
         self.record.deployment = Some(deployment.name.to_string());
         self.record.model = Some(deployment.model.to_string());
@@ -277,7 +305,7 @@ impl Draft {
 
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
         let deadline = call.deadline.saturating_duration_since(self.received);
-        self.record.decision = decision::to_json(call, deadline, &decision, &self.handed, &self.seams);
+        self.record.decision = decision::to_json(call, deadline, &decision, &self.handed, (&self.seams, self.halt));
     }
 
     /// Writes the record, which has to be safe before the caller can know that the exchange has ended.

@@ -1,5 +1,6 @@
 //! One attempt's stream, from its first content to its end: relayed, and landed with what is owed for it.
 
+use bytes::Bytes;
 use roundelay_ledger::{Case, Observed, Payment};
 use roundelay_protocol::failure::Failure;
 use roundelay_routing::{Outcome, Plan};
@@ -13,7 +14,7 @@ use super::{
     flight::{self, Flight},
     gateway::Worker,
     incoming::{Cut, Incoming, ShownResponse},
-    refusal::Words,
+    refusal::{BrokenStream, Words},
     relay::{self, Relayed},
     responses,
 };
@@ -38,11 +39,13 @@ pub(super) struct Broken {
     pub(super) cut: Option<Box<Cut>>,
     /// Why nobody can, where that has shown itself on the way.
     pub(super) unfit: Option<&'static str>,
+    /// The data of its last chunk, where it is chat's.
+    pub(super) last_chunk: Bytes,
     pub(super) response: ShownResponse,
 }
 
 /// Relays a stream, and lands its attempt. `hops` are the attempts before it whose answer it carries on; it becomes one
-/// of them.
+/// of them. Before the first of its words that is shown stands the `remark`.
 ///
 /// # Errors
 /// Where it broke off.
@@ -52,9 +55,10 @@ pub(super) async fn follow(
     flight: Flight<'_>,
     mut incoming: Box<Incoming>,
     hops: &mut Vec<Hop>,
+    mut remark: Option<String>,
 ) -> Result<Ending, Broken> {
     responses::answered_by(inbound, flight.deployment.issuer);
-    let relayed = relay::relay(&mut incoming, inbound, caller, &flight).await;
+    let relayed = relay::relay(&mut incoming, inbound, caller, &flight, &mut remark).await;
     let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
     incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));
     if hops.is_empty() {
@@ -65,6 +69,10 @@ pub(super) async fn follow(
     flight.note_input(incoming.counted_so_far());
     let seen = Observed { wasted: incoming.wasted(), ..flight.seen(incoming.usage(), incoming.shown_tokens()) };
     let usage = draft::usage_of(&incoming);
+    if let (Relayed::Whole(_), Some(remark)) = (&relayed, remark) {
+        // Its last words come with the end.
+        let _ = caller.remark(&remark);
+    }
     match relayed {
         Relayed::Whole(tail) => {
             let bill = (Case::Complete, seen, usage);
@@ -95,14 +103,15 @@ pub(super) async fn follow(
         }
         Relayed::Broke(failure, words) => {
             land(&flight, plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen, usage), hops);
-            let unfit = incoming.unfit();
+            let (unfit, last_chunk) = (incoming.unfit(), incoming.last_chunk());
             let (cut, response) = incoming.into_cut();
-            Err(Broken { failure: Some(failure), words, cut, unfit, response })
+            Err(Broken { failure: Some(failure), words, cut, unfit, last_chunk, response })
         }
         Relayed::Diverged => {
             // Its provider has done what it was asked; its caller has nothing of it.
             land(&flight, plan, draft, name, &Outcome::Abandoned, (Case::FailedMidStream, seen, usage), hops);
-            Err(Broken { failure: None, words: None, cut: None, unfit: None, response: None })
+            let last_chunk = incoming.last_chunk();
+            Err(Broken { failure: None, words: None, cut: None, unfit: None, last_chunk, response: None })
         }
         Relayed::Interrupted(why) => {
             let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };
@@ -132,7 +141,7 @@ fn land(
 }
 
 /// The error that ends a stream that nobody carries on.
-pub(super) fn broken(inbound: &Inbound, failure: Failure, words: Option<Words>) -> Ending {
+pub(super) fn broken(inbound: &Inbound, failure: Failure, words: Option<Words>, last_chunk: Bytes) -> Ending {
     let words = words.and_then(|words| words.fit_for(inbound.operation.dialect(), failure.class));
-    Ending::Cut(Refusal::Broke(Box::new(failure), words))
+    Ending::Cut(Refusal::Broke(Box::new(BrokenStream { failure, words, last_chunk })))
 }

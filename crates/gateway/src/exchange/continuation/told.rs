@@ -93,8 +93,7 @@ pub(in super::super) fn in_all(hops: &[Hop]) -> Usage {
 pub(in super::super) fn with_attempts(dialect: Dialect, tail: &[u8], hops: &[Hop]) -> Bytes {
     let last_hop = hops.len().saturating_sub(1);
     let hops = || hops.iter().enumerate().filter(|(at, hop)| *at == last_hop || hop.has_part()).map(|(_, hop)| hop);
-    let attempts: Vec<String> = hops().map(Hop::told).collect();
-    let attempts = format!("\"attempts\":[{}]", attempts.join(","));
+    let attempts = format!("\"attempts\":{}", list(hops()));
     let (place, iterations) = match dialect {
         Dialect::Anthropic => {
             let iterations: Vec<Value> = hops().map(Hop::iteration).collect();
@@ -123,6 +122,16 @@ pub(in super::super) fn with_attempts(dialect: Dialect, tail: &[u8], hops: &[Hop
         out.splice(at..at, iterations.into_bytes());
     }
     out.into()
+}
+
+/// The attempts of an answer that was not carried to its end, as a list in JSON.
+pub(super) fn attempts(hops: &[Hop]) -> String {
+    list(hops.iter().filter(|hop| hop.has_part()))
+}
+
+fn list<'h>(hops: impl Iterator<Item = &'h Hop>) -> String {
+    let told: Vec<String> = hops.map(Hop::told).collect();
+    format!("[{}]", told.join(","))
 }
 
 const ROUNDELAY: &[u8] = b"\"roundelay\":{";

@@ -91,7 +91,7 @@ pub(in crate::exchange) fn summarise(worker: &Arc<Worker>, inbound: &Inbound, ca
         || !can_be_handed_over(&call.snapshot, pool, call.handing.mode)
         || !may_be_told(inbound, call, summariser)
         || worker.gateway.billing.shares_attempts(&call.payer)
-        || making.due.is_resting(Instant::now())
+        || making.due.is_resting(&inbound.caller.account, Instant::now())
         || !making.due.is_due(call.demand.conversation, input, settings.every)
     {
         return;
@@ -117,7 +117,7 @@ pub(in crate::exchange) fn summarise(worker: &Arc<Worker>, inbound: &Inbound, ca
 
 async fn make(worker: Arc<Worker>, task: Task, place: Place) {
     let gateway = &worker.gateway;
-    let (conversation, grown) = (task.conversation, task.grown);
+    let (account, conversation, grown) = (task.caller.account.clone(), task.conversation, task.grown);
     let mut stopping = gateway.making.stopping.subscribe();
     let outcome = tokio::select! {
         biased;
@@ -126,10 +126,10 @@ async fn make(worker: Arc<Worker>, task: Task, place: Place) {
     };
     let due = &gateway.making.due;
     match outcome {
-        Some("made") => due.made(conversation),
+        Some("made") => due.made(&account, conversation),
         Some("dropped") => due.forget(conversation),
         Some(outcome @ ("failed" | "unfinished" | "unpaid")) => {
-            due.failed(conversation, grown, outcome != "unpaid", Instant::now());
+            due.failed((&account, conversation), grown, outcome != "unpaid", Instant::now());
         }
         Some(_) | None => {}
     }

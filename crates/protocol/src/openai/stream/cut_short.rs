@@ -1,6 +1,9 @@
 //! The event that ends a stream before its time, in the words of the stream itself.
 
-use crate::json::{Kind, Malformed, Reader, push_string};
+use crate::{
+    json::{Kind, Malformed, Reader, push_string},
+    openai::error::{self, ErrorBody},
+};
 
 /// An event that ends the choices of `unfinished` (one bit an index) with the reason `length`.
 ///
@@ -31,6 +34,23 @@ pub fn counted(last: &[u8], prompt: u64, completion: u64, cost: Option<&str>) ->
         .bytes(),
     );
     out
+}
+
+/// An event that ends the stream with an error, as [`error::event`] has it, for a stream of which `last` is the data of a
+/// chunk; `None` where that is no chunk. `attempts`, a list in JSON, is told under `roundelay.attempts`.
+pub fn broken(last: &[u8], error: &ErrorBody<'_>, attempts: Option<&str>) -> Option<Vec<u8>> {
+    let stream = Identity::read(last);
+    stream.id?;
+    let content = if stream.is_legacy() { r#""text":"""# } else { r#""delta":{}"# };
+    let mut out = stream.begin();
+    out.extend(format!(r#""choices":[{{"index":0,{content},"finish_reason":"error"}}],"#).bytes());
+    if let Some(attempts) = attempts {
+        out.extend(format!(r#""roundelay":{{"attempts":{attempts}}},"#).bytes());
+    }
+    // An object of one member, whose beginning is there.
+    out.extend(&error::body(error)[1..]);
+    out.extend(b"\n\n");
+    Some(out)
 }
 
 fn push_choices(out: &mut Vec<u8>, unfinished: u128, is_legacy: bool) {
@@ -99,6 +119,21 @@ fn scalar<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Malformed> {
     let kind = reader.kind()?;
     let raw = reader.raw()?;
     Ok(matches!(kind, Kind::String | Kind::Number).then_some(raw))
+}
+
+/// The `system_fingerprint` of a chunk, as it is written there; `None` where it has none that is a text.
+pub fn fingerprint(chunk: &[u8]) -> Option<&str> {
+    let mut found = None;
+    let read = Reader::new(chunk).and_then(|mut reader| {
+        reader.object(|reader, key| {
+            if key != "system_fingerprint" {
+                return reader.pass();
+            }
+            found = if reader.kind()? == Kind::String { Some(reader.raw()?) } else { return reader.pass() };
+            Ok::<_, Malformed>(())
+        })
+    });
+    read.ok().and(found)
 }
 
 #[cfg(test)]

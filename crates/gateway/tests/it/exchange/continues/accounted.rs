@@ -95,3 +95,95 @@ fn what_is_in_part_without_a_price_is_not_said_to_cost_nothing() {
     assert_eq!((answer.status, answer.header("x-roundelay-cost")), (200, None), "{}", answer.body);
     assert!(answer.json()["usage"].get("cost").is_none(), "{}", answer.body);
 }
+
+/// The last data of a stream.
+fn last_data(body: &str) -> Value {
+    let data = body.lines().rfind(|line| line.starts_with("data: {")).unwrap();
+    serde_json::from_str(&data["data: ".len()..]).unwrap()
+}
+
+#[test]
+fn the_error_of_a_cut_is_one_of_its_stream_and_names_the_exchange_and_its_attempts() {
+    let house = House::with("", &[("pool", &["chat/cut-5", "messages/other!"], ON), ("alone", &["chat/cut-5"], "")]);
+    for caller in Words::ALL {
+        let (_, body) = house.ask(caller, "pool");
+        let record = record(&house.gateway);
+        let id = record["id"].as_str().unwrap();
+        let error = last_data(&body);
+        let (named, attempts) = match caller {
+            Words::Chat => {
+                let chunk = json!([error["id"], error["created"], error["model"], error["object"]]);
+                assert_eq!(chunk, json!(["up", 7, "up", "chat.completion.chunk"]), "{body}");
+                (&error["error"]["request_id"], &error["roundelay"]["attempts"])
+            }
+            Words::Messages => (&error["request_id"], &error["roundelay"]["attempts"]),
+            Words::Responses => {
+                let first = body.lines().find(|line| line.contains("\"type\":\"error\"")).unwrap();
+                assert!(first.contains(id), "{body}");
+                (&record["id"], &error["response"]["roundelay"]["attempts"])
+            }
+            Words::Gemini => {
+                let details = error["error"]["details"].as_array().unwrap();
+                (&details.last().unwrap()["requestId"], &error["roundelay"]["attempts"])
+            }
+        };
+        assert_eq!(named, id, "{caller:?}: {body}");
+        let attempts: Vec<_> = attempts.as_array().unwrap().iter().map(|one| &one["deployment"]).collect();
+        // Who began another answer showed nothing of it, and was paid nothing.
+        assert_eq!(attempts, [&json!("chat/cut-5")], "{caller:?}: {body}");
+        assert!(!body.contains("seam"), "nothing of another is shown: {body}");
+    }
+    let (_, body) = house.ask(Words::Chat, "alone");
+    let error = last_data(&body);
+    assert_eq!((&error["id"], &error["error"]["request_id"]), (&json!("up"), &record(&house.gateway)["id"]), "{body}");
+}
+
+#[test]
+fn the_record_says_why_a_cut_was_not_carried_on() {
+    #[track_caller]
+    fn check(members: &[&str], settings: &str, more: Value, why: &str, outcome: &str) {
+        let house = House::with("", &[("pool", members, settings)]);
+        let body = house.ask_with(Words::Chat, "pool", more).body;
+        let (record, _) = told(&house);
+        let told = record["decision"]["not_carried_on"].as_str().unwrap_or_else(|| panic!("{record}"));
+        assert!(told.contains(why), "{told}");
+        assert!(body.contains(told), "the caller is told the same: {body}");
+        let metrics = house.gateway.operator("GET", "/metrics", None).body;
+        let counted = format!("roundelay_continuations_total{{outcome=\"{outcome}\"}} 1");
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
+    let (none, both) = (json!({}), ["chat/cut-5", "chat/rest"]);
+    check(&both, ON, json!({ "response_format": { "type": "json_object" } }), "a format was asked for", "none");
+    check(&both, "continuation = true\nattempts = 1", none.clone(), "its attempts are used up", "none");
+    check(&["chat/cut-5", "messages/other!"], ON, none.clone(), "another way", "diverged");
+    let two = "continuation = true\nattempts = 2";
+    check(&["chat/cut-5", "messages/overloaded"], two, none, "no other model could", "refused");
+    // Who is left has no room for the whole, and goes on with no part of it.
+    let long = json!({ "messages": [{ "role": "user", "content": "Tell me more of it. ".repeat(1_000) }] });
+    check(&["chat/cut-5", "chat/cut-5~"], "continuation = true\nattempts = 5", long, "has room for", "none");
+}
+
+#[test]
+fn the_record_says_how_an_answer_was_carried_on() {
+    let house = House::with("", &[("pool", &["chat/cut-5", "messages/refuses"], ON)]);
+    house.ask(Words::Chat, "pool");
+    let (record, _) = told(&house);
+    let seam = &record["decision"]["seams"][0];
+    assert_eq!(json!([seam["way"], seam["refused"], seam["end"]]), json!(["again", "prefill", "ended"]), "{record}");
+    assert!(record["decision"].get("not_carried_on").is_none(), "{record}");
+    let metrics = house.gateway.operator("GET", "/metrics", None).body;
+    assert!(metrics.contains("roundelay_continuations_total{outcome=\"carried\"} 1"), "{metrics}");
+    let house = House::with("", &[("pool", &["chat/cut-5", "messages/other!"], ON)]);
+    house.ask(Words::Chat, "pool");
+    assert_eq!(told(&house).0["decision"]["seams"][0]["end"], "diverged");
+}
+
+#[test]
+fn what_the_first_says_of_its_server_stands_in_all_chunks() {
+    let house = House::with("", &[("pool", &["chat/printed-5", "messages/rest"], ON)]);
+    let (read, body) = house.ask(Words::Chat, "pool");
+    assert_eq!(read.text, ANSWER, "{body}");
+    let chunks = body.lines().filter(|line| line.starts_with("data: {"));
+    let printed = |line: &str| line.matches("\"system_fingerprint\":\"fp_1\"").count() == 1;
+    assert!(chunks.clone().count() > 5 && chunks.clone().all(printed), "{body}");
+}
