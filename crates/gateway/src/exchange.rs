@@ -180,6 +180,12 @@ async fn pursue(
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
         let (deployment, hand) = (call.snapshot.deployment(attempt.deployment), call.hand(plan, &attempt));
+        if let Some(hand) = hand
+            && let Err(why) = caller.attend(call.make_aside(&worker.gateway, inbound, deployment, hand)).await
+        {
+            plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Window, gateway.clock.now());
+            return Ending::Interrupted(why);
+        }
         if let Err(unsayable) = call.check_sayable(gateway, inbound, (deployment, hand), asked.as_deref()) {
             let exclusion = match unsayable {
                 Unsayable::DoesNotFit => Exclusion::Window,

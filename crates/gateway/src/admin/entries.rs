@@ -73,7 +73,7 @@ pub fn page(store: Within<'_>, query: &EntryQuery) -> Result<Vec<Value>, Fault> 
     };
     let entries = store.entries(&filter, limit)?;
     let mut known = HashMap::new();
-    Ok(entries.iter().map(|entry| with_asker(entry, store, &mut known)).collect::<Result<_, _>>()?)
+    entries.iter().map(|entry| with_asker(entry, store, &mut known)).collect()
 }
 
 /// The kind of entry that a word stands for.

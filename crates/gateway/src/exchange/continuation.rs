@@ -248,7 +248,7 @@ impl Thread<'_> {
 
     /// Who has said the last of it.
     fn said_last(&self) -> Arc<str> {
-        let said = self.hops.iter().rfind(|hop| hop.shown > 0).or(self.hops.first());
+        let said = self.hops.iter().rfind(|hop| hop.shown > 0).or_else(|| self.hops.first());
         said.map_or_else(|| Arc::from(""), |hop| Arc::clone(&hop.deployment))
     }
 

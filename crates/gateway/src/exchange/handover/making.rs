@@ -16,7 +16,7 @@ use roundelay_protocol::{
 };
 use roundelay_routing::Target;
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, watch},
     task::spawn_blocking,
     time::{Instant, timeout},
 };
@@ -48,12 +48,19 @@ use crate::{
 pub struct Making {
     queue: Queue,
     due: Due,
+    /// Turns at handing over very long conversations beside the exchanges.
+    pub(in crate::exchange) aside: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
 }
 
 impl Default for Making {
     fn default() -> Self {
-        Self { queue: Queue::default(), due: Due::default(), stopping: watch::Sender::new(false) }
+        Self {
+            queue: Queue::default(),
+            due: Due::default(),
+            aside: Arc::new(Semaphore::new(ASIDE_MAX)),
+            stopping: watch::Sender::new(false),
+        }
     }
 }
 
@@ -229,3 +236,5 @@ fn older(asked: &chat::Request<'_>, tokenizer: Tokenizer, settings: &config::Sum
 
 /// What an exchange may take beyond its own deadline before it is given up.
 const GRACE: Duration = Duration::from_secs(5);
+/// How many very long conversations are handed over beside the exchanges at once.
+const ASIDE_MAX: usize = 4;

@@ -11,9 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roundelay::auth::KeyWish;
 use roundelay::store::{Store, StoredEntry};
-use roundelay_ledger::{AccountId, EntryKind, Limits, Money};
+use roundelay_ledger::{EntryKind, Money};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, client::IntoClientRequest as _};
 
@@ -49,16 +48,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         open_account(&folder.path().join("data"), Money::from_nano(balance));
         let gateway = TestGateway::start_in(folder, &toml);
-        let wish = KeyWish {
-            account: AccountId::new("team").unwrap(),
-            name: "team".into(),
-            allowed: None,
-            expires_at: None,
-            limits: Limits::default(),
-            on_disconnect: None,
-            networks: None,
-        };
-        let key = gateway.gateway.keys.create(wish, 0).unwrap().1.expose().to_owned();
+        let key = gateway.key_of("team");
         Self { key, gateway, provider }
     }
 

@@ -36,8 +36,10 @@ pub fn counted(last: &[u8], prompt: u64, completion: u64, cost: Option<&str>) ->
     out
 }
 
-/// An event that ends the stream with an error, as [`error::event`] has it, for a stream of which `last` is the data of a
-/// chunk; `None` where that is no chunk. `attempts`, a list in JSON, is told under `roundelay.attempts`.
+/// An event that ends the stream with an error, as [`error::event`] has it.
+///
+/// `last` is the data of a chunk of that stream; `None` where it is no chunk. `attempts`, a list in JSON, is told under
+/// `roundelay.attempts`.
 pub fn broken(last: &[u8], error: &ErrorBody<'_>, attempts: Option<&str>) -> Option<Vec<u8>> {
     let stream = Identity::read(last);
     stream.id?;
@@ -182,5 +184,32 @@ mod tests {
         let event = cut_short(b"{}", 1, "a\"\nb");
         let value: serde_json::Value = serde_json::from_slice(&event[b"data: ".len()..]).unwrap();
         assert_eq!(value["roundelay"]["stop"], "a\"\nb");
+    }
+
+    #[test]
+    fn a_stream_that_breaks_off_says_so_in_its_own_words() {
+        let error = ErrorBody { message: "it \"broke\"", kind: "upstream_error", ..ErrorBody::default() };
+        let last = br#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}"#;
+        for (attempts, told) in [(None, ""), (Some("[{}]"), r#""roundelay":{"attempts":[{}]},"#)] {
+            let expected = format!(
+                r#"data: {{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{{}},"finish_reason":"error"}}],{told}"error":{{"message":"it \"broke\"","type":"upstream_error","param":null,"code":null}}}}{}"#,
+                "\n\n"
+            );
+            assert_eq!(String::from_utf8(broken(last, &error, attempts).unwrap()).unwrap(), expected);
+        }
+        assert_eq!(broken(b"", &error, None), None);
+        assert_eq!(broken(b"{\"model\":\"m\"}", &error, None), None);
+    }
+
+    #[test]
+    fn a_fingerprint_is_found_where_there_is_one() {
+        for (chunk, found) in [
+            (r#"{"choices":[],"system_fingerprint": "fp_\u0031" }"#, Some(r#""fp_\u0031""#)),
+            (r#"{"system_fingerprint":null}"#, None),
+            (r#"{"choices":[{"system_fingerprint":"no"}]}"#, None),
+            ("", None),
+        ] {
+            assert_eq!(fingerprint(chunk.as_bytes()), found, "{chunk}");
+        }
     }
 }

@@ -48,6 +48,9 @@ fn each_attempts_tokens_and_money_are_its_own() {
         let expected = [("chat-cut-5".to_owned(), [0, 0, 0, 5]), (model, [1, 0, 100, output - 5])];
         assert_eq!(by_model, expected, "{record}");
         assert_eq!(record["usage"]["estimated"], true, "nobody counted what the first said: {record}");
+        let losses = house.gateway.operator("GET", "/admin/entries?kind=loss", None).json();
+        let whose = json!([losses[0]["account"], losses[0]["asked_by"]]);
+        assert_eq!(whose, json!([null, "default"]), "the house's, for what this account asked: {losses}");
     }
 }
 
