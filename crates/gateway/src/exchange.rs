@@ -180,6 +180,12 @@ async fn pursue(
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
         let (deployment, hand) = (call.snapshot.deployment(attempt.deployment), call.hand(plan, &attempt));
+        if let Some(hand) = hand
+            && let Err(why) = caller.attend(call.make_aside(&worker.gateway, inbound, deployment, hand)).await
+        {
+            plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Window, gateway.clock.now());
+            return Ending::Interrupted(why);
+        }
         if let Err(unsayable) = call.check_sayable(gateway, inbound, (deployment, hand), asked.as_deref()) {
             let exclusion = match unsayable {
                 Unsayable::DoesNotFit => Exclusion::Window,
@@ -254,7 +260,7 @@ async fn pursue(
                 caller.open(&flight, draft.attempts(), &mut incoming);
                 let mut sides = Sides { worker, inbound, plan, caller, draft };
                 let mut hops = Vec::new();
-                return match follow(&mut sides, call, flight, incoming, &mut hops).await {
+                return match follow(&mut sides, call, flight, incoming, &mut hops, None).await {
                     Ok(ending) => ending,
                     Err(broken) => Box::pin(carry_on(&mut sides, call, broken, hops)).await,
                 };

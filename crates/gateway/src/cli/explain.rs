@@ -2,6 +2,7 @@
 
 mod choices;
 mod handover;
+mod seams;
 
 use std::process::ExitCode;
 
@@ -167,6 +168,10 @@ fn attempt_story(attempt: &Value, decided: &Value) -> String {
     if attempt["outcome"] == "not_ready" && attempt["status"] == 404 {
         story += " (nothing is there: is its `base_url` right, and the model's name there?)";
     }
+    if let Some(part) = attempt.get("part") {
+        story += &format!("; {}", tokens(&part["usage"]));
+        story += &paid(attempt);
+    }
     story + &moved_on(&decided["then"])
 }
 
@@ -193,20 +198,7 @@ fn tell_ending(record: &Value, language: Language) {
     if let Some(reason) = record["decision"]["stop"]["reason"].as_str() {
         say(&format_args!("because     {}", explain_stop(reason)));
     }
-    for (index, seam) in record["decision"]["seams"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate() {
-        let way = match seam["way"].as_str() {
-            Some("prefill") => "from its beginning",
-            Some("prompt") => "because it was asked to go on",
-            _ => "by the same request",
-        };
-        say(&format_args!(
-            "{:<12}attempt {} went on behind {} bytes of text, {way}; {} tokens said what had been shown",
-            if index == 0 { "carried on" } else { "" },
-            cell(&seam["attempt"]),
-            cell(&seam["shown"]),
-            cell(&seam["repeated"]),
-        ));
-    }
+    seams::tell(&record["decision"]);
     let dropped = record["decision"]["dropped"].as_array().map_or(&[][..], Vec::as_slice);
     for (index, loss) in dropped.iter().enumerate() {
         say(&format_args!("{:<12}{}", if index == 0 { "not told" } else { "" }, not_told(loss, language)));
@@ -219,7 +211,18 @@ fn tell_ending(record: &Value, language: Language) {
     }
     if !record["deployment"].is_null() {
         say(&format_args!("tokens      {}", tokens(&record["usage"])));
-        say(&format_args!("cost        {}", usd(&record["cost_nano"])));
+        say(&format_args!("cost        {}{}", usd(&record["cost_nano"]), paid(record)));
+    }
+}
+
+/// What became of what a record or an attempt cost.
+fn paid(of: &Value) -> String {
+    match (of["charged_nano"].as_i64(), of["lost_nano"].as_i64()) {
+        (Some(_), Some(0)) => format!(", {} charged", usd(&of["charged_nano"])),
+        (Some(_), Some(_)) => {
+            format!(", {} charged, {} borne by the house", usd(&of["charged_nano"]), usd(&of["lost_nano"]))
+        }
+        _ => String::new(),
     }
 }
 
@@ -251,7 +254,7 @@ fn tokens(usage: &Value) -> String {
         story += &format!(" ({} of it reasoning)", count("reasoning"));
     }
     if usage["estimated"] == true {
-        story += "; estimated, as the provider sent no count";
+        story += "; estimated, all or in part, as a provider sent no count";
     }
     story
 }

@@ -189,11 +189,15 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
         };
+        // What is kept back is content all the same: its provider has answered.
+        let is_held = incoming.is_holding() && !call.is_out_of_patience();
         let seen = match &seen {
             StreamFault::Error(data) => Seen::StreamError { data, after_content: false },
+            StreamFault::Cut | StreamFault::Unfinished if is_held => Seen::CutAfterContent,
+            StreamFault::Silent if is_held => Seen::StalledAfterContent,
             StreamFault::Cut => Seen::ResetBeforeContent,
             StreamFault::Unfinished => Seen::EmptyAnswer,
-            StreamFault::Garbled => Seen::Unparsable { after_content: false },
+            StreamFault::Garbled => Seen::Unparsable { after_content: is_held },
             StreamFault::Silent | StreamFault::Diverged => Seen::FirstContentTimeout,
         };
         let words = match &seen {

@@ -173,6 +173,14 @@ impl CallerSide {
         }
     }
 
+    /// The same, behind a remark where there is one, which is taken.
+    pub(super) async fn write_behind(&mut self, remark: &mut Option<String>, bytes: &[u8]) -> Result<(), Interruption> {
+        if let Some(remark) = remark.take() {
+            self.remark(&remark)?;
+        }
+        self.write(bytes).await
+    }
+
     /// Says something between the events of a stream that every client passes over: a comment, where that is one.
     ///
     /// # Errors
@@ -205,7 +213,7 @@ impl CallerSide {
         let (dialect, id, asked, mut array) = (self.dialect, self.id, self.asked, self.array);
         let (response, has_events) = (self.response, self.has_events);
         let error = |refusal: &Refusal| match &response {
-            Some(response) => refusal.wire().response_events(response),
+            Some(response) => refusal.wire().response_events(response, id),
             None => refusal.wire().event(dialect, id, &asked),
         };
         let mut end = |pipe: PipeWriter, last: &[u8]| {

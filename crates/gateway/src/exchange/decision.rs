@@ -31,9 +31,9 @@ pub(super) fn to_json(
     deadline: Duration,
     decision: &Decision,
     handed: &[(u32, Handed)],
-    seams: &[SeamRecord],
+    (seams, halt): (&[SeamRecord], Option<&'static str>),
 ) -> String {
-    let told = Told { errand: call.errand, handed, seams, dropped: &call.said_again.dropped() };
+    let told = Told { errand: call.errand, handed, seams, halt, dropped: &call.said_again.dropped() };
     let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &told);
     let whole = write(&decision.draws);
     if whole.len() <= DECISION_MAX { whole } else { write(&[]) }
@@ -75,6 +75,7 @@ fn write(
         }),
         handover: told.handed.iter().map(ShownHandover::of).collect(),
         seams: told.seams,
+        not_carried_on: told.halt,
         dropped: told.dropped,
         purpose: told.errand.map(|_| "summary"),
         serves: told.errand.map(|errand| errand.serves.to_string()),
@@ -103,6 +104,9 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     /// Where one model's words end and another's begin.
     #[serde(skip_serializing_if = "<[SeamRecord]>::is_empty")]
     seams: &'a [SeamRecord],
+    /// Why an answer that broke off was not carried on, where its pool wants that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_carried_on: Option<&'static str>,
     /// What the gateway asked it for by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<&'static str>,
@@ -116,6 +120,7 @@ struct Told<'a> {
     errand: Option<Errand>,
     handed: &'a [(u32, Handed)],
     seams: &'a [SeamRecord],
+    halt: Option<&'static str>,
     dropped: &'a [Dropped],
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::HeaderValue;
-use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
+use roundelay_ledger::{Case, ListCost, Money, Observed, Timestamp, Tokens};
 use roundelay_protocol::{
     chat::Dialect,
     estimate::OutputTokens,
@@ -312,7 +312,7 @@ impl<'a> Flight<'a> {
     }
 
     /// Ends an attempt: the record and the metrics say `name`, the plan learns where to go next, and what is owed for it
-    /// is charged.
+    /// is charged. Says how much that is; `None` where its price is not known or nobody owes anything.
     pub(super) fn land(
         &self,
         plan: &mut Plan,
@@ -320,11 +320,12 @@ impl<'a> Flight<'a> {
         name: &'static str,
         outcome: &Outcome,
         (case, observed): (Case, Observed),
-    ) {
+    ) -> Option<Money> {
         self.has_landed.store(true, Ordering::Relaxed);
-        draft.charge(self.hold.settle(case, &self.deployment.who_pays, &observed));
+        let charged = draft.charge(self, case, self.hold.settle(case, &self.deployment.who_pays, &observed));
         draft.attempt_ends(self, name);
         plan.report(&mut self.gateway.router(), &self.attempt, outcome, self.gateway.clock.now());
+        charged
     }
 }
 

@@ -1,5 +1,7 @@
 //! A request in the words of the deployment it goes to, where these are not its caller's own.
 
+mod aside;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -178,7 +180,7 @@ impl Call {
             if hand.is_some() && is_kept_elsewhere(&asked) {
                 return self.outgoing_of(gateway, inbound, (deployment, None), thoughts, Some(&asked));
             }
-            let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
+            let mut find = hand.map(|_| finder(gateway, &inbound.caller.account, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
             let translated =
                 Outgoing::translated((asked, inbound), &kind, &self.request, find, self.carrying.as_deref());

@@ -86,6 +86,13 @@ impl Encoder {
         &self.losses
     }
 
+    /// Says in each chunk from now on what build of the model's server it is from, as JSON: the one that the chunks before
+    /// named, since to its caller it is one answer.
+    pub fn set_fingerprint(&mut self, fingerprint: &str) {
+        self.head.extend_from_slice(b",\"system_fingerprint\":");
+        self.head.extend_from_slice(fingerprint.as_bytes());
+    }
+
     /// What the caller pays, in dollars: told with the usage at the end.
     pub fn set_cost(&mut self, cost: Json<'static>) {
         self.cost = Some(cost);
