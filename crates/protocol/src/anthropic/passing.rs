@@ -32,11 +32,26 @@ impl Scanner {
         match event.kind {
             "message_start" => {
                 self.place.has_begun = true;
-                chunk.role_only = true;
-                wire::members(&mut Reader::of(event.message.unwrap_or("{}")), |reader, name| match name {
-                    "usage" => self.counts.read(reader),
-                    _ => reader.pass(),
+                wire::members(&mut Reader::of(event.message.unwrap_or("{}")), |reader, name| {
+                    match name {
+                        "usage" => self.counts.read(reader)?,
+                        // Calls out of running code come all at once, and the reason to stop with them.
+                        "content" => wire::elements(reader, |reader| {
+                            let (content, output) = block(reader.raw()?)?;
+                            chunk.content = chunk.content.max(content);
+                            chunk.output = chunk.output.plus(output);
+                            Ok::<_, Malformed>(())
+                        })?,
+                        "stop_reason" => {
+                            chunk.finish = wire::text(reader)?.and_then(|reason| finish(&reason.decode()));
+                        }
+                        _ => reader.pass()?,
+                    }
+                    Ok::<_, Malformed>(())
                 })?;
+                chunk.role_only = !chunk.has_content();
+                chunk.goes_on = chunk.has_content();
+                chunk.finished = u128::from(chunk.finish.is_some());
                 chunk.usage = self.counts.usage();
                 self.place.tells_input = chunk.usage.is_some_and(|usage| usage.prompt() > 0);
             }
@@ -264,6 +279,19 @@ mod tests {
             (none, false, None, 0, true),
         ];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_message_that_comes_whole_in_its_first_event_has_content_and_an_end() {
+        let mut scanner = Scanner::default();
+        let data = r#"{"type":"message_start","message":{"id":"m","content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}],
+            "stop_reason":"tool_use","usage":{"input_tokens":0,"output_tokens":0}}}"#;
+        let chunk = scanner.chunk(data.as_bytes()).unwrap();
+        assert_eq!((chunk.content, chunk.output.text_bytes, chunk.role_only), (Content::ToolCall, 1 + 7, false));
+        assert_eq!((chunk.finish, chunk.finished), (Some(Finish::ToolCalls), 1));
+        assert!(scanner.place().open.is_none() && !scanner.has_stopped());
+        scanner.chunk(br#"{"type":"message_stop"}"#).unwrap();
+        assert!(scanner.has_stopped());
     }
 
     #[test]

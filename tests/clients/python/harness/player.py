@@ -29,6 +29,8 @@ class Recording:
     name: str
     dialect: str
     events: list[bytes]
+    # After how many events one of another shape comes, or has just come.
+    turns: list[int]
 
 
 def recordings(folder: Path) -> list[Recording]:
@@ -44,11 +46,32 @@ def recordings(folder: Path) -> list[Recording]:
             continue
         name = f"{path.parent.name}/{path.name}"
         for number, one in enumerate(answers(datas), 1):
-            events = [DIALECTS[dialect].event(data) for data in one if data != "[DONE]"]
-            if dialect == "chat":
-                events.append(sse("[DONE]"))
-            found.append(Recording(f"{name}, answer {number}" if number > 1 else name, dialect, events))
+            shown = [data for data in one if data != "[DONE]"]
+            events = [DIALECTS[dialect].event(data) for data in shown] + [sse("[DONE]")] * (dialect == "chat")
+            turns = turns_of([json.loads(data) for data in shown])
+            found.append(Recording(f"{name}, answer {number}" if number > 1 else name, dialect, events, turns))
     return found
+
+
+def turns_of(events: list[dict]) -> list[int]:
+    shapes = [shape(event) for event in events]
+    places = [at for at, known in enumerate(shapes) if at == 0 or known != shapes[at - 1]]
+    return sorted({place + more for place in [*places, len(events)] for more in (0, 1)})
+
+
+def shape(value: object, name: str = "") -> object:
+    """What it holds, without what that says."""
+    match value:
+        case dict():
+            return {inner: shape(held, inner) for inner, held in value.items()}
+        case list():
+            return [shape(held) for held in value]
+        case str() if name != "type":
+            return bool(value)
+        case int() | float():
+            return 0
+        case _:
+            return value
 
 
 ENDS = re.compile(r'"type": ?"(message_stop|response\.completed|response\.incomplete)"')
@@ -172,7 +195,9 @@ class Player(asyncio.Protocol):
 
     def _tell(self) -> None:
         known = self._recordings
-        streams = [{"name": one.name, "dialect": one.dialect, "events": len(one.events)} for one in known]
+        streams = [
+            {"name": one.name, "dialect": one.dialect, "events": len(one.events), "turns": one.turns} for one in known
+        ]
         self._answer(200, {"played": Player.played, "recordings": streams})
 
     def _answer(self, status: int, value: object) -> None:

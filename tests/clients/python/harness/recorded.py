@@ -27,6 +27,7 @@ class Recording:
     name: str
     dialect: str
     events: int
+    turns: list[int]
 
     def play(self) -> str:
         return f"play {self.number}"

@@ -109,13 +109,18 @@ impl Decoder {
         }
         self.state = State::Open;
         let mut start = Start::default();
+        let (mut said, mut ended) = (Vec::new(), End::default());
         if let Some(message) = message {
             wire::members(&mut Reader::of(message), |reader, name| {
                 match name {
                     "id" => start.id = wire::text(reader)?,
                     "model" => start.model = wire::text(reader)?,
                     "usage" => self.counts.read(reader)?,
-                    _ => reader.pass()?,
+                    "content" => wire::elements(reader, |reader| {
+                        said.push(reader.raw()?);
+                        Ok::<_, Malformed>(())
+                    })?,
+                    _ => ended.member(reader, name)?,
                 }
                 Ok::<_, Malformed>(())
             })?;
@@ -124,6 +129,13 @@ impl Decoder {
         if let Some(usage) = self.counts.usage() {
             sink(Event::Usage(usage));
         }
+        // Calls out of running code come all at once, and the reason to stop with them.
+        for (index, block) in (0..).zip(said) {
+            let message = Message { index, block: Some(block), ..Message::default() };
+            self.block_start(&message, sink)?;
+            self.block_stop(&message, sink)?;
+        }
+        self.stopped(ended, sink);
         Ok(())
     }
 
@@ -229,22 +241,18 @@ impl Decoder {
                 sink(Event::Usage(usage));
             }
         }
-        let (mut reason, mut sequence, mut explanation) = (None, None, None);
-        wire::members(&mut Reader::of(message.delta.unwrap_or("{}")), |reader, name| {
-            match name {
-                "stop_reason" => reason = wire::text(reader)?,
-                "stop_sequence" => sequence = wire::text(reader)?,
-                "stop_details" => explanation = answer::details(reader)?,
-                _ => reader.pass()?,
-            }
-            Ok::<_, Malformed>(())
-        })?;
-        if let Some(reason) = reason.filter(|_| self.state == State::Open) {
+        let mut end = End::default();
+        wire::members(&mut Reader::of(message.delta.unwrap_or("{}")), |reader, name| end.member(reader, name))?;
+        self.stopped(end, sink);
+        Ok(())
+    }
+
+    fn stopped(&mut self, end: End<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+        if let Some(reason) = end.reason.filter(|_| self.state == State::Open) {
             self.state = State::Stopped;
             self.close(sink);
-            sink(Event::Stop { choice: 0, stop: stop::read(reason, sequence, explanation) });
+            sink(Event::Stop { choice: 0, stop: stop::read(reason, end.sequence, end.explanation) });
         }
-        Ok(())
     }
 
     fn stop(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
@@ -312,6 +320,26 @@ fn delta(block: Block, raw: &str, sink: &mut dyn FnMut(Event<'_>)) -> Result<(),
         _ => sink(Event::Opaque { dialect: Dialect::Anthropic, json: Json::passed(raw) }),
     }
     Ok(())
+}
+
+/// Why the model stopped, as a message and its delta tell.
+#[derive(Default)]
+struct End<'a> {
+    reason: Option<Text<'a>>,
+    sequence: Option<Text<'a>>,
+    explanation: Option<Text<'a>>,
+}
+
+impl<'a> End<'a> {
+    fn member(&mut self, reader: &mut Reader<'a>, name: &str) -> Result<(), Malformed> {
+        match name {
+            "stop_reason" => self.reason = wire::text(reader)?,
+            "stop_sequence" => self.sequence = wire::text(reader)?,
+            "stop_details" => self.explanation = answer::details(reader)?,
+            _ => reader.pass()?,
+        }
+        Ok(())
+    }
 }
 
 /// One event's members, the structured ones as written.
