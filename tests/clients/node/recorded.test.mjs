@@ -51,7 +51,8 @@ describe('recorded streams that break off', { timeout: 180_000, skip }, () => {
     stage.run('player', 'python3', [PLAYER, String(port), `${DATA}/fixtures`]);
     await until(async () => (await fetch(player)).ok, 10_000, 'the player listens');
     recordings = (await (await fetch(player)).json()).recordings.map((one, number) => ({ ...one, number }));
-    const { origin, key } = await stage.gateway(PATIENT + Object.keys(PROVIDERS).map((name) => configured(name, player)).join(''));
+    const providers = Object.keys(PROVIDERS).map((name) => configured(name, player));
+    const { origin, key } = await stage.gateway(PATIENT + providers.join(''));
     hearing = new Hearing(origin, key);
   });
   after(() => stage.close());

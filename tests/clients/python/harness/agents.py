@@ -104,12 +104,13 @@ def opencode(place: Workplace, gateway: Gateway, key: Key, model: str, prompt: s
         "options": {"baseURL": gateway.url(), "apiKey": key.secret},
         "models": {model: {"name": model, "limit": {"context": 200_000, "output": 8_000}}},
     }
-    kept = {"provider": {"gateway": provider}, "autoupdate": False, "share": "disabled", "small_model": f"gateway/{model}"}
+    kept = {"provider": {"gateway": provider}, "small_model": f"gateway/{model}"}
+    kept |= {"autoupdate": False, "share": "disabled"}
     # It would install its plugin kit into every new home.
     unreachable = {"npm_config_registry": "http://127.0.0.1:9", "npm_config_fetch_retries": "0"}
     env = {"OPENCODE_CONFIG_CONTENT": json.dumps(kept), "OPENCODE_DISABLE_MODELS_FETCH": "1"} | unreachable
-    command = [f"{INSTALLED}/node_modules/.bin/opencode", "run", "--pure", "--auto", "--title", "colours", "--format", "json"]
-    done = place.run([*command, "--model", f"gateway/{model}", prompt], env, 150)
+    command = [f"{INSTALLED}/node_modules/.bin/opencode", "run", "--pure", "--auto", "--format", "json"]
+    done = place.run([*command, "--title", "colours", "--model", f"gateway/{model}", prompt], env, 150)
     assert done.stdout.strip(), f"{done.returncode}: {done.stderr}"
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 

@@ -68,7 +68,7 @@ class Heard:
 
 
 class Hearing:
-    """A client that asks with one prompt and offers one tool."""
+    """The clients of one address, each of which asks with one prompt, event by event or by its own helper."""
 
     def __init__(self, origin: str, key: str):
         self.openai, self.anthropic = clients.of_openai(origin, key), clients.of_anthropic(origin, key)
@@ -76,6 +76,7 @@ class Hearing:
         self.genai = genai.Client(api_key=key, http_options=options)
 
     def hear(self, caller: str, is_helper: bool, model: str, prompt: str) -> Heard:
+        """What was heard until the end, or until the client raised what is its `error`."""
         heard = Heard()
         try:
             CALLERS[caller](self, heard, is_helper, model, prompt)
