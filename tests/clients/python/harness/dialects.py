@@ -43,9 +43,9 @@ class House:
     key: Key
 
 
-def provider(dialect: str, name: str, origin: str) -> str:
+def provider(dialect: str, name: str, origin: str, about: str | None = None) -> str:
     """A provider of this dialect, with one model of its own name and prices of 1 and 2 USD for a million tokens."""
-    about = PROVIDERS[dialect].format(origin=origin)
+    about = (about or PROVIDERS[dialect]).format(origin=origin)
     return f"""
 [providers.{name}]
 {about}
