@@ -13,10 +13,13 @@ PROVIDERS = {
     "chat": 'protocol = "openai"\nbase_url = "{origin}/v1"',
     "messages": 'protocol = "anthropic"\nbase_url = "{origin}"',
     "gemini": 'protocol = "gemini"\nbase_url = "{origin}/v1beta"',
+    "bedrock": 'protocol = "bedrock"\nbase_url = "{origin}"\nregion = "eu-central-1"',
 }
 UPSTREAMS = list(PROVIDERS)
 # Asked by callers of the same dialect alone: for others there are chats at the same provider.
 PROVIDERS["responses"] = 'protocol = "openai"\nresponses = true\nbase_url = "{origin}/v1"'
+# What is asked with something else than a key.
+CREDENTIALS = {"bedrock": 'access_key_id = "{name}-id"\nsecret_access_key = "{name}-secret"'}
 
 
 def pairs(callers: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -46,10 +49,11 @@ class House:
 def provider(dialect: str, name: str, origin: str) -> str:
     """A provider of this dialect, with one model of its own name and prices of 1 and 2 USD for a million tokens."""
     about = PROVIDERS[dialect].format(origin=origin)
+    credentials = CREDENTIALS.get(dialect, 'api_keys = ["{name}-secret"]').format(name=name)
     return f"""
 [providers.{name}]
 {about}
-api_keys = ["{name}-secret"]
+{credentials}
 timeouts = {{ connect = "2s", headers = "10s", first_content = "10s", idle = "10s" }}
 
 [models.{name}]
