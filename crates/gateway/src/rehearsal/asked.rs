@@ -58,6 +58,10 @@ impl Asked {
         let body: Value = serde_json::from_slice(body).map_err(|_| bad("body", "we could not parse the JSON body"))?;
         let (named, is_streamed) = match dialect {
             Dialect::Gemini => (gemini_model(path).map(str::to_owned), path.contains(":streamGenerateContent")),
+            Dialect::Anthropic if path.ends_with("awPredict") => {
+                check_vertex(path, &body)?;
+                (gemini_model(path).map(str::to_owned), path.ends_with(":streamRawPredict"))
+            }
             Dialect::Bedrock => (bedrock_model(path), path.ends_with("/converse-stream")),
             _ => (body["model"].as_str().map(str::to_owned), body["stream"].as_bool().unwrap_or(false)),
         };
@@ -106,6 +110,20 @@ fn max_tokens(dialect: Dialect, body: &Value) -> Option<u64> {
 fn gemini_model(path: &str) -> Option<&str> {
     let (_, name) = path.split_once("/models/")?;
     Some(name.split(':').next().unwrap_or(name)).filter(|name| !name.is_empty())
+}
+
+/// What Vertex AI asks for in the body beside Anthropic's own words.
+fn check_vertex(path: &str, body: &Value) -> Result<(), BadField> {
+    if body["anthropic_version"] != "vertex-2023-10-16" {
+        return Err(BadField::new("anthropic_version", "anthropic_version: Field required"));
+    }
+    if !body["model"].is_null() {
+        return Err(BadField::new("model", "model: Extra inputs are not permitted"));
+    }
+    if body["stream"].as_bool().unwrap_or(false) != path.ends_with(":streamRawPredict") {
+        return Err(BadField::new("stream", "stream: the method is for the other way of answering"));
+    }
+    Ok(())
 }
 
 /// The `NAME` of `/model/NAME/converse`, whose colons and slashes may be escaped.

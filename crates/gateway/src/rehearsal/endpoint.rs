@@ -58,6 +58,8 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
         "POST" if Service::of(&path).is_some() => serve(control, request, &path),
         "POST" if path.ends_with("/responses") => answer(control, request, Dialect::OpenAiResponses),
         "POST" if path.ends_with("/messages") => answer(control, request, Dialect::Anthropic),
+        // Claude at Vertex AI.
+        "POST" if path.ends_with("awPredict") => answer(control, request, Dialect::Anthropic),
         "POST" if path.ends_with("enerateContent") => answer(control, request, Dialect::Gemini),
         "POST" if path.ends_with("/converse") || path.ends_with("/converse-stream") => {
             answer(control, request, Dialect::Bedrock)

@@ -106,6 +106,15 @@ impl TokenSource {
         }
     }
 
+    /// Whether the last time that it was asked for, none was given, and there is none from before.
+    pub fn is_without(&self) -> bool {
+        match &*self.state.borrow() {
+            State::New => false,
+            State::Ready(token) => token.ends_at <= Instant::now(),
+            State::Failed { .. } => true,
+        }
+    }
+
     /// Whether it is time to ask for a token, or to ask again.
     pub fn is_due(&self) -> bool {
         let now = Instant::now();
@@ -181,7 +190,7 @@ impl Token {
         let (now, lasts) = (Instant::now(), lasts.min(LASTS_MAX));
         // A token is not begun with that may end on the way.
         let ends_at = now + lasts.saturating_sub(MARGIN);
-        let renew_at = (now + lasts.saturating_sub(AHEAD).max(lasts / 2)).min(ends_at);
+        let renew_at = (now + lasts.saturating_sub(AHEAD).max(lasts / 2)).min(ends_at).max(now + SOONEST);
         Self { grant, renew_at, ends_at }
     }
 }
@@ -197,6 +206,8 @@ const WAIT: Duration = Duration::from_secs(10);
 const ANSWER_MAX: usize = 64 << 10;
 /// How long before its end a token is renewed: Google's own libraries take less, and an outage of minutes is bridged.
 const AHEAD: Duration = Duration::from_secs(300);
+/// When it is asked again for a token that came with no time left.
+const SOONEST: Duration = Duration::from_secs(1);
 /// How long before its end a token is not used any more.
 const MARGIN: Duration = Duration::from_secs(10);
 /// When a first failure is followed by another try; each one more doubles it.
@@ -218,7 +229,7 @@ mod tests {
         assert_eq!(lasting(3_599).renew_at - now, Duration::from_secs(3_299));
         assert_eq!(lasting(3_599).ends_at - now, Duration::from_secs(3_589));
         assert_eq!(lasting(60).renew_at - now, Duration::from_secs(30));
-        assert_eq!(lasting(5).renew_at, now);
+        assert_eq!((lasting(5).renew_at - now, lasting(0).ends_at), (SOONEST, now));
         assert_eq!(lasting(1 << 40).renew_at - now, LASTS_MAX - AHEAD);
     }
 

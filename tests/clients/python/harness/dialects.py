@@ -16,7 +16,8 @@ PROVIDERS = {
     "bedrock": 'protocol = "bedrock"\nbase_url = "{origin}"\nregion = "eu-central-1"',
 }
 UPSTREAMS = list(PROVIDERS)
-# Asked by callers of the same dialect alone: for others there are chats at the same provider.
+# Asked by callers of the same dialect alone: for others there are chats, or messages, that are written alike.
+PROVIDERS["vertex"] = 'protocol = "anthropic"\nproject = "p"\nlocation = "us-east5"\nbase_url = "{origin}/v1"'
 PROVIDERS["responses"] = 'protocol = "openai"\nresponses = true\nbase_url = "{origin}/v1"'
 # What is asked with something else than a key.
 CREDENTIALS = {"bedrock": 'access_key_id = "{name}-id"\nsecret_access_key = "{name}-secret"'}
@@ -24,7 +25,7 @@ CREDENTIALS = {"bedrock": 'access_key_id = "{name}-id"\nsecret_access_key = "{na
 
 def pairs(callers: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Each of the callers, whose dialect is their first word, with each provider it can be at."""
-    own = {"responses": ["responses"]}
+    own = {"responses": ["responses"], "messages": ["vertex"]}
     return [(*caller, upstream) for caller in callers for upstream in UPSTREAMS + own.get(caller[0], [])]
 
 

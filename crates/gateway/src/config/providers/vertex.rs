@@ -34,7 +34,9 @@ impl Project {
             let has_credentials = matches!(protocol, Some(Protocol::Azure | Protocol::Bedrock));
             for key in ["project", "location", "credentials"].into_iter().filter(|key| section.has(key)) {
                 if key != "credentials" || !has_credentials {
-                    section.complain(key, "this is for `protocol = \"vertex\"` alone", None);
+                    let instead =
+                        "leave it out; Claude at Vertex AI has `protocol = \"anthropic\"` beside it".to_owned();
+                    section.complain(key, "this is for `protocol = \"vertex\"` alone", Some(instead));
                 }
             }
         }

@@ -468,6 +468,33 @@ fn check_refused(heard: &Heard, status: u16, kind: &str, word: &str) {
 }
 
 #[tokio::test]
+async fn claude_at_vertex_has_its_model_in_the_path_and_its_version_in_the_body() {
+    let provider = Provider::start();
+    let says = json!([{"role": "user", "content": "x"}]);
+    let good = json!({"anthropic_version": "vertex-2023-10-16", "max_tokens": 9, "messages": says});
+    let with = |name: &str, value: Value| {
+        let mut body = good.clone();
+        body[name] = value;
+        body
+    };
+    let whole = "/v1/projects/p/locations/l/publishers/anthropic/models/rehearsal-words-3:rawPredict";
+    let streamed = whole.replace(":raw", ":streamRaw");
+    for (path, body, status) in [
+        (whole, good.clone(), 200),
+        (&*streamed, with("stream", json!(true)), 200),
+        (whole, with("stream", json!(true)), 400),
+        (&*streamed, good.clone(), 400),
+        (whole, with("anthropic_version", Value::Null), 400),
+        (whole, with("model", json!("m")), 400),
+    ] {
+        let heard = provider.post(path, &body).await;
+        assert_eq!(heard.status(), status, "{path} {body}: {}", heard.text());
+        assert!(status == 200 || heard.json()["type"] == "error", "{}", heard.text());
+    }
+    assert_eq!(provider.control.requests_for("rehearsal-words-3"), 2);
+}
+
+#[tokio::test]
 async fn converse_takes_only_conversations_that_aws_takes() {
     let provider = Provider::start();
     let says = |role: &str, text: &str| json!({"role": role, "content": [{"text": text}]});

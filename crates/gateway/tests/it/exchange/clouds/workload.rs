@@ -112,6 +112,7 @@ fn a_machine_has_the_keys_of_its_role() {
     let aws = Aws::start("credentials = 'workload'", &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", url(&metadata))]);
     assert_eq!(aws.signed_with(SECRET), ("ASIAMACHINE".to_owned(), SESSION.to_owned()));
     assert_eq!(metadata.all().len(), 3, "asked once, for an hour");
+    assert_eq!(aws.gateway.operator("GET", "/readyz", None).json()["warnings"], json!([]));
 }
 
 #[test]
@@ -124,6 +125,9 @@ fn a_machine_without_a_role_is_said_to_have_none() {
     let answer = ask(&aws.gateway, Caller::Chat, "nova", false);
     assert_eq!(answer.json()["error"]["code"], "upstream_auth", "{}", answer.body);
     assert!(aws.bedrock.all().is_empty(), "nothing is sent unsigned");
+    let ready = aws.gateway.operator("GET", "/readyz", None);
+    assert_eq!(ready.status, 200, "others may answer");
+    assert!(ready.body.contains("the provider `bedrock` is given no access token; the log says why"), "{}", ready.body);
 }
 
 #[test]
