@@ -102,7 +102,7 @@ fn what_is_kept_for_longer_costs_twice_the_input_or_what_any_write_costs() {
     for (cache_write, dollars) in [(None, "0.006"), (Some(3_750_000_000), "0.006"), (Some(9_000_000_000), "0.009")] {
         check(&Price::flat(TokenPrices { cache_write, ..prices(3_000_000, 15_000_000, None) }), long, dollars);
     }
-    for (cache_write_long, dollars) in [(0, "0"), (4_000_000_000, "0.004"), (7_500_000_000, "0.0075")] {
+    for (cache_write_long, dollars) in [(0, "0.00"), (4_000_000_000, "0.004"), (7_500_000_000, "0.0075")] {
         let cache_write_long = Some(cache_write_long);
         check(&Price::flat(TokenPrices { cache_write_long, ..prices(3_000_000, 15_000_000, None) }), long, dollars);
     }

@@ -82,7 +82,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let (signing, role) = workload::aws(&section, protocol, base_url.as_ref(), region.as_deref(), signing);
     let credentials = project.credentials.or_else(|| {
         let entra = entra.map(Credentials::Entra);
-        entra.or(identity.map(Credentials::Azure)).or(role.map(Credentials::Aws)).map(Arc::new)
+        entra.or_else(|| identity.map(Credentials::Azure)).or_else(|| role.map(Credentials::Aws)).map(Arc::new)
     });
     let api_keys = read_api_keys(&section, known, base_url.as_ref(), protocol);
     let flavour = read_flavour(&section, name, protocol);

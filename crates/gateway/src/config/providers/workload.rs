@@ -128,7 +128,7 @@ pub(super) fn azure(
     if protocol != Some(Protocol::Azure) || !is_workload(section) {
         return None;
     }
-    for key in ["api_keys", "tenant", "client_secret", "authority"].into_iter().filter(|key| section.has(key)) {
+    if let Some(key) = ["api_keys", "tenant", "client_secret", "authority"].into_iter().find(|key| section.has(key)) {
         let instead = "leave one of them out".to_owned();
         section.complain(key, "credentials are written here, or the workload's are asked for, not both", Some(instead));
         return None;

@@ -1,6 +1,6 @@
 //! Keys that AWS lends for a time: to a cluster's identity, to a container, to a machine, and to who assumes a role.
 //!
-//! Sources: the API reference of STS; "Use IMDSv2"; the AWS SDKs and tools reference, "Container credential provider".
+//! Sources: the API reference of STS; "Use `IMDSv2`"; the AWS SDKs and tools reference, "Container credential provider".
 
 use std::{sync::Arc, time::Duration};
 
