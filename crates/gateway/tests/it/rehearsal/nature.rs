@@ -48,7 +48,8 @@ fn asked(dialect: Dialect, has_tools: bool) -> Vec<Value> {
     let more = "And  in\nBasel?";
     // Sides take turns there.
     if dialect == Dialect::Bedrock {
-        talk.last_mut().unwrap()["content"].as_array_mut().unwrap().push(json!({ "text": more }));
+        let content = talk.last_mut().and_then(|message| message["content"].as_array_mut());
+        content.expect("the last message has parts").push(json!({ "text": more }));
         return talk;
     }
     talk.push(match dialect {
@@ -83,7 +84,7 @@ async fn a_beginning_is_refused_or_echoed_where_it_is_said() {
             Dialect::Gemini => "end with a user role",
         };
         let heard = heard.json();
-        let message = heard.pointer("/error/message").unwrap_or(&heard["message"]).as_str().unwrap();
+        let message = heard.pointer("/error/message").unwrap_or_else(|| &heard["message"]).as_str().unwrap();
         assert!(message.contains(expected), "{message}");
         let plain = dialect.ask(&provider, "rehearsal-refuses-prefill", true, &dialect.answered("x")).await;
         assert_eq!(plain.status(), 200, "{dialect:?}: only a beginning is refused");
