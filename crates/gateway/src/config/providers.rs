@@ -6,8 +6,8 @@ use http::{HeaderName, HeaderValue};
 use roundelay_ledger::Policy;
 use roundelay_protocol::failure::Flavour;
 
-pub use self::clouds::AwsKey;
 pub(super) use self::read::{complain_of_own_address, is_key, read_all};
+pub use self::{clouds::AwsKey, workload::VARIABLES as WORKLOAD_VARIABLES};
 use super::{
     balance::BalancePoll,
     base_url::BaseUrl,
@@ -18,8 +18,10 @@ use super::{
 use crate::common::secret::Secret;
 
 mod clouds;
+mod misplaced;
 mod read;
 mod vertex;
+mod workload;
 
 /// An account at a vendor, or a server.
 #[derive(Debug, Clone)]
@@ -85,6 +87,8 @@ pub enum Protocol {
     Gemini,
     /// The same at Vertex AI.
     Vertex,
+    /// Anthropic's Messages at Vertex AI.
+    VertexAnthropic,
     /// OpenAI's words at Azure's paths.
     Azure,
     /// Amazon Bedrock's Converse.
@@ -109,6 +113,13 @@ impl Protocol {
             "bedrock" => Some(Self::Bedrock),
             _ => None,
         }
+    }
+}
+
+impl Protocol {
+    /// Whether it is a project at Google that is asked.
+    pub fn is_vertex(self) -> bool {
+        matches!(self, Self::Vertex | Self::VertexAnthropic)
     }
 }
 
@@ -214,6 +225,7 @@ fn responses_by_default(flavour: Flavour, base_url: &BaseUrl) -> bool {
 /// A server of one's own may have to load the model first.
 fn default_timeouts(protocol: Protocol, base_url: &BaseUrl) -> Timeouts {
     let defaults = Timeouts::default();
-    let defaults = if protocol == Protocol::Anthropic { defaults.for_messages() } else { defaults };
+    let is_anthropics = matches!(protocol, Protocol::Anthropic | Protocol::VertexAnthropic);
+    let defaults = if is_anthropics { defaults.for_messages() } else { defaults };
     if base_url.is_local() { defaults.for_cold_loads() } else { defaults }
 }

@@ -37,7 +37,7 @@ use super::{
 use crate::{
     common::clock::unix_time,
     telemetry::events,
-    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault},
+    upstream::{self, DispatchFault, DispatchTimers, Grant, Head, ReadFault, RequestHead, TokenFault},
 };
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
@@ -256,18 +256,22 @@ async fn send(
         None => output_max,
     };
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
+    let body = deployment.finished(request.operation, body);
     let head = deployment.request_head(request.operation, upstream_model, request.stream);
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment, request.stream);
+    let mut lent = None;
     if let Some(tokens) = &deployment.tokens {
-        let bearer = tokens.bearer(call.deadline.min(flight.began + timers.connect)).await;
-        let bearer = bearer.map_err(|fault| without_token(&fault))?;
-        head.to_mut().field("authorization", bearer.as_bytes());
+        let grant = tokens.grant(call.deadline.min(flight.began + timers.connect)).await;
+        match grant.map_err(|fault| without_token(&fault))? {
+            Grant::Bearer(bearer) => drop(head.to_mut().field("authorization", bearer.as_bytes())),
+            Grant::Signer(signer) => lent = Some(signer),
+        }
     }
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
-        if let Some(signer) = &deployment.signer {
+        if let Some(signer) = lent.as_deref().or(deployment.signer.as_ref()) {
             signer.sign(head.to_mut(), &body, now());
         }
         connection.send(&head, &body, timers).await
@@ -313,7 +317,9 @@ pub(super) fn with_callers_fields<'a>(
         let name = name.as_str();
         let is_anthropics = name.starts_with("anthropic-")
             && (operation == Operation::Messages || !is_translated && operation.dialect() == Dialect::OpenaiChat);
-        if name == "anthropic-version" && operation == Operation::Messages && (is_translated || has_version) {
+        // Vertex AI has its version in the body.
+        let is_version = name == "anthropic-version" && operation == Operation::Messages;
+        if is_version && (is_translated || has_version) {
             continue;
         }
         has_version |= name == "anthropic-version";
@@ -340,6 +346,7 @@ pub(super) fn with_callers_fields<'a>(
     }
     if operation == Operation::Messages
         && !is_translated
+        && !deployment.predicts
         && let Some(query) = inbound.query_passed_on()
     {
         head.to_mut().query(&query);
@@ -530,7 +537,7 @@ fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
 }
 
 fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
-    if deployment.signer.is_some()
+    if deployment.is_signed()
         && let Some(off_by) = clock_skew::refused_by(head.status, head, body, now())
     {
         events::clock_refused(&deployment.provider, off_by);

@@ -24,7 +24,7 @@ use crate::{
     auth::Caller,
     billing::{Advance, Need, Unpriced},
     common::clock::unix_time,
-    upstream::DispatchTimers,
+    upstream::{DispatchTimers, Grant},
 };
 
 /// Counts by the bytes, with `asked` for the model where its path names that.
@@ -131,8 +131,15 @@ fn counter(snapshot: &Snapshot, target: Target, may_count: impl Fn(&Target) -> b
 async fn ask(worker: &Worker, inbound: &Inbound, request: &Request, deployment: &Deployment) -> Option<Value> {
     let upstream_model = deployment.upstream_model(&request.model);
     let body = request.rewrite(&inbound.body, &Rewrite { upstream_model, ask_usage: false, output_max: None });
-    let head = with_callers_fields(Cow::Borrowed(deployment.count_head()), inbound, deployment, Operation::Messages);
+    let body = deployment.finished_count(body);
+    let mut head =
+        with_callers_fields(Cow::Borrowed(deployment.count_head()), inbound, deployment, Operation::Messages);
     let timers = DispatchTimers { connect: COUNT_WAIT, headers: COUNT_WAIT, deadline: Instant::now() + COUNT_WAIT };
+    if let Some(tokens) = &deployment.tokens
+        && let Grant::Bearer(bearer) = tokens.grant(timers.deadline).await.ok()?
+    {
+        head.to_mut().field("authorization", bearer.as_bytes());
+    }
     let (status, answer) =
         worker.upstream.fetch(&deployment.endpoint, &head, &body, timers, COUNT_BYTES_MAX).await.ok()?;
     let counted: Value = serde_json::from_slice(&answer).ok()?;

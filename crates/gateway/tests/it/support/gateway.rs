@@ -41,8 +41,13 @@ impl TestGateway {
 
     /// As [`Self::start`], with the folder of a gateway that was stopped.
     pub(crate) fn start_in(folder: TempDir, toml: &str) -> Self {
+        Self::start_among(folder, toml, &|_| None)
+    }
+
+    /// As [`Self::start_in`], with these variables in its environment.
+    pub(crate) fn start_among(folder: TempDir, toml: &str, environment: config::Environment<'_>) -> Self {
         write_config(folder.path(), toml);
-        let config = config::load(&config_file(folder.path()), &|_| None);
+        let config = config::load(&config_file(folder.path()), environment);
         let config = config.unwrap_or_else(|complaints| panic!("{complaints}"));
         let app = App::open(config, &folder.path().join("data"), &Redactor::default())
             .unwrap_or_else(|fault| panic!("{fault}"));
