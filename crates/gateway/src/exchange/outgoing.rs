@@ -18,6 +18,7 @@ use roundelay_protocol::{
 
 use super::{
     call::{Call, Inbound},
+    compaction::question,
     continuation::Carrying,
     gateway::Gateway,
     handover::{Hand, Handed, Reason, finder},
@@ -82,6 +83,8 @@ struct Kind {
     streams_whole: bool,
     /// How the answer of another is carried on, where that is not by the same request.
     carried: Option<Way>,
+    /// Whether notes are asked for, of a conversation that is to be compacted.
+    wants_notes: bool,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -133,7 +136,8 @@ impl Call {
         let is_changed = !is_own || self.is_changed(deployment, thoughts);
         let streams_whole = self.streams_whole(deployment);
         let is_carried = self.carrying.as_deref().and_then(Carrying::said).is_some();
-        if !is_changed && !streams_whole && !is_carried && hand.is_none() {
+        let wants_notes = self.wants_notes(deployment);
+        if !is_changed && !streams_whole && !is_carried && !wants_notes && hand.is_none() {
             return Ok(None);
         }
         let kind = self.kind(deployment, hand, thoughts);
@@ -151,7 +155,9 @@ impl Call {
         };
         // What can be taken as it is, is passed on byte for byte.
         let is_cut_out = is_own && (!is_changed || from == Dialect::Anthropic);
-        let outgoing = if is_cut_out && !is_carried && hand.is_none() {
+        let outgoing = if wants_notes {
+            Some(self.for_notes(&kind, inbound)?)
+        } else if is_cut_out && !is_carried && hand.is_none() {
             in_own_words()?
         } else {
             let known = asked;
@@ -192,6 +198,28 @@ impl Call {
         self.said_again.lock().find(&kind)?.filter(|outgoing| outgoing.handed.is_some())
     }
 
+    /// What a deployment is told that is asked for notes, where it was told already.
+    pub(super) fn notes_asked(&self, deployment: &Deployment) -> Option<Arc<Outgoing>> {
+        if !self.wants_notes(deployment) {
+            return None;
+        }
+        self.said_again.lock().find(&self.kind(deployment, None, Thoughts::Readable))?
+    }
+
+    fn for_notes(&self, kind: &Kind, inbound: &Inbound) -> Result<Outgoing, Unsayable> {
+        let asked =
+            decode_request(inbound.operation.dialect(), &inbound.body).map_err(|fault| bad(fault.to_string()))?;
+        let (question, losses) = question(&asked)?;
+        let mut caller = self.request.clone();
+        // Whoever waits for it, half of it is of no use to them.
+        caller.stream = false;
+        let mut outgoing = Outgoing::translated(question, kind, &caller, None, None)?;
+        for loss in losses.iter() {
+            outgoing.losses.add(loss.why, loss.path.clone(), loss.what.clone());
+        }
+        Ok(outgoing)
+    }
+
     fn kind(&self, deployment: &Deployment, hand: Option<Hand>, thoughts: Thoughts) -> Kind {
         let operation = self.request.operation;
         let upstream_model = deployment.upstream_model(&self.request.model);
@@ -211,7 +239,9 @@ impl Call {
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
-            marks_cache: deployment.marks_cache && !is_own,
+            // What is asked once is not worth keeping.
+            marks_cache: deployment.marks_cache && !is_own && self.compaction.is_none(),
+            wants_notes: self.wants_notes(deployment),
             streams_whole: self.streams_whole(deployment),
             carried: self.carrying.as_deref().and_then(Carrying::said),
             room: hand.map(|hand| (hand, self.room(deployment, hand))),
@@ -223,7 +253,8 @@ impl Call {
     fn streams_whole(&self, deployment: &Deployment) -> bool {
         let Request { operation, stream, needs, .. } = &self.request;
         let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
-        deployment.streams_whole && !stream && is_chat && !needs.logprobs && !needs.audio_output
+        let compacts_itself = self.compaction.is_some() && !self.wants_notes(deployment);
+        deployment.streams_whole && !compacts_itself && !stream && is_chat && !needs.logprobs && !needs.audio_output
     }
 
     /// Whether a deployment of the caller's own dialect must be told something else than its caller wrote. Anthropic's
@@ -302,8 +333,9 @@ impl Outgoing {
     ) -> Result<Self, Unsayable> {
         check_thread(&asked)?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, room, streams_whole, carried } =
-            *kind;
+        let Kind {
+            manner, capabilities, output_max, issuer, thoughts, marks_cache, room, streams_whole, carried, ..
+        } = *kind;
         let handed = match (room, find) {
             (Some((hand, room)), Some(find)) => {
                 let told = hand_over(&mut asked, &room, find).map_err(|_| Unsayable::DoesNotFit)?;
@@ -428,7 +460,7 @@ fn check_thread(asked: &chat::Request<'_>) -> Result<(), BadRequest> {
     Err(BadRequest { message: message.to_owned(), param: Some("thread"), code: "thread_unsupported_request" })
 }
 
-fn bad(message: String) -> BadRequest {
+pub(super) fn bad(message: String) -> BadRequest {
     BadRequest { message, param: None, code: "invalid_value" }
 }
 
