@@ -9,6 +9,7 @@ mod balances;
 mod call;
 mod caller;
 mod clock_skew;
+mod compaction;
 mod continuation;
 mod count;
 mod decision;
@@ -50,6 +51,7 @@ pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
     call::{Addressed, Errand, Inbound},
+    compaction::Compaction,
     count::{count_tokens, estimate},
     decision::explain_stop,
     gateway::{Gateway, Worker},
@@ -111,7 +113,7 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
         Operation::Responses => responses::take_up(gateway, &mut inbound),
         _ => Ok(()),
     };
-    let ending = match taken_up.and_then(|()| Call::decode(gateway, &inbound, draft.admitted())) {
+    let ending = match taken_up.and_then(|()| Call::decode(gateway, &mut inbound, draft.admitted())) {
         Ok(call) => {
             draft.learn_call(&call);
             caller.learn_call(&call);

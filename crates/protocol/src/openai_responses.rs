@@ -3,6 +3,7 @@
 //! Sources: OpenAI's API reference and its `OpenAPI` document 2.3.0, the Open Responses specification of 2026-04-24.
 
 mod answer;
+mod compaction;
 mod error;
 mod frame;
 mod identity;
@@ -15,6 +16,9 @@ mod thread;
 mod tokens;
 
 pub use answer::{decode_answer, encode_answer, encode_answer_as};
+pub use compaction::{
+    Compacted, SEALED_HERE, SealedItem, kept_messages, sealed_here, stream_of, with_issuer, with_messages,
+};
 pub use error::{decode_error, encode_error, status};
 pub use frame::{Create, Frame};
 pub use identity::Identity;

@@ -13,7 +13,7 @@ use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use serde::Deserialize;
 
 use super::base_url::BaseUrl;
-use crate::common::{file::unreadable, secret::Secret};
+use crate::common::{base64url::encode as base64url, file::unreadable, secret::Secret};
 
 /// Who is asked for tokens, and with what.
 #[derive(Debug, Clone)]
@@ -201,17 +201,6 @@ fn rsa_key(pem: &str) -> Option<RsaKeyPair> {
     }
 }
 
-/// RFC 4648, section 5, without padding.
-fn base64url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let word = three.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        out.extend((0..=three.len()).map(|place| char::from(ALPHABET[(word >> (18 - 6 * place) & 63) as usize])));
-    }
-    out
-}
-
 /// A value of `application/x-www-form-urlencoded`.
 pub fn form_encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
@@ -233,14 +222,6 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_urls() {
-        for (plain, coded) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("~~~?", "fn5-Pw")] {
-            assert_eq!(base64url(plain.as_bytes()), coded);
-        }
-        assert_eq!(base64url(&[0xff, 0xef]), "_-8");
-    }
 
     #[test]
     fn credentials_are_read_or_told_why_not() {

@@ -56,6 +56,8 @@ pub struct Provider {
     pub stops_on_cancel: bool,
     /// Whether it serves OpenAI's Responses as well as chats.
     pub responses: bool,
+    /// Whether it compacts conversations by itself, where it serves Responses.
+    pub compaction: bool,
     /// How it is asked for an answer that its caller wants whole.
     pub whole_answers: WholeAnswers,
     /// What callers pay of its attempts that did not end as they should.
@@ -188,6 +190,7 @@ impl Provider {
             timeouts: default_timeouts(protocol, &base_url),
             balance: BalancePoll::by_default(known.name, &base_url),
             responses: responses_by_default(Flavour::default(), &base_url),
+            compaction: compaction_by_default(Flavour::default(), &base_url),
             base_url,
             api_keys: vec![api_key],
             credentials: None,
@@ -220,6 +223,11 @@ fn identity(provider: &str, parts: &[&[u8]]) -> String {
 fn responses_by_default(flavour: Flavour, base_url: &BaseUrl) -> bool {
     let vendor = vendor_at(base_url).and_then(known_provider);
     flavour == Flavour::Azure || vendor.is_some_and(|vendor| vendor.responses)
+}
+
+/// OpenAI's, Azure's ("compact a conversation") and xAI's ("context compaction") references have `/responses/compact`.
+fn compaction_by_default(flavour: Flavour, base_url: &BaseUrl) -> bool {
+    flavour == Flavour::Azure || matches!(vendor_at(base_url), Some("openai" | "xai"))
 }
 
 /// A server of one's own may have to load the model first.

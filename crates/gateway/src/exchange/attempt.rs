@@ -18,6 +18,7 @@ use roundelay_protocol::{
     },
     openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, encode_answer, scan_answer},
+    usage::CostPlace,
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -25,7 +26,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
-    clock_skew,
+    clock_skew, compaction,
     flight::{Flight, counted},
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -71,6 +72,17 @@ pub(super) struct Whole {
 }
 
 impl Whole {
+    /// One that was made here of what a deployment said, in the words of Responses.
+    pub(super) fn made_here(body: Bytes, scanned: Scanned, content_type: &str, outgoing: &Outgoing) -> Self {
+        let (content_type, dropped) = (content_type.to_owned(), told(&[&outgoing.losses]));
+        Self { content_type, dialect: Dialect::OpenaiResponses, dropped, body, scanned }
+    }
+
+    /// The same with another body.
+    pub(super) fn with_body(self, body: Bytes, cost_place: Option<CostPlace>) -> Self {
+        Self { body, scanned: Scanned { cost_place, ..self.scanned }, ..self }
+    }
+
     pub(super) fn tokens(&self) -> Tokens {
         outcome::tokens(self.scanned.usage, 0)
     }
@@ -145,19 +157,28 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
     let content_type = head.header("content-type").unwrap_or_default();
     if !is_streamed(request, content_type) {
-        return match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
-            (Err(failed), _) => Attempted::Failed(failed),
-            (Ok(whole), None) => Attempted::Whole(whole),
-            (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() => {
-                Attempted::Whole(Whole { dropped: told(&[&outgoing.losses]), ..whole })
+        let whole = match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
+            (Err(failed), _) => return Attempted::Failed(failed),
+            (Ok(whole), None) => Some(whole),
+            (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() && !call.wants_notes(deployment) => {
+                Some(Whole { dropped: told(&[&outgoing.losses]), ..whole })
             }
-            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, flight, outgoing) {
-                Some(whole) => Attempted::Whole(whole),
-                None => {
-                    let seen = Seen::Unparsable { after_content: false };
-                    Attempted::Failed(failed(deployment, &seen, Some(head.status)))
-                }
-            },
+            (Ok(whole), Some(outgoing)) => said_again(whole, inbound, call, flight, outgoing),
+        };
+        let whole = match whole {
+            Some(whole) if call.compact_head(deployment).is_some() => compaction::natively(whole, deployment),
+            whole => whole,
+        };
+        return match whole {
+            Some(whole) => Attempted::Whole(whole),
+            None => {
+                let seen = Seen::Unparsable { after_content: false };
+                let mut failed = failed(deployment, &seen, Some(head.status));
+                // Notes that were too long for it once are too long for it again.
+                failed.failure.should_retry =
+                    call.compaction.is_some().then_some(false).or(failed.failure.should_retry);
+                Attempted::Failed(failed)
+            }
         };
     }
     if let (false, Some(outgoing)) = (call.request.stream, outgoing.filter(|outgoing| outgoing.request.stream)) {
@@ -257,7 +278,10 @@ async fn send(
     };
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
     let body = deployment.finished(request.operation, body);
-    let head = deployment.request_head(request.operation, upstream_model, request.stream);
+    let head = match call.compact_head(deployment) {
+        Some(head) => Cow::Borrowed(head),
+        None => deployment.request_head(request.operation, upstream_model, request.stream),
+    };
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment, request.stream);
     let mut lent = None;
@@ -428,6 +452,10 @@ fn said(
     outgoing: &Outgoing,
 ) -> Option<Whole> {
     let deployment = flight.deployment;
+    if call.wants_notes(deployment) {
+        let model = names(inbound, call, deployment).model.unwrap_or_default();
+        return compaction::of_notes(&answer, scanned, (call, inbound), flight, outgoing, &model.decode());
+    }
     let to = inbound.operation.dialect();
     answer.stamp(deployment.issuer);
     answer.name(&names(inbound, call, deployment));
@@ -609,7 +637,7 @@ async fn read_whole(
         Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
         // A caller who asked for a stream cannot read a whole answer. Models that hear may not stream at all, which their
         // callers know.
-        Ok(_) if request.stream && request.operation.service().is_none() => {
+        Ok(_) if request.stream && request.operation.service().is_none() && !call.wants_notes(deployment) => {
             Err(failed(&Seen::Unparsable { after_content: false }))
         }
         Ok(scanned) => {

@@ -21,6 +21,7 @@ use roundelay_routing::{Capabilities, Conversation, Demand, DeploymentId, Target
 use tokio::time::Instant;
 
 use super::{
+    compaction::{self, Compaction, Form, NOTES_TOKENS_MAX},
     continuation::Carrying,
     gateway::Gateway,
     handover::{Hand, Handing},
@@ -60,6 +61,8 @@ pub struct Inbound {
     pub body: Bytes,
     /// Of one for a response, its place in its conversation.
     pub turn: Option<Box<Turn>>,
+    /// Of one for a conversation to be compacted, what becomes of it.
+    pub compaction: Option<Box<Compaction>>,
     /// What the gateway itself asks it for; `None` for a caller's own.
     pub errand: Option<Errand>,
 }
@@ -161,6 +164,8 @@ pub(super) struct Call {
     pub(super) handing: Handing,
     /// What the gateway itself asks it for.
     pub(super) errand: Option<Errand>,
+    /// How its conversation is asked to be compacted; `None` for an answer.
+    pub(super) compaction: Option<Form>,
     /// The answer of another that is to be carried on; `None` for an answer from its beginning.
     pub(super) carrying: Option<Box<Carrying>>,
 }
@@ -170,7 +175,7 @@ impl Call {
     ///
     /// # Errors
     /// When the body is not such a request, or names what is unknown here or not allowed to this caller.
-    pub(super) fn decode(gateway: &Gateway, inbound: &Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
+    pub(super) fn decode(gateway: &Gateway, inbound: &mut Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
         let request = match inbound.operation {
             Operation::Service(service) => Request::scan_service(service, inbound.content_type(), &inbound.body),
             operation => Request::scan(operation, &inbound.body),
@@ -180,6 +185,17 @@ impl Call {
             request.model.clone_from(model);
             (request.stream, request.include_usage) = (*is_streamed, true);
         }
+        let compaction = compaction::begin(inbound, &request);
+        if let Some(body) = compaction::opened(gateway, &inbound.caller.account, &request, &inbound.body)? {
+            inbound.body = body;
+            request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
+            // What was compacted had answers.
+            request.is_first_turn = false;
+        }
+        if let Some(form) = compaction {
+            compaction::narrow(&mut request, form)?;
+        }
+        let inbound = &*inbound;
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
         let allowed = allowed(&inbound.caller, &snapshot, &request.model, target)?;
@@ -207,7 +223,10 @@ impl Call {
             ),
         };
         let input_tokens = input_tokens.saturating_add(heard.0);
-        let handing = Handing::of(&snapshot, target, inbound);
+        let mut handing = Handing::of(&snapshot, target, inbound);
+        if compaction.is_some() {
+            handing = handing.whole();
+        }
         let demand = Demand {
             target,
             needs: capabilities(&request.needs, inbound.operation),
@@ -233,7 +252,9 @@ impl Call {
             may_hand_over: handing.mode != Handover::Full,
         };
         let is_own = inbound.errand.is_none();
-        let is_hedged = is_own && matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
+        let is_hedged = is_own
+            && compaction.is_none()
+            && matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
         // Who comes back because we were slow is not helped by asking twice as much.
         let may_hedge = is_hedged && inbound.client_retries() == 0;
         let is_hurried = patience < attempts_deadline;
@@ -254,6 +275,7 @@ impl Call {
             tokenizer,
             handing,
             errand,
+            compaction,
             carrying: None,
         })
     }
@@ -269,8 +291,12 @@ impl Call {
             return Some(self.request.asked.output_max);
         }
         let most = deployment.output_max;
-        let asked = self.request.max_output_tokens;
-        asked.into_iter().chain(most).min()
+        self.asked(deployment).into_iter().chain(most).min()
+    }
+
+    /// The most output of one choice that a deployment is asked for.
+    pub(super) fn asked(&self, deployment: &Deployment) -> Option<u64> {
+        if self.wants_notes(deployment) { Some(NOTES_TOKENS_MAX) } else { self.request.max_output_tokens }
     }
 }
 
@@ -373,6 +399,7 @@ impl Call {
             tokenizer: self.tokenizer,
             handing: self.handing.whole(),
             errand: self.errand,
+            compaction: self.compaction,
             carrying: Some(Box::new(carrying)),
         }
     }

@@ -233,6 +233,12 @@ impl CallerSide {
                 drop(reply.send(Err(refusal)));
             }
             (Shown::Stream(pipe), Ending::Streamed(tail)) => end(pipe, &tail),
+            // All of its events at once.
+            (Shown::Stream(pipe), Ending::Whole(answer)) => {
+                if let AnswerBody::Whole(events) = answer.into_body() {
+                    end(pipe, &events);
+                }
+            }
             // Among bytes that are no events, nothing can be said but that they end too early.
             (Shown::Stream(_), Ending::Refused(_) | Ending::Cut(_) | Ending::Interrupted(_)) if !has_events => {}
             (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => end(pipe, &error(&refusal)),

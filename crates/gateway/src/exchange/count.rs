@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::{
     attempt::with_callers_fields,
     call::{Inbound, allowed},
+    compaction::opened,
     gateway::{Gateway, Worker},
     refusal::Refusal,
     snapshot::{Deployment, Snapshot},
@@ -39,7 +40,10 @@ pub fn estimate(
     (operation, asked): (Operation, Option<&str>),
     body: &Bytes,
 ) -> Result<u64, Refusal> {
-    let request = Request::scan(operation, body).map_err(Refusal::BadRequest)?;
+    let mut request = Request::scan(operation, body).map_err(Refusal::BadRequest)?;
+    if let Some(body) = opened(gateway, &caller.account, &request, body)? {
+        request = Request::scan(operation, &body).map_err(Refusal::BadRequest)?;
+    }
     let asked = asked.unwrap_or(&request.model);
     let snapshot = gateway.snapshot.load();
     let target = snapshot.target(asked).ok_or_else(|| Refusal::unknown_model(asked))?;

@@ -90,7 +90,7 @@ impl<'a> Flight<'a> {
         draft: &mut Draft,
     ) -> Result<Self, Shortfall> {
         let deployment = call.snapshot.deployment(attempt.deployment);
-        let outgoing = call.handed(deployment, hand);
+        let outgoing = call.handed(deployment, hand).or_else(|| call.notes_asked(deployment));
         let prompt = call.prompt(attempt.deployment, outgoing.as_deref());
         let need = need(call, (attempt.deployment, &prompt), attempt.number, deployment, draft);
         let hold = gateway.billing.hold(&call.payer, &need)?;
@@ -382,7 +382,7 @@ fn need<'a>(
         input_tokens: prompt.tokens,
         has_audio: call.demand.needs.audio || service.is_some_and(Service::has_audio),
         keeps_long: call.request.keeps_long,
-        asked: call.request.max_output_tokens,
+        asked: call.asked(deployment),
         output_max: call.output_max(deployment),
         thought: thought_at_least(call, deployment),
         choices: if service.is_some() { 1 } else { call.request.generated },
@@ -393,7 +393,8 @@ fn need<'a>(
             Deployment { is_reasoning: true, .. } => Advance::Thought,
             _ => Advance::Beginning,
         },
-        is_fixed: service.is_some(),
+        // Half of a compaction is none.
+        is_fixed: service.is_some() || call.wants_notes(deployment) || call.compact_head(deployment).is_some(),
         units: service::units(call.request.asked.units_max),
         rate: config.rate(),
         expires_at: Timestamp(expires_at),

@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use super::{
     call::{Call, Inbound},
+    compaction::question,
     continuation::Carrying,
     gateway::Gateway,
     handover::{Hand, Handed, Reason, finder},
@@ -100,6 +101,8 @@ struct Kind {
     streams_whole: bool,
     /// How the answer of another is carried on, where that is not by the same request.
     carried: Option<Way>,
+    /// Whether notes are asked for, of a conversation that is to be compacted.
+    wants_notes: bool,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -151,7 +154,8 @@ impl Call {
         let is_changed = !is_own || self.is_changed(deployment, thoughts);
         let streams_whole = self.streams_whole(deployment);
         let is_carried = self.carrying.as_deref().and_then(Carrying::said).is_some();
-        if !is_changed && !streams_whole && !is_carried && hand.is_none() {
+        let wants_notes = self.wants_notes(deployment);
+        if !is_changed && !streams_whole && !is_carried && !wants_notes && hand.is_none() {
             return Ok(None);
         }
         let kind = self.kind(deployment, hand, thoughts);
@@ -169,7 +173,9 @@ impl Call {
         };
         // What can be taken as it is, is passed on byte for byte.
         let is_cut_out = is_own && (!is_changed || from == Dialect::Anthropic);
-        let outgoing = if is_cut_out && !is_carried && hand.is_none() {
+        let outgoing = if wants_notes {
+            Some(self.for_notes(&kind, inbound)?)
+        } else if is_cut_out && !is_carried && hand.is_none() {
             in_own_words()?
         } else {
             let known = asked;
@@ -182,8 +188,14 @@ impl Call {
             }
             let mut find = hand.map(|_| finder(gateway, &inbound.caller.account, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
-            let translated =
-                Outgoing::translated((asked, inbound), &kind, &self.request, find, self.carrying.as_deref());
+            let translated = Outgoing::translated(
+                asked,
+                Some(Words::of(inbound)),
+                &kind,
+                &self.request,
+                find,
+                self.carrying.as_deref(),
+            );
             let outgoing = match (translated, hand) {
                 // Who can take the whole is told the whole where it cannot be made shorter.
                 (Err(Unsayable::DoesNotFit), Some(Hand { reason: Reason::ModelChanged, .. })) => {
@@ -211,6 +223,28 @@ impl Call {
         self.said_again.lock().find(&kind)?.filter(|outgoing| outgoing.handed.is_some())
     }
 
+    /// What a deployment is told that is asked for notes, where it was told already.
+    pub(super) fn notes_asked(&self, deployment: &Deployment) -> Option<Arc<Outgoing>> {
+        if !self.wants_notes(deployment) {
+            return None;
+        }
+        self.said_again.lock().find(&self.kind(deployment, None, Thoughts::Readable))?
+    }
+
+    fn for_notes(&self, kind: &Kind, inbound: &Inbound) -> Result<Outgoing, Unsayable> {
+        let asked =
+            decode_request(inbound.operation.dialect(), &inbound.body).map_err(|fault| bad(fault.to_string()))?;
+        let (question, losses) = question(&asked)?;
+        let mut caller = self.request.clone();
+        // Whoever waits for it, half of it is of no use to them.
+        caller.stream = false;
+        let mut outgoing = Outgoing::translated(question, None, kind, &caller, None, None)?;
+        for loss in losses.iter() {
+            outgoing.losses.add(loss.why, loss.path.clone(), loss.what.clone());
+        }
+        Ok(outgoing)
+    }
+
     fn kind(&self, deployment: &Deployment, hand: Option<Hand>, thoughts: Thoughts) -> Kind {
         let operation = self.request.operation;
         let upstream_model = deployment.upstream_model(&self.request.model);
@@ -230,7 +264,9 @@ impl Call {
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
-            marks_cache: deployment.marks_cache && !is_own,
+            // What is asked once is not worth keeping.
+            marks_cache: deployment.marks_cache && !is_own && self.compaction.is_none(),
+            wants_notes: self.wants_notes(deployment),
             streams_whole: self.streams_whole(deployment),
             carried: self.carrying.as_deref().and_then(Carrying::said),
             room: hand.map(|hand| (hand, self.room(deployment, hand))),
@@ -242,7 +278,8 @@ impl Call {
     fn streams_whole(&self, deployment: &Deployment) -> bool {
         let Request { operation, stream, needs, .. } = &self.request;
         let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
-        deployment.streams_whole && !stream && is_chat && !needs.logprobs && !needs.audio_output
+        let compacts_itself = self.compaction.is_some() && !self.wants_notes(deployment);
+        deployment.streams_whole && !compacts_itself && !stream && is_chat && !needs.logprobs && !needs.audio_output
     }
 
     /// Whether a deployment of the caller's own dialect must be told something else than its caller wrote. Anthropic's
@@ -314,11 +351,34 @@ impl Said {
     }
 }
 
+/// The caller's own words, of which a request was read.
+#[derive(Clone, Copy)]
+struct Words<'w> {
+    body: &'w [u8],
+    /// What the name of a response stands for was put in front of the caller's own items.
+    goes_on: bool,
+}
+
+impl<'w> Words<'w> {
+    fn of(inbound: &'w Inbound) -> Self {
+        let goes_on = inbound.turn.as_deref().is_some_and(|turn| turn.previous.is_some());
+        Self { body: &inbound.body, goes_on }
+    }
+
+    fn locate(self, losses: &mut Losses, asked: &chat::Request<'_>) {
+        locate(losses, asked, self.body);
+        if self.goes_on {
+            losses.forget_numbers("input");
+        }
+    }
+}
+
 impl Outgoing {
-    /// `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
+    /// `words` are those of which `asked` was read, where it was; `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
     /// for so many of the first turns; `carrying` is the answer that is to be carried on.
     fn translated(
-        (mut asked, inbound): (chat::Request<'_>, &Inbound),
+        mut asked: chat::Request<'_>,
+        words: Option<Words<'_>>,
         kind: &Kind,
         caller: &Request,
         find: Option<&mut dyn FnMut(usize) -> Option<Arc<str>>>,
@@ -326,8 +386,9 @@ impl Outgoing {
     ) -> Result<Self, Unsayable> {
         check_thread(&asked)?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, room, streams_whole, carried } =
-            *kind;
+        let Kind {
+            manner, capabilities, output_max, issuer, thoughts, marks_cache, room, streams_whole, carried, ..
+        } = *kind;
         let handed = match (room, find) {
             (Some((hand, room)), Some(find)) => {
                 let told = hand_over(&mut asked, &room, find).map_err(|_| Unsayable::DoesNotFit)?;
@@ -348,10 +409,8 @@ impl Outgoing {
         }
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
-        locate(&mut losses, &asked, &inbound.body);
-        if inbound.turn.as_deref().is_some_and(|turn| turn.previous.is_some()) {
-            // What the name of a response stands for was put in front of the caller's own items.
-            losses.forget_numbers("input");
+        if let Some(words) = words {
+            words.locate(&mut losses, &asked);
         }
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
@@ -487,7 +546,7 @@ fn check_thread(asked: &chat::Request<'_>) -> Result<(), BadRequest> {
     Err(BadRequest { message: message.to_owned(), param: Some("thread".into()), code: "thread_unsupported_request" })
 }
 
-fn bad(message: String) -> BadRequest {
+pub(super) fn bad(message: String) -> BadRequest {
     BadRequest { message, param: None, code: "invalid_value" }
 }
 

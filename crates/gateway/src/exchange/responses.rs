@@ -73,7 +73,7 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
     }
     // What is no JSON is refused in better words by who reads it next.
     let Ok(thread) = Thread::read(&inbound.body) else { return Ok(()) };
-    let is_stored = thread.store && settings.bytes_max.is_some();
+    let is_stored = thread.store && settings.bytes_max.is_some() && inbound.compaction.is_none();
     // Read before the conversation so far is put in front of them.
     let items = (is_stored || recent.is_some()).then(|| thread.items(&inbound.body).into());
     let mut before = Vec::new();
@@ -133,6 +133,7 @@ pub(super) fn keep(gateway: &Gateway, inbound: &mut Inbound, ending: &Ending) {
     };
     let response = match ending {
         Ending::Whole(answer) => match answer.body() {
+            AnswerBody::Whole(body) if inbound.compaction.is_some() => ended_with(body).or_else(|| Some(body.clone())),
             AnswerBody::Whole(body) => Some(body.clone()),
             AnswerBody::Stream(_) => None,
         },
@@ -146,7 +147,11 @@ pub(super) fn keep(gateway: &Gateway, inbound: &mut Inbound, ending: &Ending) {
 
 fn keep_response(gateway: &Gateway, inbound: &mut Inbound, issuer: Issuer, response: Bytes) {
     let Some(turn) = inbound.turn.as_deref_mut() else { return };
-    let Some(own) = turn.own.take() else { return };
+    let Some(mut own) = turn.own.take() else { return };
+    if let Some(compaction) = &inbound.compaction {
+        // What was compacted is not gone on from as well.
+        own = Own { before: Vec::new(), items: compaction.kept().clone(), ..own };
+    }
     let Ok(Some(said)) = said(&response, issuer) else { return };
     let made = Made {
         id: said.id.into(),

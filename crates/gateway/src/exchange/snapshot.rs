@@ -125,6 +125,8 @@ pub struct Deployment {
     count: RequestHead,
     /// Where Responses are served there.
     responses: Option<RequestHead>,
+    /// Where conversations are compacted there.
+    compact: Option<RequestHead>,
     /// Of a service: at no path yet, and without the type of what is sent.
     service: RequestHead,
     generate: RequestHead,
@@ -244,6 +246,11 @@ impl Deployment {
     /// Whether its requests are signed.
     pub fn is_signed(&self) -> bool {
         self.signer.is_some() || self.dialect == Dialect::Bedrock && self.tokens.is_some()
+    }
+
+    /// That of a request for a conversation to be compacted; `None` where it cannot do that by itself.
+    pub(super) fn compact_head(&self) -> Option<&RequestHead> {
+        self.compact.as_ref()
     }
 
     /// What is spoken with it for such a request.
@@ -420,6 +427,7 @@ fn ready(
         messages: head(Operation::Messages)?,
         count: head_at(if predicts { "/models/count-tokens:rawPredict" } else { "/messages/count_tokens" })?,
         responses: serves_responses(provider).then(|| head(Operation::Responses)).transpose()?,
+        compact: compacts(provider).then(|| head_at("/responses/compact")).transpose()?,
         generate: head(Operation::Generate)?,
         service: head_of("/", false)?,
         model_path: ModelPath::new(&url.path_prefix),
@@ -442,6 +450,11 @@ fn serves_responses(provider: &config::Provider) -> bool {
             false
         }
     }
+}
+
+/// Azure has the path in the version that is not dated.
+fn compacts(provider: &config::Provider) -> bool {
+    provider.compaction && serves_responses(provider) && !provider.has_deployments_in_paths()
 }
 
 fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {

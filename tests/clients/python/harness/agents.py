@@ -62,7 +62,14 @@ def claude_code(place: Workplace, gateway: Gateway, key: Key, model: str, prompt
 
 
 def codex(
-    place: Workplace, gateway: Gateway, key: Key, model: str, prompt: str, is_websocket: bool
+    place: Workplace,
+    gateway: Gateway,
+    key: Key,
+    model: str,
+    prompt: str,
+    is_websocket: bool,
+    name: str = "gateway",
+    **more: object,
 ) -> subprocess.CompletedProcess[str]:
     """Codex with a provider of its own; what it printed is one JSON event a line."""
     settings = place.home / ".codex"
@@ -70,9 +77,9 @@ def codex(
     (settings / "config.toml").write_text(f"""
 model = "{model}"
 model_provider = "gateway"
-
+{"".join(f"{member} = {json.dumps(value)}" + chr(10) for member, value in more.items())}
 [model_providers.gateway]
-name = "gateway"
+name = "{name}"
 base_url = "{gateway.url()}"
 env_key = "GATEWAY_KEY"
 wire_api = "responses"

@@ -17,7 +17,7 @@ use super::{
         timeouts::TimeoutsWritten,
         who_pays,
     },
-    Protocol, Provider, WholeAnswers, clouds, default_timeouts, misplaced, responses_by_default,
+    Protocol, Provider, WholeAnswers, clouds, compaction_by_default, default_timeouts, misplaced, responses_by_default,
     vertex::{self, Project},
     workload,
 };
@@ -92,6 +92,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
     let stops_on_cancel = section.boolean("stops_on_cancel");
     let responses = section.boolean("responses");
+    let compaction = section.boolean("compaction");
     let whole_answers =
         section.choice("whole_answers", &[("asked", WholeAnswers::Asked), ("streamed", WholeAnswers::Streamed)]);
     let who_pays = who_pays::read(section.section("who_pays"));
@@ -108,6 +109,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         flavour,
         timeouts: timeouts_written.over(default_timeouts(protocol, &base_url)),
         responses: responses.unwrap_or_else(|| responses_by_default(flavour, &base_url)),
+        compaction: compaction.unwrap_or_else(|| compaction_by_default(flavour, &base_url)),
         base_url,
         api_keys,
         credentials,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use roundelay_protocol::translate::decode_request;
 use tokio::task::spawn_blocking;
 
-use super::{Outgoing, Thoughts, is_kept_elsewhere};
+use super::{Outgoing, Thoughts, Words, is_kept_elsewhere};
 use crate::exchange::{
     call::{Call, Inbound},
     gateway::Gateway,
@@ -38,11 +38,13 @@ impl Call {
         let (gateway, snapshot, caller) =
             (Arc::clone(gateway), Arc::clone(&self.snapshot), Arc::clone(&inbound.caller));
         let (request, body, dialect) = (self.request.clone(), inbound.body.clone(), inbound.operation.dialect());
+        let goes_on = Words::of(inbound).goes_on;
         let made = spawn_blocking(move || {
             let _turn = turn;
             let asked = decode_request(dialect, &body).ok().filter(|asked| !is_kept_elsewhere(asked))?;
             let mut find = finder(&gateway, &caller.account, &snapshot, &asked);
-            Outgoing::translated(asked, &kind, &request, Some(&mut find), None).ok()
+            Outgoing::translated(asked, Some(Words { body: &body, goes_on }), &kind, &request, Some(&mut find), None)
+                .ok()
         });
         // What was handed over whole after all may be better passed on as it is.
         let Some(outgoing) = made.await.ok().flatten().filter(|outgoing| outgoing.handed.is_some()) else { return };

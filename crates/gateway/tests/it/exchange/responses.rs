@@ -1,5 +1,6 @@
 //! Callers of OpenAI's Responses, at providers that speak it and at those that do not.
 
+mod compaction;
 mod conversations;
 mod money;
 mod scripted;

@@ -110,6 +110,7 @@ impl Request {
                     let is_ours =
                         if key == "id" { openai_responses::is_unsealed(raw) } else { Signature::is_marked(raw) };
                     self.holds.foreign_thoughts |= is_ours;
+                    self.holds.compactions |= raw.starts_with(openai_responses::SEALED_HERE);
                     self.add_text(span, body);
                 }
                 // A picture that was made in an earlier answer.
@@ -123,6 +124,8 @@ impl Request {
         })?;
         self.messages = self.messages.saturating_add(1);
         self.holds.thoughts |= kind == "reasoning";
+        // It stands at the end.
+        self.holds.compaction_trigger = kind == "compaction_trigger";
         self.size.named_files += u64::from(kind == "item_reference");
         self.needs.prefill = role == "assistant";
         match &*role {

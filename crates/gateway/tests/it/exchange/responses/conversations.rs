@@ -143,7 +143,6 @@ fn what_is_kept_can_be_read_counted_and_forgotten() {
 
     for (method, path, status) in [
         ("POST", format!("{id}/cancel"), 400),
-        ("POST", "compact".to_owned(), 501),
         ("PUT", id.to_owned(), 405),
         ("GET", "resp_none".to_owned(), 404),
         ("GET", format!("{id}/other"), 404),
