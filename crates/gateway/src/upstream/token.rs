@@ -220,6 +220,10 @@ const LASTS_MAX: Duration = Duration::from_secs(24 * 3600);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        common::secret::Secret,
+        config::{AwsRole, AwsSource, BaseUrl},
+    };
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_renewed_before_it_ends() {
@@ -231,6 +235,26 @@ mod tests {
         assert_eq!(lasting(60).renew_at - now, Duration::from_secs(30));
         assert_eq!((lasting(5).renew_at - now, lasting(0).ends_at), (SOONEST, now));
         assert_eq!(lasting(1 << 40).renew_at - now, LASTS_MAX - AHEAD);
+    }
+
+    #[tokio::test]
+    async fn what_is_lent_now_is_taken_out_of_what_a_provider_says() {
+        let url = BaseUrl::parse("http://127.0.0.1").unwrap();
+        let (source, region) = (AwsSource::Instance(url.clone()), "us-east-1");
+        let role = AwsRole { source, assumed: None, sts: url, region: region.into() };
+        let source = TokenSource::new(&"bedrock".into(), &Arc::new(Credentials::Aws(role)));
+        let signer = Signer {
+            access_key_id: "ASIALENTKEYID".into(),
+            secret_access_key: Secret::new("lent-secret"),
+            session_token: Some(Secret::new("lent-session")),
+            region: region.into(),
+            service: "bedrock",
+        };
+        let grant = Grant::Signer(Arc::new(signer));
+        source.state.send_replace(State::Ready(Token::lasting(grant, Duration::from_secs(3_600))));
+        let mut text = "ASIALENTKEYID with lent-session and lent-secret".to_owned();
+        source.hide(&mut text);
+        assert_eq!(text, "*** with *** and ***");
     }
 
     #[test]
