@@ -168,6 +168,7 @@ fn in_order(events: &[Event<'_>], end: &Result<(), StreamFault>) {
                 has_ended = true;
             }
             Event::Error(_) => has_ended = true,
+            Event::Logprobs { .. } => assert!(has_begun, "{event:?} before the start"),
             Event::Usage(_) | Event::Opaque { .. } => {}
         }
     }

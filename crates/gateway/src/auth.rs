@@ -1,6 +1,7 @@
 //! Who is asking: API keys of callers, and tokens of operators.
 
 mod codes;
+mod compaction_key;
 mod keys;
 mod operators;
 mod pepper;
@@ -9,6 +10,7 @@ mod receipt_key;
 mod token;
 
 pub use codes::{Codes, Presented};
+pub use compaction_key::CompactionKey;
 pub use keys::{AuthRefusal, Caller, KeyFault, KeyWish, Keys};
 pub use operators::{OperatorWish, Operators};
 pub use pepper::{Pepper, PepperFault};

@@ -1,5 +1,6 @@
 //! What every room may use: the clock, lengths of time, secrets, and little else.
 
+pub mod base64url;
 pub mod clock;
 pub mod csv;
 pub mod duration;

@@ -12,6 +12,8 @@ use toml::de::DeTable;
 
 pub(crate) use self::complaint::nearest;
 pub use self::{
+    aws::{AssumedRole, Authorization, AwsRole, AwsSource},
+    azure::{AzureIdentity, AzureWay},
     balance::BalancePoll,
     base_url::{BaseUrl, BaseUrlFault, Host},
     catalogue::{CataloguePrice, Source as PriceSource, catalogue_prices},
@@ -21,6 +23,7 @@ pub use self::{
     currency::{CnyPerUsd, Currency},
     deployments::{Deployment, Layout},
     environment::process_environment,
+    google::form_encoded,
     handover::Summaries,
     kept::{Durability, Kept},
     log::{Log, LogFormat, LogLevel},
@@ -31,7 +34,7 @@ pub use self::{
     pools::{Handover, Pool, Shift},
     preferences::Preferences,
     price::PriceOrigin,
-    providers::{AwsKey, Protocol, Provider, WholeAnswers},
+    providers::{AwsKey, Protocol, Provider, WORKLOAD_VARIABLES, WholeAnswers},
     responses::Responses,
     server::Server,
     stamp::Stamp,
@@ -41,6 +44,8 @@ pub use self::{
 use self::{names::Names, reader::Reading, roster::Roster};
 use crate::common::{file::unreadable, secret::Secret};
 
+mod aws;
+mod azure;
 mod balance;
 mod base_url;
 mod catalogue;

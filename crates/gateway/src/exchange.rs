@@ -9,6 +9,7 @@ mod balances;
 mod call;
 mod caller;
 mod clock_skew;
+mod compaction;
 mod continuation;
 mod count;
 mod decision;
@@ -50,6 +51,7 @@ pub use self::{
     answer::{Answer, AnswerBody, BrokenOff, name_exchange},
     balances::{Balances, LastPoll, Polled, PolledKey},
     call::{Addressed, Errand, Inbound},
+    compaction::Compaction,
     count::{count_tokens, estimate},
     decision::explain_stop,
     gateway::{Gateway, Worker},
@@ -111,7 +113,7 @@ async fn run(worker: Arc<Worker>, mut inbound: Inbound, reply: caller::Reply) {
         Operation::Responses => responses::take_up(gateway, &mut inbound),
         _ => Ok(()),
     };
-    let ending = match taken_up.and_then(|()| Call::decode(gateway, &inbound, draft.admitted())) {
+    let ending = match taken_up.and_then(|()| Call::decode(gateway, &mut inbound, draft.admitted())) {
         Ok(call) => {
             draft.learn_call(&call);
             caller.learn_call(&call);
@@ -180,6 +182,12 @@ async fn pursue(
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
         let (deployment, hand) = (call.snapshot.deployment(attempt.deployment), call.hand(plan, &attempt));
+        if let Some(hand) = hand
+            && let Err(why) = caller.attend(call.make_aside(&worker.gateway, inbound, deployment, hand)).await
+        {
+            plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Window, gateway.clock.now());
+            return Ending::Interrupted(why);
+        }
         if let Err(unsayable) = call.check_sayable(gateway, inbound, (deployment, hand), asked.as_deref()) {
             let exclusion = match unsayable {
                 Unsayable::DoesNotFit => Exclusion::Window,
@@ -254,7 +262,7 @@ async fn pursue(
                 caller.open(&flight, draft.attempts(), &mut incoming);
                 let mut sides = Sides { worker, inbound, plan, caller, draft };
                 let mut hops = Vec::new();
-                return match follow(&mut sides, call, flight, incoming, &mut hops).await {
+                return match follow(&mut sides, call, flight, incoming, &mut hops, None).await {
                     Ok(ending) => ending,
                     Err(broken) => Box::pin(carry_on(&mut sides, call, broken, hops)).await,
                 };

@@ -10,6 +10,7 @@ mod answer;
 mod anthropic;
 mod asked;
 mod balance;
+mod bedrock;
 mod catalogue;
 mod connection;
 mod control;

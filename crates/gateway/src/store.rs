@@ -14,7 +14,7 @@ mod sqlite;
 pub use act::{ActFilter, ActOutcome, ActRow, NewAct};
 pub use entry::{EntryRow, SentRow, StoredEntry};
 pub use operator::{OperatorId, OperatorRow, Role};
-pub use record::{AttemptRecord, Label, Record, Usage};
+pub use record::{AttemptRecord, Label, Part, Record, Usage};
 pub use scope::{Scope, Within};
 pub use sqlite::{
     AccountRow, CodeRefusal, CodeRow, Counts, EntryFilter, ExchangeFilter, Inserted, KeyChange, KeyRow, KeySpent,

@@ -25,7 +25,7 @@ pub use self::{
     fetch::FetchFault,
     head::{Head, RequestHead},
     sigv4::Signer,
-    token::{TokenFault, TokenSource},
+    token::{Grant, TokenFault, TokenSource},
 };
 use self::{idle::Idle, stream::Stream, tls::Tls};
 

@@ -16,6 +16,9 @@ pub struct TokenPrices {
     pub cache_read: Option<u64>,
     /// Input written to a cache; as `input` when `None`.
     pub cache_write: Option<u64>,
+    /// Input written to a cache to be kept for longer than the shortest time; when `None`, twice the input, or as much as
+    /// any write where that is more.
+    pub cache_write_long: Option<u64>,
     /// Input that was heard; as `input` when `None`.
     pub audio_input: Option<u64>,
     /// Output that was spoken; as `output` when `None`.
@@ -37,9 +40,13 @@ impl TokenPrices {
         self.cache_write.unwrap_or(self.input)
     }
 
-    /// What a million tokens written to a cache cost that are to be kept for longer: twice the input, as Anthropic bills
-    /// an hour ("prompt caching", "pricing"), or as much as any write where that is more.
+    /// What a million tokens written to a cache cost that are to be kept for longer: where no price is written, twice the
+    /// input, as Anthropic bills an hour ("prompt caching", "pricing"), or as much as any write where that is more.
     pub fn cache_write_long(&self) -> u64 {
+        self.cache_write_long.unwrap_or_else(|| self.derived_write_long())
+    }
+
+    fn derived_write_long(&self) -> u64 {
         self.cache_write().max(self.input.saturating_mul(2))
     }
 
@@ -141,7 +148,8 @@ impl Price {
     ///
     /// FNV-1a of 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>) over the base and each tier: where it begins (0 for the base), then its
     /// prices in the order of [`TokenPrices`] and [`UnitPrices`], each as eight bytes, lowest first. A class that is not written has
-    /// the price it takes, so prices that charge the same have the same name. It does not change between builds.
+    /// the price it takes, so prices that charge the same have the same name. Writes that are kept for longer are among them,
+    /// at the end, only where their price is not the one they would take. It does not change between builds.
     pub fn id(&self) -> PriceId {
         let base = [(0, self.base)];
         let numbers = base.iter().chain(&self.tiers).flat_map(|&(above, prices)| {
@@ -149,7 +157,8 @@ impl Price {
             let audio = [prices.audio_input(), prices.audio_output()];
             let units = prices.units.list();
             let text = [above, prices.input, prices.output].into_iter();
-            text.chain(cache).chain(audio).chain([prices.image_input()]).chain(units)
+            let long = prices.cache_write_long.filter(|&long| long != prices.derived_write_long());
+            text.chain(cache).chain(audio).chain([prices.image_input()]).chain(units).chain(long)
         });
         let hash = numbers
             .flat_map(u64::to_le_bytes)

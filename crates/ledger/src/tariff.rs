@@ -67,6 +67,11 @@ impl Factors {
             output: self.output.of(prices.output)?,
             cache_read: apply(prices.cache_read, self.cache_read, prices.input, self.input)?,
             cache_write: apply(prices.cache_write, self.cache_write, prices.input, self.input)?,
+            // What is derived from prices that were changed is changed with them.
+            cache_write_long: match prices.cache_write_long {
+                Some(long) => Some(self.cache_write.unwrap_or(self.input).of(long)?),
+                None => None,
+            },
             audio_input: apply(prices.audio_input, self.audio_input, prices.input, self.input)?,
             audio_output: apply(prices.audio_output, self.audio_output, prices.output, self.output)?,
             image_input: apply(prices.image_input, None, prices.input, self.input)?,

@@ -14,6 +14,7 @@ mod stop;
 mod stream;
 mod thoughts;
 mod tokens;
+mod vertex;
 
 pub use answer::{decode_answer, encode_answer, write_answer};
 pub(crate) use blocks::write_keep;
@@ -23,3 +24,4 @@ pub use quirks::{Quirks, Version};
 pub use request::{decode_request, encode_request};
 pub use stream::{Decoder, Encoder, Place, STOP, cut_short, with_stop};
 pub use thoughts::{Readable, Readied, with_readable_thoughts};
+pub use vertex::for_vertex;

@@ -6,6 +6,7 @@
 
 mod answer;
 mod error;
+mod logprobs;
 mod parts;
 mod quirks;
 mod request;

@@ -21,7 +21,7 @@ mod weight;
 use std::{fmt, sync::Arc};
 
 use crate::{
-    chat::{Body, Part, Request},
+    chat::{Body, Part, Request, Text},
     estimate::Tokenizer,
     wire,
 };
@@ -29,7 +29,8 @@ use cut::Layout;
 
 pub use extract::extract;
 pub use prefix::{Prefix, prefixes};
-pub use question::question;
+pub use question::{compaction_question, question};
+pub use stand_in::compacted;
 pub use weight::tokens;
 
 /// What the next model has room for.
@@ -160,14 +161,22 @@ impl std::error::Error for DoesNotFit {}
 /// It goes on from an answer that its vendor keeps, names items of one, or holds what its vendor made of earlier turns. Then
 /// it is not for another to be told, and nothing of it can be cut.
 pub fn is_kept_elsewhere(request: &Request<'_>) -> bool {
-    let stands_for_others = |part: &Part<'_>| match &part.body {
-        Body::Opaque { json, .. } => wire::member_text(json.as_str(), "type")
-            .ok()
-            .flatten()
-            .is_some_and(|kind| kind.is("item_reference") || kind.written().starts_with("compaction")),
-        _ => false,
-    };
     request.previous.is_some() || request.turns.iter().flat_map(|turn| &turn.parts).any(stands_for_others)
+}
+
+/// Whether a part stands for what only its vendor knows: an item by its name, or turns that were compacted.
+pub fn stands_for_others(part: &Part<'_>) -> bool {
+    opaque_kind(part).is_some_and(|kind| kind.is("item_reference") || kind.written().starts_with("compaction"))
+}
+
+/// Whether a part asks for what was said so far to be compacted, in the place of an answer.
+pub fn asks_to_compact(part: &Part<'_>) -> bool {
+    opaque_kind(part).is_some_and(|kind| kind.is("compaction_trigger"))
+}
+
+fn opaque_kind<'p>(part: &'p Part<'_>) -> Option<Text<'p>> {
+    let Body::Opaque { json, .. } = &part.body else { return None };
+    wire::member_text(json.as_str(), "type").ok().flatten()
 }
 
 /// The least that a request can be cut to; [`hand_over`] succeeds for every room that has as much.

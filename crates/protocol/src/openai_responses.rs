@@ -3,6 +3,7 @@
 //! Sources: OpenAI's API reference and its `OpenAPI` document 2.3.0, the Open Responses specification of 2026-04-24.
 
 mod answer;
+mod compaction;
 mod error;
 mod frame;
 mod identity;
@@ -15,11 +16,14 @@ mod thread;
 mod tokens;
 
 pub use answer::{decode_answer, encode_answer, encode_answer_as, write_answer};
+pub use compaction::{
+    Compacted, SEALED_HERE, SealedItem, kept_messages, sealed_here, stream_of, with_issuer, with_messages,
+};
 pub use error::{decode_error, encode_error, status};
 pub use frame::{Create, Frame};
 pub(crate) use identity::is_unsealed;
 pub use identity::{Echo, Identity};
-pub(crate) use namespace::{flattened, renamed};
+pub(crate) use namespace::{flattened, name_of_flat, renamed};
 pub use quirks::Quirks;
 pub use request::{decode_request, encode_request};
 pub use stream::{Begun, Decoder, Encoder, Shown, ended_with, with_stop};

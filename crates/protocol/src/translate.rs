@@ -3,6 +3,7 @@
 mod follower;
 mod hold;
 mod manner;
+mod places;
 mod shadow;
 mod stream;
 
@@ -12,5 +13,6 @@ pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
     turned_tools, write_answer,
 };
+pub use places::locate;
 pub use shadow::Shadow;
 pub use stream::{StreamDecoder, StreamEncoder, Translation};

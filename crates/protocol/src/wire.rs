@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    chat::{DecodeFault, Extra, Json, Loss, Losses, Text, Why},
+    chat::{DecodeFault, Extra, Json, Loss, Losses, Text, Why, words},
     json::{Kind, Malformed, Object, Reader},
 };
 
@@ -138,10 +138,20 @@ pub(crate) fn lose_extra(losses: &mut Losses, path: impl fmt::Display, extra: &E
     for (name, value) in extra.iter().filter(|(name, value)| is_said(name, value)) {
         let path = path.to_string();
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        let what = if value.as_str().len() <= 40 { format!("{value:?} has no peer") } else { "has no peer".to_owned() };
-        losses.add(Why::NoPeer, path, what);
+        if !IN_PARTS.contains(&&*path) || !value.is_object() {
+            losses.add(Why::NoPeer, path, words::UNKNOWN);
+            continue;
+        }
+        let lost = members(&mut Reader::of(value.as_str()), |reader, name| {
+            losses.add(Why::NoPeer, format!("{path}.{name}"), words::UNKNOWN);
+            reader.pass()
+        });
+        lost.expect("it was read before");
     }
 }
+
+/// Members of which some are known: what is carried along of them are the others.
+const IN_PARTS: [&str; 4] = ["generationConfig", "output_config", "additionalModelRequestFields", "reasoning"];
 
 /// Where something stands in a request: put into words only when it is lost.
 #[derive(Clone, Copy, Debug)]

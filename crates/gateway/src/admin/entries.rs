@@ -1,6 +1,6 @@
 //! The entries that every balance is the sum of, as operators, scripts and spreadsheets read them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Extension, Json,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     common::csv,
-    store::{EntryFilter, Scope, StoredEntry, Within},
+    store::{EntryFilter, Scope, StoreFault, StoredEntry, Within},
 };
 
 /// Which entries are asked for: `?account=&key=&kind=&since_ms=&until_ms=&before=&limit=&format=`.
@@ -71,7 +71,9 @@ pub fn page(store: Within<'_>, query: &EntryQuery) -> Result<Vec<Value>, Fault> 
         before: query.before.map(Sequence),
         scope: Scope::All,
     };
-    Ok(store.entries(&filter, limit)?.iter().map(describe).collect())
+    let entries = store.entries(&filter, limit)?;
+    let mut known = HashMap::new();
+    entries.iter().map(|entry| with_asker(entry, store, &mut known)).collect()
 }
 
 /// The kind of entry that a word stands for.
@@ -89,6 +91,27 @@ fn micros(ms: i64) -> i64 {
     ms.saturating_mul(1_000)
 }
 
+/// An entry, and where no account's balance is changed by it the account whose key asked: it is known for what.
+fn with_asker<'e>(
+    entry: &'e StoredEntry,
+    store: Within<'_>,
+    known: &mut HashMap<&'e KeyId, Option<AccountId>>,
+) -> Result<Value, Fault> {
+    let mut shown = describe(entry);
+    if let (None, Some(key)) = (&entry.row.account, &entry.row.key) {
+        if !known.contains_key(key) {
+            let account = match store.key(key) {
+                Ok(row) => Some(row.key.account),
+                Err(StoreFault::Missing { .. }) => None,
+                Err(fault) => return Err(fault.into()),
+            };
+            known.insert(key, account);
+        }
+        shown["asked_by"] = json!(known[key].as_ref().map(AccountId::as_str));
+    }
+    Ok(shown)
+}
+
 pub(super) fn describe(entry: &StoredEntry) -> Value {
     let row = &entry.row;
     let mut shown = Map::new();
@@ -97,6 +120,7 @@ pub(super) fn describe(entry: &StoredEntry) -> Value {
     put("at_us", json!(row.at_us));
     put("kind", json!(row.kind.label()));
     put("account", json!(row.account.as_ref().map(AccountId::as_str)));
+    put("asked_by", Value::Null);
     put("currency", json!(row.currency.label()));
     put("exchange", json!(row.exchange.map(|exchange| exchange.to_string())));
     put("attempt", json!(row.attempt));
@@ -169,7 +193,7 @@ enum Format {
 /// How many entries one answer holds at most.
 pub const PAGE_MAX: usize = 1_000;
 const LIMIT_DEFAULT: usize = 50;
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "sequence",
     "at_us",
     "kind",
@@ -189,4 +213,5 @@ const COLUMNS: [&str; 19] = [
     "estimated",
     "reason",
     "idempotency",
+    "asked_by",
 ];

@@ -6,7 +6,7 @@ use axum::{
     Extension, Json,
     extract::{Query, State, rejection::QueryRejection},
 };
-use roundelay_ledger::{ExchangeId, KeyId};
+use roundelay_ledger::{EntryKind, ExchangeId, KeyId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -17,9 +17,9 @@ use super::{
     operator::Operator,
     path::Named,
 };
-use crate::store::{ExchangeFilter, Record, Scope, Within};
+use crate::store::{EntryRow, ExchangeFilter, Record, Scope, StoredEntry, Within};
 
-/// The record of the exchange named `id`.
+/// The record of the exchange named `id`, with what was charged and lost for it.
 ///
 /// # Errors
 /// When that names no exchange, or none that is recorded.
@@ -27,7 +27,7 @@ pub fn one(store: Within<'_>, id: &str) -> Result<Value, Fault> {
     let name = name(id)?;
     let record = store.exchange(name)?;
     match record {
-        Some(record) => Ok(as_json(&record)),
+        Some(record) => Ok(with_paid(as_json(&record), &store.paid(&record)?)),
         None => Err(doubts::no_record(store, name, None)?),
     }
 }
@@ -55,6 +55,27 @@ pub fn recent(store: Within<'_>, query: &ExchangeQuery) -> Result<Value, Fault> 
 
 fn name(id: &str) -> Result<ExchangeId, Fault> {
     id.parse().map_err(|fault: roundelay_ledger::BadExchangeId| Fault::bad_request(fault.to_string()))
+}
+
+/// A record with what was charged and lost for it, and for each of its attempts, in nano-USD.
+fn with_paid(mut record: Value, entries: &[StoredEntry]) -> Value {
+    let sum = |kind: EntryKind, attempt: Option<u64>| -> i64 {
+        let is_meant = |row: &&EntryRow| row.kind == kind && attempt.is_none_or(|one| u64::from(row.attempt) == one);
+        entries.iter().map(|entry| &entry.row).filter(is_meant).fold(0, |sum, row| sum.saturating_add(row.usd.nano()))
+    };
+    let kinds = [("charged_nano", EntryKind::Charge), ("lost_nano", EntryKind::Loss)];
+    for (name, kind) in kinds {
+        record[name] = sum(kind, None).into();
+    }
+    for attempt in record["attempts"].as_array_mut().into_iter().flatten() {
+        let number = attempt["number"].as_u64();
+        if entries.iter().any(|entry| Some(u64::from(entry.row.attempt)) == number) {
+            for (name, kind) in kinds {
+                attempt[name] = sum(kind, number).into();
+            }
+        }
+    }
+    record
 }
 
 fn as_json(record: &Record) -> Value {

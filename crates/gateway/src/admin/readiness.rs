@@ -18,7 +18,7 @@ use super::{
 pub(super) async fn get(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Value>) {
     let reasons = reasons(&desk).await;
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let warnings: Vec<String> = no_deployment(&desk).into_iter().collect();
+    let warnings: Vec<String> = no_deployment(&desk).into_iter().chain(no_token(&desk)).collect();
     (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons, "warnings": warnings })))
 }
 
@@ -29,6 +29,16 @@ fn no_deployment(desk: &Desk) -> Option<String> {
     let count = deployments.len();
     let is_any_usable = deployments.iter().any(|health| health::is_usable(desk, &snapshot, health));
     (!is_any_usable).then(|| format!("none of {count} deployments can be used now; `/admin/deployments` says why"))
+}
+
+/// The providers whose credentials bring no access token now. Why that is, whoever gives them out says in words that are
+/// the log's alone.
+fn no_token(desk: &Desk) -> Vec<String> {
+    let snapshot = desk.gateway.snapshot.load();
+    let without = snapshot.token_sources.iter().filter(|source| source.is_without());
+    without
+        .map(|source| format!("the provider `{}` is given no access token; the log says why", source.provider()))
+        .collect()
 }
 
 /// Why requests are not welcome now; empty when they are.

@@ -40,7 +40,8 @@ pub fn one(store: &Store, scope: &Scope, key: &ReceiptKey, id: &str, of: Option<
     let Some(record) = within.exchange(id)?.filter(|record| of.is_none_or(|of| &record.key == of)) else {
         return Err(doubts::no_record(within, id, of)?);
     };
-    let charges = charges(store, &record)?;
+    let mut charges = within.paid(&record)?;
+    charges.retain(|entry| entry.row.kind == EntryKind::Charge);
     let reversals = EntryFilter {
         exchange: Some(id),
         key: Some(record.key.clone()),
@@ -94,24 +95,6 @@ fn compare(path: String, told: Option<&Value>, truth: Option<&Value>, found: &mu
         }
         _ => found.push(path),
     }
-}
-
-/// Entries are made when an exchange ends. No index leads to them: only those of its key in the hours in which it can have
-/// ended are read, so that asking for receipts keeps nobody waiting for long.
-fn charges(store: &Store, record: &Record) -> Result<Vec<StoredEntry>, Fault> {
-    let began = began_us(record);
-    let ended = began.saturating_add(i64::try_from(record.duration_us).unwrap_or(i64::MAX));
-    let filter = EntryFilter {
-        exchange: Some(record.id),
-        key: Some(record.key.clone()),
-        kind: Some(EntryKind::Charge),
-        since_us: Some(began),
-        until_us: Some(ended.saturating_add(LATE_US)),
-        ..EntryFilter::default()
-    };
-    let mut found = store.entries(&filter, ENTRIES_MAX)?;
-    found.reverse();
-    Ok(found)
 }
 
 fn began_us(record: &Record) -> i64 {
@@ -220,5 +203,3 @@ pub(super) async fn get(
 
 /// More attempts than one exchange can have.
 const ENTRIES_MAX: usize = 100;
-/// Longer than an answer is read for its usage after its caller has left.
-const LATE_US: i64 = 300_000_000;

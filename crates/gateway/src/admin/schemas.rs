@@ -155,6 +155,7 @@ const ENTRY: Shape = Shape::Object(&[
     ("at_us", WHOLE),
     ("kind", Shape::Word(&["top-up", "charge", "loss", "reversal", "adjustment"])),
     ("account", TEXT_OR_NULL),
+    ("asked_by", TEXT_OR_NULL),
     ("currency", CURRENCY),
     ("exchange", TEXT_OR_NULL),
     ("attempt", WHOLE),
@@ -178,7 +179,8 @@ const ENTRY: Shape = Shape::Object(&[
 pub(super) const NEW_POSTING: Shape = Shape::Object(&[("amount", TEXT), ("reason", TEXT), ("idempotency", TEXT)]);
 pub(super) const POSTED: Shape = Shape::Object(&[("entry", Shape::Named("Entry")), ("is_new", FLAG)]);
 
-const EXCHANGE: Shape = Shape::Object(&[
+const EXCHANGE: Shape = Shape::Partly(EXCHANGE_FIELDS, &[("charged_nano", WHOLE), ("lost_nano", WHOLE)]);
+const EXCHANGE_FIELDS: &[Field] = &[
     ("id", TEXT),
     ("started_at_ms", WHOLE),
     ("duration_us", WHOLE),
@@ -192,23 +194,24 @@ const EXCHANGE: Shape = Shape::Object(&[
     ("outcome", OUTCOME),
     ("failure", TEXT_OR_NULL),
     ("stream", FLAG),
-    (
-        "usage",
-        Shape::Object(&[
-            ("input", WHOLE),
-            ("cache_read", WHOLE),
-            ("cache_write", WHOLE),
-            ("output", WHOLE),
-            ("reasoning", WHOLE),
-            ("estimated", FLAG),
-        ]),
-    ),
+    ("usage", TOKENS),
     ("cost_nano", WHOLE_OR_NULL),
     ("attempts", Shape::List(&ATTEMPT)),
     ("decision", Shape::Any),
+];
+const TOKENS: Shape = Shape::Object(&[
+    ("input", WHOLE),
+    ("cache_read", WHOLE),
+    ("cache_write", WHOLE),
+    ("output", WHOLE),
+    ("reasoning", WHOLE),
+    ("estimated", FLAG),
 ]);
 const OUTCOME: Shape = Shape::Word(&["answered", "refused", "failed", "cut", "abandoned"]);
-const ATTEMPT: Shape = Shape::Object(&[
+const ATTEMPT: Shape = Shape::Partly(ATTEMPT_FIELDS, &[("part", PART), ("charged_nano", WHOLE), ("lost_nano", WHOLE)]);
+const PART: Shape =
+    Shape::Object(&[("model", TEXT), ("usage", TOKENS), ("cost_nano", WHOLE_OR_NULL), ("unpriced", FLAG)]);
+const ATTEMPT_FIELDS: &[Field] = &[
     ("number", WHOLE),
     ("deployment", TEXT),
     ("kind", Shape::Word(&["first", "retry", "fallback", "hedge"])),
@@ -218,7 +221,7 @@ const ATTEMPT: Shape = Shape::Object(&[
     ("headers_us", WHOLE_OR_NULL),
     ("first_content_us", WHOLE_OR_NULL),
     ("duration_us", WHOLE),
-]);
+];
 
 /// Sums, with the names of what they are told apart by.
 pub(super) const USAGE: Shape = Shape::Object(&[

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use roundelay_ledger::{AccountId, ApiKey, KeyId, KeyRefusal, Limits};
 
 use super::token::{BASE32, BASE62, SECRET_LEN, random};
-use super::{Codes, Pepper, ReceiptKey};
+use super::{Codes, CompactionKey, Pepper, ReceiptKey};
 use crate::common::network::Network;
 use crate::common::secret::Secret;
 use crate::config::OnDisconnect;
@@ -23,6 +23,7 @@ pub struct Keys {
     pepper: Pepper,
     codes: Codes,
     receipt_key: ReceiptKey,
+    compaction_key: CompactionKey,
     table: RwLock<HashMap<Box<str>, Entry>>,
 }
 
@@ -31,7 +32,8 @@ impl Keys {
     pub fn load(store: Store, pepper: Pepper) -> Result<Self, StoreFault> {
         let table = store.keys()?.into_iter().map(entry).collect();
         let (codes, receipt_key) = (Codes::new(pepper.clone()), ReceiptKey::of(&pepper));
-        Ok(Self { store, pepper, codes, receipt_key, table: RwLock::new(table) })
+        let compaction_key = CompactionKey::of(&pepper);
+        Ok(Self { store, pepper, codes, receipt_key, compaction_key, table: RwLock::new(table) })
     }
 
     /// Codes that are worth money.
@@ -42,6 +44,11 @@ impl Keys {
     /// What receipts are signed with.
     pub fn receipt_key(&self) -> &ReceiptKey {
         &self.receipt_key
+    }
+
+    /// What compacted conversations are sealed with.
+    pub fn compaction_key(&self) -> &CompactionKey {
+        &self.compaction_key
     }
 
     /// Where they are kept.

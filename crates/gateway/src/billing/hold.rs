@@ -79,8 +79,10 @@ pub struct Need<'a> {
 pub struct Settled {
     /// For the record, in order.
     pub entries: Vec<EntryRow>,
-    /// What the answer costs at list price, where its caller had something of it and a price is known.
+    /// What its provider bills at list price, where that is anything and a price is known.
     pub list: Option<Money>,
+    /// Whether its caller had something of it whose price is not known.
+    pub is_unpriced: bool,
 }
 
 /// Money set aside for one attempt.
@@ -309,18 +311,21 @@ impl Hold<'_> {
             return Settled::default();
         };
         let bill = self.bill(case, policy, observed, held);
+        let has_no_price = self.quote.is_none() && self.unpriced == ListCost::ZERO;
+        let is_unpriced = has_no_price && was_served(case, observed);
+        let nothing = Settled { is_unpriced, ..Settled::default() };
         let is_owed = bill.caller > ListCost::ZERO || bill.upstream > ListCost::ZERO;
         if !is_owed && case != Case::Complete {
             let _ = ledger.release(self.id, now());
-            return Settled::default();
+            return nothing;
         }
-        let list = (bill.caller > ListCost::ZERO || case == Case::Complete).then(|| bill.upstream.usd());
+        let list = Some(bill.upstream.usd());
         let bill = self.within_means(&mut ledger, bill, held);
-        let Ok(settlement) = ledger.settle(self.id, &bill, now()) else { return Settled::default() };
-        if self.quote.is_none() && self.unpriced == ListCost::ZERO {
-            return Settled::default();
+        let Ok(settlement) = ledger.settle(self.id, &bill, now()) else { return nothing };
+        if has_no_price {
+            return nothing;
         }
-        Settled { entries: rows::of_settlement(&ledger, &settlement), list }
+        Settled { entries: rows::of_settlement(&ledger, &settlement), list, is_unpriced }
     }
 
     /// Whether the provider has to be told of less output than its caller asked for.
@@ -343,8 +348,11 @@ impl Hold<'_> {
         let payment = Payment::of(case, policy, observed);
         let tokens = payment.upstream.total_input().saturating_add(payment.upstream.total_output());
         let Some(quote) = self.quote else {
-            let was_served = case == Case::Complete || observed.delivered.total_output() > 0;
-            return if was_served { Bill::full(self.unpriced, tokens) } else { Bill { tokens, ..Bill::default() } };
+            return if was_served(case, observed) {
+                Bill::full(self.unpriced, tokens)
+            } else {
+                Bill { tokens, ..Bill::default() }
+            };
         };
         payment.bill(quote).unwrap_or_else(|_| {
             // A count that comes to more than any money that can be written is none: what was seen here stands in for it,
@@ -355,6 +363,11 @@ impl Hold<'_> {
             Bill { is_estimated: true, ..Bill::full(caller, tokens) }
         })
     }
+}
+
+/// Whether its caller had something of it.
+fn was_served(case: Case, observed: &Observed) -> bool {
+    case == Case::Complete || observed.delivered.total_output() > 0
 }
 
 fn dearest(quote: &Quote, (input, output): (u64, u64), has_audio: bool, keeps_long: bool) -> Tokens {

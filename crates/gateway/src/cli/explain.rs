@@ -2,11 +2,13 @@
 
 mod choices;
 mod handover;
+mod seams;
 
 use std::process::ExitCode;
 
 use clap::Args;
 use roundelay_ledger::ExchangeId;
+use roundelay_protocol::chat::words::in_chinese;
 use serde_json::Value;
 
 use super::{
@@ -15,9 +17,10 @@ use super::{
     excluded,
     reach::Reach,
     say,
+    simulate::language,
     table::cell,
 };
-use crate::{admin::exchanges::one, exchange::explain_stop, store::Scope};
+use crate::{admin::exchanges::one, exchange::explain_stop, simulate::Language, store::Scope};
 
 /// Tell the story of one exchange: what was asked, considered and tried, and who answered.
 #[derive(Debug, Args)]
@@ -31,6 +34,9 @@ pub(super) struct Explain {
     /// Fail unless every choice among several comes out as recorded when it is made again from its inputs.
     #[arg(long)]
     verify: bool,
+    /// The language of what deployments were not told.
+    #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = language)]
+    language: Language,
 }
 
 impl Explain {
@@ -43,7 +49,7 @@ impl Explain {
         if common.json {
             say(&record);
         } else {
-            tell(&record);
+            tell(&record, self.language);
         }
         if self.verify {
             let verified = choices::verify(&record["decision"])?;
@@ -55,13 +61,13 @@ impl Explain {
     }
 }
 
-fn tell(record: &Value) {
+fn tell(record: &Value, language: Language) {
     tell_asked(record);
     tell_considered(&record["decision"]);
     choices::tell(&record["decision"]);
     tell_tried(record);
     handover::tell(&record["decision"]);
-    tell_ending(record);
+    tell_ending(record, language);
 }
 
 fn tell_asked(record: &Value) {
@@ -162,6 +168,10 @@ fn attempt_story(attempt: &Value, decided: &Value) -> String {
     if attempt["outcome"] == "not_ready" && attempt["status"] == 404 {
         story += " (nothing is there: is its `base_url` right, and the model's name there?)";
     }
+    if let Some(part) = attempt.get("part") {
+        story += &format!("; {}", tokens(&part["usage"]));
+        story += &paid(attempt);
+    }
     story + &moved_on(&decided["then"])
 }
 
@@ -177,7 +187,7 @@ fn moved_on(then: &Value) -> String {
     }
 }
 
-fn tell_ending(record: &Value) {
+fn tell_ending(record: &Value, language: Language) {
     let took = of_us(record["duration_us"].as_u64().unwrap_or_default());
     let failure = record["failure"].as_str().map(|class| format!(" ({class})")).unwrap_or_default();
     say(&format_args!(
@@ -188,23 +198,10 @@ fn tell_ending(record: &Value) {
     if let Some(reason) = record["decision"]["stop"]["reason"].as_str() {
         say(&format_args!("because     {}", explain_stop(reason)));
     }
-    for (index, seam) in record["decision"]["seams"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate() {
-        let way = match seam["way"].as_str() {
-            Some("prefill") => "from its beginning",
-            Some("prompt") => "because it was asked to go on",
-            _ => "by the same request",
-        };
-        say(&format_args!(
-            "{:<12}attempt {} went on behind {} bytes of text, {way}; {} tokens said what had been shown",
-            if index == 0 { "carried on" } else { "" },
-            cell(&seam["attempt"]),
-            cell(&seam["shown"]),
-            cell(&seam["repeated"]),
-        ));
-    }
+    seams::tell(&record["decision"]);
     let dropped = record["decision"]["dropped"].as_array().map_or(&[][..], Vec::as_slice);
     for (index, loss) in dropped.iter().enumerate() {
-        say(&format_args!("{:<12}{}", if index == 0 { "not told" } else { "" }, cell(loss)));
+        say(&format_args!("{:<12}{}", if index == 0 { "not told" } else { "" }, not_told(loss, language)));
     }
     if !record["deployment"].is_null() {
         say(&format_args!("answer of   {}, model {}", cell(&record["deployment"]), cell(&record["model"])));
@@ -214,7 +211,33 @@ fn tell_ending(record: &Value) {
     }
     if !record["deployment"].is_null() {
         say(&format_args!("tokens      {}", tokens(&record["usage"])));
-        say(&format_args!("cost        {}", usd(&record["cost_nano"])));
+        say(&format_args!("cost        {}{}", usd(&record["cost_nano"]), paid(record)));
+    }
+}
+
+/// What became of what a record or an attempt cost.
+fn paid(of: &Value) -> String {
+    match (of["charged_nano"].as_i64(), of["lost_nano"].as_i64()) {
+        (Some(_), Some(0)) => format!(", {} charged", usd(&of["charged_nano"])),
+        (Some(_), Some(_)) => {
+            format!(", {} charged, {} borne by the house", usd(&of["charged_nano"]), usd(&of["lost_nano"]))
+        }
+        _ => String::new(),
+    }
+}
+
+/// `messages[].name (60 times): a member that is not known here`.
+fn not_told(loss: &Value, language: Language) -> String {
+    let [place, what] = ["place", "what"].map(|field| cell(&loss[field]));
+    let is_english = language == Language::English;
+    let times = match loss["times"].as_u64() {
+        Some(times) if is_english => format!(" ({times} times)"),
+        Some(times) => format!("（{times} 处）"),
+        None => String::new(),
+    };
+    match in_chinese(&what).filter(|_| !is_english) {
+        Some(chinese) => format!("{place}{times}：{chinese}"),
+        None => format!("{place}{times}: {what}"),
     }
 }
 
@@ -231,7 +254,7 @@ fn tokens(usage: &Value) -> String {
         story += &format!(" ({} of it reasoning)", count("reasoning"));
     }
     if usage["estimated"] == true {
-        story += "; estimated, as the provider sent no count";
+        story += "; estimated, all or in part, as a provider sent no count";
     }
     story
 }
@@ -254,3 +277,20 @@ fn widest(lines: &[Value]) -> usize {
 }
 
 const NANO: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_told_is_said_in_words_of_either_language() {
+        let once = json!({ "place": "messages[3].name", "why": "no_peer", "what": "a member that is not known here" });
+        let often = json!({ "place": "messages[].name", "why": "issuer", "what": "audio", "times": 60 });
+        assert_eq!(not_told(&once, Language::English), "messages[3].name: a member that is not known here");
+        assert_eq!(not_told(&once, Language::Chinese), "messages[3].name：此处不认识的字段");
+        assert_eq!(not_told(&often, Language::English), "messages[].name (60 times): audio");
+        assert_eq!(not_told(&often, Language::Chinese), "messages[].name（60 处）：音频");
+    }
+}

@@ -164,9 +164,13 @@ impl Simulate {
     }
 }
 
-/// The configuration, and a digest of its text. Nothing is sent, so a key that is not in the environment is not missed.
+/// The configuration, and a digest of its text. Nothing is sent, so a key that is not in the environment is not missed;
+/// what a workload is given is nothing that can be stood in for, and has its own defaults.
 fn load(common: &Common) -> Result<(Config, String), Failure> {
-    let environment = |name: &str| config::process_environment(name).or_else(|| Some("not-needed".to_owned()));
+    let environment = |name: &str| {
+        let stand_in = || (!config::WORKLOAD_VARIABLES.contains(&name)).then(|| "not-needed".to_owned());
+        config::process_environment(name).or_else(stand_in)
+    };
     let path = common.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
     if common.config.is_none() && !path.exists() {
         let config = common.load()?;
@@ -213,7 +217,7 @@ fn way(word: &str) -> Result<Way, String> {
     Way::of(word.trim()).ok_or_else(|| format!("known are {}", Way::words().join(", ")))
 }
 
-fn language(word: &str) -> Result<Language, String> {
+pub(super) fn language(word: &str) -> Result<Language, String> {
     Language::of(word).ok_or_else(|| "write en or zh-CN".to_owned())
 }
 

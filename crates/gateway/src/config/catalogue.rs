@@ -67,6 +67,25 @@ pub(super) fn known_model(name: &str) -> Option<&'static KnownModel> {
     CATALOGUE.models.get(name)
 }
 
+/// The model that a cloud serves under a name of its own: `us.anthropic.claude-sonnet-4-5-20250929-v1:0` at Bedrock, or an
+/// ARN that ends with one, and `claude-sonnet-4-5@20250929` at Vertex AI. What it costs there is not said by that.
+pub(super) fn known_in_cloud(upstream_model: &str) -> Option<&'static KnownModel> {
+    if let Some((name, version)) = upstream_model.split_once('@') {
+        return known_model(&format!("{name}-{version}")).or_else(|| known_model(name));
+    }
+    let id = upstream_model.rsplit('/').next()?.split(':').next()?;
+    let (maker, name) = id.split_once('.')?;
+    // The area that an inference profile stays in goes before the maker.
+    let name = if AREAS.contains(&maker) { name.split_once('.')?.1 } else { name };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let name = name.rsplit_once("-v").filter(|(_, version)| is_number(version)).map_or(name, |(name, _)| name);
+    let undated = || name.rsplit_once('-').filter(|(_, date)| date.len() == 8 && is_number(date));
+    known_model(name).or_else(|| known_model(undated()?.0))
+}
+
+/// What Bedrock's inference profiles begin with ("Supported cross-Region inference profiles").
+const AREAS: [&str; 9] = ["us", "eu", "apac", "global", "jp", "au", "ca", "us-gov", "sa"];
+
 /// All models, by name.
 pub(super) fn known_models() -> impl Iterator<Item = (&'static str, &'static KnownModel)> {
     CATALOGUE.models.iter().map(|(name, model)| (*name, model))
@@ -333,6 +352,28 @@ mod tests {
             let read: BTreeMap<_, _> =
                 known.at.iter().map(|(provider, place)| (*provider, place.upstream_model)).collect();
             assert_eq!(read, places, "{name}");
+        }
+    }
+
+    #[test]
+    fn clouds_names_are_those_of_models_that_are_known() {
+        for (cloud, name) in [
+            ("anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929"),
+            ("eu.anthropic.claude-sonnet-4-6", "claude-sonnet-4-6"),
+            ("global.anthropic.claude-opus-4-6-20260205-v1:0", "claude-opus-4-6"),
+            (
+                "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                "claude-sonnet-4-5-20250929",
+            ),
+            ("claude-sonnet-4-5@20250929", "claude-sonnet-4-5-20250929"),
+            ("claude-sonnet-4-6@default", "claude-sonnet-4-6"),
+        ] {
+            let found = known_in_cloud(cloud).unwrap_or_else(|| panic!("{cloud}"));
+            assert!(std::ptr::eq(found, known_model(name).expect(name)), "{cloud}");
+        }
+        for cloud in ["amazon.nova-lite-v1:0", "claude-sonnet-4-6", "us.", "a.b.c", "", "@", "arn:aws:bedrock:x:y:z/q"]
+        {
+            assert!(known_in_cloud(cloud).is_none(), "{cloud}");
         }
     }
 

@@ -45,6 +45,7 @@ impl CnyPerUsd {
             output: usd(listed.output),
             cache_read: listed.cache_read.map(usd),
             cache_write: listed.cache_write.map(usd),
+            cache_write_long: listed.cache_write_long.map(usd),
             audio_input: listed.audio_input.map(usd),
             audio_output: listed.audio_output.map(usd),
             image_input: listed.image_input.map(usd),

@@ -13,7 +13,8 @@ use crate::common::secret::Secret;
 /// An application that is registered in a tenant, with a secret of its own.
 #[derive(Debug, Clone)]
 pub struct EntraClient {
-    pub(super) token_url: BaseUrl,
+    /// Where tokens are given out.
+    pub token_url: BaseUrl,
     client_id: String,
     client_secret: Secret,
 }
@@ -33,6 +34,10 @@ impl EntraClient {
         let written = KEYS.into_iter().chain(["authority"]).find(|key| section.has(key))?;
         if !is_azure {
             complain(written, "this is for `protocol = \"azure\"` alone", "leave it out");
+            return None;
+        }
+        // The workload's identity, which may be one of several.
+        if section.has("credentials") {
             return None;
         }
         if section.has("api_keys") {
@@ -79,7 +84,7 @@ impl EntraClient {
     }
 
     /// The form that asks for a token.
-    pub(super) fn form(&self) -> String {
+    pub fn form(&self) -> String {
         let host = self.token_url.host.to_string();
         let cloud = ["us", "cn"].into_iter().find(|cloud| host.ends_with(&format!(".{cloud}"))).unwrap_or("com");
         format!(

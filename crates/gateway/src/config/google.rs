@@ -13,7 +13,7 @@ use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use serde::Deserialize;
 
 use super::base_url::BaseUrl;
-use crate::common::{file::unreadable, secret::Secret};
+use crate::common::{base64url::encode as base64url, file::unreadable, secret::Secret};
 
 /// Who is asked for tokens, and with what.
 #[derive(Debug, Clone)]
@@ -60,6 +60,8 @@ pub(super) enum CredentialsFault {
     Kind(String),
     #[error("the `private_key` in it is not an RSA key in PEM form")]
     Key,
+    #[error("`GCE_METADATA_HOST` is not the name of a host")]
+    Host,
     #[error("the `token_uri` in it is not a URL")]
     TokenUrl,
 }
@@ -86,10 +88,12 @@ struct File {
 }
 
 impl GoogleCredentials {
-    /// Reads `metadata`, the path of a file, or what such a file holds.
-    pub(super) fn read(written: &str) -> Result<Self, CredentialsFault> {
-        if written == "metadata" {
-            let token_url = BaseUrl::parse(METADATA_URL).expect("a test parses it");
+    /// Reads `workload`, the path of a file, or what such a file holds. `host` is that of the metadata server where it is
+    /// not the usual one.
+    pub(super) fn read(written: &str, host: Option<&str>) -> Result<Self, CredentialsFault> {
+        if written == "workload" {
+            let url = format!("http://{}{METADATA_PATH}", host.unwrap_or(METADATA_HOST));
+            let token_url = BaseUrl::parse(&url).map_err(|_| CredentialsFault::Host)?;
             return Ok(Self { token_url, project: None, grant: Grant::Metadata });
         }
         if written.trim_start().starts_with('{') {
@@ -197,19 +201,8 @@ fn rsa_key(pem: &str) -> Option<RsaKeyPair> {
     }
 }
 
-/// RFC 4648, section 5, without padding.
-fn base64url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let word = three.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        out.extend((0..=three.len()).map(|place| char::from(ALPHABET[(word >> (18 - 6 * place) & 63) as usize])));
-    }
-    out
-}
-
 /// A value of `application/x-www-form-urlencoded`.
-pub(super) fn form_encoded(text: &str) -> String {
+pub fn form_encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     text.bytes()
         .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
@@ -219,7 +212,8 @@ pub(super) fn form_encoded(text: &str) -> String {
 /// All of Google's cloud: what such an account may do is decided there.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
-const METADATA_URL: &str = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token";
+const METADATA_HOST: &str = "metadata.google.internal";
+const METADATA_PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
 /// The longest that Google takes.
 const ASSERTION_SECONDS: i64 = 3600;
 /// Such files have 3 KiB.
@@ -230,18 +224,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_that_of_urls() {
-        for (plain, coded) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("~~~?", "fn5-Pw")] {
-            assert_eq!(base64url(plain.as_bytes()), coded);
-        }
-        assert_eq!(base64url(&[0xff, 0xef]), "_-8");
-    }
-
-    #[test]
     fn credentials_are_read_or_told_why_not() {
-        assert!(GoogleCredentials::read("metadata").unwrap().form(0).is_none());
+        assert!(GoogleCredentials::read("workload", None).unwrap().form(0).is_none());
         let user = r#"{"type":"authorized_user","client_id":"a&b","client_secret":"s s","refresh_token":"1//x"}"#;
-        let user = GoogleCredentials::read(user).unwrap();
+        let user = GoogleCredentials::read(user, None).unwrap();
         let form = "grant_type=refresh_token&client_id=a%26b&client_secret=s%20s&refresh_token=1%2F%2Fx";
         assert_eq!(user.form(0).unwrap(), form);
         assert_eq!(user.token_url.to_string(), TOKEN_URL);
@@ -253,7 +239,7 @@ mod tests {
             (r#"{"type":"service_account","private_key":"x","client_email":"a"}"#, "not an RSA key"),
             (r#"{"type":"authorized_user","token_uri":"ftp://x"}"#, "not a URL"),
         ] {
-            let fault = GoogleCredentials::read(written).unwrap_err().to_string();
+            let fault = GoogleCredentials::read(written, None).unwrap_err().to_string();
             assert!(fault.contains(part), "{fault}");
         }
     }

@@ -52,8 +52,9 @@ impl Default for Summaries {
 /// Reads `[handover]`, and lets the roster make the model that it names.
 pub(super) fn read(section: Section<'_>, pools: &[Pool], roster: &mut Roster<'_>) -> Summaries {
     let default = Summaries::default();
+    let summariser = read_summariser(&section, pools, roster);
     let summaries = Summaries {
-        summariser: read_summariser(&section, pools, roster),
+        summariser: summariser.as_ref().map(|(name, _)| Arc::clone(name)),
         after: section.count("after", TOKENS_MIN..TOKENS_MAX).unwrap_or(default.after),
         every: section.count("every", TOKENS_MIN..TOKENS_MAX).unwrap_or(default.every),
         verbatim: section.count("verbatim", TOKENS_MIN..TOKENS_MAX).unwrap_or(default.verbatim),
@@ -63,15 +64,54 @@ pub(super) fn read(section: Section<'_>, pools: &[Pool], roster: &mut Roster<'_>
         summary_max: section.count("summary_max", TOKENS_MIN..SUMMARY_MAX).unwrap_or(default.summary_max),
         instructions: section.text("instructions").map(|text| text.value.text.into()),
     };
+    let windows = |models: &[usize]| -> Vec<u64> {
+        models.iter().filter_map(|model| roster.model(*model).context_window).collect()
+    };
+    advise(&section, &summaries, summariser.map(|(_, models)| windows(&models)).as_deref());
+    let members = pools.iter().flat_map(|pool| pool.members.iter().map(|(model, _)| *model));
+    advise_of_sizes(&section, &summaries, &windows(&members.collect::<Vec<_>>()));
     section.finish();
     summaries
 }
 
-fn read_summariser(section: &Section<'_>, pools: &[Pool], roster: &mut Roster<'_>) -> Option<Arc<str>> {
+/// Says what will not be as it seems to be meant; `windows` are those of the summariser's models, as far as they are known.
+fn advise(section: &Section<'_>, summaries: &Summaries, windows: Option<&[u64]>) {
+    let Some(windows) = windows else {
+        if summaries.sealed_with.is_some() && !section.has("summariser") {
+            let instead =
+                "write `summariser` as well, with a model or pool that makes them; or leave `keep` and `key` out";
+            let message = "nothing is kept: no summary is made without a `summariser`";
+            section.reading().warn(&section.place_of("keep"), message, Some(instead.to_owned()));
+        }
+        return;
+    };
+    if let Some(least) = windows.iter().min().filter(|least| **least < summaries.after) {
+        let message = format!(
+            "it has a window of {least} tokens, and is asked about more than {} (`after`): the middle of turns is cut out \
+             before it is told them",
+            summaries.after
+        );
+        let instead = format!("name one with a larger window, or write `after` below {least}");
+        section.reading().warn(&section.place_of("summariser"), message, Some(instead));
+    }
+}
+
+/// Says which sizes no model of a pool has room for; nothing where a window is not known.
+fn advise_of_sizes(section: &Section<'_>, summaries: &Summaries, windows: &[u64]) {
+    let Some(largest) = windows.iter().max() else { return };
+    for (key, tokens) in [("verbatim", summaries.verbatim), ("summary_max", summaries.summary_max)] {
+        if tokens >= *largest && section.has(key) {
+            let message = format!("no model of a pool has room for {tokens} tokens: the largest window has {largest}");
+            section.reading().warn(&section.place_of(key), message, Some(format!("write less than {largest}")));
+        }
+    }
+}
+
+/// Its name, and its models.
+fn read_summariser(section: &Section<'_>, pools: &[Pool], roster: &mut Roster<'_>) -> Option<(Arc<str>, Vec<usize>)> {
     let At { value: name, place } = section.text("summariser")?;
-    let is_pool = |name: &str| pools.iter().any(|pool| &*pool.name == name);
-    if is_pool(&name.text) {
-        return Some(name.text.into());
+    if let Some(pool) = pools.iter().find(|pool| *pool.name == *name.text) {
+        return Some((name.text.into(), pool.members.iter().map(|(model, _)| *model).collect()));
     }
     let names: BTreeSet<&str> = pools.iter().map(|pool| &*pool.name).collect();
     if let Some(meant) = nearest(&name.text, names.iter().copied()).filter(|_| !roster.knows(&name.text)) {
@@ -79,7 +119,8 @@ fn read_summariser(section: &Section<'_>, pools: &[Pool], roster: &mut Roster<'_
         section.reading().complain(&place, message, Some(format!("did you mean the pool `{meant}`?")));
         return None;
     }
-    roster.model_or_complain(&name, &place, section.reading()).map(|_| name.text.as_str().into())
+    let model = roster.model_or_complain(&name, &place, section.reading())?;
+    Some((name.text.as_str().into(), vec![model]))
 }
 
 fn read_seal(section: &Section<'_>) -> Option<Secret> {
@@ -92,6 +133,8 @@ fn read_seal(section: &Section<'_>) -> Option<Secret> {
             section.reading().complain(&place, "summaries that are kept in memory are not sealed", Some(instead));
             None
         }
+        // What was written and cannot be read was told already.
+        (true, None) if section.has("key") => None,
         (true, None) => {
             section.complain("keep", "`sealed` needs a `key`", Some(KEY.to_owned()));
             None

@@ -133,12 +133,19 @@ fn parts(priced: Option<Priced>) -> (Option<Arc<PriceList>>, Option<PriceOrigin>
 /// Reads one model. One that is not usable is left out, and complained about.
 pub(super) fn read(name: &str, section: Section<'_>, roster: &Roster<'_>) -> Option<Model> {
     let known = catalogue::known_model(name);
+    let prices = PricesWritten::read(&section, roster.rate);
+    let places = deployments::read(&section, name, known, &prices, roster);
+    // A name of one's own says nothing, and that of a cloud much.
+    let is_clouds =
+        |provider: usize| matches!(roster.providers[provider].protocol, Protocol::Bedrock | Protocol::VertexAnthropic);
+    let known = known.or_else(|| {
+        let first = places.first().filter(|place| is_clouds(place.provider))?;
+        catalogue::known_in_cloud(&first.upstream_model)
+    });
     let written = section.section("capabilities");
     let says_prefill = written.has("prefill");
     let (mut capabilities, is_reasoning) = read_capabilities(written, known);
     let timeouts = TimeoutsWritten::read(section.section("timeouts"));
-    let prices = PricesWritten::read(&section, roster.rate);
-    let places = deployments::read(&section, name, known, &prices, roster);
     let deployments: Vec<ModelDeployment> = places
         .into_iter()
         .map(|place| {
@@ -200,7 +207,7 @@ const UNKNOWN: routing::Capabilities = routing::Capabilities { prefill: false, .
 /// that serves the same model may answer anew.
 fn continues(provider: &Provider) -> bool {
     match (provider.protocol, provider.flavour) {
-        (Protocol::Anthropic | Protocol::Bedrock, _) => true,
+        (Protocol::Anthropic | Protocol::VertexAnthropic | Protocol::Bedrock, _) => true,
         (Protocol::OpenAi, Flavour::DeepSeek) => provider.base_url.path_prefix.split('/').any(|part| part == "beta"),
         (Protocol::OpenAi, Flavour::Mistral | Flavour::DashScope | Flavour::Moonshot) => true,
         (Protocol::OpenAi, Flavour::Groq | Flavour::OpenRouter) => true,

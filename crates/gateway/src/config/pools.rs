@@ -106,8 +106,19 @@ fn read(name: &str, section: Section<'_>, ids: &HashMap<String, u32>, roster: &m
         losses: Losses::read(&section),
         preferences,
     };
+    let models = fallback_models(&pool.fallback).map(|fallback| [everyone, fallback].concat());
+    pool.continuation.advise(&section, &models.unwrap_or_default(), roster);
     section.finish();
     pool
+}
+
+/// The models of a fallback; `None` where there is a pool among them, which may not be read yet.
+fn fallback_models(fallback: &[routing::Target]) -> Option<Vec<usize>> {
+    let model = |target: &routing::Target| match target {
+        routing::Target::Model(model) => Some(model.0 as usize),
+        routing::Target::Pool(_) => None,
+    };
+    fallback.iter().map(model).collect()
 }
 
 fn read_fallback(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Vec<routing::Target> {

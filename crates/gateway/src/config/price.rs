@@ -176,7 +176,7 @@ fn read_tier(tier: Section<'_>, base: &Section<'_>, below: Option<u64>) -> Optio
     }
     let prices = read_classes(&tier);
     complain_of_missing(&tier, true);
-    let classes = ["cache_read", "cache_write", "audio_input", "audio_output", "image_input"];
+    let classes = ["cache_read", "cache_write", "cache_write_long", "audio_input", "audio_output", "image_input"];
     for class in classes.into_iter().chain(UNITS) {
         // Taking it from the base or from the tier's input would both surprise somebody.
         if base.has(class) && !tier.has(class) {
@@ -196,13 +196,14 @@ fn read_classes(section: &Section<'_>) -> Option<TokenPrices> {
     let is_by_unit = UNITS.iter().any(|unit| section.has(unit));
     let free = is_by_unit.then_some(0);
     let (input, output) = (input.or(free), output.or(free));
-    let cache = [section.nano_usd("cache_read"), section.nano_usd("cache_write")];
+    let cache = ["cache_read", "cache_write", "cache_write_long"].map(|key| section.nano_usd(key));
     let audio = [section.nano_usd("audio_input"), section.nano_usd("audio_output")];
     Some(TokenPrices {
         input: input?,
         output: output?,
         cache_read: cache[0],
         cache_write: cache[1],
+        cache_write_long: cache[2],
         audio_input: audio[0],
         audio_output: audio[1],
         image_input,

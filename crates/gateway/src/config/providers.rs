@@ -6,8 +6,8 @@ use http::{HeaderName, HeaderValue};
 use roundelay_ledger::Policy;
 use roundelay_protocol::failure::Flavour;
 
-pub use self::clouds::AwsKey;
 pub(super) use self::read::{complain_of_own_address, is_key, read_all};
+pub use self::{clouds::AwsKey, workload::VARIABLES as WORKLOAD_VARIABLES};
 use super::{
     balance::BalancePoll,
     base_url::BaseUrl,
@@ -18,8 +18,10 @@ use super::{
 use crate::common::secret::Secret;
 
 mod clouds;
+mod misplaced;
 mod read;
 mod vertex;
+mod workload;
 
 /// An account at a vendor, or a server.
 #[derive(Debug, Clone)]
@@ -54,6 +56,8 @@ pub struct Provider {
     pub stops_on_cancel: bool,
     /// Whether it serves OpenAI's Responses as well as chats.
     pub responses: bool,
+    /// Whether it compacts conversations by itself, where it serves Responses.
+    pub compaction: bool,
     /// How it is asked for an answer that its caller wants whole.
     pub whole_answers: WholeAnswers,
     /// What callers pay of its attempts that did not end as they should.
@@ -85,6 +89,8 @@ pub enum Protocol {
     Gemini,
     /// The same at Vertex AI.
     Vertex,
+    /// Anthropic's Messages at Vertex AI.
+    VertexAnthropic,
     /// OpenAI's words at Azure's paths.
     Azure,
     /// Amazon Bedrock's Converse.
@@ -109,6 +115,13 @@ impl Protocol {
             "bedrock" => Some(Self::Bedrock),
             _ => None,
         }
+    }
+}
+
+impl Protocol {
+    /// Whether it is a project at Google that is asked.
+    pub fn is_vertex(self) -> bool {
+        matches!(self, Self::Vertex | Self::VertexAnthropic)
     }
 }
 
@@ -177,6 +190,7 @@ impl Provider {
             timeouts: default_timeouts(protocol, &base_url),
             balance: BalancePoll::by_default(known.name, &base_url),
             responses: responses_by_default(Flavour::default(), &base_url),
+            compaction: compaction_by_default(Flavour::default(), &base_url),
             base_url,
             api_keys: vec![api_key],
             credentials: None,
@@ -211,9 +225,15 @@ fn responses_by_default(flavour: Flavour, base_url: &BaseUrl) -> bool {
     flavour == Flavour::Azure || vendor.is_some_and(|vendor| vendor.responses)
 }
 
+/// OpenAI's, Azure's ("compact a conversation") and xAI's ("context compaction") references have `/responses/compact`.
+fn compaction_by_default(flavour: Flavour, base_url: &BaseUrl) -> bool {
+    flavour == Flavour::Azure || matches!(vendor_at(base_url), Some("openai" | "xai"))
+}
+
 /// A server of one's own may have to load the model first.
 fn default_timeouts(protocol: Protocol, base_url: &BaseUrl) -> Timeouts {
     let defaults = Timeouts::default();
-    let defaults = if protocol == Protocol::Anthropic { defaults.for_messages() } else { defaults };
+    let is_anthropics = matches!(protocol, Protocol::Anthropic | Protocol::VertexAnthropic);
+    let defaults = if is_anthropics { defaults.for_messages() } else { defaults };
     if base_url.is_local() { defaults.for_cold_loads() } else { defaults }
 }

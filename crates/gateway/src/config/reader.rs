@@ -51,6 +51,11 @@ pub(super) struct Text {
 }
 
 impl<'a> Reading<'a> {
+    /// A variable that is set, and not to nothing.
+    pub(super) fn environment(&self, name: &str) -> Option<String> {
+        (self.environment)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
     pub(super) fn new(file: &'a str, text: &'a str, environment: Environment<'a>) -> Self {
         Self {
             file,

@@ -52,9 +52,9 @@ pub(super) fn name_cost(headers: &mut HeaderMap, cost: &str) {
 
 /// Who answers.
 #[derive(Debug)]
-pub(super) struct Served<'a> {
+pub(super) struct Served {
     /// The deployment's name.
-    pub(super) deployment: &'a HeaderValue,
+    pub(super) deployment: HeaderValue,
     /// How many attempts it took.
     pub(super) attempts: u32,
     /// What of the request it was not told.
@@ -68,7 +68,7 @@ pub(super) fn head(
     id: ExchangeId,
     dialect: Dialect,
     content_type: &str,
-    served: Option<Served<'_>>,
+    served: Option<Served>,
     body: AnswerBody,
 ) -> Answer {
     let mut answer = Response::new(body);
@@ -78,7 +78,7 @@ pub(super) fn head(
     headers.insert(header::CONTENT_TYPE, content_type);
     name_exchange(headers, id, dialect);
     if let Some(Served { deployment, attempts, dropped, handover }) = served {
-        headers.insert(DEPLOYMENT, deployment.clone());
+        headers.insert(DEPLOYMENT, deployment);
         headers.insert(ATTEMPTS, HeaderValue::from(attempts));
         if let Some(dropped) = dropped {
             headers.insert(DROPPED, dropped);

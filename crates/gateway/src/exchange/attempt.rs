@@ -18,6 +18,7 @@ use roundelay_protocol::{
     },
     openai_responses,
     translate::{Follower, StreamEncoder, Translation, decode_answer, scan_answer, write_answer},
+    usage::CostPlace,
 };
 use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
@@ -25,7 +26,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
-    clock_skew,
+    clock_skew, compaction,
     flight::{Flight, counted},
     gateway::Worker,
     incoming::{BUDGET, Incoming, Progress, StreamFault},
@@ -37,7 +38,7 @@ use super::{
 use crate::{
     common::clock::unix_time,
     telemetry::events,
-    upstream::{self, DispatchFault, DispatchTimers, Head, ReadFault, RequestHead, TokenFault},
+    upstream::{self, DispatchFault, DispatchTimers, Grant, Head, ReadFault, RequestHead, TokenFault},
 };
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
@@ -71,6 +72,17 @@ pub(super) struct Whole {
 }
 
 impl Whole {
+    /// One that was made here of what a deployment said, in the words of Responses.
+    pub(super) fn made_here(body: Bytes, scanned: Scanned, content_type: &str, outgoing: &Outgoing) -> Self {
+        let (content_type, dropped) = (content_type.to_owned(), told(&[&outgoing.losses]));
+        Self { content_type, dialect: Dialect::OpenaiResponses, dropped, body, scanned }
+    }
+
+    /// The same with another body.
+    pub(super) fn with_body(self, body: Bytes, cost_place: Option<CostPlace>) -> Self {
+        Self { body, scanned: Scanned { cost_place, ..self.scanned }, ..self }
+    }
+
     pub(super) fn tokens(&self) -> Tokens {
         outcome::tokens(self.scanned.usage, 0)
     }
@@ -97,7 +109,7 @@ impl Whole {
         if flight.is_lowered() && self.scanned.finish == Some(Finish::Length) {
             body = with_stop(&body);
         }
-        let (deployment, handover) = (&flight.deployment.name_header, flight.handover());
+        let (deployment, handover) = (flight.shown_deployment(), flight.handover());
         let served = Served { deployment, attempts, dropped: self.dropped, handover };
         let mut answer = answer::head(id, self.dialect, &self.content_type, Some(served), AnswerBody::Whole(body));
         if let Some(charged) = charged {
@@ -145,19 +157,28 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
     let content_type = head.header("content-type").unwrap_or_default();
     if !is_streamed(request, content_type) {
-        return match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
-            (Err(failed), _) => Attempted::Failed(failed),
-            (Ok(whole), None) => Attempted::Whole(whole),
-            (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() => {
-                Attempted::Whole(Whole { dropped: told(outgoing.losses.iter()), ..whole })
+        let whole = match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
+            (Err(failed), _) => return Attempted::Failed(failed),
+            (Ok(whole), None) => Some(whole),
+            (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() && !call.wants_notes(deployment) => {
+                Some(Whole { dropped: told(&[&outgoing.losses]), ..whole })
             }
-            (Ok(whole), Some(outgoing)) => match said_again(whole, inbound, call, flight, outgoing) {
-                Some(whole) => Attempted::Whole(whole),
-                None => {
-                    let seen = Seen::Unparsable { after_content: false };
-                    Attempted::Failed(failed(deployment, &seen, Some(head.status)))
-                }
-            },
+            (Ok(whole), Some(outgoing)) => said_again(whole, inbound, call, flight, outgoing),
+        };
+        let whole = match whole {
+            Some(whole) if call.compact_head(deployment).is_some() => compaction::natively(whole, deployment),
+            whole => whole,
+        };
+        return match whole {
+            Some(whole) => Attempted::Whole(whole),
+            None => {
+                let seen = Seen::Unparsable { after_content: false };
+                let mut failed = failed(deployment, &seen, Some(head.status));
+                // Notes that were too long for it once are too long for it again.
+                failed.failure.should_retry =
+                    call.compaction.is_some().then_some(false).or(failed.failure.should_retry);
+                Attempted::Failed(failed)
+            }
         };
     }
     if let (false, Some(outgoing)) = (call.request.stream, outgoing.filter(|outgoing| outgoing.request.stream)) {
@@ -189,11 +210,15 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             Ok(Err(fault)) => fault,
             Err(_) => StreamFault::Silent,
         };
+        // What is kept back is content all the same: its provider has answered.
+        let is_held = incoming.is_holding() && !call.is_out_of_patience();
         let seen = match &seen {
             StreamFault::Error(data) => Seen::StreamError { data, after_content: false },
+            StreamFault::Cut | StreamFault::Unfinished if is_held => Seen::CutAfterContent,
+            StreamFault::Silent if is_held => Seen::StalledAfterContent,
             StreamFault::Cut => Seen::ResetBeforeContent,
             StreamFault::Unfinished => Seen::EmptyAnswer,
-            StreamFault::Garbled => Seen::Unparsable { after_content: false },
+            StreamFault::Garbled => Seen::Unparsable { after_content: is_held },
             StreamFault::Silent | StreamFault::Diverged => Seen::FirstContentTimeout,
         };
         let words = match &seen {
@@ -252,18 +277,25 @@ async fn send(
         None => output_max,
     };
     let body = request.rewrite(body, &Rewrite { upstream_model, ask_usage, output_max });
-    let head = deployment.request_head(request.operation, upstream_model, request.stream);
+    let body = deployment.finished(request.operation, body);
+    let head = match call.compact_head(deployment) {
+        Some(head) => Cow::Borrowed(head),
+        None => deployment.request_head(request.operation, upstream_model, request.stream),
+    };
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment, request.stream);
+    let mut lent = None;
     if let Some(tokens) = &deployment.tokens {
-        let bearer = tokens.bearer(call.deadline.min(flight.began + timers.connect)).await;
-        let bearer = bearer.map_err(|fault| without_token(&fault))?;
-        head.to_mut().field("authorization", bearer.as_bytes());
+        let grant = tokens.grant(call.deadline.min(flight.began + timers.connect)).await;
+        match grant.map_err(|fault| without_token(&fault))? {
+            Grant::Bearer(bearer) => drop(head.to_mut().field("authorization", bearer.as_bytes())),
+            Grant::Signer(signer) => lent = Some(signer),
+        }
     }
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
-        if let Some(signer) = &deployment.signer {
+        if let Some(signer) = lent.as_deref().or(deployment.signer.as_ref()) {
             signer.sign(head.to_mut(), &body, now());
         }
         connection.send(&head, &body, timers).await
@@ -309,7 +341,9 @@ pub(super) fn with_callers_fields<'a>(
         let name = name.as_str();
         let is_anthropics = name.starts_with("anthropic-")
             && (operation == Operation::Messages || !is_translated && operation.dialect() == Dialect::OpenaiChat);
-        if name == "anthropic-version" && operation == Operation::Messages && (is_translated || has_version) {
+        // Vertex AI has its version in the body.
+        let is_version = name == "anthropic-version" && operation == Operation::Messages;
+        if is_version && (is_translated || has_version) {
             continue;
         }
         has_version |= name == "anthropic-version";
@@ -336,6 +370,7 @@ pub(super) fn with_callers_fields<'a>(
     }
     if operation == Operation::Messages
         && !is_translated
+        && !deployment.predicts
         && let Some(query) = inbound.query_passed_on()
     {
         head.to_mut().query(&query);
@@ -391,7 +426,7 @@ fn incoming(
             None => Incoming::new(answer, call.request.choices, call.request.include_usage),
         },
     };
-    incoming.dropped = outgoing.and_then(|outgoing| told(outgoing.losses.iter()));
+    incoming.dropped = outgoing.and_then(|outgoing| told(&[&outgoing.losses]));
     if call.may_be_carried_on() {
         incoming.follow_along(to, call.request.include_usage);
     }
@@ -417,6 +452,10 @@ fn said(
     outgoing: &Outgoing,
 ) -> Option<Whole> {
     let deployment = flight.deployment;
+    if call.wants_notes(deployment) {
+        let model = names(inbound, call, deployment).model.unwrap_or_default();
+        return compaction::of_notes(&answer, scanned, (call, inbound), flight, outgoing, &model.decode());
+    }
     let to = inbound.operation.dialect();
     answer.stamp(deployment.issuer);
     answer.name(&names(inbound, call, deployment));
@@ -435,7 +474,7 @@ fn said(
         return None;
     }
     call.said_again.note(&losses);
-    let dropped = told(outgoing.losses.iter().chain(losses.iter()));
+    let dropped = told(&[&outgoing.losses, &losses]);
     let scanned = Scanned { cost_place, ..scanned };
     let content_type = "application/json".to_owned();
     Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
@@ -525,7 +564,7 @@ fn failed_dispatch(deployment: &Deployment, fault: &DispatchFault) -> Failed {
 }
 
 fn refused(deployment: &Deployment, head: &Head, body: &[u8]) -> Failed {
-    if deployment.signer.is_some()
+    if deployment.is_signed()
         && let Some(off_by) = clock_skew::refused_by(head.status, head, body, now())
     {
         events::clock_refused(&deployment.provider, off_by);
@@ -597,7 +636,7 @@ async fn read_whole(
         Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
         // A caller who asked for a stream cannot read a whole answer. Models that hear may not stream at all, which their
         // callers know.
-        Ok(_) if request.stream && request.operation.service().is_none() => {
+        Ok(_) if request.stream && request.operation.service().is_none() && !call.wants_notes(deployment) => {
             Err(failed(&Seen::Unparsable { after_content: false }))
         }
         Ok(scanned) => {

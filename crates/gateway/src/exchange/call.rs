@@ -21,10 +21,11 @@ use roundelay_routing::{Capabilities, Conversation, Demand, DeploymentId, Target
 use tokio::time::Instant;
 
 use super::{
+    compaction::{self, Compaction, Form, NOTES_TOKENS_MAX},
     continuation::Carrying,
     gateway::Gateway,
     handover::{Hand, Handing},
-    outgoing::{Outgoing, SaidAgain, Thoughts, Unsayable, shown},
+    outgoing::{Outgoing, SaidAgain, Thoughts, Unsayable},
     refusal::Refusal,
     responses::Turn,
     snapshot::{Deployment, Snapshot},
@@ -60,6 +61,8 @@ pub struct Inbound {
     pub body: Bytes,
     /// Of one for a response, its place in its conversation.
     pub turn: Option<Box<Turn>>,
+    /// Of one for a conversation to be compacted, what becomes of it.
+    pub compaction: Option<Box<Compaction>>,
     /// What the gateway itself asks it for; `None` for a caller's own.
     pub errand: Option<Errand>,
 }
@@ -164,6 +167,8 @@ pub(super) struct Call {
     pub(super) handing: Handing,
     /// What the gateway itself asks it for.
     pub(super) errand: Option<Errand>,
+    /// How its conversation is asked to be compacted; `None` for an answer.
+    pub(super) compaction: Option<Form>,
     /// The answer of another that is to be carried on; `None` for an answer from its beginning.
     pub(super) carrying: Option<Box<Carrying>>,
 }
@@ -173,7 +178,7 @@ impl Call {
     ///
     /// # Errors
     /// When the body is not such a request, or names what is unknown here or not allowed to this caller.
-    pub(super) fn decode(gateway: &Gateway, inbound: &Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
+    pub(super) fn decode(gateway: &Gateway, inbound: &mut Inbound, admitted: UnixTime) -> Result<Self, Refusal> {
         let request = match inbound.operation {
             Operation::Service(service) => Request::scan_service(service, inbound.content_type(), &inbound.body),
             operation => match inbound.turn.as_deref().and_then(Turn::request) {
@@ -186,6 +191,17 @@ impl Call {
             request.model.clone_from(model);
             (request.stream, request.include_usage) = (*is_streamed, true);
         }
+        let compaction = compaction::begin(inbound, &request);
+        if let Some(body) = compaction::opened(gateway, &inbound.caller.account, &request, &inbound.body)? {
+            inbound.body = body;
+            request = Request::scan(inbound.operation, &inbound.body).map_err(Refusal::BadRequest)?;
+            // What was compacted had answers.
+            request.is_first_turn = false;
+        }
+        if let Some(form) = compaction {
+            compaction::narrow(&mut request, form)?;
+        }
+        let inbound = &*inbound;
         let snapshot = gateway.snapshot.load_full();
         let target = snapshot.target(&request.model).ok_or_else(|| Refusal::unknown_model(&request.model))?;
         let allowed = allowed(&inbound.caller, &snapshot, &request.model, target)?;
@@ -213,7 +229,10 @@ impl Call {
             ),
         };
         let input_tokens = input_tokens.saturating_add(heard.0);
-        let handing = Handing::of(&snapshot, target, inbound);
+        let mut handing = Handing::of(&snapshot, target, inbound);
+        if compaction.is_some() {
+            handing = handing.whole();
+        }
         let demand = Demand {
             target,
             needs: capabilities(&request.needs, inbound.operation),
@@ -239,7 +258,9 @@ impl Call {
             may_hand_over: handing.mode != Handover::Full,
         };
         let is_own = inbound.errand.is_none();
-        let is_hedged = is_own && matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
+        let is_hedged = is_own
+            && compaction.is_none()
+            && matches!(target, Target::Pool(pool) if snapshot.catalog.pools[pool.0 as usize].hedge);
         // Who comes back because we were slow is not helped by asking twice as much.
         let may_hedge = is_hedged && inbound.client_retries() == 0;
         let is_hurried = patience < attempts_deadline;
@@ -260,6 +281,7 @@ impl Call {
             tokenizer,
             handing,
             errand,
+            compaction,
             carrying: None,
         })
     }
@@ -275,8 +297,12 @@ impl Call {
             return Some(self.request.asked.output_max);
         }
         let most = deployment.output_max;
-        let asked = self.request.max_output_tokens;
-        asked.into_iter().chain(most).min()
+        self.asked(deployment).into_iter().chain(most).min()
+    }
+
+    /// The most output of one choice that a deployment is asked for.
+    pub(super) fn asked(&self, deployment: &Deployment) -> Option<u64> {
+        if self.wants_notes(deployment) { Some(NOTES_TOKENS_MAX) } else { self.request.max_output_tokens }
     }
 }
 
@@ -294,14 +320,10 @@ impl Call {
     ) -> Result<(), Unsayable> {
         let outgoing = self.outgoing_of(gateway, inbound, target, Thoughts::Readable, asked)?;
         let Some(outgoing) = outgoing else { return Ok(()) };
-        let Some(first) = outgoing.left_out().next().filter(|_| !self.may_leave_out()) else { return Ok(()) };
-        let message = format!(
-            "no model that may answer now can be told all of this request: `{}` would be left out ({}). Leave it out, ask for \
-             another model, or have an operator set `losses = \"report\"`",
-            shown(&first.path),
-            first.what,
-        );
-        Err(BadRequest { message, param: None, code: "unsupported_parameter" }.into())
+        match outgoing.left_out().filter(|_| !self.may_leave_out()) {
+            Some(left_out) => Err(left_out.into()),
+            None => Ok(()),
+        }
     }
 
     /// Whether a deployment may be told less than its caller wrote.
@@ -383,6 +405,7 @@ impl Call {
             tokenizer: self.tokenizer,
             handing: self.handing.whole(),
             errand: self.errand,
+            compaction: self.compaction,
             carrying: Some(Box::new(carrying)),
         }
     }
@@ -471,7 +494,7 @@ fn refuse_surcharge(request: &Request, payer: &Payer, snapshot: &Snapshot) -> Re
             _ => "",
         }
     );
-    Err(Refusal::BadRequest(BadRequest { message, param: Some(member), code: "unsupported_parameter" }))
+    Err(Refusal::BadRequest(BadRequest { message, param: Some(member.into()), code: "unsupported_parameter" }))
 }
 
 /// A gateway that gives up before its caller does can still say why, and settle.

@@ -138,7 +138,7 @@ impl CallerSide {
     pub(super) fn open(&mut self, flight: &Flight<'_>, attempts: u32, incoming: &mut Incoming) {
         let dropped = incoming.dropped.take();
         self.has_events = incoming.has_events();
-        let (deployment, handover) = (&flight.deployment.name_header, flight.handover());
+        let (deployment, handover) = (flight.shown_deployment(), flight.handover());
         let served = Served { deployment, attempts, dropped, handover };
         self.begin_stream(Some(served), incoming.content_type().unwrap_or(STREAM));
     }
@@ -173,6 +173,14 @@ impl CallerSide {
         }
     }
 
+    /// The same, behind a remark where there is one, which is taken.
+    pub(super) async fn write_behind(&mut self, remark: &mut Option<String>, bytes: &[u8]) -> Result<(), Interruption> {
+        if let Some(remark) = remark.take() {
+            self.remark(&remark)?;
+        }
+        self.write(bytes).await
+    }
+
     /// Says something between the events of a stream that every client passes over: a comment, where that is one.
     ///
     /// # Errors
@@ -205,7 +213,7 @@ impl CallerSide {
         let (dialect, id, asked, mut array) = (self.dialect, self.id, self.asked, self.array);
         let (response, has_events) = (self.response, self.has_events);
         let error = |refusal: &Refusal| match &response {
-            Some(response) => refusal.wire().response_events(response),
+            Some(response) => refusal.wire().response_events(response, id),
             None => refusal.wire().event(dialect, id, &asked),
         };
         let mut end = |pipe: PipeWriter, last: &[u8]| {
@@ -225,6 +233,12 @@ impl CallerSide {
                 drop(reply.send(Err(refusal)));
             }
             (Shown::Stream(pipe), Ending::Streamed(tail)) => end(pipe, &tail),
+            // All of its events at once.
+            (Shown::Stream(pipe), Ending::Whole(answer)) => {
+                if let AnswerBody::Whole(events) = answer.into_body() {
+                    end(pipe, &events);
+                }
+            }
             // Among bytes that are no events, nothing can be said but that they end too early.
             (Shown::Stream(_), Ending::Refused(_) | Ending::Cut(_) | Ending::Interrupted(_)) if !has_events => {}
             (Shown::Stream(pipe), Ending::Refused(refusal) | Ending::Cut(refusal)) => end(pipe, &error(&refusal)),
@@ -251,7 +265,7 @@ impl CallerSide {
         Ok(())
     }
 
-    fn begin_stream(&mut self, served: Option<Served<'_>>, content_type: &str) {
+    fn begin_stream(&mut self, served: Option<Served>, content_type: &str) {
         let shown = std::mem::replace(&mut self.shown, Shown::Everything);
         self.shown = match shown {
             Shown::Nothing(reply) => {

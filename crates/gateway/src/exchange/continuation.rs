@@ -5,15 +5,17 @@ mod told;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use roundelay_protocol::{
     chat,
     failure::{Class, Failure},
     seam::{self, Way},
     translate::decode_request,
 };
-use roundelay_routing::{AttemptKind, Capabilities, Exclusion, Step, StopReason, Target};
+use roundelay_routing::{AttemptKind, Candidate, Capabilities, Exclusion, Step, StopReason, Target};
 use tokio::time::{Instant, sleep_until};
 
+use self::told::attempts;
 pub(super) use self::{
     carrying::Carrying,
     told::{Hop, in_all, with_attempts},
@@ -23,7 +25,7 @@ use super::{
     attempt::Attempted,
     call::Call,
     caller::Interruption,
-    draft::SeamRecord,
+    draft::{SeamEnd, SeamRecord},
     follow::{Broken, Sides, broken, follow},
     incoming::{Cut, ShownResponse},
     outgoing::manner,
@@ -40,8 +42,25 @@ struct Thread<'a> {
     /// Why it broke off the first time, which is what its caller is told if nobody can carry it on.
     failure: Failure,
     cut: Arc<Cut>,
+    last_chunk: Bytes,
     response: ShownResponse,
     hops: Vec<Hop>,
+}
+
+/// Why an answer is not carried on.
+#[derive(Debug, Clone, Copy)]
+struct Halt {
+    /// As metrics call it: `none` where nobody could be asked, `refused` where whoever was asked did not answer, and
+    /// `diverged` where another answer came.
+    outcome: &'static str,
+    /// In words.
+    why: &'static str,
+}
+
+impl Halt {
+    const fn none(why: &'static str) -> Self {
+        Self { outcome: "none", why }
+    }
 }
 
 /// Carries on the answer that broke off. `hops` are the attempts that have shown something of it.
@@ -49,20 +68,25 @@ struct Thread<'a> {
 /// Attempts cost as they always do, each with a hold of its own before it is sent. The caller pays for what it was shown,
 /// and for the input of the attempt that ended the answer.
 pub(super) async fn carry_on(sides: &mut Sides<'_>, call: &Call, first: Broken, hops: Vec<Hop>) -> Ending {
-    let Broken { failure, words, cut, unfit, response } = first;
+    let Broken { failure, words, cut, unfit, last_chunk, response } = first;
     let failure = failure.expect("only an answer that carries on another one can differ from it");
     if !call.wants_carrying_on() {
-        return broken(sides.inbound, failure, words);
+        return broken(sides.inbound, failure, words, last_chunk);
     }
     let body = sides.inbound.body.clone();
     let (cut, asked) = match fit(sides, call, &failure, cut.ok_or(unfit), &body) {
         Ok(fit) => fit,
-        Err(why) => return not_carried_on(failure, &hops, why),
+        Err(why) => return not_carried_on(sides, failure, (&hops, last_chunk), Halt::none(why)),
     };
-    let mut thread = Thread { call, asked, failure, cut: Arc::from(cut), response, hops };
+    let mut thread = Thread { call, asked, failure, cut: Arc::from(cut), last_chunk, response, hops };
     match thread.pursue(sides).await {
-        Ok(ending) => ending,
-        Err(why) => not_carried_on(thread.failure, &thread.hops, why),
+        Ok(ending) => {
+            if let Ending::Streamed(_) = ending {
+                sides.worker.gateway.metrics.continuation("carried");
+            }
+            ending
+        }
+        Err(halt) => not_carried_on(sides, thread.failure, (&thread.hops, thread.last_chunk), halt),
     }
 }
 
@@ -91,9 +115,16 @@ fn fit<'a>(
     }
 }
 
-fn not_carried_on(failure: Failure, hops: &[Hop], why: &'static str) -> Ending {
-    let delivered = delivered(hops);
-    Ending::Cut(Refusal::NotCarriedOn(Box::new(NotCarriedOn { failure, delivered, why })))
+fn not_carried_on(
+    sides: &mut Sides<'_>,
+    failure: Failure,
+    (hops, last_chunk): (&[Hop], Bytes),
+    Halt { outcome, why }: Halt,
+) -> Ending {
+    sides.worker.gateway.metrics.continuation(outcome);
+    sides.draft.learn_halt(why);
+    let (delivered, attempts) = (delivered(hops), attempts(hops));
+    Ending::Cut(Refusal::NotCarriedOn(Box::new(NotCarriedOn { failure, delivered, why, attempts, last_chunk })))
 }
 
 /// Tokens of output that the caller was shown and pays.
@@ -106,14 +137,14 @@ impl Thread<'_> {
     ///
     /// # Errors
     /// Why it cannot be carried on.
-    async fn pursue(&mut self, sides: &mut Sides<'_>) -> Result<Ending, &'static str> {
+    async fn pursue(&mut self, sides: &mut Sides<'_>) -> Result<Ending, Halt> {
         let gateway = &*sides.worker.gateway;
         let mut deadline = self.go_on(sides);
         // What became of the last who was to carry it on.
-        let mut why = None;
+        let mut halt = None;
         loop {
             if self.left() == Some(0) {
-                return Err("as much of it was delivered as was asked for");
+                return Err(Halt::none("as much of it was delivered as was asked for"));
             }
             let step = sides.plan.next(&mut gateway.router(), gateway.clock.now());
             let attempt = match step {
@@ -126,26 +157,29 @@ impl Thread<'_> {
                     sides.plan.hand_over(None);
                     continue;
                 }
-                Step::Stop(stop) => return Err(why.unwrap_or_else(|| stopped_by(stop.reason))),
+                Step::Stop(stop) => return Err(halt.unwrap_or_else(|| Halt::none(self.stopped_by(stop.reason, sides)))),
             };
             let deployment = self.call.snapshot.deployment(attempt.deployment);
             let carrying = self.carrying(deployment);
             let has_room = !carrying.is_too_little(deployment.dialect_for(self.call.request.operation));
             let call = self.call.carried(carrying, delivered(&self.hops), deadline);
             // Who cannot take the conversation whole cannot go on as if it had.
-            let can = !attempt.is_reduced
-                && has_room
-                && call.check_sayable(gateway, sides.inbound, (deployment, None), Some(&self.asked)).is_ok();
-            if !can {
+            let is_sayable =
+                || call.check_sayable(gateway, sides.inbound, (deployment, None), Some(&self.asked)).is_ok();
+            let lacks = match attempt.is_reduced {
+                true => Some(Exclusion::Window),
+                false => (!has_room || !is_sayable()).then_some(Exclusion::Continuation),
+            };
+            if let Some(lacks) = lacks {
                 let now = gateway.clock.now();
-                sides.plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Continuation, now);
+                sides.plan.pass_over(&mut gateway.router(), &attempt, lacks, now);
                 continue;
             }
             let number = attempt.number;
             let Ok(race) = Race::begin(sides.worker, &call, (attempt, None), sides.draft) else {
                 let now = gateway.clock.now();
                 sides.plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Unaffordable, now);
-                why = Some(UNAFFORDABLE);
+                halt = Some(Halt::none(UNAFFORDABLE));
                 continue;
             };
             if attempt.kind == AttemptKind::Fallback {
@@ -168,37 +202,68 @@ impl Thread<'_> {
                 }
                 Ok(Attempted::Opened(incoming)) => incoming,
                 Ok(Attempted::Failed(_)) => {
-                    why = Some(NOBODY);
+                    halt = Some(Halt { outcome: "refused", why: NOBODY });
+                    if let Some(refused) = call.carrying.as_deref().and_then(Carrying::refused) {
+                        self.note_seam(sides, (number, &call), Some(refused), SeamEnd::Failed);
+                    }
                     continue;
                 }
                 Ok(Attempted::Whole(_)) => unreachable!("where a stream is asked for, a whole answer is a failure"),
             };
             let flight = race.winner();
             let way = call.carrying.as_deref().map_or(Way::Again, Carrying::way);
-            let from = self.hops.last().map_or_else(|| Arc::from(""), |hop| Arc::clone(&hop.deployment));
-            // That its caller has left is found by who follows the stream, and knows what is owed for it.
-            let _ = sides.caller.remark(&remark(&from, &flight.deployment.name, way));
+            let from = self.said_last();
+            let remark = remark(&from, &flight.deployment.name, way);
             incoming.take_over(self.response.take());
-            let shown = self.cut.shown().text().len();
-            let ended = follow(sides, &call, flight, incoming, &mut self.hops).await;
-            let repeated = self.hops.last().map_or(0, |hop| hop.repeated);
-            sides.draft.learn_seam(SeamRecord { attempt: number, way: way.name(), shown, repeated });
+            let ended = follow(sides, &call, flight, incoming, &mut self.hops, Some(remark)).await;
+            let end = match &ended {
+                Ok(Ending::Interrupted(_)) => SeamEnd::Interrupted,
+                Ok(_) => SeamEnd::Ended,
+                Err(Broken { failure: None, .. }) => SeamEnd::Diverged,
+                Err(_) => SeamEnd::Broke,
+            };
+            self.note_seam(sides, (number, &call), None, end);
             self.call.said_again.take_in(&call.said_again);
-            let Broken { failure, cut, unfit, response, .. } = match ended {
+            let Broken { failure, cut, unfit, last_chunk, response, .. } = match ended {
                 Ok(ending) => return Ok(ending),
                 Err(broken) => broken,
             };
-            let Some(failure) = failure else { return Err("another model's answer went another way") };
+            if !last_chunk.is_empty() {
+                self.last_chunk = last_chunk;
+            }
+            let Some(failure) = failure else {
+                return Err(Halt { outcome: "diverged", why: "another model's answer went another way" });
+            };
             if !is_curable(failure.class) {
-                return Err(INCURABLE);
+                return Err(Halt::none(INCURABLE));
             }
-            let cut = cut.ok_or_else(|| unfit.unwrap_or(UNFIT))?;
+            let cut = cut.ok_or_else(|| Halt::none(unfit.unwrap_or(UNFIT)))?;
             if let Some(why) = cut.unfit() {
-                return Err(why);
+                return Err(Halt::none(why));
             }
-            (self.cut, self.response, why) = (Arc::from(cut), response, None);
+            (self.cut, self.response, halt) = (Arc::from(cut), response, None);
             deadline = self.go_on(sides);
         }
+    }
+
+    /// Who has said the last of it.
+    fn said_last(&self) -> Arc<str> {
+        let said = self.hops.iter().rfind(|hop| hop.shown > 0).or_else(|| self.hops.first());
+        said.map_or_else(|| Arc::from(""), |hop| Arc::clone(&hop.deployment))
+    }
+
+    /// Notes for the record how one attempt carried it on, or did not.
+    fn note_seam(&self, sides: &mut Sides<'_>, (attempt, call): (u32, &Call), refused: Option<Way>, end: SeamEnd) {
+        let carrying = call.carrying.as_deref();
+        let repeated = self.hops.last().filter(|hop| hop.number == attempt).map_or(0, |hop| hop.repeated);
+        sides.draft.learn_seam(SeamRecord {
+            attempt,
+            way: carrying.map_or(Way::Again, Carrying::way).name(),
+            refused: refused.or_else(|| carrying?.refused()).map(Way::name),
+            shown: self.cut.shown().text().len(),
+            repeated,
+            end,
+        });
     }
 
     /// Tells the plan to go on after a cut, and until when the next content has to be there.
@@ -237,14 +302,31 @@ impl Thread<'_> {
 const NOBODY: &str = "no other model could";
 const UNAFFORDABLE: &str = "there is no money for more of it";
 const INCURABLE: &str = "what ended it lies with what was asked for";
+const NARROW: &str = "nobody else who could be asked has room for the whole conversation";
 const UNFIT: &str = "more than plain text was shown";
 
-/// Why nobody was asked.
+impl Thread<'_> {
+    /// Why nobody was asked.
+    fn stopped_by(&self, reason: StopReason, sides: &Sides<'_>) -> &'static str {
+        let decision = sides.plan.decision();
+        let is_spent = decision.attempts.len() >= self.call.snapshot.catalog.attempts(self.call.demand.target) as usize;
+        let is_asked = |one: &Candidate| decision.attempts.iter().any(|attempt| attempt.deployment == one.deployment);
+        let is_narrow = |one: &&Candidate| one.exclusion == Some(Exclusion::Window) && !is_asked(one);
+        let is_one_narrow = decision.candidates.iter().any(|one| is_narrow(&one));
+        match reason {
+            StopReason::AttemptsSpent if is_spent => "its attempts are used up",
+            StopReason::AttemptsSpent | StopReason::AllCooling | StopReason::NoneEligible if is_one_narrow => NARROW,
+            reason => stopped_by(reason),
+        }
+    }
+}
+
+/// Why nobody was asked, as far as that is the same for all who might have been.
 fn stopped_by(reason: StopReason) -> &'static str {
     match reason {
         StopReason::CallerAtFault => NOBODY,
         StopReason::TooLong => "it has become too long for every other model",
-        StopReason::AttemptsSpent => "its attempts, or those who could be asked, are used up",
+        StopReason::AttemptsSpent => "the attempts at those who could be asked are used up",
         StopReason::DeadlinePassed => "the time for it is over",
         StopReason::RetriesRefused => "there were too many retries already",
         StopReason::AllCooling => "every other model is to be left alone for a while",

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::{
     attempt::with_callers_fields,
     call::{Inbound, allowed},
+    compaction::opened,
     gateway::{Gateway, Worker},
     refusal::Refusal,
     snapshot::{Deployment, Snapshot},
@@ -24,7 +25,7 @@ use crate::{
     auth::Caller,
     billing::{Advance, Need, Unpriced},
     common::clock::unix_time,
-    upstream::DispatchTimers,
+    upstream::{DispatchTimers, Grant},
 };
 
 /// Counts by the bytes, with `asked` for the model where its path names that.
@@ -39,7 +40,10 @@ pub fn estimate(
     (operation, asked): (Operation, Option<&str>),
     body: &Bytes,
 ) -> Result<u64, Refusal> {
-    let request = Request::scan(operation, body).map_err(Refusal::BadRequest)?;
+    let mut request = Request::scan(operation, body).map_err(Refusal::BadRequest)?;
+    if let Some(body) = opened(gateway, &caller.account, &request, body)? {
+        request = Request::scan(operation, &body).map_err(Refusal::BadRequest)?;
+    }
     let asked = asked.unwrap_or(&request.model);
     let snapshot = gateway.snapshot.load();
     let target = snapshot.target(asked).ok_or_else(|| Refusal::unknown_model(asked))?;
@@ -131,8 +135,15 @@ fn counter(snapshot: &Snapshot, target: Target, may_count: impl Fn(&Target) -> b
 async fn ask(worker: &Worker, inbound: &Inbound, request: &Request, deployment: &Deployment) -> Option<Value> {
     let upstream_model = deployment.upstream_model(&request.model);
     let body = request.rewrite(&inbound.body, &Rewrite { upstream_model, ask_usage: false, output_max: None });
-    let head = with_callers_fields(Cow::Borrowed(deployment.count_head()), inbound, deployment, Operation::Messages);
+    let body = deployment.finished_count(body);
+    let mut head =
+        with_callers_fields(Cow::Borrowed(deployment.count_head()), inbound, deployment, Operation::Messages);
     let timers = DispatchTimers { connect: COUNT_WAIT, headers: COUNT_WAIT, deadline: Instant::now() + COUNT_WAIT };
+    if let Some(tokens) = &deployment.tokens
+        && let Grant::Bearer(bearer) = tokens.grant(timers.deadline).await.ok()?
+    {
+        head.to_mut().field("authorization", bearer.as_bytes());
+    }
     let (status, answer) =
         worker.upstream.fetch(&deployment.endpoint, &head, &body, timers, COUNT_BYTES_MAX).await.ok()?;
     let counted: Value = serde_json::from_slice(&answer).ok()?;

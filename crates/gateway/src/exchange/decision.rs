@@ -17,6 +17,7 @@ use super::{
     call::{Call, Errand},
     draft::SeamRecord,
     handover::Handed,
+    outgoing::Dropped,
     snapshot::Snapshot,
 };
 use crate::journal::DECISION_MAX;
@@ -30,9 +31,9 @@ pub(super) fn to_json(
     deadline: Duration,
     decision: &Decision,
     handed: &[(u32, Handed)],
-    seams: &[SeamRecord],
+    (seams, halt): (&[SeamRecord], Option<&'static str>),
 ) -> String {
-    let told = Told { errand: call.errand, handed, seams, dropped: &call.said_again.dropped() };
+    let told = Told { errand: call.errand, handed, seams, halt, dropped: &call.said_again.dropped() };
     let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &told);
     let whole = write(&decision.draws);
     if whole.len() <= DECISION_MAX { whole } else { write(&[]) }
@@ -74,6 +75,7 @@ fn write(
         }),
         handover: told.handed.iter().map(ShownHandover::of).collect(),
         seams: told.seams,
+        not_carried_on: told.halt,
         dropped: told.dropped,
         purpose: told.errand.map(|_| "summary"),
         serves: told.errand.map(|errand| errand.serves.to_string()),
@@ -94,14 +96,17 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     attempts: A,
     stop: Option<ShownStop>,
     /// What deployments were not told of the request, or its caller of the answer.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    dropped: &'a [String],
+    #[serde(skip_serializing_if = "<[Dropped]>::is_empty")]
+    dropped: &'a [Dropped],
     /// What attempts were told of the conversation, where that was not what its caller sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     handover: Vec<ShownHandover>,
     /// Where one model's words end and another's begin.
     #[serde(skip_serializing_if = "<[SeamRecord]>::is_empty")]
     seams: &'a [SeamRecord],
+    /// Why an answer that broke off was not carried on, where its pool wants that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_carried_on: Option<&'static str>,
     /// What the gateway asked it for by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<&'static str>,
@@ -115,7 +120,8 @@ struct Told<'a> {
     errand: Option<Errand>,
     handed: &'a [(u32, Handed)],
     seams: &'a [SeamRecord],
-    dropped: &'a [String],
+    halt: Option<&'static str>,
+    dropped: &'a [Dropped],
 }
 
 fn is_false(flag: &bool) -> bool {

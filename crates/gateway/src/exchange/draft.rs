@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use roundelay_calendar::UnixTime;
-use roundelay_ledger::{EntryKind, ExchangeId, Money};
+use roundelay_ledger::{Case, EntryKind, ExchangeId, Money};
 use roundelay_protocol::usage::Usage;
 use roundelay_routing::Decision;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use super::{
     attempt::Whole,
     call::{Call, Inbound},
     caller::Interruption,
+    continuation::Hop,
     decision,
     flight::Flight,
     gateway::Gateway,
@@ -25,7 +26,7 @@ use crate::{
     billing::Settled,
     common::clock::unix_time,
     journal::{Recorded, SegmentNumber},
-    store::{self, AttemptRecord, Record},
+    store::{self, AttemptRecord, Part, Record},
     telemetry::{AttemptEnded, ExchangeEnded, Tokens, events},
 };
 
@@ -40,11 +41,16 @@ pub(super) struct Draft {
     label: Option<Arc<str>>,
     is_client_retry: bool,
     charged: Option<Money>,
+    /// Whether something was shown whose price is not known.
+    is_unpriced: bool,
+    /// Whether several attempts said the answer.
+    has_hops: bool,
     /// Segments of the journal that know of its attempts.
     sent: Vec<SegmentNumber>,
     /// What attempts were told of the conversation, where that was not what its caller sent.
     handed: Vec<(u32, Handed)>,
     seams: Vec<SeamRecord>,
+    halt: Option<&'static str>,
     record: Record,
 }
 
@@ -55,10 +61,31 @@ pub(super) struct SeamRecord {
     pub(super) attempt: u32,
     /// How its model was asked.
     pub(super) way: &'static str,
+    /// How it had refused to be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<&'static str>,
     /// Bytes of text that had been shown.
     pub(super) shown: usize,
     /// Tokens of output that said some of it once more.
     pub(super) repeated: u64,
+    /// What became of it.
+    pub(super) end: SeamEnd,
+}
+
+/// What became of an attempt to carry an answer on.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SeamEnd {
+    /// It ended the answer.
+    Ended,
+    /// It broke off as well.
+    Broke,
+    /// It began another answer.
+    Diverged,
+    /// It showed nothing.
+    Failed,
+    /// It was given up from this side.
+    Interrupted,
 }
 
 impl Draft {
@@ -93,9 +120,12 @@ impl Draft {
             label: None,
             is_client_retry: inbound.client_retries() > 0,
             charged: None,
+            is_unpriced: false,
+            has_hops: false,
             sent: Vec::new(),
             handed: Vec::new(),
             seams: Vec::new(),
+            halt: None,
             record,
         }
     }
@@ -115,23 +145,40 @@ impl Draft {
         self.sent.extend(segment);
     }
 
-    /// Takes what came of an attempt's end.
-    pub(super) fn charge(&mut self, settled: Settled) {
+    /// Takes what came of an attempt's end, and says what was charged for it; `None` where nothing was, since its price is
+    /// not known or nobody owes anything.
+    pub(super) fn charge(&mut self, flight: &Flight<'_>, case: Case, settled: Settled) -> Option<Money> {
         let add = |sum: &mut Option<Money>, more: Money| {
             *sum = Some(Money::from_nano(sum.unwrap_or(Money::ZERO).nano().saturating_add(more.nano())));
         };
-        if let Some(list) = settled.list {
-            add(&mut self.record.cost, list);
-        }
+        let mut charged = None;
         for charge in settled.entries.iter().filter(|entry| entry.kind == EntryKind::Charge) {
-            add(&mut self.charged, charge.usd);
+            add(&mut charged, charge.usd);
         }
+        let was_shown = self.attempt_mut(flight).is_some_and(|attempt| attempt.first_content_us.is_some());
+        let is_paid = charged.is_some_and(|charged| charged > Money::ZERO);
+        let cost = settled.list.filter(|_| was_shown || is_paid);
+        if (self.attempts() > 1 || case != Case::Complete)
+            && (settled.list.is_some() || settled.is_unpriced)
+            && let Some(attempt) = self.attempt_mut(flight)
+        {
+            let (model, usage) = (flight.deployment.model.to_string(), store::Usage::default());
+            attempt.part = Some(Box::new(Part { model, usage, cost, unpriced: settled.is_unpriced }));
+        }
+        if let Some(cost) = cost {
+            add(&mut self.record.cost, cost);
+        }
+        if let Some(charged) = charged {
+            add(&mut self.charged, charged);
+        }
+        self.is_unpriced |= settled.is_unpriced;
         self.record.entries.extend(settled.entries);
+        charged
     }
 
-    /// What was charged for its attempts so far, in dollars; `None` where no price is known.
+    /// What was charged for its attempts so far, in dollars; `None` where a price is not known.
     pub(super) fn charged(&self) -> Option<Money> {
-        self.charged
+        self.charged.filter(|_| !self.is_unpriced)
     }
 
     /// When it began, by the wall clock: what is charged goes by this instant.
@@ -166,6 +213,7 @@ impl Draft {
             headers_us: None,
             first_content_us: None,
             duration_us: 0,
+            part: None,
         });
     }
 
@@ -205,17 +253,39 @@ impl Draft {
 
     pub(super) fn learn_whole(&mut self, whole: &Whole, deployment: &Deployment) {
         self.served_by(deployment);
-        self.learn_usage(whole.scanned.usage, whole.output_tokens().total());
+        self.record.usage = usage(whole.scanned.usage, whole.output_tokens().total());
     }
 
-    /// `before` are the tokens of output that earlier attempts have shown of the same answer.
-    pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment, before: u64) {
+    pub(super) fn learn_stream(&mut self, incoming: &Incoming, deployment: &Deployment) {
         self.served_by(deployment);
-        self.learn_usage(incoming.usage(), incoming.output_tokens());
-        // Our own count is of what is new alone.
-        let wasted = incoming.usage().map_or(0, |_| incoming.wasted());
-        let output = &mut self.record.usage.output;
-        *output = output.saturating_sub(wasted).saturating_add(before);
+        self.record.usage = usage_of(incoming);
+    }
+
+    /// Learns what each attempt had of an answer that several of them said. The record is in the name of who ended it, or
+    /// said the last of it, with the input that this one read; of the others what was shown counts.
+    pub(super) fn learn_hops(&mut self, hops: &[Hop], has_ended: bool) {
+        let last = hops.len().saturating_sub(1);
+        let teller = if has_ended { last } else { hops.iter().rposition(|hop| hop.shown > 0).unwrap_or(0) };
+        let Some(told) = hops.get(teller) else { return };
+        let mut all = if has_ended { told.usage } else { store::Usage { output: told.shown, ..told.usage } };
+        self.set_part(told, all);
+        for (_, hop) in hops.iter().enumerate().filter(|(at, _)| *at != teller) {
+            let estimated = hop.usage.estimated && hop.shown > 0;
+            self.set_part(hop, store::Usage { output: hop.shown, estimated, ..store::Usage::default() });
+            all.output = all.output.saturating_add(hop.shown);
+            all.estimated |= estimated;
+        }
+        self.has_hops = hops.len() > 1;
+        self.record.usage = all;
+        self.record.deployment = Some(told.deployment.to_string());
+        self.record.model = Some(told.model.to_string());
+    }
+
+    fn set_part(&mut self, hop: &Hop, usage: store::Usage) {
+        let attempt = self.record.attempts.get_mut(hop.number as usize - 1);
+        if let Some(part) = attempt.and_then(|attempt| attempt.part.as_mut()) {
+            part.usage = usage;
+        }
     }
 
     /// Notes where one attempt's words end and another's begin.
@@ -223,28 +293,19 @@ impl Draft {
         self.seams.push(seam);
     }
 
+    /// Notes why an answer that broke off was not carried on.
+    pub(super) fn learn_halt(&mut self, why: &'static str) {
+        self.halt = Some(why);
+    }
+
     fn served_by(&mut self, deployment: &Deployment) {
         self.record.deployment = Some(deployment.name.to_string());
         self.record.model = Some(deployment.model.to_string());
     }
 
-    fn learn_usage(&mut self, usage: Option<Usage>, output: u64) {
-        self.record.usage = match usage {
-            Some(usage) => store::Usage {
-                input: usage.input + usage.audio_input + usage.image,
-                cache_read: usage.cache_read,
-                cache_write: usage.cache_write,
-                output: usage.completion(),
-                reasoning: usage.reasoning,
-                estimated: false,
-            },
-            None => store::Usage { output, estimated: true, ..store::Usage::default() },
-        };
-    }
-
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
         let deadline = call.deadline.saturating_duration_since(self.received);
-        self.record.decision = decision::to_json(call, deadline, &decision, &self.handed, &self.seams);
+        self.record.decision = decision::to_json(call, deadline, &decision, &self.handed, (&self.seams, self.halt));
     }
 
     /// Writes the record, which has to be safe before the caller can know that the exchange has ended.
@@ -270,6 +331,10 @@ impl Draft {
         if let ("failed" | "cut", Some(class)) = (outcome, &self.record.failure) {
             events::exchange_failed(self.record.id, &self.record.asked, class, self.attempts());
         }
+        if self.is_unpriced {
+            self.record.cost = None;
+        }
+        sort_parts(&mut self.record, self.has_hops);
         let first_content = self.first_content.map(|at| at.saturating_duration_since(self.received));
         self.record.outcome = Cow::Borrowed(outcome);
         self.record.status = status;
@@ -293,6 +358,48 @@ impl Draft {
             client_retry: self.is_client_retry,
         });
         gateway.recorder.record(self.record, self.sent)
+    }
+}
+
+/// Sees that the parts, where there are any, add up to what is said of the exchange.
+fn sort_parts(record: &mut Record, has_hops: bool) {
+    let Record { attempts, deployment, model, usage, .. } = record;
+    let parts = attempts.iter().filter(|attempt| attempt.part.is_some()).count();
+    if parts == 0 || has_hops {
+        return;
+    }
+    let is_tellers = |attempt: &AttemptRecord| deployment.as_deref() == Some(&attempt.deployment);
+    let Some(teller) = attempts.iter().rposition(is_tellers) else { return };
+    let part = &mut attempts[teller].part;
+    if parts == 1 && part.is_some() {
+        // What one attempt alone cost is said of the exchange.
+        *part = None;
+        return;
+    }
+    let new = || Part { model: model.clone().unwrap_or_default(), usage: *usage, cost: None, unpriced: false };
+    part.get_or_insert_with(|| Box::new(new())).usage = *usage;
+}
+
+/// What a stream took, but for what was said once more.
+pub(super) fn usage_of(incoming: &Incoming) -> store::Usage {
+    let counted = incoming.usage();
+    let of = usage(counted, incoming.output_tokens());
+    // Our own count is of what is new alone.
+    let wasted = counted.map_or(0, |_| incoming.wasted());
+    store::Usage { output: of.output.saturating_sub(wasted), ..of }
+}
+
+fn usage(usage: Option<Usage>, output: u64) -> store::Usage {
+    match usage {
+        Some(usage) => store::Usage {
+            input: usage.input + usage.audio_input + usage.image,
+            cache_read: usage.cache_read,
+            cache_write: usage.cache_write,
+            output: usage.completion(),
+            reasoning: usage.reasoning,
+            estimated: false,
+        },
+        None => store::Usage { output, estimated: true, ..store::Usage::default() },
     }
 }
 

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use roundelay_ledger::{Case, ListCost, Observed, Timestamp, Tokens};
+use http::HeaderValue;
+use roundelay_ledger::{Case, ListCost, Money, Observed, Timestamp, Tokens};
 use roundelay_protocol::{
     chat::Dialect,
     estimate::OutputTokens,
@@ -73,6 +74,11 @@ pub(super) struct Heard {
 }
 
 impl<'a> Flight<'a> {
+    /// The deployment's name for its caller, with the model that one for any model was asked for.
+    pub(super) fn shown_deployment(&self) -> HeaderValue {
+        self.deployment.shown_name(&self.call.request.model)
+    }
+
     /// Sets aside what the attempt needs, and begins it.
     ///
     /// # Errors
@@ -84,7 +90,7 @@ impl<'a> Flight<'a> {
         draft: &mut Draft,
     ) -> Result<Self, Shortfall> {
         let deployment = call.snapshot.deployment(attempt.deployment);
-        let outgoing = call.handed(deployment, hand);
+        let outgoing = call.handed(deployment, hand).or_else(|| call.notes_asked(deployment));
         let prompt = call.prompt(attempt.deployment, outgoing.as_deref());
         let need = need(call, (attempt.deployment, &prompt), attempt.number, deployment, draft);
         let hold = gateway.billing.hold(&call.payer, &need)?;
@@ -306,7 +312,7 @@ impl<'a> Flight<'a> {
     }
 
     /// Ends an attempt: the record and the metrics say `name`, the plan learns where to go next, and what is owed for it
-    /// is charged.
+    /// is charged. Says how much that is; `None` where its price is not known or nobody owes anything.
     pub(super) fn land(
         &self,
         plan: &mut Plan,
@@ -314,11 +320,12 @@ impl<'a> Flight<'a> {
         name: &'static str,
         outcome: &Outcome,
         (case, observed): (Case, Observed),
-    ) {
+    ) -> Option<Money> {
         self.has_landed.store(true, Ordering::Relaxed);
-        draft.charge(self.hold.settle(case, &self.deployment.who_pays, &observed));
+        let charged = draft.charge(self, case, self.hold.settle(case, &self.deployment.who_pays, &observed));
         draft.attempt_ends(self, name);
         plan.report(&mut self.gateway.router(), &self.attempt, outcome, self.gateway.clock.now());
+        charged
     }
 }
 
@@ -375,7 +382,7 @@ fn need<'a>(
         input_tokens: prompt.tokens,
         has_audio: call.demand.needs.audio || service.is_some_and(Service::has_audio),
         keeps_long: call.request.keeps_long,
-        asked: call.request.max_output_tokens,
+        asked: call.asked(deployment),
         output_max: call.output_max(deployment),
         thought: thought_at_least(call, deployment),
         choices: if service.is_some() { 1 } else { call.request.generated },
@@ -386,7 +393,8 @@ fn need<'a>(
             Deployment { is_reasoning: true, .. } => Advance::Thought,
             _ => Advance::Beginning,
         },
-        is_fixed: service.is_some(),
+        // Half of a compaction is none.
+        is_fixed: service.is_some() || call.wants_notes(deployment) || call.compact_head(deployment).is_some(),
         units: service::units(call.request.asked.units_max),
         rate: config.rate(),
         expires_at: Timestamp(expires_at),

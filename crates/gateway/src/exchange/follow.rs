@@ -1,6 +1,7 @@
 //! One attempt's stream, from its first content to its end: relayed, and landed with what is owed for it.
 
-use roundelay_ledger::{Case, Money, Observed, Payment};
+use bytes::Bytes;
+use roundelay_ledger::{Case, Observed, Payment};
 use roundelay_protocol::failure::Failure;
 use roundelay_routing::{Outcome, Plan};
 
@@ -9,14 +10,15 @@ use super::{
     call::{Call, Inbound},
     caller::CallerSide,
     continuation::{self, Hop},
-    draft::Draft,
+    draft::{self, Draft},
     flight::{self, Flight},
     gateway::Worker,
     incoming::{Cut, Incoming, ShownResponse},
-    refusal::Words,
+    refusal::{BrokenStream, Words},
     relay::{self, Relayed},
     responses,
 };
+use crate::store;
 
 /// All that take part in an exchange.
 pub(super) struct Sides<'s> {
@@ -37,11 +39,13 @@ pub(super) struct Broken {
     pub(super) cut: Option<Box<Cut>>,
     /// Why nobody can, where that has shown itself on the way.
     pub(super) unfit: Option<&'static str>,
+    /// The data of its last chunk, where it is chat's.
+    pub(super) last_chunk: Bytes,
     pub(super) response: ShownResponse,
 }
 
 /// Relays a stream, and lands its attempt. `hops` are the attempts before it whose answer it carries on; it becomes one
-/// of them.
+/// of them. Before the first of its words that is shown stands the `remark`.
 ///
 /// # Errors
 /// Where it broke off.
@@ -51,20 +55,28 @@ pub(super) async fn follow(
     flight: Flight<'_>,
     mut incoming: Box<Incoming>,
     hops: &mut Vec<Hop>,
+    mut remark: Option<String>,
 ) -> Result<Ending, Broken> {
     responses::answered_by(inbound, flight.deployment.issuer);
-    let relayed = relay::relay(&mut incoming, inbound, caller, &flight).await;
+    let relayed = relay::relay(&mut incoming, inbound, caller, &flight, &mut remark).await;
     let relayed = relay::read_out(relayed, &mut incoming, inbound, &flight).await;
     incoming.losses().into_iter().for_each(|losses| call.said_again.note(losses));
-    let before = hops.iter().map(|hop| hop.shown).sum();
-    draft.learn_stream(&incoming, flight.deployment, before);
+    if hops.is_empty() {
+        draft.learn_stream(&incoming, flight.deployment);
+    }
     let name = relayed.name();
     let (total, tokens) = (flight.elapsed(), incoming.tokens());
     flight.note_input(incoming.counted_so_far());
     let seen = Observed { wasted: incoming.wasted(), ..flight.seen(incoming.usage(), incoming.shown_tokens()) };
+    let usage = draft::usage_of(&incoming);
+    if let (Relayed::Whole(_), Some(remark)) = (&relayed, remark) {
+        // Its last words come with the end.
+        let _ = caller.remark(&remark);
+    }
     match relayed {
         Relayed::Whole(tail) => {
-            land(&flight, plan, draft, name, &Outcome::Success { total, tokens }, (Case::Complete, seen), hops);
+            let bill = (Case::Complete, seen, usage);
+            land(&flight, plan, draft, name, &Outcome::Success { total, tokens }, bill, hops);
             let tail = if hops.len() == 1 {
                 let paid = flight::counted(seen.usage.unwrap_or(seen.delivered));
                 incoming.priced(tail, paid, draft.charged(), flight.is_lowered())
@@ -78,7 +90,7 @@ pub(super) async fn follow(
             Ok(Ending::Streamed(tail))
         }
         Relayed::Spent(tail) => {
-            let bill = (flight.cancelled(), seen);
+            let bill = (flight.cancelled(), seen, usage);
             land(&flight, plan, draft, name, &Outcome::Success { total, tokens }, bill, hops);
             if hops.len() == 1 {
                 let paid = seen.usage.unwrap_or(seen.delivered);
@@ -90,19 +102,20 @@ pub(super) async fn follow(
             Ok(Ending::Streamed(continuation::with_attempts(inbound.operation.dialect(), &tail, hops)))
         }
         Relayed::Broke(failure, words) => {
-            land(&flight, plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen), hops);
-            let unfit = incoming.unfit();
+            land(&flight, plan, draft, name, &Outcome::MidStream, (Case::FailedMidStream, seen, usage), hops);
+            let (unfit, last_chunk) = (incoming.unfit(), incoming.last_chunk());
             let (cut, response) = incoming.into_cut();
-            Err(Broken { failure: Some(failure), words, cut, unfit, response })
+            Err(Broken { failure: Some(failure), words, cut, unfit, last_chunk, response })
         }
         Relayed::Diverged => {
             // Its provider has done what it was asked; its caller has nothing of it.
-            land(&flight, plan, draft, name, &Outcome::Abandoned, (Case::FailedMidStream, seen), hops);
-            Err(Broken { failure: None, words: None, cut: None, unfit: None, response: None })
+            land(&flight, plan, draft, name, &Outcome::Abandoned, (Case::FailedMidStream, seen, usage), hops);
+            let last_chunk = incoming.last_chunk();
+            Err(Broken { failure: None, words: None, cut: None, unfit: None, last_chunk, response: None })
         }
         Relayed::Interrupted(why) => {
             let case = if incoming.is_whole() { Case::Complete } else { flight.interrupted(why) };
-            land(&flight, plan, draft, name, &Outcome::Abandoned, (case, seen), hops);
+            land(&flight, plan, draft, name, &Outcome::Abandoned, (case, seen, usage), hops);
             Ok(Ending::Interrupted(why))
         }
     }
@@ -114,25 +127,21 @@ fn land(
     draft: &mut Draft,
     name: &'static str,
     outcome: &Outcome,
-    bill: (Case, Observed),
+    (case, seen, usage): (Case, Observed, store::Usage),
     hops: &mut Vec<Hop>,
 ) {
-    let before = draft.charged();
-    flight.land(plan, draft, name, outcome, bill);
-    let (case, seen) = bill;
+    let charged = flight.land(plan, draft, name, outcome, (case, seen));
     let delivered = seen.delivered.total_output();
     let shown = seen.usage.map_or(delivered, |usage| usage.total_output().saturating_sub(seen.wasted).min(delivered));
     let paid = Payment::of(case, &flight.deployment.who_pays, &seen).caller;
-    hops.push(Hop::new(flight, (shown, seen.wasted), paid, charged_since(before, draft.charged())));
-}
-
-fn charged_since(before: Option<Money>, now: Option<Money>) -> Option<Money> {
-    let nano = |amount: Option<Money>| amount.map_or(0, Money::nano);
-    now.map(|now| Money::from_nano(now.nano().saturating_sub(nano(before))))
+    hops.push(Hop::new(flight, (shown, seen.wasted), (paid, charged), usage));
+    if hops.len() > 1 {
+        draft.learn_hops(hops, matches!(outcome, Outcome::Success { .. }));
+    }
 }
 
 /// The error that ends a stream that nobody carries on.
-pub(super) fn broken(inbound: &Inbound, failure: Failure, words: Option<Words>) -> Ending {
+pub(super) fn broken(inbound: &Inbound, failure: Failure, words: Option<Words>, last_chunk: Bytes) -> Ending {
     let words = words.and_then(|words| words.fit_for(inbound.operation.dialect(), failure.class));
-    Ending::Cut(Refusal::Broke(Box::new(failure), words))
+    Ending::Cut(Refusal::Broke(Box::new(BrokenStream { failure, words, last_chunk })))
 }

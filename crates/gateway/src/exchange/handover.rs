@@ -13,6 +13,7 @@ mod summaries;
 
 use std::sync::{Arc, OnceLock};
 
+use roundelay_ledger::AccountId;
 use roundelay_protocol::{
     chat,
     handover::{Room, Takes, Told, least, prefixes},
@@ -180,11 +181,11 @@ fn takes(capabilities: Capabilities) -> Takes {
 /// what they say once more.
 pub(super) fn finder<'g>(
     gateway: &'g Gateway,
-    inbound: &'g Inbound,
+    account: &'g AccountId,
     snapshot: &Snapshot,
     asked: &chat::Request<'_>,
 ) -> impl FnMut(usize) -> Option<Arc<str>> + 'g {
-    let (summaries, account) = (&gateway.summaries, &inbound.caller.account);
+    let summaries = &gateway.summaries;
     let prefixes = match summaries.is_empty() {
         true => Vec::new(),
         false => prefixes(asked, &summaries.key(account, &snapshot.config.summaries)),

@@ -486,6 +486,11 @@ impl Incoming {
         }
     }
 
+    /// The data of the last chunk that came, which tells what others of its stream look like; empty where it is not chat's.
+    pub(super) fn last_chunk(&self) -> Bytes {
+        if self.dialect == Dialect::OpenaiChat { self.last_chunk.clone() } else { Bytes::new() }
+    }
+
     /// What of the answer its caller's dialect could not say; `None` where it is passed on as it is.
     pub(super) fn losses(&self) -> Option<&Losses> {
         match &self.reading {

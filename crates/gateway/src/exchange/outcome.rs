@@ -80,7 +80,7 @@ impl Failed {
             Class::QuotaWindow => FaultKind::QuotaWindow,
             Class::RateLimit => FaultKind::RateLimited,
             Class::RampLimit => FaultKind::Ramp,
-            Class::Overload | Class::ServerError | Class::PreContentStreamError
+            Class::Overload | Class::ServerError | Class::PreContentStreamError | Class::MidStreamError
                 if self.had_content || self.failure.uncertain =>
             {
                 FaultKind::Reset

@@ -1,5 +1,7 @@
 //! A request in the words of the deployment it goes to, where these are not its caller's own.
 
+mod aside;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -7,17 +9,19 @@ use http::HeaderValue;
 use roundelay_protocol::{
     anthropic::{self, Readable, Readied, with_readable_thoughts},
     bedrock,
-    chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Loss, Losses, Target, Why},
+    chat::{self, Capabilities, Dialect, FreeTools, Issuer, Keep, Losses, Target, Told, Why},
     gemini,
     handover::{self, Room, hand_over},
     openai::{BadRequest, Operation, Request, as_stream},
     openai_chat, openai_responses,
     seam::Way,
-    translate::{Manner, decode_request, encode_request, turned_tools},
+    translate::{Manner, decode_request, encode_request, locate, turned_tools},
 };
+use serde::Serialize;
 
 use super::{
     call::{Call, Inbound},
+    compaction::question,
     continuation::Carrying,
     gateway::Gateway,
     handover::{Hand, Handed, Reason, finder},
@@ -63,7 +67,22 @@ struct Said {
     /// `None` where the request is passed on as it is after all.
     kinds: Vec<(Kind, Option<Arc<Outgoing>>)>,
     /// What of requests and answers was not told, for the record.
-    dropped: Vec<String>,
+    dropped: Vec<Dropped>,
+}
+
+/// What was not told, or not exactly, as a record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Dropped {
+    place: String,
+    why: &'static str,
+    /// In English words, none of them the caller's.
+    what: String,
+    #[serde(skip_serializing_if = "is_one")]
+    times: u32,
+}
+
+fn is_one(times: &u32) -> bool {
+    *times == 1
 }
 
 /// Targets that are told the same.
@@ -82,6 +101,8 @@ struct Kind {
     streams_whole: bool,
     /// How the answer of another is carried on, where that is not by the same request.
     carried: Option<Way>,
+    /// Whether notes are asked for, of a conversation that is to be compacted.
+    wants_notes: bool,
 }
 
 /// Which thoughts of earlier turns are sent.
@@ -133,7 +154,8 @@ impl Call {
         let is_changed = !is_own || self.is_changed(deployment, thoughts);
         let streams_whole = self.streams_whole(deployment);
         let is_carried = self.carrying.as_deref().and_then(Carrying::said).is_some();
-        if !is_changed && !streams_whole && !is_carried && hand.is_none() {
+        let wants_notes = self.wants_notes(deployment);
+        if !is_changed && !streams_whole && !is_carried && !wants_notes && hand.is_none() {
             return Ok(None);
         }
         let kind = self.kind(deployment, hand, thoughts);
@@ -151,7 +173,9 @@ impl Call {
         };
         // What can be taken as it is, is passed on byte for byte.
         let is_cut_out = is_own && (!is_changed || from == Dialect::Anthropic);
-        let outgoing = if is_cut_out && !is_carried && hand.is_none() {
+        let outgoing = if wants_notes {
+            Some(self.for_notes(&kind, inbound)?)
+        } else if is_cut_out && !is_carried && hand.is_none() {
             in_own_words()?
         } else {
             let known = asked;
@@ -162,9 +186,16 @@ impl Call {
             if hand.is_some() && is_kept_elsewhere(&asked) {
                 return self.outgoing_of(gateway, inbound, (deployment, None), thoughts, Some(&asked));
             }
-            let mut find = hand.map(|_| finder(gateway, inbound, &self.snapshot, &asked));
+            let mut find = hand.map(|_| finder(gateway, &inbound.caller.account, &self.snapshot, &asked));
             let find = find.as_mut().map(|find| find as &mut dyn FnMut(usize) -> Option<Arc<str>>);
-            let translated = Outgoing::translated(asked, &kind, &self.request, find, self.carrying.as_deref());
+            let translated = Outgoing::translated(
+                asked,
+                Some(Words::of(inbound)),
+                &kind,
+                &self.request,
+                find,
+                self.carrying.as_deref(),
+            );
             let outgoing = match (translated, hand) {
                 // Who can take the whole is told the whole where it cannot be made shorter.
                 (Err(Unsayable::DoesNotFit), Some(Hand { reason: Reason::ModelChanged, .. })) => {
@@ -192,6 +223,28 @@ impl Call {
         self.said_again.lock().find(&kind)?.filter(|outgoing| outgoing.handed.is_some())
     }
 
+    /// What a deployment is told that is asked for notes, where it was told already.
+    pub(super) fn notes_asked(&self, deployment: &Deployment) -> Option<Arc<Outgoing>> {
+        if !self.wants_notes(deployment) {
+            return None;
+        }
+        self.said_again.lock().find(&self.kind(deployment, None, Thoughts::Readable))?
+    }
+
+    fn for_notes(&self, kind: &Kind, inbound: &Inbound) -> Result<Outgoing, Unsayable> {
+        let asked =
+            decode_request(inbound.operation.dialect(), &inbound.body).map_err(|fault| bad(fault.to_string()))?;
+        let (question, losses) = question(&asked)?;
+        let mut caller = self.request.clone();
+        // Whoever waits for it, half of it is of no use to them.
+        caller.stream = false;
+        let mut outgoing = Outgoing::translated(question, None, kind, &caller, None, None)?;
+        for loss in losses.iter() {
+            outgoing.losses.add(loss.why, loss.path.clone(), loss.what.clone());
+        }
+        Ok(outgoing)
+    }
+
     fn kind(&self, deployment: &Deployment, hand: Option<Hand>, thoughts: Thoughts) -> Kind {
         let operation = self.request.operation;
         let upstream_model = deployment.upstream_model(&self.request.model);
@@ -211,7 +264,9 @@ impl Call {
             output_max: deployment.output_max.unwrap_or(OUTPUT_MAX),
             issuer: self.request.holds.foreign_thoughts.then_some(deployment.issuer),
             thoughts,
-            marks_cache: deployment.marks_cache && !is_own,
+            // What is asked once is not worth keeping.
+            marks_cache: deployment.marks_cache && !is_own && self.compaction.is_none(),
+            wants_notes: self.wants_notes(deployment),
             streams_whole: self.streams_whole(deployment),
             carried: self.carrying.as_deref().and_then(Carrying::said),
             room: hand.map(|hand| (hand, self.room(deployment, hand))),
@@ -223,7 +278,8 @@ impl Call {
     fn streams_whole(&self, deployment: &Deployment) -> bool {
         let Request { operation, stream, needs, .. } = &self.request;
         let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
-        deployment.streams_whole && !stream && is_chat && !needs.logprobs && !needs.audio_output
+        let compacts_itself = self.compaction.is_some() && !self.wants_notes(deployment);
+        deployment.streams_whole && !compacts_itself && !stream && is_chat && !needs.logprobs && !needs.audio_output
     }
 
     /// Whether a deployment of the caller's own dialect must be told something else than its caller wrote. Anthropic's
@@ -271,7 +327,7 @@ impl SaidAgain {
     }
 
     /// What was not told, or not exactly: where it stood, and why.
-    pub(super) fn dropped(&self) -> Vec<String> {
+    pub(super) fn dropped(&self) -> Vec<Dropped> {
         let mut dropped = self.lock().dropped.clone();
         dropped.sort_unstable();
         dropped.dedup();
@@ -285,16 +341,44 @@ impl Said {
     }
 
     fn note(&mut self, losses: &Losses) {
-        let told = losses.iter().map(|loss| format!("{}: {}", shown(&loss.path), loss.why.name()));
+        let told = losses.told().into_iter().map(|told| Dropped {
+            place: shown(&told.place),
+            why: told.why.name(),
+            what: told.what.chars().filter(|c| !c.is_control()).take(PLACE_MAX).collect(),
+            times: told.times,
+        });
         self.dropped.extend(told.take(Losses::MAX.saturating_sub(self.dropped.len())));
     }
 }
 
+/// The caller's own words, of which a request was read.
+#[derive(Clone, Copy)]
+struct Words<'w> {
+    body: &'w [u8],
+    /// What the name of a response stands for was put in front of the caller's own items.
+    goes_on: bool,
+}
+
+impl<'w> Words<'w> {
+    fn of(inbound: &'w Inbound) -> Self {
+        let goes_on = inbound.turn.as_deref().is_some_and(|turn| turn.previous.is_some());
+        Self { body: &inbound.body, goes_on }
+    }
+
+    fn locate(self, losses: &mut Losses, asked: &chat::Request<'_>) {
+        locate(losses, asked, self.body);
+        if self.goes_on {
+            losses.forget_numbers("input");
+        }
+    }
+}
+
 impl Outgoing {
-    /// `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
+    /// `words` are those of which `asked` was read, where it was; `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
     /// for so many of the first turns; `carrying` is the answer that is to be carried on.
     fn translated(
         mut asked: chat::Request<'_>,
+        words: Option<Words<'_>>,
         kind: &Kind,
         caller: &Request,
         find: Option<&mut dyn FnMut(usize) -> Option<Arc<str>>>,
@@ -302,8 +386,9 @@ impl Outgoing {
     ) -> Result<Self, Unsayable> {
         check_thread(&asked)?;
         let mut losses = Losses::default();
-        let Kind { manner, capabilities, output_max, issuer, thoughts, marks_cache, room, streams_whole, carried } =
-            *kind;
+        let Kind {
+            manner, capabilities, output_max, issuer, thoughts, marks_cache, room, streams_whole, carried, ..
+        } = *kind;
         let handed = match (room, find) {
             (Some((hand, room)), Some(find)) => {
                 let told = hand_over(&mut asked, &room, find).map_err(|_| Unsayable::DoesNotFit)?;
@@ -324,6 +409,9 @@ impl Outgoing {
         }
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
         let said = encode_request(&asked, &target, &manner, &mut losses);
+        if let Some(words) = words {
+            words.locate(&mut losses, &asked);
+        }
         let operation = match manner.dialect() {
             Dialect::Anthropic => Operation::Messages,
             Dialect::OpenaiResponses => Operation::Responses,
@@ -380,34 +468,64 @@ impl Outgoing {
         Ok(Self { body: body.into(), request, tools: FreeTools::default(), losses, handed: None })
     }
 
-    /// What was left out, for who would rather not be answered than without it.
-    pub(super) fn left_out(&self) -> impl Iterator<Item = &Loss> {
-        self.losses.iter().filter(|loss| matches!(loss.why, Why::NoPeer | Why::Unsupported | Why::Issuer))
+    /// Why a request that nothing may be left out of is not sent so; `None` where all is said.
+    ///
+    /// What is said in other words, and labels that no answer depends on, do not count.
+    pub(super) fn left_out(&self) -> Option<BadRequest> {
+        let told = self.losses.told();
+        let left_out: Vec<&Told> =
+            told.iter().filter(|told| matches!(told.why, Why::NoPeer | Why::Unsupported | Why::Issuer)).collect();
+        let first = left_out.first()?;
+        let place = |told: &Told| shown(&told.place);
+        let mut list = String::new();
+        for told in left_out.iter().take(NAMED_MAX) {
+            let times = if told.times > 1 { format!(", {} times", told.times) } else { String::new() };
+            let between = if list.is_empty() { "" } else { "; " };
+            list += &format!("{between}`{}`{times} ({})", place(told), told.what);
+        }
+        if left_out.len() > NAMED_MAX {
+            list += &format!("; and {} more", left_out.len() - NAMED_MAX);
+        }
+        let message = format!(
+            "no model that may answer now can be told all of this request. What would be left out: {list}. Leave it out \
+             yourself, name another model or pool, or ask the operator for `losses = \"report\"`"
+        );
+        // Of many that are told together it is the first of them.
+        let mut alike = self.losses.iter().filter(|loss| loss.why == first.why && loss.what == first.what);
+        let param = alike.next().map_or_else(|| place(first), |loss| shown(&loss.path));
+        Some(BadRequest { message, param: Some(param.into()), code: "unsupported_parameter" })
     }
 }
 
 /// What was left out or changed, for the answer's head: the places, and what became of them.
-pub(super) fn told<'l>(losses: impl Iterator<Item = &'l Loss>) -> Option<HeaderValue> {
+pub(super) fn told(lists: &[&Losses]) -> Option<HeaderValue> {
     let mut places = String::new();
-    for loss in losses {
-        let place = shown(&loss.path);
-        if places.len() + place.len() > TOLD_MAX {
-            places.push_str(", ...");
-            break;
+    let mut more: usize = lists.iter().map(|losses| losses.unlisted() as usize).sum();
+    for told in lists.iter().flat_map(|losses| losses.told()) {
+        let mut item = shown(&told.place);
+        if told.times > 1 {
+            item += &format!(" ({})", told.times);
+        }
+        if told.why == Why::Changed {
+            item += ";changed";
+        }
+        if places.len() + item.len() > TOLD_MAX {
+            more += told.times as usize;
+            continue;
         }
         if !places.is_empty() {
             places.push_str(", ");
         }
-        places.push_str(&place);
-        if loss.why == Why::Changed {
-            places.push_str(";changed");
-        }
+        places.push_str(&item);
+    }
+    if more > 0 {
+        places += &format!(", ... ({more} more)");
     }
     if places.is_empty() { None } else { HeaderValue::try_from(places).ok() }
 }
 
 /// A place is made of names that the caller may have chosen.
-pub(super) fn shown(path: &str) -> String {
+fn shown(path: &str) -> String {
     path.chars().map(|c| if c.is_ascii_graphic() && c != ',' && c != ';' { c } else { '_' }).take(PLACE_MAX).collect()
 }
 
@@ -425,10 +543,10 @@ fn check_thread(asked: &chat::Request<'_>) -> Result<(), BadRequest> {
     }
     let message = "`thread` is a conversation that Anthropic keeps, and no model that may answer now is at Anthropic: \
                    send the whole conversation without it";
-    Err(BadRequest { message: message.to_owned(), param: Some("thread"), code: "thread_unsupported_request" })
+    Err(BadRequest { message: message.to_owned(), param: Some("thread".into()), code: "thread_unsupported_request" })
 }
 
-fn bad(message: String) -> BadRequest {
+pub(super) fn bad(message: String) -> BadRequest {
     BadRequest { message, param: None, code: "invalid_value" }
 }
 
@@ -496,6 +614,8 @@ fn is_claude_after(model: &str, minor: u32) -> bool {
 
 /// Tokens of output where the dialect demands a limit, the caller gave none, and the model's is not known.
 const OUTPUT_MAX: u64 = 4096;
+/// So many of what would be left out are named in an error.
+const NAMED_MAX: usize = 8;
 /// Bytes of an answer's header.
 const TOLD_MAX: usize = 1024;
 /// Characters of one place.

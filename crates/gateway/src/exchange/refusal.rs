@@ -73,8 +73,8 @@ pub enum Refusal {
     AddressNotAllowed(IpAddr),
     /// An attempt failed, and nothing else could answer.
     Failed(Box<FailedExchange>),
-    /// The answer broke off after content was shown; with what its provider said, where the caller is to read that.
-    Broke(Box<Failure>, Option<Words>),
+    /// The answer broke off after content was shown.
+    Broke(Box<BrokenStream>),
     /// The same, where another model was to carry it on.
     NotCarriedOn(Box<NotCarriedOn>),
     /// Its payer has not the money, or not the right.
@@ -114,6 +114,20 @@ pub struct Wire<'a> {
     pub own_words: Option<&'a Bytes>,
     /// A part of the answer was shown.
     pub is_partial: bool,
+    /// The data of the last chunk that was shown, where it is chat's.
+    pub last_chunk: Option<&'a Bytes>,
+    /// The attempts that were shown something of, or paid for, as a list in JSON.
+    pub attempts: Option<&'a str>,
+}
+
+/// An answer that broke off after content was shown.
+#[derive(Debug)]
+pub struct BrokenStream {
+    pub(super) failure: Failure,
+    /// What its provider said, where the caller is to read that.
+    pub(super) words: Option<Words>,
+    /// The data of its last chunk, where it is chat's.
+    pub(super) last_chunk: Bytes,
 }
 
 /// An answer that broke off, and that nobody could carry on.
@@ -125,6 +139,10 @@ pub struct NotCarriedOn {
     pub(super) delivered: u64,
     /// Why it was not carried on.
     pub(super) why: &'static str,
+    /// Its attempts, as a list in JSON.
+    pub(super) attempts: String,
+    /// The data of its last chunk, where it is chat's.
+    pub(super) last_chunk: Bytes,
 }
 
 impl Refusal {
@@ -162,7 +180,7 @@ impl Refusal {
     pub(super) fn class(&self) -> Option<Class> {
         match self {
             Self::Failed(failed) => Some(failed.failure.class),
-            Self::Broke(failure, _) => Some(failure.class),
+            Self::Broke(broken) => Some(broken.failure.class),
             Self::NotCarriedOn(cut) => Some(cut.failure.class),
             _ => None,
         }
@@ -181,7 +199,7 @@ impl Refusal {
             Self::BadRequest(_)
             | Self::TooManySockets
             | Self::Failed(_)
-            | Self::Broke(..)
+            | Self::Broke(_)
             | Self::NotCarriedOn(_)
             | Self::Short(_)
             | Self::Unserved(_) => "exchange",
@@ -214,7 +232,7 @@ impl Refusal {
             },
             Self::Method(allowed) => Wire::new(405, "invalid_request_error", format!("use {allowed} here")),
             Self::BadRequest(bad) => Wire {
-                param: bad.param,
+                param: bad.param.as_deref(),
                 code: Some(bad.code),
                 ..Wire::new(400, "invalid_request_error", bad.message.as_str())
             },
@@ -280,18 +298,24 @@ impl Refusal {
                 )
             },
             Self::Failed(failed) => failed.wire(),
-            Self::Broke(failure, words) => Wire {
-                own_words: words.as_ref().map(|words| &words.body),
-                code: Some(failure.code.as_deref().unwrap_or("stream_interrupted")),
-                ..Wire::new(
-                    502,
-                    "upstream_error",
-                    format!("the answer broke off and is not whole: {}", failure.message),
-                )
-            },
+            Self::Broke(broken) => {
+                let BrokenStream { failure, words, last_chunk } = &**broken;
+                Wire {
+                    own_words: words.as_ref().map(|words| &words.body),
+                    code: Some(failure.code.as_deref().unwrap_or("stream_interrupted")),
+                    last_chunk: Some(last_chunk),
+                    ..Wire::new(
+                        502,
+                        "upstream_error",
+                        format!("the answer broke off and is not whole: {}", failure.message),
+                    )
+                }
+            }
             Self::NotCarriedOn(cut) => Wire {
                 code: Some(cut.failure.code.as_deref().unwrap_or("stream_interrupted")),
                 is_partial: true,
+                last_chunk: Some(&cut.last_chunk),
+                attempts: Some(&cut.attempts),
                 ..Wire::new(
                     502,
                     "upstream_error",
@@ -340,6 +364,8 @@ impl<'a> Wire<'a> {
             reset_at: None,
             own_words: None,
             is_partial: false,
+            last_chunk: None,
+            attempts: None,
         }
     }
 
@@ -356,7 +382,8 @@ impl<'a> Wire<'a> {
         self
     }
 
-    fn error(&self) -> error::ErrorBody<'_> {
+    /// `request_id` is told where no header says it any more.
+    fn error<'e>(&'e self, request_id: Option<&'e str>) -> error::ErrorBody<'e> {
         error::ErrorBody {
             message: &self.message,
             kind: self.kind,
@@ -364,6 +391,7 @@ impl<'a> Wire<'a> {
             param: self.param,
             reset_at: self.reset_at,
             partial: self.is_partial,
+            request_id,
         }
     }
 }
@@ -577,7 +605,11 @@ mod tests {
             ),
             (Refusal::model_not_allowed("x"), (403, "permission_error", Some("model_not_allowed"), false)),
             (
-                Refusal::Broke(Box::new(Failure::new(Class::MidStreamError, "cut")), None),
+                Refusal::Broke(Box::new(BrokenStream {
+                    failure: Failure::new(Class::MidStreamError, "cut"),
+                    words: None,
+                    last_chunk: Bytes::new(),
+                })),
                 (502, "upstream_error", Some("stream_interrupted"), false),
             ),
             (Refusal::Internal, (500, "server_error", Some("internal"), false)),

@@ -48,7 +48,7 @@ impl Relayed {
     }
 }
 
-/// Relays a stream whose first content is here.
+/// Relays a stream whose first content is here. The `remark` is said before the first bytes, and taken then.
 ///
 /// Not cancel-safe: what was read and not written would be lost.
 pub(super) async fn relay(
@@ -56,6 +56,7 @@ pub(super) async fn relay(
     inbound: &mut Inbound,
     caller: &mut CallerSide,
     flight: &Flight<'_>,
+    remark: &mut Option<String>,
 ) -> Relayed {
     let deployment = flight.deployment;
     let end = Instant::now() + deployment.timeouts.total;
@@ -67,7 +68,7 @@ pub(super) async fn relay(
             return Relayed::Spent(incoming.cut_short());
         }
         if let Some(bytes) = incoming.shown_now()
-            && let Err(why) = caller.write(&bytes).await
+            && let Err(why) = caller.write_behind(remark, &bytes).await
         {
             return Relayed::Interrupted(why);
         }
@@ -109,7 +110,7 @@ pub(super) async fn relay(
         };
         // What came before the fault is content like any other.
         if let Some(bytes) = incoming.shown_now()
-            && let Err(why) = caller.write(&bytes).await
+            && let Err(why) = caller.write_behind(remark, &bytes).await
         {
             return Relayed::Interrupted(why);
         }

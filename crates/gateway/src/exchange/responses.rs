@@ -88,7 +88,7 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
     // Who reads it next refuses what is none.
     let Ok((request, thread)) = Request::scan_in_thread(&inbound.body) else { return Ok(()) };
     let mut request = Some(request);
-    let is_stored = thread.store && settings.bytes_max.is_some();
+    let is_stored = thread.store && settings.bytes_max.is_some() && inbound.compaction.is_none();
     // Read before the conversation so far is put in front of them.
     let items = (is_stored || recent.is_some()).then(|| thread.items(&inbound.body).into());
     let (mut before, asked) = (Vec::new(), (inbound.body.clone(), thread.echo.clone()));
@@ -130,7 +130,7 @@ fn not_kept(id: &str) -> Refusal {
     let id: String = id.chars().filter(|c| !c.is_control()).take(100).collect();
     Refusal::BadRequest(BadRequest {
         message: format!("Previous response with id '{id}' not found."),
-        param: Some("previous_response_id"),
+        param: Some("previous_response_id".into()),
         code: "previous_response_not_found",
     })
 }
@@ -149,6 +149,7 @@ pub(super) fn keep(gateway: &Gateway, inbound: &mut Inbound, ending: &Ending) {
     };
     let response = match ending {
         Ending::Whole(answer) => match answer.body() {
+            AnswerBody::Whole(body) if inbound.compaction.is_some() => ended_with(body).or_else(|| Some(body.clone())),
             AnswerBody::Whole(body) => Some(body.clone()),
             AnswerBody::Stream(_) => None,
         },
@@ -162,7 +163,11 @@ pub(super) fn keep(gateway: &Gateway, inbound: &mut Inbound, ending: &Ending) {
 
 fn keep_response(gateway: &Gateway, inbound: &mut Inbound, issuer: Issuer, response: Bytes) {
     let Some(turn) = inbound.turn.as_deref_mut() else { return };
-    let Some(own) = turn.own.take() else { return };
+    let Some(mut own) = turn.own.take() else { return };
+    if let Some(compaction) = &inbound.compaction {
+        // What was compacted is not gone on from as well.
+        own = Own { before: Vec::new(), items: compaction.kept().clone(), ..own };
+    }
     let Ok(Some(said)) = said(&response, issuer) else { return };
     let made = Made {
         id: said.id.into(),

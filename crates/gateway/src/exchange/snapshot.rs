@@ -4,6 +4,7 @@ mod path;
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
+use bytes::Bytes;
 use http::HeaderValue;
 use roundelay_calendar::UnixTime;
 use roundelay_ledger::{Policy, PriceList};
@@ -124,6 +125,8 @@ pub struct Deployment {
     count: RequestHead,
     /// Where Responses are served there.
     responses: Option<RequestHead>,
+    /// Where conversations are compacted there.
+    compact: Option<RequestHead>,
     /// Of a service: at no path yet, and without the type of what is sent.
     service: RequestHead,
     generate: RequestHead,
@@ -133,6 +136,8 @@ pub struct Deployment {
     api_version: Option<Arc<str>>,
     /// Whether its configuration itself says which version of Anthropic's dialect is spoken.
     has_version: bool,
+    /// Whether it is Vertex AI that speaks Anthropic's dialect there.
+    pub(super) predicts: bool,
 }
 
 impl Deployment {
@@ -147,6 +152,15 @@ impl Deployment {
     /// Whether it serves `provider/anything`.
     pub fn is_open(&self) -> bool {
         self.upstream_model.is_none()
+    }
+
+    /// `name` for the answer's header, which says what model it was where that is the caller's to choose.
+    pub fn shown_name(&self, asked: &str) -> HeaderValue {
+        if !self.is_open() {
+            return self.name_header.clone();
+        }
+        let name = self.name.replacen('*', self.upstream_model(asked), 1);
+        HeaderValue::try_from(name).unwrap_or_else(|_| self.name_header.clone())
     }
 
     /// Says what was seen of an attempt means. No word of it holds a secret of this provider's, whatever it looks like.
@@ -169,6 +183,9 @@ impl Deployment {
     }
 
     fn hide_secrets(&self, text: &mut String) {
+        if let Some(tokens) = &self.tokens {
+            tokens.hide(text);
+        }
         for secret in self.secrets.iter().filter(|secret| text.contains(secret.expose())).collect::<Vec<_>>() {
             *text = text.replace(secret.expose(), "***");
         }
@@ -180,6 +197,9 @@ impl Deployment {
         let head = match operation {
             Operation::Chat => &self.chat,
             Operation::Completions => &self.completions,
+            Operation::Messages if self.predicts => {
+                return Cow::Owned(self.messages.at(&self.model_path.predict(model, is_streamed)));
+            }
             Operation::Messages => &self.messages,
             Operation::Responses => self.responses.as_ref().unwrap_or(&self.chat),
             Operation::Generate => return Cow::Owned(self.generate.at(&self.model_path.generate(model, is_streamed))),
@@ -205,6 +225,32 @@ impl Deployment {
     /// That of a question for a count of tokens, where its dialect is Anthropic's.
     pub(super) fn count_head(&self) -> &RequestHead {
         &self.count
+    }
+
+    /// The body of such a request as it is sent, after all else was written into it.
+    pub(super) fn finished(&self, operation: Operation, body: Bytes) -> Bytes {
+        if !self.predicts || operation != Operation::Messages {
+            return body;
+        }
+        anthropic::for_vertex(&body, false).expect("it was scanned, so it is an object")
+    }
+
+    /// That of a question for a count.
+    pub(super) fn finished_count(&self, body: Bytes) -> Bytes {
+        if !self.predicts {
+            return body;
+        }
+        anthropic::for_vertex(&body, true).expect("it was scanned, so it is an object")
+    }
+
+    /// Whether its requests are signed.
+    pub fn is_signed(&self) -> bool {
+        self.signer.is_some() || self.dialect == Dialect::Bedrock && self.tokens.is_some()
+    }
+
+    /// That of a request for a conversation to be compacted; `None` where it cannot do that by itself.
+    pub(super) fn compact_head(&self) -> Option<&RequestHead> {
+        self.compact.as_ref()
     }
 
     /// What is spoken with it for such a request.
@@ -333,6 +379,7 @@ fn ready(
     let head_at = |path: &str| head_of(path, true);
     let head = |operation: Operation| head_at(operation.path());
     let model = &config.models[deployment.model];
+    let predicts = provider.protocol == Protocol::VertexAnthropic;
     Ok(Deployment {
         id,
         name: Arc::clone(name),
@@ -360,7 +407,7 @@ fn ready(
         dialect: match provider.protocol {
             Protocol::OpenAi | Protocol::Azure => Dialect::OpenaiChat,
             Protocol::Responses => Dialect::OpenaiResponses,
-            Protocol::Anthropic => Dialect::Anthropic,
+            Protocol::Anthropic | Protocol::VertexAnthropic => Dialect::Anthropic,
             Protocol::Gemini | Protocol::Vertex => Dialect::Gemini,
             Protocol::Bedrock => Dialect::Bedrock,
         },
@@ -378,13 +425,15 @@ fn ready(
         chat: head(Operation::Chat)?,
         completions: head(Operation::Completions)?,
         messages: head(Operation::Messages)?,
-        count: head_at("/messages/count_tokens")?,
+        count: head_at(if predicts { "/models/count-tokens:rawPredict" } else { "/messages/count_tokens" })?,
         responses: serves_responses(provider).then(|| head(Operation::Responses)).transpose()?,
+        compact: compacts(provider).then(|| head_at("/responses/compact")).transpose()?,
         generate: head(Operation::Generate)?,
         service: head_of("/", false)?,
         model_path: ModelPath::new(&url.path_prefix),
         api_version: provider.api_version.clone().filter(|_| provider.has_deployments_in_paths()),
-        has_version: provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
+        has_version: predicts || provider.headers.iter().any(|(name, _)| name == "anthropic-version"),
+        predicts,
     })
 }
 
@@ -397,8 +446,15 @@ fn serves_responses(provider: &config::Provider) -> bool {
     match provider.protocol {
         Protocol::Responses => true,
         Protocol::OpenAi | Protocol::Azure => provider.responses,
-        Protocol::Anthropic | Protocol::Gemini | Protocol::Vertex | Protocol::Bedrock => false,
+        Protocol::Anthropic | Protocol::Gemini | Protocol::Vertex | Protocol::VertexAnthropic | Protocol::Bedrock => {
+            false
+        }
     }
+}
+
+/// Azure has the path in the version that is not dated.
+fn compacts(provider: &config::Provider) -> bool {
+    provider.compaction && serves_responses(provider) && !provider.has_deployments_in_paths()
 }
 
 fn capabilities(model: &roundelay_routing::Capabilities) -> chat::Capabilities {
@@ -458,10 +514,12 @@ fn introduce(head: &mut RequestHead, provider: &config::Provider, key: Option<us
             }
             Protocol::Anthropic => ("x-api-key", HeaderValue::try_from(key)),
             // A token that somebody else renews.
-            Protocol::Vertex if key.starts_with("ya29.") => {
+            Protocol::Vertex | Protocol::VertexAnthropic if key.starts_with("ya29.") => {
                 ("authorization", HeaderValue::try_from(format!("Bearer {key}")))
             }
-            Protocol::Gemini | Protocol::Vertex => ("x-goog-api-key", HeaderValue::try_from(key)),
+            Protocol::Gemini | Protocol::Vertex | Protocol::VertexAnthropic => {
+                ("x-goog-api-key", HeaderValue::try_from(key))
+            }
             Protocol::Azure => ("api-key", HeaderValue::try_from(key)),
         };
         let value = value.map_err(|_| SnapshotFault::Key { provider: provider.name.to_string(), number: index + 1 })?;

@@ -9,7 +9,7 @@ use roundelay_ledger::{
     AccountId, Conversion, Currency, EntryKind, ExchangeId, Factor, KeyId, ListCost, Money, OverrunCause, PriceId, Rate,
 };
 
-use crate::store::{AttemptRecord, EntryRow, Label, Record, SentRow, Usage};
+use crate::store::{AttemptRecord, EntryRow, Label, Part, Record, SentRow, Usage};
 
 /// What a frame holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,9 @@ pub(super) fn write_frame(record: &Record, out: &mut Vec<u8>) {
         write_record(record, out);
         number(record.entries.len() as u64, out);
         record.entries.iter().for_each(|entry| write_entry(entry, out));
+        // Few exchanges have any: where there is none, the frame ends here.
+        let parts = record.attempts.iter().filter_map(|attempt| Some((attempt.number, attempt.part.as_deref()?)));
+        parts.for_each(|(attempt, part)| write_part(attempt, part, out));
     });
 }
 
@@ -109,7 +112,6 @@ fn checksum(body: &[u8]) -> [u8; 8] {
 }
 
 fn write_record(record: &Record, out: &mut Vec<u8>) {
-    let Usage { input, cache_read, cache_write, output, reasoning, estimated } = record.usage;
     number(record.id.as_u64(), out);
     number(record.started_at_ms.cast_unsigned(), out);
     number(record.duration_us, out);
@@ -123,15 +125,28 @@ fn write_record(record: &Record, out: &mut Vec<u8>) {
     text(&record.outcome, out);
     optional(record.failure.as_deref(), out, text);
     number(record.stream.into(), out);
-    for tokens in [input, cache_read, cache_write, output, reasoning, estimated.into()] {
-        number(tokens, out);
-    }
+    write_usage(record.usage, out);
     optional(record.cost.map(|cost| cost.nano().cast_unsigned()), out, number);
     number(record.attempts.len() as u64, out);
     for attempt in &record.attempts {
         write_attempt(attempt, out);
     }
     text(&record.decision, out);
+}
+
+fn write_usage(usage: Usage, out: &mut Vec<u8>) {
+    let Usage { input, cache_read, cache_write, output, reasoning, estimated } = usage;
+    for tokens in [input, cache_read, cache_write, output, reasoning, estimated.into()] {
+        number(tokens, out);
+    }
+}
+
+fn write_part(attempt: u32, part: &Part, out: &mut Vec<u8>) {
+    number(attempt.into(), out);
+    text(&part.model, out);
+    write_usage(part.usage, out);
+    optional(part.cost.map(|cost| cost.nano().cast_unsigned()), out, number);
+    number(part.unpriced.into(), out);
 }
 
 fn write_attempt(attempt: &AttemptRecord, out: &mut Vec<u8>) {
@@ -214,14 +229,7 @@ impl Reader<'_> {
             outcome: self.label()?,
             failure: self.optional(Self::label)?,
             stream: self.number()? == 1,
-            usage: Usage {
-                input: self.number()?,
-                cache_read: self.number()?,
-                cache_write: self.number()?,
-                output: self.number()?,
-                reasoning: self.number()?,
-                estimated: self.number()? == 1,
-            },
+            usage: self.usage()?,
             cost: self.optional(Self::number)?.map(|nano| Money::from_nano(nano.cast_signed())),
             entries: Vec::new(),
             attempts: (0..self.number()?).map(|_| self.attempt()).collect::<Option<_>>()?,
@@ -232,7 +240,33 @@ impl Reader<'_> {
     fn paid_record(&mut self) -> Option<Record> {
         let record = self.record()?;
         let entries = (0..self.number()?).map(|_| self.entry()).collect::<Option<_>>()?;
-        Some(Record { entries, ..record })
+        let mut record = Record { entries, ..record };
+        while !self.0.is_empty() {
+            let number = self.number()?;
+            let attempt = record.attempts.iter_mut().find(|attempt| u64::from(attempt.number) == number)?;
+            attempt.part = Some(Box::new(self.part()?));
+        }
+        Some(record)
+    }
+
+    fn part(&mut self) -> Option<Part> {
+        Some(Part {
+            model: self.text()?,
+            usage: self.usage()?,
+            cost: self.optional(Self::number)?.map(|nano| Money::from_nano(nano.cast_signed())),
+            unpriced: self.number()? == 1,
+        })
+    }
+
+    fn usage(&mut self) -> Option<Usage> {
+        Some(Usage {
+            input: self.number()?,
+            cache_read: self.number()?,
+            cache_write: self.number()?,
+            output: self.number()?,
+            reasoning: self.number()?,
+            estimated: self.number()? == 1,
+        })
     }
 
     fn entry(&mut self) -> Option<EntryRow> {
@@ -296,6 +330,7 @@ impl Reader<'_> {
             headers_us: self.optional(Self::number)?,
             first_content_us: self.optional(Self::number)?,
             duration_us: self.number()?,
+            part: None,
         })
     }
 
@@ -364,6 +399,11 @@ mod tests {
             headers_us: status.map(|_| 128),
             first_content_us: None,
             duration_us: 127,
+            part: status.map(|_| {
+                let usage = Usage { input: 7, output: 300, ..Usage::default() };
+                let (model, cost) = ("gpt-5.5".to_owned(), Some(Money::from_nano(-1)));
+                Box::new(Part { model, usage, cost, unpriced: true })
+            }),
         };
         Record {
             id: ExchangeId::from_u64(u64::MAX),

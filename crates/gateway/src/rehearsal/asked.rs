@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::dialect::Dialect;
+use super::http::percent_decoded;
 use talk::Talk;
 
 /// One question.
@@ -51,13 +52,18 @@ impl BadField {
 }
 
 impl Asked {
-    /// Reads a request; Gemini's has its model, and whether it is streamed, in its path.
+    /// Reads a request; Gemini's and Bedrock's have their model, and whether it is streamed, in their paths.
     pub(super) fn read(dialect: Dialect, path: &str, body: &[u8]) -> Result<Self, BadField> {
         let bad = |field, message: &'static str| BadField::new(field, message);
         let body: Value = serde_json::from_slice(body).map_err(|_| bad("body", "we could not parse the JSON body"))?;
         let (named, is_streamed) = match dialect {
-            Dialect::Gemini => (gemini_model(path), path.contains(":streamGenerateContent")),
-            _ => (body["model"].as_str(), body["stream"].as_bool().unwrap_or(false)),
+            Dialect::Gemini => (gemini_model(path).map(str::to_owned), path.contains(":streamGenerateContent")),
+            Dialect::Anthropic if path.ends_with("awPredict") => {
+                check_vertex(path, &body)?;
+                (gemini_model(path).map(str::to_owned), path.ends_with(":streamRawPredict"))
+            }
+            Dialect::Bedrock => (bedrock_model(path), path.ends_with("/converse-stream")),
+            _ => (body["model"].as_str().map(str::to_owned), body["stream"].as_bool().unwrap_or(false)),
         };
         let model = named.ok_or_else(|| bad("model", "you must provide a model parameter"))?;
         let choices = body["n"].as_u64().unwrap_or(1);
@@ -71,7 +77,7 @@ impl Asked {
         let talk = Talk::read(dialect, &body)?;
         Ok(Self {
             dialect,
-            model: model.to_owned(),
+            model,
             said: talk.said,
             seed: talk.seed,
             prompt_tokens: talk.words + talk.begun.as_ref().map_or(0, |begun| begun.split_whitespace().count() as u64),
@@ -81,7 +87,7 @@ impl Asked {
             choices: choices as u32,
             is_streamed,
             wants_usage: dialect.always_counts() || body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
-            tools: tool_names(dialect, &body["tools"]),
+            tools: tool_names(dialect, &body),
             turns: talk.turns,
             results: talk.results,
         })
@@ -96,6 +102,7 @@ fn max_tokens(dialect: Dialect, body: &Value) -> Option<u64> {
         Dialect::OpenAiResponses => body["max_output_tokens"].as_u64(),
         Dialect::Anthropic => body["max_tokens"].as_u64(),
         Dialect::Gemini => body["generationConfig"]["maxOutputTokens"].as_u64(),
+        Dialect::Bedrock => body["inferenceConfig"]["maxTokens"].as_u64(),
     }
 }
 
@@ -105,7 +112,29 @@ fn gemini_model(path: &str) -> Option<&str> {
     Some(name.split(':').next().unwrap_or(name)).filter(|name| !name.is_empty())
 }
 
-fn tool_names(dialect: Dialect, tools: &Value) -> Vec<String> {
+/// What Vertex AI asks for in the body beside Anthropic's own words.
+fn check_vertex(path: &str, body: &Value) -> Result<(), BadField> {
+    if body["anthropic_version"] != "vertex-2023-10-16" {
+        return Err(BadField::new("anthropic_version", "anthropic_version: Field required"));
+    }
+    if !body["model"].is_null() {
+        return Err(BadField::new("model", "model: Extra inputs are not permitted"));
+    }
+    if body["stream"].as_bool().unwrap_or(false) != path.ends_with(":streamRawPredict") {
+        return Err(BadField::new("stream", "stream: the method is for the other way of answering"));
+    }
+    Ok(())
+}
+
+/// The `NAME` of `/model/NAME/converse`, whose colons and slashes may be escaped.
+fn bedrock_model(path: &str) -> Option<String> {
+    let (_, rest) = path.split_once("/model/")?;
+    let (name, _) = rest.rsplit_once('/')?;
+    Some(percent_decoded(name)).filter(|name| !name.is_empty())
+}
+
+fn tool_names(dialect: Dialect, body: &Value) -> Vec<String> {
+    let tools = if dialect == Dialect::Bedrock { &body["toolConfig"]["tools"] } else { &body["tools"] };
     let tools = tools.as_array().map_or(&[][..], Vec::as_slice);
     let declared = tools.iter().flat_map(|tool| tool["functionDeclarations"].as_array().into_iter().flatten());
     let names: Vec<&Value> = match dialect {
@@ -114,6 +143,7 @@ fn tool_names(dialect: Dialect, tools: &Value) -> Vec<String> {
         }
         Dialect::OpenAiResponses | Dialect::Anthropic => tools.iter().map(|tool| &tool["name"]).collect(),
         Dialect::Gemini => declared.map(|tool| &tool["name"]).collect(),
+        Dialect::Bedrock => tools.iter().map(|tool| &tool["toolSpec"]["name"]).collect(),
     };
     names.into_iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -38,6 +38,7 @@ pub(super) fn wrong_key(dialect: Dialect) -> &'static ProviderError {
         Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiResponses => "openai:invalid_api_key",
         Dialect::Anthropic => "anthropic:authentication",
         Dialect::Gemini => "gemini:api_key_invalid",
+        Dialect::Bedrock => "bedrock:unrecognized_client",
     };
     find(name).expect("the table has these rows")
 }
@@ -124,11 +125,15 @@ pub static PROVIDER_ERRORS: &[ProviderError] = &[
     row("bedrock:validation", 400, &[("x-amzn-errortype", "ValidationException")], r#"{"message":"Malformed input request, please reformat your input and try again."}"#),
     row("bedrock:too_long", 400, &[("x-amzn-errortype", "ValidationException")], r#"{"message":"Input is too long for requested model."}"#),
     row("bedrock:quota", 400, &[("x-amzn-errortype", "ServiceQuotaExceededException")], r#"{"message":"Your request exceeds the service quota for your account."}"#),
+    row("bedrock:missing_token", 403, &[("x-amzn-errortype", "MissingAuthenticationTokenException")], r#"{"message":"Missing Authentication Token"}"#),
+    row("bedrock:incomplete_signature", 403, &[("x-amzn-errortype", "IncompleteSignatureException")], r#"{"message":"Authorization header requires 'Credential' parameter, 'Signature' parameter and 'SignedHeaders' parameter."}"#),
+    row("bedrock:unrecognized_client", 403, &[("x-amzn-errortype", "UnrecognizedClientException")], r#"{"message":"The security token included in the request is invalid."}"#),
     row("bedrock:access_denied", 403, &[("x-amzn-errortype", "AccessDeniedException")], r#"{"message":"You don't have access to the model with the specified model ID."}"#),
     row("bedrock:not_found", 404, &[("x-amzn-errortype", "ResourceNotFoundException")], r#"{"message":"Could not resolve the foundation model from the provided model identifier."}"#),
     row("bedrock:use_case_form", 404, &[("x-amzn-errortype", "FTUFormNotFilled")], r#"{"message":"Model use case details have not been submitted for this account."}"#),
     row("bedrock:model_timeout", 408, &[("x-amzn-errortype", "ModelTimeoutException")], r#"{"message":"Model has timed out in processing the request. Try your request again."}"#),
     row("bedrock:model_error", 424, &[("x-amzn-errortype", "ModelErrorException")], r#"{"message":"The system encountered an unexpected error during processing.","originalStatusCode":500}"#),
+    row("bedrock:model_stream_error", 424, &[("x-amzn-errortype", "ModelStreamErrorException")], r#"{"message":"The model stream broke off. Try your request again.","originalStatusCode":500,"originalMessage":"overloaded"}"#),
     row("bedrock:throttling", 429, &[("x-amzn-errortype", "ThrottlingException")], r#"{"message":"Too many requests, please wait before trying again."}"#),
     row("bedrock:model_not_ready", 429, &[("x-amzn-errortype", "ModelNotReadyException")], r#"{"message":"The model specified in the request is not ready to serve inference requests."}"#),
     row("bedrock:internal", 500, &[("x-amzn-errortype", "InternalServerException")], r#"{"message":"The system encountered an unexpected error during processing. Try your request again."}"#),

@@ -1,5 +1,6 @@
 //! One connection: requests in turn until somebody closes it.
 
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::control::Control;
@@ -20,7 +21,7 @@ pub(super) async fn run(stream: TcpStream, control: Control) {
             Err(Unread::Gone) => return,
             Err(Unread::Refused(status, why)) => {
                 let body = openai::error(why, "invalid_request_error", None, None).to_string();
-                write_reply(&mut wire, status, body.as_bytes(), false);
+                write_reply(&mut wire, status, &[], body.as_bytes(), false);
                 return wire.close_after_refusal().await;
             }
         };
@@ -36,12 +37,9 @@ async fn serve(wire: &mut Wire, control: &Control, request: Request) -> Then {
     let (keeps_alive, is_http_10) = (request.keeps_alive, request.is_http_10);
     wire.writes_singly = false;
     match endpoint::route(control, request) {
-        endpoint::Route::Reply { status, body } => {
-            write_reply(wire, status, body.to_string().as_bytes(), keeps_alive);
-            match wire.flush().await {
-                Ok(()) if keeps_alive => Then::NextRequest,
-                Ok(()) | Err(_) => Then::Close,
-            }
+        endpoint::Route::Reply { status, body } => reply(wire, status, &[], &body, keeps_alive).await,
+        endpoint::Route::Refuse { dialect, status, body } => {
+            reply(wire, status, &dialect.error_headers(status), &body, keeps_alive).await
         }
         endpoint::Route::Act(scenario) => {
             // What needs no question is told in bytes of its own, or of the list of models.
@@ -66,8 +64,16 @@ async fn serve(wire: &mut Wire, control: &Control, request: Request) -> Then {
     }
 }
 
-fn write_reply(wire: &mut Wire, status: u16, body: &[u8], keeps_alive: bool) {
+async fn reply(wire: &mut Wire, status: u16, headers: &[(&str, &str)], body: &Value, keeps_alive: bool) -> Then {
+    write_reply(wire, status, headers, body.to_string().as_bytes(), keeps_alive);
+    match wire.flush().await {
+        Ok(()) if keeps_alive => Then::NextRequest,
+        Ok(()) | Err(_) => Then::Close,
+    }
+}
+
+fn write_reply(wire: &mut Wire, status: u16, headers: &[(&str, &str)], body: &[u8], keeps_alive: bool) {
     let framing = Framing::Length(body.len());
-    Head { status, content_type: "application/json", framing, keeps_alive, headers: &[] }.write(wire.outbox());
+    Head { status, content_type: "application/json", framing, keeps_alive, headers }.write(wire.outbox());
     wire.outbox().extend_from_slice(body);
 }

@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::asked::{Asked, BadField};
 use super::balance::{self, Purse};
+use super::bedrock;
 use super::catalogue::{self, PROVIDER_ERRORS};
 use super::control::{Control, NAME_PREFIX, Target};
 use super::counts::{Counts, LastRequest};
 use super::dialect::Dialect;
 use super::grammar::CLAUSES;
-use super::http::Request;
+use super::http::{Request, percent_decoded};
 use super::openai;
 use super::rule::Rule;
 use super::scenario::{Fault, Scenario};
@@ -20,6 +21,8 @@ use super::service::{BadField as BadService, Reply, Service};
 pub(super) enum Route {
     /// A plain reply, known at once.
     Reply { status: u16, body: Value },
+    /// The same as it is in one dialect.
+    Refuse { dialect: Dialect, status: u16, body: Value },
     /// A fault that needs no question.
     Act(Scenario),
     /// A question, and how it is to be answered.
@@ -55,7 +58,12 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
         "POST" if Service::of(&path).is_some() => serve(control, request, &path),
         "POST" if path.ends_with("/responses") => answer(control, request, Dialect::OpenAiResponses),
         "POST" if path.ends_with("/messages") => answer(control, request, Dialect::Anthropic),
+        // Claude at Vertex AI.
+        "POST" if path.ends_with("awPredict") => answer(control, request, Dialect::Anthropic),
         "POST" if path.ends_with("enerateContent") => answer(control, request, Dialect::Gemini),
+        "POST" if path.ends_with("/converse") || path.ends_with("/converse-stream") => {
+            answer(control, request, Dialect::Bedrock)
+        }
         "GET" if path.ends_with("/models") => list(control, &request, None),
         "GET" => match path.split_once("/models/") {
             Some((_, name)) => list(control, &request, Some(name)),
@@ -66,6 +74,9 @@ pub(super) fn route(control: &Control, request: Request) -> Route {
 }
 
 fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
+    if let Some(error) = (dialect == Dialect::Bedrock).then(|| bedrock::unsigned(&request)).flatten() {
+        return Route::Act(Scenario { fault: Fault::Error(error), ..Scenario::default() });
+    }
     let asked = match Asked::read(dialect, &request.path, &request.body) {
         Ok(asked) => asked,
         Err(BadField { field, message }) if dialect.always_counts() => {
@@ -73,7 +84,7 @@ fn answer(control: &Control, request: Request, dialect: Dialect) -> Route {
             if field == "thread" {
                 body["error"]["details"] = json!({"error_code": "thread_unsupported_request"});
             }
-            return Route::Reply { status: 400, body };
+            return Route::Refuse { dialect, status: 400, body };
         }
         Err(BadField { field, message }) => return Route::refused(400, &message, Some(field), None),
     };
@@ -300,23 +311,6 @@ fn last_json(last: &LastRequest) -> Value {
         })
         .collect();
     json!({"method": last.method, "path": last.path, "headers": headers, "body": String::from_utf8_lossy(&last.body)})
-}
-
-/// RFC 3986 §2.1; what is not an escape stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let escaped = (byte == b'%').then(|| text_digits(after)).flatten();
-        bytes.push(escaped.unwrap_or(byte));
-        rest = if escaped.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn text_digits(after: &[u8]) -> Option<u8> {
-    let digits = std::str::from_utf8(after.get(..2)?).ok()?;
-    u8::from_str_radix(digits, 16).ok()
 }
 
 const KEPT_BODY_BYTES: usize = 1024 * 1024;

@@ -27,10 +27,17 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The id of the key that signed it as AWS wants it.
+    fn signer(&self) -> Option<&str> {
+        let (_, credential) = self.header("authorization")?.split_once("Credential=")?;
+        credential.split('/').next()
+    }
+
     /// The API key it came with, wherever providers expect one; empty when there is none.
     pub(super) fn key(&self) -> &str {
         let bearer = self.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         bearer
+            .or_else(|| self.signer())
             .or_else(|| self.header("x-api-key"))
             .or_else(|| self.header("api-key"))
             .or_else(|| self.header("x-goog-api-key"))
@@ -273,6 +280,23 @@ fn reason(status: u16) -> &'static str {
         504 => "Gateway Timeout",
         _ => "Rehearsed",
     }
+}
+
+/// RFC 3986 §2.1; what is not an escape stays as it is.
+pub(super) fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = (byte == b'%').then(|| text_digits(after)).flatten();
+        bytes.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn text_digits(after: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(after.get(..2)?).ok()?;
+    u8::from_str_radix(digits, 16).ok()
 }
 
 const HEADERS_MAX: usize = 256;

@@ -50,7 +50,7 @@ impl Nature {
     }
 }
 
-/// As OpenAI, Anthropic and Google say it.
+/// As OpenAI, Anthropic, AWS and Google say it.
 fn too_long(dialect: Dialect, tokens: u64, window: u32) -> Value {
     let code = Some("context_length_exceeded");
     match dialect {
@@ -67,6 +67,10 @@ fn too_long(dialect: Dialect, tokens: u64, window: u32) -> Value {
             openai::error(message, "invalid_request_error", Some("input"), code)
         }
         Dialect::Anthropic => dialect.error(400, &format!("prompt is too long: {tokens} tokens > {window} maximum")),
+        Dialect::Bedrock => dialect.error(
+            400,
+            &format!("The model returned the following errors: prompt is too long: {tokens} tokens > {window} maximum"),
+        ),
         Dialect::Gemini => dialect.error(
             400,
             &format!("The input token count ({tokens}) exceeds the maximum number of tokens allowed ({window})."),
@@ -74,7 +78,7 @@ fn too_long(dialect: Dialect, tokens: u64, window: u32) -> Value {
     }
 }
 
-/// As Mistral, Anthropic (which Responses of its models repeat) and Google say it.
+/// As Mistral, Anthropic (which Responses of its models repeat), AWS and Google say it.
 fn no_prefill(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenAiChat | Dialect::OpenAiCompletions => {
@@ -82,6 +86,10 @@ fn no_prefill(dialect: Dialect) -> &'static str {
         }
         Dialect::OpenAiResponses | Dialect::Anthropic => {
             "This model does not support assistant message prefill. The conversation must end with a user message."
+        }
+        Dialect::Bedrock => {
+            "The model returned the following errors: This model does not support assistant message prefill. The \
+             conversation must end with a user message."
         }
         Dialect::Gemini => "Please ensure that multiturn requests end with a user role or a function response.",
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::answer::{self, Answer, Usage};
 use super::asked::Asked;
+use super::bedrock;
 use super::catalogue::ProviderError;
 use super::dialect::Dialect;
 use super::events::{Events, Kind};
@@ -43,7 +44,9 @@ impl<'a> Stage<'a> {
             return self.before_answer(scenario).await;
         }
         if let Some(error) = scenario.nature.refuses(asked) {
-            return self.refuse(scenario, 400, JSON, &[], error.to_string().as_bytes()).await;
+            return self
+                .refuse(scenario, 400, JSON, &self.dialect.error_headers(400), error.to_string().as_bytes())
+                .await;
         }
         self.wire.writes_singly = scenario.shape.writes_bytes_singly;
         let answers = answer::compose(asked, scenario);
@@ -65,7 +68,7 @@ impl<'a> Stage<'a> {
 
     async fn stream(mut self, scenario: &Scenario, events: &Events) -> Result<Then, Gone> {
         self.wire.wait(scenario.pace.headers).await?;
-        let framing = self.head(EVENT_STREAM, Framing::unknown_length(self.is_http_10));
+        let framing = self.head(self.dialect.stream_type(), Framing::unknown_length(self.is_http_10));
         let mut told = 0; // content events
         let mut is_stalled = false;
         for (number, (kind, event)) in (1..).zip(events.iter()) {
@@ -80,7 +83,7 @@ impl<'a> Stage<'a> {
             match &scenario.fault {
                 Fault::Breaks { after, how } if is_at(*after) => return self.break_off(framing, *how).await,
                 Fault::ErrorInBand { after, error } if is_at(*after) => {
-                    let event = self.dialect.error_event(&self.error_body(*error));
+                    let event = self.dialect.error_event(*error, &self.error_body(*error));
                     framing.write(self.wire.outbox(), &event);
                     return self.end(framing).await;
                 }
@@ -94,13 +97,13 @@ impl<'a> Stage<'a> {
                     }
                     Fault::Comments(length) if !is_stalled => {
                         is_stalled = true;
-                        self.comments(framing, b": keep-alive\n\n", *length).await?;
+                        self.comments(framing, self.dialect.comment(), *length).await?;
                     }
                     _ => {}
                 }
             }
             if scenario.fault == Fault::MalformedEvent(number) {
-                framing.write(self.wire.outbox(), MALFORMED_EVENT);
+                framing.write(self.wire.outbox(), &self.dialect.malformed_event());
             }
             self.tell(framing, scenario, number, kind, event);
             told += u32::from(kind == Kind::Content);
@@ -116,7 +119,10 @@ impl<'a> Stage<'a> {
             (Fault::MissingDone, Kind::Done) | (Fault::DoneWithoutFinish, Kind::Finish) => {}
             (Fault::DoneAlone, Kind::Frame | Kind::Content | Kind::Finish | Kind::Usage) => {}
             (Fault::EmptyChoices, Kind::Frame | Kind::Content | Kind::Finish) => {
-                framing.write(out, self.dialect.empty_event());
+                framing.write(out, &self.dialect.empty_event());
+            }
+            (Fault::HugeLine(kib), _) if number == 2 && self.dialect == Dialect::Bedrock => {
+                framing.write(out, &bedrock::padded(event, *kib, spoil::padded));
             }
             (Fault::HugeLine(kib), _) if number == 2 => {
                 framing.write(out, &spoil::padded(event, "}\n\n", *kib));
@@ -223,8 +229,6 @@ fn time_to_compose(scenario: &Scenario, answers: &[Answer<'_>]) -> Duration {
 }
 
 const JSON: &str = "application/json";
-const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
-const MALFORMED_EVENT: &[u8] = b"data: {\"id\":\"chatcmpl-rehearsal\",\"object\":\"chat.compl\n\n";
 const COMMENT_PAUSE: Duration = Duration::from_millis(250);
 /// Longer than any caller's deadline, shorter than a leak.
 const FOREVER: Duration = Duration::from_secs(15 * 60);

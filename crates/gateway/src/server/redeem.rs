@@ -32,7 +32,7 @@ struct Asked {
 pub(super) async fn redeem(worker: &Worker, caller: &Caller, body: Bytes) -> Result<Value, Refusal> {
     let asked: Asked = serde_json::from_slice(&body).map_err(|_| {
         let message = "the body is `{\"code\": \"rc-…\"}`".to_owned();
-        Refusal::BadRequest(BadRequest { message, param: Some("code"), code: "invalid_value" })
+        Refusal::BadRequest(BadRequest { message, param: Some("code".into()), code: "invalid_value" })
     })?;
     let gateway = &worker.gateway;
     let standing = gateway.billing.caller_standing(&caller.key, &caller.account, &caller.limits);

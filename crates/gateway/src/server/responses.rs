@@ -51,9 +51,6 @@ pub(super) fn answer(
     let find = |id: &str| worker.gateway.responses.find(&caller.account, id, &settings).ok_or_else(|| not_found(id));
     match asked {
         (&Method::POST, Asked::Count) => count(worker, caller, body),
-        (&Method::POST, Asked::Compact) => Err(Refusal::NotServed(
-            "conversations are not compacted here: send fewer items, or have the model write a summary",
-        )),
         (&Method::POST, Asked::Cancel(id)) => {
             find(id)?;
             let message = "only a response that is made in the background can be cancelled".to_owned();

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     auth::{AuthRefusal, Caller, presented},
     common::clock::unix_time,
-    exchange::{self, Addressed, Answer, AnswerBody, Inbound, Refusal, Worker},
+    exchange::{self, Addressed, Answer, AnswerBody, Compaction, Inbound, Refusal, Worker},
 };
 
 /// What a path asks for.
@@ -75,7 +75,7 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
         (Route::Exchange(operation), &Method::POST) => {
             let may_be_form = operation.service().is_some();
             let body = intake::receive(&worker.gateway.server, &head.headers, body, may_be_form).await?;
-            exchange(worker, received, caller, (operation, None), (head.headers, head.uri.query()), body).await
+            exchange(worker, received, caller, operation.into(), (head.headers, head.uri.query()), body).await
         }
         (Route::Exchange(Operation::Responses), &Method::GET) if websocket::is_asked(&head.headers) => {
             websocket::agree(worker, &caller, peer, &head.headers)
@@ -84,13 +84,19 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             let is_events = gemini::parameter(head.uri.query(), "alt") == Some("sse");
             let addressed = Addressed { is_array: addressed.is_streamed && !is_events, ..addressed };
-            exchange(worker, received, caller, (Operation::Generate, Some(addressed)), (head.headers, None), body).await
+            let asks = Asks { addressed: Some(addressed), ..Operation::Generate.into() };
+            exchange(worker, received, caller, asks, (head.headers, None), body).await
         }
         (Route::Gemini(Asked::Count(model)), &Method::POST) => {
             let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
             gemini::count(worker, &caller, &model, &body).map(page)
         }
         (Route::Gemini(Asked::Nothing), &Method::POST) => Err(Refusal::NotServed(gemini::NOT_SERVED)),
+        (Route::Response(responses::Asked::Compact), &Method::POST) => {
+            let body = intake::receive(&worker.gateway.server, &head.headers, body, false).await?;
+            let asks = Asks { compaction: Some(Box::default()), ..Operation::Responses.into() };
+            exchange(worker, received, caller, asks, (head.headers, head.uri.query()), body).await
+        }
         (Route::Response(asked), method) => {
             let body = match *method {
                 Method::POST => intake::receive(&worker.gateway.server, &head.headers, body, false).await?,
@@ -103,8 +109,20 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
             let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
             let (taken, operation, query) = (Instant::now(), Operation::Messages, head.uri.query().map(Into::into));
             let (addressed, headers, errand) = (None, head.headers, None);
-            let inbound =
-                Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None, errand };
+            let inbound = Inbound {
+                id,
+                received,
+                taken,
+                caller,
+                operation,
+                addressed,
+                headers,
+                query,
+                body,
+                turn: None,
+                compaction: None,
+                errand,
+            };
             exchange::count_tokens(worker, &inbound).await.map(page)
         }
         (Route::Exchange(_) | Route::CountTokens | Route::Gemini(_), _) => Err(Refusal::Method("POST")),
@@ -135,19 +153,44 @@ async fn serve(worker: &Arc<Worker>, peer: IpAddr, head: Parts, body: &mut Incom
     }
 }
 
+/// What a path asks for.
+struct Asks {
+    operation: Operation,
+    addressed: Option<Addressed>,
+    compaction: Option<Box<Compaction>>,
+}
+
+impl From<Operation> for Asks {
+    fn from(operation: Operation) -> Self {
+        Self { operation, addressed: None, compaction: None }
+    }
+}
+
 /// Serves an exchange. A refusal is an answer with its name from here on.
 async fn exchange(
     worker: &Arc<Worker>,
     received: Instant,
     caller: Arc<Caller>,
-    (operation, addressed): (Operation, Option<Addressed>),
+    Asks { operation, addressed, compaction }: Asks,
     (headers, query): (HeaderMap, Option<&str>),
     body: Bytes,
 ) -> Result<Answer, Refusal> {
     let id = worker.gateway.ids.next(u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX));
     let (taken, query, errand) = (Instant::now(), query.map(Into::into), None);
-    let inbound =
-        Inbound { id, received, taken, caller, operation, addressed, headers, query, body, turn: None, errand };
+    let inbound = Inbound {
+        id,
+        received,
+        taken,
+        caller,
+        operation,
+        addressed,
+        headers,
+        query,
+        body,
+        turn: None,
+        compaction,
+        errand,
+    };
     let served = exchange::serve(worker, inbound).await;
     served.or_else(|refusal| Ok(refusal::respond(&refusal, operation.dialect(), Some(id))))
 }

@@ -109,7 +109,7 @@ fn read(uri: &Uri, caller: &Caller) -> Result<(UsageFilter, Columns), Refusal> {
 }
 
 fn bad(param: &'static str, message: String) -> Refusal {
-    Refusal::BadRequest(BadRequest { message, param: Some(param), code: "invalid_value" })
+    Refusal::BadRequest(BadRequest { message, param: Some(param.into()), code: "invalid_value" })
 }
 
 fn row(sum: &UsageSum, by: &Columns) -> Value {

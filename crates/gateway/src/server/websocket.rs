@@ -234,6 +234,7 @@ impl Connection<'_> {
             headers: self.session.headers.clone(),
             body: create.body.into(),
             turn: Some(Box::new(Turn::on(Arc::clone(&self.recent)))),
+            compaction: None,
             errand: None,
         };
         if !create.generates {

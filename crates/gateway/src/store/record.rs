@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use roundelay_ledger::{AccountId, ExchangeId, KeyId, Money};
 use serde::ser::Error as _;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::EntryRow;
@@ -32,7 +32,7 @@ pub struct Record {
     pub key: KeyId,
     /// The pool or model the caller named.
     pub asked: String,
-    /// The deployment whose answer was shown.
+    /// The deployment whose answer was shown; of an answer by several the one that ended it, or said the last of it.
     pub deployment: Option<String>,
     /// The model whose answer was shown.
     pub model: Option<String>,
@@ -46,8 +46,8 @@ pub struct Record {
     pub stream: bool,
     /// Tokens.
     pub usage: Usage,
-    /// What of it was shown cost at list price, in nano-USD; `None` when the price is unknown. What was charged is in the
-    /// entries.
+    /// What the attempts cost at list price of which something was shown or paid, in nano-USD; `None` when the price of one
+    /// is unknown. What was charged is in the entries.
     #[serde(rename = "cost_nano", serialize_with = "as_nano")]
     pub cost: Option<Money>,
     /// What was charged and lost, in the order of attempts; none where no price is known.
@@ -81,10 +81,29 @@ pub struct AttemptRecord {
     pub first_content_us: Option<u64>,
     /// When it ended.
     pub duration_us: u64,
+    /// Its part of an exchange in which more than one attempt cost something; elsewhere `None`, as what is said of the
+    /// exchange is said of the one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Box<Part>>,
+}
+
+/// What one of several attempts of an exchange took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The model that was asked.
+    pub model: String,
+    /// Tokens of the answer that were its; all 0 where nothing of it was shown.
+    pub usage: Usage,
+    /// What its provider bills at list price, in nano-USD, where something of it was shown or paid; `None` where nothing was,
+    /// or the price is unknown.
+    #[serde(rename = "cost_nano", serialize_with = "as_nano", deserialize_with = "from_nano")]
+    pub cost: Option<Money>,
+    /// Whether something of it was shown whose price is unknown.
+    pub unpriced: bool,
 }
 
 /// Tokens in disjoint classes, but for `reasoning`, which lies within `output`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Read afresh.
     pub input: u64,
@@ -96,7 +115,7 @@ pub struct Usage {
     pub output: u64,
     /// Produced and not shown; part of `output`.
     pub reasoning: u64,
-    /// Whether these are our count and not the upstream's.
+    /// Whether some of these are our count and not the upstream's.
     pub estimated: bool,
 }
 
@@ -106,6 +125,10 @@ fn as_text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Resu
 
 fn as_nano<S: Serializer>(cost: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
     cost.map(Money::nano).serialize(serializer)
+}
+
+fn from_nano<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Money>, D::Error> {
+    Ok(Option::<i64>::deserialize(deserializer)?.map(Money::from_nano))
 }
 
 /// A decision that is not JSON after all is shown as the text it is.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use roundelay_ledger::{AccountId, ExchangeId, KeyId, Sequence};
+use roundelay_ledger::{AccountId, EntryKind, ExchangeId, KeyId, Sequence};
 
 use super::{
     AccountRow, ActFilter, ActRow, EntryFilter, ExchangeFilter, KeyRow, OperatorId, OperatorRow, Record, SentRow,
@@ -117,6 +117,26 @@ impl Within<'_> {
         Ok(self.store.exchange(id)?.filter(|record| self.scope.has(&record.account)))
     }
 
+    /// What was charged and lost for an exchange that is in it, in order: all of it, though an account above may have paid.
+    ///
+    /// Entries are made when an exchange ends. No index leads to them: only those of its key in the hours in which it can
+    /// have ended are read, so that asking keeps nobody waiting for long.
+    pub fn paid(&self, record: &Record) -> Result<Vec<StoredEntry>, StoreFault> {
+        let began = record.started_at_ms.saturating_mul(1_000);
+        let ended = began.saturating_add(i64::try_from(record.duration_us).unwrap_or(i64::MAX));
+        let filter = EntryFilter {
+            exchange: Some(record.id),
+            key: Some(record.key.clone()),
+            since_us: Some(began),
+            until_us: Some(ended.saturating_add(LATE_US)),
+            ..EntryFilter::default()
+        };
+        let mut found = self.store.entries(&filter, PAID_MAX)?;
+        found.retain(|entry| matches!(entry.row.kind, EntryKind::Charge | EntryKind::Loss));
+        found.reverse();
+        Ok(found)
+    }
+
     /// Its attempts that are in doubt, the first one first.
     pub fn in_doubt_of(&self, id: ExchangeId) -> Result<Vec<SentRow>, StoreFault> {
         let mut sent = self.store.in_doubt_of(id)?;
@@ -147,3 +167,8 @@ impl Within<'_> {
         self.store.acts(filter, self.scope, limit)
     }
 }
+
+/// More charges and losses than the attempts of one exchange can have.
+const PAID_MAX: usize = 100;
+/// Longer than an answer is read for its usage after its caller has left.
+const LATE_US: i64 = 300_000_000;

@@ -64,7 +64,7 @@ pub struct AttemptEnded<'a> {
     pub provider: &'a Arc<str>,
     /// `first`, `retry`, `fallback` or `hedge`.
     pub kind: &'static str,
-    /// `answered`, `lost`, `abandoned`, or the name of the failure's class.
+    /// `answered`, `lost`, `spent`, `diverged`, `abandoned`, or the name of the failure's class.
     pub outcome: &'static str,
     /// From dispatch to the end.
     pub duration: Duration,
@@ -137,6 +137,11 @@ impl Metrics {
     /// An attempt is told less than the conversation its caller sent; `kind` is from a closed list.
     pub fn handed_over(&self, kind: &'static str) {
         self.series.handovers.with(kind, |count| count.fetch_add(1, Relaxed));
+    }
+
+    /// An answer that broke off was carried on, or was not; `outcome` is from a closed list.
+    pub fn continuation(&self, outcome: &'static str) {
+        self.series.continuations.with(outcome, |count| count.fetch_add(1, Relaxed));
     }
 
     /// Everything counted so far, and the gauges given, as `OpenMetrics` text ([`Metrics::CONTENT_TYPE`]).

@@ -24,6 +24,11 @@ impl RequestHead {
         Self::new("POST", path, authority, true)
     }
 
+    /// A `PUT` to a path that starts with `/`, at an authority (`host` or `host:port`).
+    pub fn put(path: &str, authority: &str) -> Self {
+        Self::new("PUT", path, authority, true)
+    }
+
     /// A `GET` of a path that starts with `/`, at an authority (`host` or `host:port`).
     pub fn get(path: &str, authority: &str) -> Self {
         Self::new("GET", path, authority, false)

@@ -1,17 +1,20 @@
-//! Access tokens: asked for in the background, renewed before they end, and waited for only while there is none.
+//! Access tokens, and keys that are lent for a time: asked for in the background, renewed before they end, and waited for only while there is none.
+
+mod aws;
+mod azure;
+mod fetched;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderValue;
-use roundelay_protocol::failure::mask;
-use serde::Deserialize;
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
 
-use super::{DispatchTimers, Endpoint, RequestHead, Upstream};
+use self::fetched::{Given, fetch, post_form};
+use super::{RequestHead, Signer, Upstream};
 use crate::{common::clock::unix_time, config::Credentials};
 
 /// Where the tokens of one provider come from.
@@ -27,14 +30,26 @@ enum State {
     /// None has been asked for yet.
     New,
     Ready(Token),
-    /// None was given.
-    Failed(TokenFault, Instant),
+    /// None was given, so many times in a row.
+    Failed {
+        fault: TokenFault,
+        again_at: Instant,
+        times: u32,
+    },
+}
+
+/// What a request shows who asks with.
+#[derive(Debug, Clone)]
+pub enum Grant {
+    /// The value of `authorization`.
+    Bearer(HeaderValue),
+    /// What signs it.
+    Signer(Arc<Signer>),
 }
 
 #[derive(Debug, Clone)]
 struct Token {
-    /// The value of `authorization`.
-    bearer: HeaderValue,
+    grant: Grant,
     renew_at: Instant,
     ends_at: Instant,
 }
@@ -48,20 +63,6 @@ pub enum TokenFault {
     /// Who gives tokens out could not be asked.
     #[error("no access token could be asked for: {0}")]
     Unreachable(String),
-}
-
-#[derive(Deserialize)]
-struct Given {
-    access_token: String,
-    #[serde(default)]
-    expires_in: u64,
-}
-
-#[derive(Deserialize)]
-struct Refused {
-    error: String,
-    #[serde(default)]
-    error_description: String,
 }
 
 impl TokenSource {
@@ -83,25 +84,34 @@ impl TokenSource {
         }
     }
 
-    /// The value of `authorization`, once there is one; the wait is for the very first, or after a long silence of who
+    /// What a request is shown with, once there is something; the wait is for the very first, or after a long silence of who
     /// gives them out.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
     /// When none was given, or none came by then.
-    pub async fn bearer(&self, until: Instant) -> Result<HeaderValue, TokenFault> {
+    pub async fn grant(&self, until: Instant) -> Result<Grant, TokenFault> {
         let mut state = self.state.subscribe();
         let settled = state.wait_for(|state| match state {
             State::New => false,
             State::Ready(token) => token.ends_at > Instant::now(),
-            State::Failed(..) => true,
+            State::Failed { .. } => true,
         });
         let slow = || TokenFault::Unreachable("no answer in time".to_owned());
         match &*timeout_at(until, settled).await.map_err(|_| slow())?.map_err(|_| slow())? {
-            State::Ready(token) => Ok(token.bearer.clone()),
-            State::Failed(fault, _) => Err(fault.clone()),
+            State::Ready(token) => Ok(token.grant.clone()),
+            State::Failed { fault, .. } => Err(fault.clone()),
             State::New => Err(slow()),
+        }
+    }
+
+    /// Whether the last time that it was asked for, none was given, and there is none from before.
+    pub fn is_without(&self) -> bool {
+        match &*self.state.borrow() {
+            State::New => false,
+            State::Ready(token) => token.ends_at <= Instant::now(),
+            State::Failed { .. } => true,
         }
     }
 
@@ -111,7 +121,7 @@ impl TokenSource {
         match &*self.state.borrow() {
             State::New => true,
             State::Ready(token) => token.renew_at <= now,
-            State::Failed(_, again_at) => *again_at <= now,
+            State::Failed { again_at, .. } => *again_at <= now,
         }
     }
 
@@ -128,93 +138,128 @@ impl TokenSource {
                 (Err(_), State::Ready(token)) if token.ends_at > now => {
                     State::Ready(Token { renew_at: now + AGAIN, ..token.clone() })
                 }
-                (Err(fault), _) => State::Failed(fault.clone(), now + AGAIN),
+                (Err(fault), state) => {
+                    let times = if let State::Failed { times, .. } = state { times + 1 } else { 0 };
+                    State::Failed { fault: fault.clone(), again_at: now + again_after(times), times }
+                }
             };
         });
         asked.map(drop)
     }
 
-    async fn ask(&self, upstream: &Upstream) -> Result<Token, TokenFault> {
-        let url = self.credentials.token_url();
-        let form = self.credentials.form(unix_time().as_secs().cast_signed());
-        let mut head = match form {
-            Some(_) => RequestHead::post(&url.path_prefix, &url.authority()),
-            None => RequestHead::get(&url.path_prefix, &url.authority()),
+    /// Takes what is given now out of `text`, which a provider may have quoted it in.
+    pub fn hide(&self, text: &mut String) {
+        let State::Ready(Token { grant, .. }) = &*self.state.borrow() else { return };
+        let mut hide = |secret: &str| {
+            if secret.len() >= 6 && text.contains(secret) {
+                *text = text.replace(secret, "***");
+            }
         };
-        if form.is_some() {
-            head.field("content-type", b"application/x-www-form-urlencoded");
-        } else {
-            head.field("metadata-flavor", b"Google");
+        match grant {
+            Grant::Bearer(bearer) => {
+                hide(bearer.to_str().unwrap_or_default().strip_prefix("Bearer ").unwrap_or_default());
+            }
+            Grant::Signer(signer) => {
+                hide(&signer.access_key_id);
+                hide(signer.secret_access_key.expose());
+                hide(signer.session_token.as_ref().map_or("", |token| token.expose()));
+            }
         }
-        head.field("accept", b"application/json");
-        let endpoint = Endpoint::new(url.https, url.host.to_string().into(), url.port);
-        let timers = DispatchTimers { connect: WAIT, headers: WAIT, deadline: Instant::now() + WAIT };
-        let form = Bytes::from(form.unwrap_or_default());
-        let (status, body) = upstream
-            .fetch(&endpoint, &head, &form, timers, ANSWER_MAX)
-            .await
-            .map_err(|fault| TokenFault::Unreachable(fault.reason().to_owned()))?;
-        token(status, &body)
+    }
+
+    async fn ask(&self, upstream: &Upstream) -> Result<Token, TokenFault> {
+        match &*self.credentials {
+            Credentials::Google(google) => match google.form(unix_time().as_secs().cast_signed()) {
+                Some(form) => post_form(upstream, &google.token_url, form).await?.bearer(),
+                None => {
+                    let mut head = RequestHead::get(&google.token_url.path_prefix, &google.token_url.authority());
+                    head.field("metadata-flavor", b"Google");
+                    Given::read(&fetch(upstream, &google.token_url, &head, Bytes::new()).await?)?.bearer()
+                }
+            },
+            Credentials::Entra(entra) => post_form(upstream, &entra.token_url, entra.form()).await?.bearer(),
+            Credentials::Azure(identity) => azure::ask(identity, upstream).await?.bearer(),
+            Credentials::Aws(role) => aws::ask(role, upstream).await,
+        }
     }
 }
 
-fn token(status: u16, body: &[u8]) -> Result<Token, TokenFault> {
-    if let (200, Ok(given)) = (status, serde_json::from_slice::<Given>(body)) {
-        let bearer = HeaderValue::try_from(format!("Bearer {}", given.access_token));
-        let mut bearer = bearer.map_err(|_| TokenFault::Unreachable("what was given is no token".to_owned()))?;
-        bearer.set_sensitive(true);
-        let (now, lasts) = (Instant::now(), Duration::from_secs(given.expires_in.min(LASTS_MAX)));
+impl Token {
+    /// One that lasts so long from now.
+    fn lasting(grant: Grant, lasts: Duration) -> Self {
+        let (now, lasts) = (Instant::now(), lasts.min(LASTS_MAX));
         // A token is not begun with that may end on the way.
         let ends_at = now + lasts.saturating_sub(MARGIN);
-        let renew_at = (now + lasts.saturating_sub(AHEAD).max(lasts / 2)).min(ends_at);
-        return Ok(Token { bearer, renew_at, ends_at });
+        let renew_at = (now + lasts.saturating_sub(AHEAD).max(lasts / 2)).min(ends_at).max(now + SOONEST);
+        Self { grant, renew_at, ends_at }
     }
-    let why = match serde_json::from_slice::<Refused>(body) {
-        Ok(Refused { error, error_description }) => {
-            let words = mask(&format!("{error}: {error_description}"));
-            words.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect()
-        }
-        Err(_) => format!("the answer has status {status}"),
-    };
-    // 400 and 401 are about the credentials (RFC 6749, section 5.2); anything else may pass.
-    Err(if matches!(status, 400 | 401 | 403) { TokenFault::Refused(why) } else { TokenFault::Unreachable(why) })
+}
+
+/// When it is asked again after so many failures before this one.
+fn again_after(times: u32) -> Duration {
+    AGAIN.saturating_mul(1 << times.min(4)).min(AGAIN_MAX)
 }
 
 /// How long an answer may take.
 const WAIT: Duration = Duration::from_secs(10);
-/// Answers have 2 KiB.
+/// Answers have 2 KiB, and so have files with tokens.
 const ANSWER_MAX: usize = 64 << 10;
 /// How long before its end a token is renewed: Google's own libraries take less, and an outage of minutes is bridged.
 const AHEAD: Duration = Duration::from_secs(300);
+/// When it is asked again for a token that came with no time left.
+const SOONEST: Duration = Duration::from_secs(1);
 /// How long before its end a token is not used any more.
 const MARGIN: Duration = Duration::from_secs(10);
-/// When a failure is followed by another try.
+/// When a first failure is followed by another try; each one more doubles it.
 const AGAIN: Duration = Duration::from_secs(5);
+/// A minute without a token is the most that waiting adds to an outage.
+const AGAIN_MAX: Duration = Duration::from_secs(60);
 /// Tokens last an hour; what lasts for ever is renewed daily.
-const LASTS_MAX: u64 = 24 * 3600;
-/// Letters of a refusal that are kept.
-const WORDS_MAX: usize = 300;
+const LASTS_MAX: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        common::secret::Secret,
+        config::{AwsRole, AwsSource, BaseUrl},
+    };
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_renewed_before_it_ends() {
-        let given = token(200, br#"{"access_token":"ya29.x","expires_in":3599,"token_type":"Bearer"}"#).unwrap();
-        assert_eq!(given.bearer, "Bearer ya29.x");
         let now = Instant::now();
-        assert_eq!(given.renew_at - now, Duration::from_secs(3299));
-        assert_eq!(given.ends_at - now, Duration::from_secs(3589));
-        let short = token(200, br#"{"access_token":"x","expires_in":60}"#).unwrap();
-        assert_eq!(short.renew_at - now, Duration::from_secs(30));
+        let lasting =
+            |seconds| Token::lasting(Grant::Bearer(HeaderValue::from_static("Bearer x")), Duration::from_secs(seconds));
+        assert_eq!(lasting(3_599).renew_at - now, Duration::from_secs(3_299));
+        assert_eq!(lasting(3_599).ends_at - now, Duration::from_secs(3_589));
+        assert_eq!(lasting(60).renew_at - now, Duration::from_secs(30));
+        assert_eq!((lasting(5).renew_at - now, lasting(0).ends_at), (SOONEST, now));
+        assert_eq!(lasting(1 << 40).renew_at - now, LASTS_MAX - AHEAD);
+    }
+
+    #[tokio::test]
+    async fn what_is_lent_now_is_taken_out_of_what_a_provider_says() {
+        let url = BaseUrl::parse("http://127.0.0.1").unwrap();
+        let (source, region) = (AwsSource::Instance(url.clone()), "us-east-1");
+        let role = AwsRole { source, assumed: None, sts: url, region: region.into() };
+        let source = TokenSource::new(&"bedrock".into(), &Arc::new(Credentials::Aws(role)));
+        let signer = Signer {
+            access_key_id: "ASIALENTKEYID".into(),
+            secret_access_key: Secret::new("lent-secret"),
+            session_token: Some(Secret::new("lent-session")),
+            region: region.into(),
+            service: "bedrock",
+        };
+        let grant = Grant::Signer(Arc::new(signer));
+        source.state.send_replace(State::Ready(Token::lasting(grant, Duration::from_secs(3_600))));
+        let mut text = "ASIALENTKEYID with lent-session and lent-secret".to_owned();
+        source.hide(&mut text);
+        assert_eq!(text, "*** with *** and ***");
     }
 
     #[test]
-    fn a_refusal_is_told_apart_from_an_outage() {
-        let refused = token(400, br#"{"error":"invalid_grant","error_description":"Invalid JWT\nSignature."}"#);
-        assert_eq!(refused.unwrap_err(), TokenFault::Refused("invalid_grant: Invalid JWTSignature.".to_owned()));
-        let outage = token(503, b"<html>");
-        assert_eq!(outage.unwrap_err(), TokenFault::Unreachable("the answer has status 503".to_owned()));
+    fn failures_are_followed_by_longer_and_longer_waits() {
+        let waits: Vec<u64> = [0, 1, 2, 3, 4, 40].map(|times| again_after(times).as_secs()).to_vec();
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
     }
 }

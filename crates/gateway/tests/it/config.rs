@@ -5,6 +5,7 @@ use roundelay::config::{self, Complaints, Config};
 mod complaints;
 mod hours;
 mod kept;
+mod misplaced;
 mod names;
 mod preferences;
 mod prices;

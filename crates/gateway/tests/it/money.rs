@@ -15,9 +15,8 @@ mod thoughts;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use roundelay::auth::KeyWish;
 use roundelay::store::{AccountRow, EntryRow, Store, StoredEntry};
-use roundelay_ledger::{Account, AccountId, AccountKind, Currency, EntryKind, Factor, Limits, Money, Rate, Terms};
+use roundelay_ledger::{Account, AccountId, AccountKind, Currency, EntryKind, Factor, Money, Rate, Terms};
 use serde_json::{Value, json};
 
 use crate::support::{Request, TestGateway, Upstream};
@@ -84,16 +83,7 @@ impl Team {
         let folder = tempfile::tempdir().unwrap();
         open_account(&folder.path().join("data"), balance);
         let gateway = TestGateway::start_in(folder, &adapt(config(&bank)));
-        let wish = KeyWish {
-            account: AccountId::new("team").unwrap(),
-            name: "team".into(),
-            allowed: None,
-            expires_at: None,
-            limits: Limits::default(),
-            on_disconnect: None,
-            networks: None,
-        };
-        let key = gateway.gateway.keys.create(wish, 0).unwrap().1.expose().to_owned();
+        let key = gateway.key_of("team");
         Self { gateway, key, bank }
     }
 

@@ -124,6 +124,10 @@ impl Heard {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
+    fn header(&self, name: &str) -> Option<String> {
+        self.head().lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.to_owned()))
+    }
+
     fn status(&self) -> u16 {
         self.text().split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }

@@ -6,9 +6,8 @@ mod passes;
 mod pays;
 mod speaks;
 
-use roundelay::auth::KeyWish;
 use roundelay::store::{Store, StoredEntry};
-use roundelay_ledger::{AccountId, Limits, Money};
+use roundelay_ledger::{AccountId, Money};
 use serde_json::{Value, json};
 
 use crate::money::{books, open_account};
@@ -70,16 +69,7 @@ members = ['m', 'n']
         let folder = tempfile::tempdir().unwrap();
         open_account(&folder.path().join("data"), Money::from_nano(balance));
         let gateway = TestGateway::start_in(folder, &config);
-        let wish = KeyWish {
-            account: AccountId::new("team").unwrap(),
-            name: "team".into(),
-            allowed: None,
-            expires_at: None,
-            limits: Limits::default(),
-            on_disconnect: None,
-            networks: None,
-        };
-        let key = gateway.gateway.keys.create(wish, 0).unwrap().1.expose().to_owned();
+        let key = gateway.key_of("team");
         Self { gateway, key, bank, spare }
     }
 

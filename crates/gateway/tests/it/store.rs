@@ -67,6 +67,7 @@ fn record(number: u64) -> Record {
             headers_us: Some(350_000),
             first_content_us: Some(400_000),
             duration_us: 1_400_000,
+            part: None,
         }],
         decision: r#"{"candidates":["deepseek/deepseek-chat"]}"#.to_owned(),
     }

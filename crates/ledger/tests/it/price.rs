@@ -102,6 +102,10 @@ fn what_is_kept_for_longer_costs_twice_the_input_or_what_any_write_costs() {
     for (cache_write, dollars) in [(None, "0.006"), (Some(3_750_000_000), "0.006"), (Some(9_000_000_000), "0.009")] {
         check(&Price::flat(TokenPrices { cache_write, ..prices(3_000_000, 15_000_000, None) }), long, dollars);
     }
+    for (cache_write_long, dollars) in [(0, "0.00"), (4_000_000_000, "0.004"), (7_500_000_000, "0.0075")] {
+        let cache_write_long = Some(cache_write_long);
+        check(&Price::flat(TokenPrices { cache_write_long, ..prices(3_000_000, 15_000_000, None) }), long, dollars);
+    }
     // It is input like any other for the tiers.
     check(&tiered(), Tokens { cache_write_long: 200_001, ..Tokens::default() }, "2.400012");
 }
@@ -151,6 +155,9 @@ fn prices_that_charge_the_same_have_the_same_name() {
         ..prices(3, 15, None)
     });
     assert_eq!(short.id(), long.id());
+    // Twice the input is what it is without a word.
+    let kept = |cache_write_long| Price::flat(TokenPrices { cache_write_long, ..*short.base() }).id();
+    assert_eq!((kept(Some(6_000)), kept(Some(6_001)) == short.id()), (short.id(), false));
     let pictures = UnitPrices { image: 1, ..UnitPrices::default() };
     assert_ne!(short.id(), Price::flat(TokenPrices { units: pictures, ..*short.base() }).id());
     for other in [prices(15, 3, None), prices(3, 15, Some(2)), prices(3, 16, None)] {

@@ -84,6 +84,7 @@ fn a_price_that_changes_between_plan_and_settlement_charges_what_was_quoted() {
 fn a_factor_of_its_own_goes_before_that_of_its_side() {
     let all_classes = TokenPrices {
         cache_write: Some(400),
+        cache_write_long: Some(800),
         audio_input: Some(500),
         audio_output: Some(600),
         cache_read: Some(300),
@@ -106,6 +107,7 @@ fn a_factor_of_its_own_goes_before_that_of_its_side() {
         output: 400,
         cache_read: Some(300),
         cache_write: Some(100),
+        cache_write_long: Some(200),
         audio_input: Some(125),
         audio_output: Some(1200),
         ..TokenPrices::default()

@@ -77,7 +77,10 @@ pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Wr
         _ => object.text("model", &Text::plain(model)),
     }
     if answer.choices.len() > 1 {
-        losses.add(Why::NoPeer, "choices", "all answers but the first");
+        losses.add(Why::NoPeer, "answer.choices", "all answers but the first");
+    }
+    if answer.choices.iter().any(|choice| !choice.logprobs.is_empty()) {
+        losses.add(Why::Label, "answer.logprobs", "log probabilities");
     }
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);

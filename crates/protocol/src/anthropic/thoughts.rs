@@ -126,7 +126,7 @@ impl Edits<'_> {
             match block {
                 Block::Foreign => {
                     is_whole = false;
-                    self.dropped.push(format!("messages.{number}.content.{block_number}"));
+                    self.dropped.push(format!("messages[{number}].content[{block_number}]"));
                     turn.begins = if is_first { Begins::NoMore } else { turn.begins };
                 }
                 Block::Own { mark } => {
@@ -268,11 +268,16 @@ mod tests {
         let readable = Readable::OwnAnd(OWN_ISSUER);
         check(readable, &format!("{bare} , {text},{call}"), &format!("{bare} , {text},{call}"), &[]);
         check(readable, &format!("{own} , {text}"), &format!("{bare} , {text}"), &[]);
-        check(readable, &format!("{foreign}, {text} ,{call}"), &format!("{text},{call}"), &["messages.1.content.0"]);
-        check(readable, &format!("{own},{unsigned},{text}"), &format!("{bare},{text}"), &["messages.1.content.1"]);
-        check(readable, &format!("{text},{own},{after}"), &format!("{text},{bare}"), &["messages.1.content.2"]);
-        check(readable, foreign, r#"{"type":"text","text":"\u2026"}"#, &["messages.1.content.0"]);
-        check(Readable::None, &format!("{bare},{own},{call}"), call, &["messages.1.content.0", "messages.1.content.1"]);
+        check(readable, &format!("{foreign}, {text} ,{call}"), &format!("{text},{call}"), &["messages[1].content[0]"]);
+        check(readable, &format!("{own},{unsigned},{text}"), &format!("{bare},{text}"), &["messages[1].content[1]"]);
+        check(readable, &format!("{text},{own},{after}"), &format!("{text},{bare}"), &["messages[1].content[2]"]);
+        check(readable, foreign, r#"{"type":"text","text":"\u2026"}"#, &["messages[1].content[0]"]);
+        check(
+            Readable::None,
+            &format!("{bare},{own},{call}"),
+            call,
+            &["messages[1].content[0]", "messages[1].content[1]"],
+        );
     }
 
     #[test]

@@ -60,7 +60,10 @@ pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, Dec
 pub fn encode_answer(answer: &Answer<'_>, losses: &mut Losses) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     if answer.choices.len() > 1 {
-        losses.add(Why::NoPeer, "choices", "all answers but the first");
+        losses.add(Why::NoPeer, "answer.choices", "all answers but the first");
+    }
+    if answer.choices.iter().any(|choice| !choice.logprobs.is_empty()) {
+        losses.add(Why::Label, "answer.logprobs", "log probabilities");
     }
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);

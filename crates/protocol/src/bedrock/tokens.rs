@@ -9,7 +9,7 @@ use crate::{
 /// Audio and images are input here, and reasoning is not counted apart.
 pub(super) fn write(object: &mut Object<'_>, usage: &Usage, losses: &mut Losses) {
     if usage.reasoning > 0 {
-        losses.add(Why::Label, "usage.reasoning", "counted as output");
+        losses.add(Why::Label, "answer.usage.reasoning", "counted as output");
     }
     let input = usage.input + usage.audio_input + usage.image;
     let mut out = object.object("usage");

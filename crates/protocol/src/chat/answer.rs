@@ -1,6 +1,6 @@
 //! A whole answer.
 
-use super::{Body, Dialect, Event, Extra, Issuer, Json, Part, PartKind, Start, Stop, Text};
+use super::{Body, Dialect, Event, Extra, Issuer, Json, Logprob, Part, PartKind, Start, Stop, Text};
 use crate::usage::{CostPlace, Usage};
 
 /// What a model said.
@@ -25,6 +25,8 @@ pub struct Choice<'a> {
     pub parts: Vec<Part<'a>>,
     /// `None` when the answer did not say: not whole.
     pub stop: Option<Stop<'a>>,
+    /// How likely the tokens of its text were; of none where nobody asked.
+    pub logprobs: Vec<Logprob<'a>>,
 }
 
 /// An answer as it was written.
@@ -83,7 +85,12 @@ impl<'a> Answer<'a> {
         sink(Event::Start(Start { id: share(&self.id), model: share(&self.model), created: self.created }));
         let mut next = 0;
         for (choice, said) in (0..).zip(&self.choices) {
+            let mut logprobs = Some(&said.logprobs).filter(|logprobs| !logprobs.is_empty());
             for part in &said.parts {
+                let is_text = part.as_text().is_some();
+                if let Some(tokens) = logprobs.take_if(|_| is_text) {
+                    sink(Event::Logprobs { choice, tokens: tokens.clone() });
+                }
                 let number = next;
                 next += 1;
                 events_of(number, choice, &part.body, sink);

@@ -1,6 +1,6 @@
 //! A streamed answer, event by event.
 
-use super::{Annotation, Body, Dialect, Issuer, Json, Problem, Signature, Stop, Text, ToolCallKind};
+use super::{Annotation, Body, Dialect, Issuer, Json, Logprob, Problem, Signature, Stop, Text, ToolCallKind};
 use crate::usage::Usage;
 
 /// One step of a streamed answer.
@@ -42,6 +42,11 @@ pub enum Event<'a> {
     Refusal {
         part: u32,
         text: Text<'a>,
+    },
+    /// Of the tokens of the text that comes next in a choice, or of what came last where no text follows.
+    Logprobs {
+        choice: u32,
+        tokens: Vec<Logprob<'a>>,
     },
     PartEnd {
         part: u32,
@@ -148,6 +153,9 @@ impl Event<'_> {
             Self::Signature { part, signature } => Event::Signature { part, signature: signature.into_owned() },
             Self::Annotation { part, annotation } => Event::Annotation { part, annotation: annotation.into_owned() },
             Self::Refusal { part, text } => Event::Refusal { part, text: text.into_owned() },
+            Self::Logprobs { choice, tokens } => {
+                Event::Logprobs { choice, tokens: tokens.into_iter().map(Logprob::into_owned).collect() }
+            }
             Self::PartEnd { part } => Event::PartEnd { part },
             Self::Usage(usage) => Event::Usage(usage),
             Self::Stop { choice, stop } => Event::Stop { choice, stop: stop.into_owned() },

@@ -1,6 +1,6 @@
 //! Puts a streamed answer together.
 
-use super::{Answer, Arguments, Body, Choice, Dialect, Event, Part, PartKind, Problem, Text, ToolCall};
+use super::{Answer, Arguments, Body, Choice, Dialect, Event, Logprob, Part, PartKind, Problem, Text, ToolCall};
 
 /// Collects events into the answer they make.
 #[derive(Debug)]
@@ -67,6 +67,10 @@ impl Fold {
                 if let Some(Body::Text { annotations, .. }) = self.body(*part) {
                     annotations.push(annotation.clone().into_owned());
                 }
+            }
+            Event::Logprobs { choice, tokens } => {
+                let tokens = tokens.iter().cloned().map(Logprob::into_owned);
+                self.choice(*choice).logprobs.extend(tokens);
             }
             Event::Usage(usage) => self.answer.usage = Some(*usage),
             Event::Stop { choice, stop } => self.choice(*choice).stop = Some(stop.clone().into_owned()),

@@ -60,6 +60,15 @@ pub struct Sampling<'a> {
     pub top_logprobs: Option<Json<'a>>,
 }
 
+impl Sampling<'_> {
+    /// Whether the probabilities of tokens are asked for, and of how many beside each that is said.
+    pub(crate) fn asked_logprobs(&self) -> Option<u64> {
+        let top = self.top_logprobs.as_ref().and_then(Json::number).filter(|top| *top >= 1.0);
+        let is_asked = self.logprobs.as_ref().is_some_and(|asked| asked.as_str() == "true");
+        (is_asked || top.is_some()).then(|| top.unwrap_or_default() as u64)
+    }
+}
+
 /// A tool the model may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool<'a> {

@@ -1,7 +1,7 @@
 //! A whole answer, read and written.
 
 use super::{
-    error,
+    error, logprobs,
     parts::{self, Ids},
     stop, tokens,
 };
@@ -41,7 +41,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, Dec
         return Ok(Err(problem));
     }
     if is_blocked && answer.choices.is_empty() {
-        answer.choices.push(Choice { parts: Vec::new(), stop: Some(Stop::Filter) });
+        answer.choices.push(Choice { stop: Some(Stop::Filter), ..Choice::default() });
     }
     Ok(Ok(answer))
 }
@@ -66,6 +66,9 @@ fn candidate<'a>(raw: &'a str, answer: &mut Answer<'a>, problem: &mut Option<Pro
             self::sources(sources, annotations)?;
         }
     }
+    if let Some(found) = candidate.logprobs {
+        choice.logprobs = logprobs::read(found)?;
+    }
     if let Some(reason) = candidate.reason {
         *problem = stop::failure(&reason).or_else(|| problem.take());
         let has_calls = choice.parts.iter().any(|part| matches!(part.body, Body::ToolCall(_)));
@@ -82,6 +85,7 @@ pub(super) struct Candidate<'a> {
     pub(super) parts: Option<&'a str>,
     pub(super) reason: Option<Text<'a>>,
     pub(super) grounding: Option<&'a str>,
+    pub(super) logprobs: Option<&'a str>,
 }
 
 impl<'a> Candidate<'a> {
@@ -97,6 +101,7 @@ impl<'a> Candidate<'a> {
                 "finishReason" => {
                     candidate.reason = wire::text(reader)?.filter(|reason| !reason.is("FINISH_REASON_UNSPECIFIED"));
                 }
+                "logprobsResult" => candidate.logprobs = Some(reader.raw()?),
                 "groundingMetadata" => candidate.grounding = Some(reader.raw()?),
                 _ => reader.pass()?,
             }
@@ -158,6 +163,7 @@ pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Wr
             candidate.word("finishReason", stop::word(reason));
         }
         candidate.number("index", index);
+        logprobs::write(&mut candidate, &choice.logprobs);
         let found = choice.parts.iter().filter_map(|part| match &part.body {
             Body::Text { annotations, .. } => Some(annotations),
             _ => None,
@@ -219,7 +225,7 @@ pub(super) fn write_sources<'a>(
 /// The dialect counts what was written to a cache as any other prompt.
 pub(super) fn lose_cache_write(usage: &usage::Usage, losses: &mut Losses) {
     if usage.cache_write > 0 {
-        losses.add(Why::Changed, "usage.cache_write", "counted as input");
+        losses.add(Why::Changed, "answer.usage.cache_write", "counted as input");
     }
 }
 

@@ -18,6 +18,9 @@ pub struct ErrorBody<'a> {
     /// A part of the answer came before it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
+    /// The request's own name, where no header tells it any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
 }
 
 /// The JSON body of an error answer.
@@ -32,7 +35,8 @@ pub fn body(error: &ErrorBody<'_>) -> Vec<u8> {
 /// The event that ends a broken stream; nothing follows it, `[DONE]` least of all.
 ///
 /// It has OpenRouter's shape, a chunk with a top-level `error` and the finish reason `error`: the official SDKs
-/// raise on the first, and a client that reads only choices still learns that the answer is not whole.
+/// raise on the first, and a client that reads only choices still learns that the answer is not whole. Where chunks came
+/// before it, [`super::stream::broken`] makes it one of their stream.
 pub fn event(error: &ErrorBody<'_>, id: &str, model: &str) -> Bytes {
     let frame = Frame {
         id,

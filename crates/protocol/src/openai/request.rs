@@ -115,4 +115,8 @@ pub struct Holds {
     pub thoughts: bool,
     /// Thoughts that are marked with their deployment, or signed by nobody: not every server of the dialect reads them.
     pub foreign_thoughts: bool,
+    /// Compaction items that the gateway sealed.
+    pub compactions: bool,
+    /// The wish for what was said so far to be compacted, in the place of an answer.
+    pub compaction_trigger: bool,
 }

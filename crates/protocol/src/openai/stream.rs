@@ -2,7 +2,7 @@
 
 mod cut_short;
 
-pub use cut_short::{counted, cut_short};
+pub use cut_short::{broken, counted, cut_short, fingerprint};
 
 use super::chunk::Chunk;
 

@@ -3,8 +3,8 @@
 use super::{error, reasoning::Said, request, stop, tokens};
 use crate::{
     chat::{
-        Annotation, Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, Text, ToolCallKind,
-        Why, Written,
+        Annotation, Answer, Body, Choice, DecodeFault, Dialect, Json, Logprob, Losses, Part, Problem, Stop, Text,
+        ToolCallKind, Why, Written, openai_logprobs,
     },
     json::{Kind, Malformed, Object, Reader},
     usage::CostPlace,
@@ -53,6 +53,7 @@ fn choice<'a>(
     wire::members(reader, |reader, name| {
         match name {
             "message" => message(reader, &mut choice, &mut refusal)?,
+            "logprobs" => logprobs(reader, &mut choice.logprobs)?,
             "error" => *problem = error::read(reader)?.or_else(|| problem.take()),
             "finish_reason" => {
                 let reason = wire::text(reader)?.unwrap_or_default();
@@ -69,6 +70,27 @@ fn choice<'a>(
     choice.stop = stopped.and_then(|reason| stop::read(reason, has_calls));
     answer.choices.push(choice);
     Ok(())
+}
+
+/// Reads `logprobs` of a choice.
+pub(super) fn logprobs<'a>(reader: &mut Reader<'a>, tokens: &mut Vec<Logprob<'a>>) -> Result<(), Malformed> {
+    wire::members(reader, |reader, name| match name {
+        "content" => openai_logprobs::read(reader, tokens),
+        _ => reader.pass(),
+    })
+}
+
+/// Writes `logprobs` of a choice.
+pub(super) fn write_logprobs(object: &mut Object<'_>, tokens: &[Logprob<'_>]) {
+    if tokens.is_empty() {
+        return object.raw("logprobs", "null");
+    }
+    let mut logprobs = object.object("logprobs");
+    let mut list = logprobs.array("content");
+    openai_logprobs::write(&mut list, tokens, true);
+    list.end();
+    logprobs.raw("refusal", "null");
+    logprobs.end();
 }
 
 fn message<'a>(
@@ -150,7 +172,7 @@ pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Wr
         if let Some(stop) = &choice.stop {
             stop.lose(stop::WORDS, losses);
         }
-        object.raw("logprobs", "null");
+        write_logprobs(&mut object, &choice.logprobs);
         match &choice.stop {
             Some(reason) => object.word("finish_reason", stop::word(reason)),
             None => object.raw("finish_reason", "null"),

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::{Identity, error, item, namespace, tokens};
 use crate::{
     chat::{
-        Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, StopWords, Text, ToolCall,
-        ToolCallKind, Why, Written,
+        Answer, Body, Choice, DecodeFault, Dialect, Json, Logprob, Losses, Part, Problem, Stop, StopWords, Text,
+        ToolCall, ToolCallKind, Why, Written, openai_logprobs,
     },
     json::{Array, Kind, Malformed, Object, Reader},
     usage::{self, CostPlace},
@@ -68,7 +68,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, Dec
             "object" => reader.pass()?,
             "model" => answer.model = wire::text(reader)?,
             "created_at" => answer.created = wire::whole(reader)?.and_then(|at| i64::try_from(at).ok()),
-            "output" => wire::elements(reader, |reader| output(reader, &mut choice.parts))?,
+            "output" => wire::elements(reader, |reader| output(reader, &mut choice))?,
             "usage" => answer.usage = usage::read_responses(reader)?,
             "service_tier" => answer.service_tier = wire::text(reader)?,
             "error" if reader.kind()? == Kind::Object => problem = Some(error::read(reader)?),
@@ -87,11 +87,14 @@ pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, Dec
     Ok(Ok(answer))
 }
 
-fn output<'a>(reader: &mut Reader<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), DecodeFault> {
+fn output<'a>(reader: &mut Reader<'a>, choice: &mut Choice<'a>) -> Result<(), DecodeFault> {
     if reader.kind()? != Kind::Object {
         return Ok(reader.pass()?);
     }
-    for mut part in item::read_output(reader)?.parts {
+    let raw = reader.raw()?;
+    item::logprobs(raw, &mut choice.logprobs)?;
+    let parts = &mut choice.parts;
+    for mut part in item::read_output(&mut Reader::of(raw))?.parts {
         part.extra = part.extra.without(&["id", "status"]);
         if let Some(mark) = item::signature_after(&part)
             && let Some(Part {
@@ -122,12 +125,15 @@ pub fn write_answer(answer: &Answer<'_>, model: &str, identity: Option<&Identity
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);
     if answer.choices.len() > 1 {
-        losses.add(Why::NoPeer, "choices", "all answers but the first");
+        losses.add(Why::NoPeer, "answer.choices", "all answers but the first");
     }
     let mut items = Vec::new();
     let mut list = Array::new(&mut items);
+    let mut tokens = &choice.logprobs[..];
     for (number, part) in choice.parts.iter().enumerate() {
-        write_part(&mut list, part, &id_of(&part.body, number, identity), answer.dialect, losses);
+        let is_last = tokens.is_empty() || !choice.parts[number + 1..].iter().any(|part| part.as_text().is_some());
+        let of_part = tokens_of(part, is_last, &mut tokens);
+        write_part(&mut list, part, &id_of(&part.body, number, identity), (answer.dialect, of_part), losses);
     }
     list.end();
     let model = match (model, &answer.model) {
@@ -275,7 +281,13 @@ pub(super) fn id_of(body: &Body<'_>, number: usize, identity: Option<&Identity>)
 }
 
 /// Writes the item of one part.
-fn write_part(list: &mut Array<'_>, part: &Part<'_>, id: &str, dialect: Dialect, losses: &mut Losses) {
+fn write_part(
+    list: &mut Array<'_>,
+    part: &Part<'_>,
+    id: &str,
+    (dialect, tokens): (Dialect, &[Logprob<'_>]),
+    losses: &mut Losses,
+) {
     let after = match &part.body {
         Body::Text { signature, .. } | Body::ToolCall(ToolCall { signature, .. }) => signature.as_ref(),
         _ => None,
@@ -288,7 +300,7 @@ fn write_part(list: &mut Array<'_>, part: &Part<'_>, id: &str, dialect: Dialect,
         | Body::Thinking { .. }
         | Body::SealedThinking { .. } => {
             let mut object = list.object();
-            write_item(&mut object, &part.body, id, losses);
+            write_item(&mut object, &part.body, id, tokens, losses);
             if dialect == Dialect::OpenaiResponses {
                 // A part may have members that mean something else in its message.
                 wire::write_extra(&mut object, &part.extra.clone().without(&ITEM_MEMBERS));
@@ -305,11 +317,32 @@ fn write_part(list: &mut Array<'_>, part: &Part<'_>, id: &str, dialect: Dialect,
     }
 }
 
+/// Which of the tokens that are left are this part's: as many as make its text, and all of them for the last text.
+fn tokens_of<'t>(part: &Part<'_>, is_last: bool, tokens: &mut &'t [Logprob<'t>]) -> &'t [Logprob<'t>] {
+    let Some(text) = part.as_text().filter(|_| !tokens.is_empty()) else { return &[] };
+    let length = text.decode().len();
+    let mut said = 0;
+    let own = tokens.iter().take_while(|token| {
+        let is_inside = said < length;
+        said += token.said.size();
+        is_inside || is_last
+    });
+    let (own, rest) = tokens.split_at(own.count());
+    *tokens = rest;
+    own
+}
+
 /// What an item says of itself.
 const ITEM_MEMBERS: [&str; 5] = ["id", "type", "role", "status", "content"];
 
 /// Writes the members of a finished item.
-pub(super) fn write_item(object: &mut Object<'_>, body: &Body<'_>, id: &str, losses: &mut Losses) {
+pub(super) fn write_item(
+    object: &mut Object<'_>,
+    body: &Body<'_>,
+    id: &str,
+    tokens: &[Logprob<'_>],
+    losses: &mut Losses,
+) {
     object.word("id", id);
     match body {
         Body::Text { .. } | Body::Refusal(_) => {
@@ -317,7 +350,7 @@ pub(super) fn write_item(object: &mut Object<'_>, body: &Body<'_>, id: &str, los
             object.word("role", "assistant");
             let mut list = object.array("content");
             let mut part = list.object();
-            write_content(&mut part, body, losses);
+            write_content(&mut part, body, tokens, losses);
             part.end();
             list.end();
         }
@@ -343,7 +376,7 @@ pub(super) fn write_item(object: &mut Object<'_>, body: &Body<'_>, id: &str, los
 }
 
 /// Writes the members of a finished part of a message.
-pub(super) fn write_content(part: &mut Object<'_>, body: &Body<'_>, losses: &mut Losses) {
+pub(super) fn write_content(part: &mut Object<'_>, body: &Body<'_>, tokens: &[Logprob<'_>], losses: &mut Losses) {
     match body {
         Body::Text { text, annotations, .. } => {
             part.word("type", "output_text");
@@ -358,7 +391,9 @@ pub(super) fn write_content(part: &mut Object<'_>, body: &Body<'_>, losses: &mut
                 }
             }
             list.end();
-            part.raw("logprobs", "[]");
+            let mut list = part.array("logprobs");
+            openai_logprobs::write(&mut list, tokens, true);
+            list.end();
         }
         Body::Refusal(text) => {
             part.word("type", "refusal");

@@ -3,8 +3,8 @@
 use super::namespace::qualified;
 use crate::{
     chat::{
-        Annotation, Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Part, Role, Signature, Source, Text,
-        ToolCall, ToolCallKind, ToolResult,
+        Annotation, Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Logprob, Part, Role, Signature, Source,
+        Text, ToolCall, ToolCallKind, ToolResult, openai_logprobs,
     },
     json::{self, Array, Kind, Malformed, Object, Reader},
     wire,
@@ -140,6 +140,26 @@ fn turned<'a>(raw: &'a str, item: Members<'a>) -> Result<Item<'a>, DecodeFault> 
                 if kind.ends_with("_output") || kind == "mcp_approval_response" { Role::User } else { Role::Assistant };
             one(role, Body::Opaque { dialect: Dialect::OpenaiResponses, json: Json::passed(raw) })
         }
+    })
+}
+
+/// How likely the tokens of an item's texts were.
+pub(super) fn logprobs<'a>(raw: &'a str, tokens: &mut Vec<Logprob<'a>>) -> Result<(), Malformed> {
+    // Nearly every item says that there are none.
+    if memchr::memmem::find(raw.as_bytes(), b"\"logprob\"").is_none() {
+        return Ok(());
+    }
+    wire::members(&mut Reader::of(raw), |reader, name| match name {
+        "content" => wire::elements(reader, |reader| part_logprobs(reader, tokens)),
+        _ => reader.pass(),
+    })
+}
+
+/// The same of one part.
+pub(super) fn part_logprobs<'a>(reader: &mut Reader<'a>, tokens: &mut Vec<Logprob<'a>>) -> Result<(), Malformed> {
+    wire::members(reader, |reader, name| match name {
+        "logprobs" => openai_logprobs::read(reader, tokens),
+        _ => reader.pass(),
     })
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn flattened<'r>(request: &'r Request<'_>, losses: &mut Losses) -> Op
             continue;
         };
         if namespace.description.as_ref().is_some_and(|text| !text.is_empty()) {
-            losses.add(Why::NoPeer, format!("tools.{index}.description"), "what a namespace of tools is for");
+            losses.add(Why::NoPeer, format!("namespaces.{index}.description"), "what a namespace of tools is for");
         }
         flat.tools.extend(namespace.tools.into_iter().map(|(inner, mut tool)| {
             if let ToolBody::Function { name, .. } | ToolBody::Custom { name, .. } = &mut tool.body {
@@ -79,6 +79,15 @@ pub(crate) fn renamed(request: &Request<'_>) -> Vec<(String, String)> {
         }));
     }
     names
+}
+
+/// The name, as its caller wrote it, of a tool of the request without namespaces.
+pub(crate) fn name_of_flat<'r>(request: &'r Request<'_>, index: usize) -> Option<Text<'r>> {
+    let names = request.tools.iter().flat_map(|tool| match namespace_of(tool).map(Namespace::read) {
+        Some(Ok(namespace)) => namespace.tools.into_iter().map(|(name, _)| Some(name)).collect(),
+        _ => vec![None],
+    });
+    names.into_iter().nth(index).flatten()
 }
 
 fn has_any(request: &Request<'_>) -> bool {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::{Echo, identity};
+use super::{Echo, compaction, identity};
 use crate::{
     chat::{Issuer, Json, Signature, Text},
     json::{Kind, Malformed, Object, Reader},
@@ -159,6 +159,10 @@ const UNNAMED: [&str; 4] = ["message", "function_call", "custom_tool_call", "rea
 /// Writes an item for a request; `false` when it is of no use there.
 fn push_item(out: &mut Vec<u8>, raw: &str, issuer: Issuer) -> Result<bool, Malformed> {
     let kind = wire::member_text(raw, "type")?.unwrap_or_default();
+    if compaction::is_compaction(kind.written()) {
+        compaction::write_said(out, raw, issuer)?;
+        return Ok(true);
+    }
     if !UNNAMED.contains(&kind.written()) {
         out.extend_from_slice(raw.as_bytes());
         return Ok(true);

@@ -41,6 +41,7 @@ impl Shown {
             Event::Arguments { .. } => self.spoil("a tool call was begun"),
             Event::Signature { .. } => self.spoil("a signature was shown"),
             Event::Annotation { .. } => self.spoil("a source was shown"),
+            Event::Logprobs { .. } => self.spoil("probabilities were shown"),
             Event::PartEnd { part } if self.open == Some(*part) => self.open = None,
             Event::PartEnd { part } => self.thoughts.retain(|thought| thought != part),
             Event::Stop { .. } | Event::End => self.spoil("its reason to stop was shown"),

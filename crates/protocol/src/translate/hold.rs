@@ -1,6 +1,6 @@
 //! What comes from the first tool call on, kept until the answer is whole.
 
-use crate::chat::{Annotation, Body, Event, PartKind, Source, Stop};
+use crate::chat::{Annotation, Body, Event, Logprob, PartKind, Source, Stop};
 
 /// Keeps the events of an answer back from its first tool call on, so that one of which only a part came is shown to nobody.
 #[derive(Debug, Default)]
@@ -52,6 +52,7 @@ fn bytes(event: &Event<'_>) -> usize {
         | Event::Refusal { text, .. } => text.written().len(),
         Event::Signature { signature, .. } => signature.text.written().len(),
         Event::Annotation { annotation, .. } => annotation_bytes(annotation),
+        Event::Logprobs { tokens, .. } => tokens.iter().map(Logprob::kept_size).sum(),
         Event::PartStart { kind, .. } => match kind {
             PartKind::SealedThinking { data } => data.text.written().len(),
             PartKind::ToolCall { id, name, .. } => id.written().len() + name.written().len(),

@@ -26,6 +26,15 @@ pub enum CostPlace {
 }
 
 impl CostPlace {
+    /// The same in a text that has so many bytes in front.
+    #[must_use]
+    pub fn behind(self, bytes: usize) -> Self {
+        match self {
+            Self::Value { start, end } => Self::Value { start: start + bytes, end: end + bytes },
+            Self::First { at, is_only } => Self::First { at: at + bytes, is_only },
+        }
+    }
+
     /// In the usage at `span` of `text`; `None` where that is no object.
     pub(crate) fn within(text: &str, span: &Range<usize>) -> Result<Option<Self>, Malformed> {
         let mut reader = Reader::of(&text[span.clone()]);

@@ -17,6 +17,7 @@ const ERROR: ErrorBody<'_> = ErrorBody {
     param: None,
     reset_at: None,
     partial: false,
+    request_id: None,
 };
 
 #[track_caller]

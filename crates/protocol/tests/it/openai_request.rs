@@ -22,7 +22,7 @@ fn completion(prompt: &str) -> Request {
 #[track_caller]
 fn refused(body: &str, param: Option<&str>, code: &str, words: &str) {
     let bad = Request::scan(Operation::Chat, body.as_bytes()).unwrap_err();
-    assert_eq!((bad.param, bad.code), (param, code), "{bad}");
+    assert_eq!((bad.param.as_deref(), bad.code), (param, code), "{bad}");
     assert!(bad.message.contains(words), "{bad}");
 }
 

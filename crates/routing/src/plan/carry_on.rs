@@ -22,6 +22,8 @@ impl Plan {
         self.prefers = Some(prefers);
         self.demand.deadline = until;
         (self.patience, self.queue_patience) = (None, None);
+        // What was uncertain before has answered since.
+        self.uncertain_replays = 0;
         // What broke may have been billed, and whatever broke it may be the whole endpoint's.
         (self.last_fault, self.last_failed) = (Some(FaultKind::Reset), Some(position));
         let (intent, moved_on) = match self.obstacle() {

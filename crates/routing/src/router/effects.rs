@@ -23,6 +23,9 @@ impl Router {
                 if !flight.is_committed {
                     self.available(attempt, &flight, now);
                 }
+                if flight.is_rest {
+                    self.bind(&flight, now);
+                }
             }
             Outcome::Failure(fault) if !flight.is_committed => {
                 self.fault(attempt, &flight, fault, now);
@@ -47,9 +50,10 @@ impl Router {
             let output = tokens.output as f64;
             deployment.latency.record_answer(flight.bucket, flight.first_content, total, output, now, settings);
         }
-        let input = (tokens.input, flight.input_tokens);
-        let output = if flight.is_rest { 0 } else { tokens.output };
-        self.habits.record((flight.target, flight.payer), output, input, now, settings);
+        if !flight.is_rest {
+            let input = (tokens.input, flight.input_tokens);
+            self.habits.record((flight.target, flight.payer), tokens.output, input, now, settings);
+        }
         if tokens.input > 0 {
             let share = tokens.cached as f64 / tokens.input as f64;
             deployment.cache_hits.record(flight.is_warm, share, now, settings);
@@ -100,8 +104,15 @@ impl Router {
             deployment.ramp = Some(Ramp { from: now, floor: settings.breaker.slow_start_floor });
             deployment.back = Some(now);
         }
+        // What carries on an answer may turn out to be another one: its conversation follows once it has ended.
+        if !flight.is_rest {
+            self.bind(flight, now);
+        }
+    }
+
+    fn bind(&mut self, flight: &Flight, now: Instant) {
         if let Some(conversation) = flight.conversation {
-            self.bindings.bind(conversation, flight.slots.deployment, now, &settings.affinity);
+            self.bindings.bind(conversation, flight.slots.deployment, now, &self.settings.affinity);
         }
     }
 

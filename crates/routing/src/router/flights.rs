@@ -21,7 +21,7 @@ pub(crate) struct Flight {
     pub(crate) payer: u64,
     /// As estimated; 0 where what is sent is not what was estimated.
     pub(crate) input_tokens: u64,
-    /// Whether it carries on an answer, so that it is shorter than answers are.
+    /// Whether it carries on an answer: it is shorter than answers are, and may turn out to be another one.
     pub(crate) is_rest: bool,
     /// Whether its conversation was there before.
     pub(crate) is_warm: bool,

@@ -121,6 +121,22 @@ fn the_attempts_of_the_exchange_hold() {
     check(&Row { wants: &once, ..Row::default() }, &went[..1], Some(StopReason::RetriesRefused));
 }
 
+/// One replay of what may have been done is allowed for each beginning of an answer, not for all of it.
+#[test]
+fn who_answered_after_an_uncertain_replay_may_be_followed_by_another() {
+    for uncertain in [Reset, FirstContentTimeout] {
+        let ends = [failure(uncertain), MidStream, failure(uncertain)];
+        let went = [(0, First), (1, Fallback), (2, Fallback), (1, Retry)];
+        check(&Row { ends: &ends, ..Row::default() }, &went, None);
+    }
+    let ends = [MidStream, failure(Reset), failure(Reset)];
+    check(
+        &Row { ends: &ends, ..Row::default() },
+        &[(0, First), (1, Fallback), (2, Fallback)],
+        Some(StopReason::AttemptsSpent),
+    );
+}
+
 #[test]
 fn what_is_asked_on_the_way_is_not_the_callers_fault() {
     let row = |ends| Row { ends, ..Row::default() };
@@ -252,6 +268,27 @@ fn asking_again_needs_the_retry_budget() {
 }
 
 #[test]
+fn the_conversation_does_not_follow_one_that_began_another_answer() {
+    for outcome in [Outcome::Abandoned, MidStream] {
+        let mut router = router();
+        let catalog = router.adopt(pooled(&[1.0, 1.0], Strategy::Priority, 2));
+        let now = at(1.0);
+        let turn = |is_first_turn| Demand {
+            conversation: Some(Conversation { id: 42, is_first_turn, is_explicit: false }),
+            ..demand(now)
+        };
+        let mut plan = router.plan(&catalog, turn(true), now);
+        let first = attempt(plan.next(&mut router, now));
+        end(&mut plan, &mut router, &first, &MidStream, Capabilities::NONE, now);
+        let second = attempt(plan.next(&mut router, now));
+        router.commit(&second, Some(Duration::from_millis(300)), now);
+        plan.report(&mut router, &second, &outcome, now);
+        let later = router.plan(&catalog, turn(false), now);
+        assert_eq!(later.bound_model(&router, now), Some(ModelId(0)), "{outcome:?}");
+    }
+}
+
+#[test]
 fn the_conversation_follows_and_the_rest_of_an_answer_is_no_measure_of_answers() {
     let mut router = router();
     let catalog = router.adopt(pooled(&[1.0, 1.0], Strategy::Priority, 2));
@@ -263,7 +300,10 @@ fn the_conversation_follows_and_the_rest_of_an_answer_is_no_measure_of_answers()
     let mut plan = router.plan(&catalog, turn(true), now);
     let first = attempt(plan.next(&mut router, now));
     end(&mut plan, &mut router, &first, &MidStream, Capabilities::NONE, now);
+    let bound = |router: &mut Router| router.plan(&catalog, turn(false), now).bound_model(router, now);
     let second = attempt(plan.next(&mut router, now));
+    router.commit(&second, Some(Duration::from_millis(300)), now);
+    assert_eq!(bound(&mut router), Some(ModelId(0)), "it may still begin another answer");
     end(&mut plan, &mut router, &second, &success(), Capabilities::NONE, now);
     assert!((router.preview(&catalog, &turn(false), now).output_tokens - 211.0).abs() < 1e-9);
     let later = router.plan(&catalog, turn(false), now);

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import agents
+from harness import agents, tales
 from harness.agents import Workplace, codex
 from harness.dialects import UPSTREAMS
 from harness.tasks import DONE, NOTES, PROMPT, SETTINGS, Relay, Task, call
@@ -101,6 +101,41 @@ def test_a_stream_that_breaks_is_asked_for_again(tmp_path: Path, place: Workplac
         events = said(codex(place, relay.gateway, relay.key, "agents-team", PROMPT, False).stdout)
         assert last_message(events) == DONE, events
         task.is_done()
+
+
+@pytest.mark.parametrize("is_websocket", [False, True])
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_a_conversation_is_compacted_and_goes_on(
+    tmp_path: Path, place: Workplace, upstream: str, is_websocket: bool
+):
+    """Codex lets a provider of OpenAI's name compact, in the middle of a task, and goes on from its item."""
+    task = Task(place.folder)
+    # The step is counted by the calls that the model sees: after the compaction it is the first one again.
+    look = "test -f seen && sed -i s/blue/red/ settings.toml || { touch seen; cat settings.toml; }"
+    script = [{"says": "I look.", "calls": [call("exec_command", cmd=look)]}, {"says": DONE}]
+    with ExitStack() as at_end:
+        relay = Relay(at_end, tmp_path, upstream, upstream)
+        relay.rehearsals[0].misbehave("honest", script=script)
+        few = 3450
+        run = codex(
+            place,
+            relay.gateway,
+            relay.key,
+            "agents-team",
+            PROMPT,
+            is_websocket,
+            name="OpenAI",
+            model_context_window=20000,
+            model_auto_compact_token_limit=few,
+        )
+        events = said(run.stdout)
+        assert last_message(events) == DONE, events
+        assert task.settings.read_text() == "\n".join(SETTINGS).replace("blue", "red") + "\n"
+        turns = [record["usage"]["input"] for record in relay.records() if record["usage"]["output"]]
+        # Once before it, the compaction itself, and twice from what it gave.
+        assert len(turns) == 4 and turns[-1] < few, turns
+        told = tales.texts(relay.rehearsals[0].last_body())
+        assert "Notes of the conversation so far" in told and "rlc1-" not in told
 
 
 def said(output: str) -> list[dict]:

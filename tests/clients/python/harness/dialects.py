@@ -13,15 +13,19 @@ PROVIDERS = {
     "chat": 'protocol = "openai"\nbase_url = "{origin}/v1"',
     "messages": 'protocol = "anthropic"\nbase_url = "{origin}"',
     "gemini": 'protocol = "gemini"\nbase_url = "{origin}/v1beta"',
+    "bedrock": 'protocol = "bedrock"\nbase_url = "{origin}"\nregion = "eu-central-1"',
 }
 UPSTREAMS = list(PROVIDERS)
-# Asked by callers of the same dialect alone: for others there are chats at the same provider.
+# Asked by callers of the same dialect alone: for others there are chats, or messages, that are written alike.
+PROVIDERS["vertex"] = 'protocol = "anthropic"\nproject = "p"\nlocation = "us-east5"\nbase_url = "{origin}/v1"'
 PROVIDERS["responses"] = 'protocol = "openai"\nresponses = true\nbase_url = "{origin}/v1"'
+# What is asked with something else than a key.
+CREDENTIALS = {"bedrock": 'access_key_id = "{name}-id"\nsecret_access_key = "{name}-secret"'}
 
 
 def pairs(callers: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Each of the callers, whose dialect is their first word, with each provider it can be at."""
-    own = {"responses": ["responses"]}
+    own = {"responses": ["responses"], "messages": ["vertex"]}
     return [(*caller, upstream) for caller in callers for upstream in UPSTREAMS + own.get(caller[0], [])]
 
 
@@ -43,13 +47,14 @@ class House:
     key: Key
 
 
-def provider(dialect: str, name: str, origin: str) -> str:
+def provider(dialect: str, name: str, origin: str, about: str | None = None) -> str:
     """A provider of this dialect, with one model of its own name and prices of 1 and 2 USD for a million tokens."""
-    about = PROVIDERS[dialect].format(origin=origin)
+    about = (about or PROVIDERS[dialect]).format(origin=origin)
+    credentials = CREDENTIALS.get(dialect, 'api_keys = ["{name}-secret"]').format(name=name)
     return f"""
 [providers.{name}]
 {about}
-api_keys = ["{name}-secret"]
+{credentials}
 timeouts = {{ connect = "2s", headers = "10s", first_content = "10s", idle = "10s" }}
 
 [models.{name}]

@@ -94,9 +94,18 @@ const PAGES: &[Page] = &[
         method: "post",
         path: "/v1/responses/compact",
         name: "responses.compact",
-        summary: "not served: the answer is 501",
+        summary: "as OpenAI's: a conversation made shorter, to go on from",
         query: &[],
-        answer: Shape::Any,
+        answer: Shape::Partly(
+            &[
+                ("id", TEXT),
+                ("object", Shape::Word(&["response.compaction"])),
+                ("created_at", WHOLE),
+                ("output", Shape::List(&Shape::Any)),
+                ("usage", Shape::Any),
+            ],
+            &[("image", Shape::Any)],
+        ),
     },
     Page {
         method: "get",

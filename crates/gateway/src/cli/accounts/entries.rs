@@ -90,7 +90,9 @@ impl Entries {
         if self.name.is_none() {
             headings.insert(ACCOUNT_AT, "ACCOUNT");
             for (entry, row) in entries.iter().zip(&mut rows) {
-                row.insert(ACCOUNT_AT, cell(&entry["account"]));
+                // A loss is the house's, made by the account that asked.
+                let (account, asker) = (&entry["account"], &entry["asked_by"]);
+                row.insert(ACCOUNT_AT, cell(if account.is_null() { asker } else { account }));
             }
         }
         print(headings, &rows);

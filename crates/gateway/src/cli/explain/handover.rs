@@ -28,7 +28,15 @@ fn story(handed: &Value) -> String {
         story += &format!(", and the words of turn {user}");
     }
     match handed["kind"].as_str() {
-        Some("summary") => story += &format!(", with a summary of the first {}", number("stood_for")),
+        Some("summary") => {
+            let stood_for = number("stood_for");
+            story += &format!(", with a summary of the first {stood_for}");
+            match kept.saturating_sub(1).saturating_sub(stood_for) {
+                0 => {}
+                1 => story += &format!(" and an extract of turn {}", stood_for + 1),
+                _ => story += &format!(" and an extract of turns {} to {}", stood_for + 1, kept - 1),
+            }
+        }
         Some("extract") => story += &format!(", with an extract of the {} before", kept.saturating_sub(1)),
         _ if kept > 1 => story += &format!(", and nothing of the {} before", kept - 1),
         _ => {}
@@ -53,7 +61,7 @@ mod tests {
     fn a_hand_over_is_told_in_words() {
         let handed = json!({ "attempt": 2, "kind": "summary", "why": "window", "turns": 60, "first_kept": 50,
             "stood_for": 44, "before": 150_000, "after": 6_900, "media_left_out": 0, "results_shortened": 2 });
-        let expected = "turns 50 to 60 as they were, with a summary of the first 44, 2 results shortened, because its \
+        let expected = "turns 50 to 60 as they were, with a summary of the first 44 and an extract of turns 45 to 49, 2 results shortened, because its \
                         window is too small; 6900 of 150000 tokens";
         assert_eq!(story(&handed), expected);
         let handed = json!({ "attempt": 2, "kind": "trimmed", "why": "capability", "turns": 3, "first_kept": 1,

@@ -27,7 +27,7 @@ pub struct AwsKey {
 
 impl AwsKey {
     /// All of it that says who asks.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+    pub(in super::super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         [&self.access_key_id, &self.secret_access_key].into_iter().chain(&self.session_token)
     }
 }
@@ -38,18 +38,20 @@ pub(super) const AZURE_ADDRESS: &str = "write the address of the resource, `http
                                         named in `models`, and the version of older paths in `api_version`";
 pub(super) const BEDROCK_ADDRESS: &str =
     "leave it out and write `region`, or write `https://bedrock-runtime.REGION.amazonaws.com`";
-const REGION: &str = "write the region as AWS calls it: `region = \"us-east-1\"`";
+pub(super) const REGION: &str = "write the region as AWS calls it: `region = \"us-east-1\"`";
 
 /// What to write where there is no key.
 pub(super) fn key_to_write(protocol: Protocol) -> Option<&'static str> {
     match protocol {
-        Protocol::Azure => Some("write `api_keys = [\"${AZURE_OPENAI_API_KEY}\"]`"),
+        Protocol::Azure => Some(
+            "write `api_keys = [\"${AZURE_OPENAI_API_KEY}\"]`, or `credentials = \"workload\"` for the machine's identity",
+        ),
         Protocol::Bedrock => Some(
             "write `api_keys = [\"${AWS_BEARER_TOKEN_BEDROCK}\"]`, or `access_key_id = \"${AWS_ACCESS_KEY_ID}\"` and \
-             `secret_access_key = \"${AWS_SECRET_ACCESS_KEY}\"`",
+             `secret_access_key = \"${AWS_SECRET_ACCESS_KEY}\"`, or `credentials = \"workload\"` for the role of the machine",
         ),
-        Protocol::Vertex => Some(
-            "write `credentials = \"/path/to/key.json\"`, a service account's key file, or `credentials = \"metadata\"` on a \
+        Protocol::Vertex | Protocol::VertexAnthropic => Some(
+            "write `credentials = \"/path/to/key.json\"`, a service account's key file, or `credentials = \"workload\"` on a \
              machine of Google's",
         ),
         Protocol::OpenAi | Protocol::Responses | Protocol::Anthropic | Protocol::Gemini => None,
@@ -166,7 +168,7 @@ pub(super) fn read_aws_key(
             return None;
         }
     }
-    let signs_for = base_url.and_then(region_of).or(region).filter(|region| is_region(region));
+    let signs_for = signs_for(base_url, region);
     if signs_for.is_none() && base_url.is_some() {
         complain(written, "it is not known for which region requests are signed", REGION);
     }
@@ -176,6 +178,11 @@ pub(super) fn read_aws_key(
         session_token: session_token.flatten(),
         region: signs_for?.into(),
     })
+}
+
+/// The region that signatures are for.
+pub(super) fn signs_for<'a>(base_url: Option<&'a BaseUrl>, region: Option<&'a str>) -> Option<&'a str> {
+    base_url.and_then(region_of).or(region).filter(|region| is_region(region))
 }
 
 /// One of the three; `Some(None)` where it was written and is of no use. A token may be empty: not every key has one.

@@ -17,8 +17,9 @@ use super::{
         timeouts::TimeoutsWritten,
         who_pays,
     },
-    Protocol, Provider, WholeAnswers, clouds, default_timeouts, responses_by_default,
-    vertex::Project,
+    Protocol, Provider, WholeAnswers, clouds, compaction_by_default, default_timeouts, misplaced, responses_by_default,
+    vertex::{self, Project},
+    workload,
 };
 use crate::common::secret::Secret;
 
@@ -53,14 +54,15 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let cloud = match written {
         Written::Nothing => Protocol::of_cloud(name),
         Written::Fault => None,
+        Written::As(Protocol::Anthropic) if vertex::is_meant(&section) => Some(Protocol::VertexAnthropic),
         Written::As(protocol) => Some(protocol),
     };
-    let is_vertex = cloud == Some(Protocol::Vertex);
+    let is_vertex = cloud.is_some_and(Protocol::is_vertex);
     // Where it is is known without a word.
     let has_own_address = is_vertex && !section.has("base_url");
     let base_url = if has_own_address { None } else { read_base_url(&section, name, known, cloud, region.as_deref()) };
     let protocol = match (written, &base_url) {
-        _ if is_vertex => Some(Protocol::Vertex),
+        _ if is_vertex => cloud,
         (Written::Nothing, Some(base_url)) => Some(Protocol::by_default(name, base_url)),
         (Written::Nothing | Written::Fault, _) => cloud,
         (Written::As(protocol), _) => Some(protocol),
@@ -68,13 +70,20 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let api_version = clouds::read_api_version(&section, protocol);
     let project = Project::read(&section, protocol);
     let base_url = match protocol {
-        Some(Protocol::Vertex) if has_own_address || base_url.is_some() => Some(project.base_url(&section, base_url)),
+        Some(protocol) if protocol.is_vertex() && (has_own_address || base_url.is_some()) => {
+            Some(project.base_url(&section, protocol, base_url))
+        }
         Some(Protocol::Azure) => base_url.map(|base_url| clouds::below_azure(base_url, api_version.as_deref())),
         _ => base_url.map(|base_url| with_version(&section, protocol, base_url)),
     };
     let entra = EntraClient::read(&section, protocol == Some(Protocol::Azure));
-    let credentials = project.credentials.or_else(|| entra.map(|client| Arc::new(Credentials::Entra(client))));
+    let identity = workload::azure(&section, protocol, base_url.as_ref());
     let signing = clouds::read_aws_key(&section, protocol, base_url.as_ref(), region.as_deref());
+    let (signing, role) = workload::aws(&section, protocol, base_url.as_ref(), region.as_deref(), signing);
+    let credentials = project.credentials.or_else(|| {
+        let entra = entra.map(Credentials::Entra);
+        entra.or_else(|| identity.map(Credentials::Azure)).or_else(|| role.map(Credentials::Aws)).map(Arc::new)
+    });
     let api_keys = read_api_keys(&section, known, base_url.as_ref(), protocol);
     let flavour = read_flavour(&section, name, protocol);
     let headers = read_headers(&section);
@@ -83,11 +92,15 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let timeouts_written = TimeoutsWritten::read(section.section("timeouts"));
     let stops_on_cancel = section.boolean("stops_on_cancel");
     let responses = section.boolean("responses");
+    let compaction = section.boolean("compaction");
     let whole_answers =
         section.choice("whole_answers", &[("asked", WholeAnswers::Asked), ("streamed", WholeAnswers::Streamed)]);
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
     warn_of_dialect(&section, name, base_url.as_ref());
+    if let (Some(protocol), Some(base_url)) = (protocol, &base_url) {
+        misplaced::warn(&section, protocol, base_url, &api_keys);
+    }
     section.finish();
     let (protocol, base_url) = (protocol?, base_url?);
     Some(Provider {
@@ -96,6 +109,7 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         flavour,
         timeouts: timeouts_written.over(default_timeouts(protocol, &base_url)),
         responses: responses.unwrap_or_else(|| responses_by_default(flavour, &base_url)),
+        compaction: compaction.unwrap_or_else(|| compaction_by_default(flavour, &base_url)),
         base_url,
         api_keys,
         credentials,
@@ -220,7 +234,9 @@ fn read_base_url(
             let instead = match protocol {
                 Some(Protocol::Azure) => clouds::AZURE_ADDRESS,
                 Some(Protocol::Bedrock) => clouds::BEDROCK_ADDRESS,
-                Some(Protocol::Anthropic) => "write what comes before `/messages`: `https://host/v1`",
+                Some(Protocol::Anthropic | Protocol::VertexAnthropic) => {
+                    "write what comes before `/messages`: `https://host/v1`"
+                }
                 Some(Protocol::Responses) => "write what comes before `/responses`: `https://host/v1`",
                 Some(Protocol::Gemini) => {
                     "write what comes before `/models/NAME:generateContent`: `https://host/v1beta`"
@@ -306,7 +322,7 @@ fn complain_of_no_key(
 fn read_flavour(section: &Section<'_>, name: &str, protocol: Option<Protocol>) -> Flavour {
     let choices = Flavour::ALL.map(|(flavour, _)| (flavour.name(), flavour));
     section.choice("flavour", &choices).or_else(|| Flavour::from_name(name)).unwrap_or_else(|| match protocol {
-        Some(Protocol::Anthropic) => Flavour::Anthropic,
+        Some(Protocol::Anthropic | Protocol::VertexAnthropic) => Flavour::Anthropic,
         Some(Protocol::Gemini | Protocol::Vertex) => Flavour::Gemini,
         Some(Protocol::Azure) => Flavour::Azure,
         Some(Protocol::Bedrock) => Flavour::Bedrock,

@@ -1,4 +1,4 @@
-//! Gemini at Vertex AI: the address of a project, and the credentials that become access tokens.
+//! Gemini and Claude at Vertex AI: the address of a project, and the credentials that become access tokens.
 
 use std::sync::Arc;
 
@@ -12,6 +12,11 @@ use super::{
     Protocol,
 };
 
+/// Whether a section says of Anthropic's dialect that it is Vertex AI that speaks it.
+pub(super) fn is_meant(section: &Section<'_>) -> bool {
+    ["project", "location", "credentials"].into_iter().any(|key| section.has(key))
+}
+
 /// What a provider's section says of a project.
 pub(super) struct Project {
     name: Option<String>,
@@ -24,21 +29,32 @@ impl Project {
     pub(super) fn read(section: &Section<'_>, protocol: Option<Protocol>) -> Self {
         let [name, location] = ["project", "location"].map(|key| section.text(key));
         let credentials = section.text("credentials");
-        if protocol.is_some_and(|protocol| protocol != Protocol::Vertex) {
+        let is_vertex = protocol.is_some_and(Protocol::is_vertex);
+        if protocol.is_some() && !is_vertex {
+            let has_credentials = matches!(protocol, Some(Protocol::Azure | Protocol::Bedrock));
             for key in ["project", "location", "credentials"].into_iter().filter(|key| section.has(key)) {
-                section.complain(key, "this is for `protocol = \"vertex\"` alone", None);
+                if key != "credentials" || !has_credentials {
+                    let instead =
+                        "leave it out; Claude at Vertex AI has `protocol = \"anthropic\"` beside it".to_owned();
+                    section.complain(key, "this is for `protocol = \"vertex\"` alone", Some(instead));
+                }
             }
         }
         // A pool's word for where a provider is says nothing to Google.
-        if protocol == Some(Protocol::Vertex) && section.has("region") && location.is_none() {
+        if is_vertex && section.has("region") && location.is_none() {
             let instead = "write `location`, as in `location = \"europe-west4\"`, if that is where it should answer";
             let message = "without a `location`, Google answers wherever it likes: `region` is a word for pools alone";
             section.reading().warn(&section.place_of("region"), message, Some(instead.to_owned()));
         }
-        let credentials = credentials.and_then(|At { value, place }| match GoogleCredentials::read(&value.text) {
+        let credentials = credentials.filter(|_| is_vertex);
+        let read = |written: &str| {
+            let host = (written == "workload").then(|| section.reading().environment("GCE_METADATA_HOST")).flatten();
+            GoogleCredentials::read(written, host.as_deref())
+        };
+        let credentials = credentials.and_then(|At { value, place }| match read(&value.text) {
             Ok(credentials) => Some(credentials),
             Err(fault) => {
-                let instead = "write the path of a service account's key file, or `metadata` on a machine of Google's";
+                let instead = "write the path of a service account's key file, or `workload` on a machine of Google's";
                 let message = format!("`{}`: {fault}", value.shown());
                 section.reading().complain(&place, message, Some(instead.to_owned()));
                 None
@@ -60,7 +76,7 @@ impl Project {
     }
 
     /// The address that requests go to: the one that is written, or Google's for the location, and the project below it.
-    pub(super) fn base_url(&self, section: &Section<'_>, written: Option<BaseUrl>) -> BaseUrl {
+    pub(super) fn base_url(&self, section: &Section<'_>, protocol: Protocol, written: Option<BaseUrl>) -> BaseUrl {
         let mut base_url = written.unwrap_or_else(|| self.google());
         let version = if base_url.path_prefix.is_empty() { "/v1" } else { &*base_url.path_prefix };
         let project = match &self.name {
@@ -71,7 +87,8 @@ impl Project {
             let instead = "write `project = \"NAME\"`: the credentials name none".to_owned();
             section.reading().complain(section.place(), "which project pays is not known", Some(instead));
         }
-        base_url.path_prefix = format!("{version}{project}/publishers/google").into();
+        let publisher = if protocol == Protocol::VertexAnthropic { "anthropic" } else { "google" };
+        base_url.path_prefix = format!("{version}{project}/publishers/{publisher}").into();
         base_url
     }
 

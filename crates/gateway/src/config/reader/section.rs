@@ -85,11 +85,16 @@ impl<'a> Section<'a> {
         choices: &[(&'static str, T)],
         other_names: &[(&str, &'static str)],
     ) -> Option<T> {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        if self.has(key) && !self.is_text(key) {
+            let (place, value) = self.ask(key)?;
+            self.wrong_type(&place, value, &format!("one of `\"{}\"`", names.join("\"`, `\"")));
+            return None;
+        }
         let At { value, place } = self.text(key)?;
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value.text) {
             return Some(*choice);
         }
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let message = format!("`{}` is not one of the choices", value.shown());
         let called = other_names.iter().find(|(other, _)| value.written.eq_ignore_ascii_case(other));
         let meant = called.map(|(_, name)| *name).or_else(|| nearest(&value.written, names.iter().copied()));
@@ -119,6 +124,11 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// Whether it is written as `true` or `false`, and not as a text of these.
+    pub(in super::super) fn is_boolean(&self, key: &str) -> bool {
+        self.entry(key).is_some_and(|(_, value)| value.get_ref().is_bool())
     }
 
     /// A section of fixed keys; an empty one when it was not written.

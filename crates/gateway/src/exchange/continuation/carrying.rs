@@ -90,6 +90,11 @@ impl Carrying {
         is_about_it && !self.is_refused.swap(true, Ordering::Relaxed)
     }
 
+    /// The way in which its model refused to be asked.
+    pub(in super::super) fn refused(&self) -> Option<Way> {
+        self.is_refused.load(Ordering::Relaxed).then_some(self.way)
+    }
+
     /// Makes of the caller's request what the model is asked.
     pub(in super::super) fn ask(&self, request: &mut chat::Request<'_>, way: Way) {
         seam::carry_on(request, self.cut.shown().text(), way, self.left);

@@ -7,13 +7,18 @@ use roundelay_ledger::{Money, Tokens};
 use roundelay_protocol::{chat::Dialect, usage::Usage};
 use serde_json::{Value, json};
 
-use crate::exchange::flight::{Flight, counted};
+use crate::{
+    exchange::flight::{Flight, counted},
+    store,
+};
 
 /// One attempt's part of an answer.
 #[derive(Debug)]
 pub(in super::super) struct Hop {
-    pub(super) deployment: Arc<str>,
-    model: Arc<str>,
+    /// Counted from 1, like those of the record.
+    pub(in super::super) number: u32,
+    pub(in super::super) deployment: Arc<str>,
+    pub(in super::super) model: Arc<str>,
     /// Tokens of output that were shown.
     pub(in super::super) shown: u64,
     /// Tokens of output that said once more what was shown.
@@ -21,23 +26,27 @@ pub(in super::super) struct Hop {
     /// What its caller pays.
     pub(in super::super) paid: Tokens,
     cost: Option<Money>,
+    /// All that it took, but for what it said once more.
+    pub(in super::super) usage: store::Usage,
 }
 
 impl Hop {
     pub(in super::super) fn new(
         flight: &Flight<'_>,
         (shown, repeated): (u64, u64),
-        paid: Tokens,
-        cost: Option<Money>,
+        (paid, cost): (Tokens, Option<Money>),
+        usage: store::Usage,
     ) -> Self {
         let deployment = flight.deployment;
         Self {
+            number: flight.number(),
             deployment: Arc::clone(&deployment.name),
             model: Arc::clone(&deployment.model),
             shown,
             repeated,
             paid,
             cost,
+            usage,
         }
     }
 
@@ -84,8 +93,7 @@ pub(in super::super) fn in_all(hops: &[Hop]) -> Usage {
 pub(in super::super) fn with_attempts(dialect: Dialect, tail: &[u8], hops: &[Hop]) -> Bytes {
     let last_hop = hops.len().saturating_sub(1);
     let hops = || hops.iter().enumerate().filter(|(at, hop)| *at == last_hop || hop.has_part()).map(|(_, hop)| hop);
-    let attempts: Vec<String> = hops().map(Hop::told).collect();
-    let attempts = format!("\"attempts\":[{}]", attempts.join(","));
+    let attempts = format!("\"attempts\":{}", list(hops()));
     let (place, iterations) = match dialect {
         Dialect::Anthropic => {
             let iterations: Vec<Value> = hops().map(Hop::iteration).collect();
@@ -114,6 +122,16 @@ pub(in super::super) fn with_attempts(dialect: Dialect, tail: &[u8], hops: &[Hop
         out.splice(at..at, iterations.into_bytes());
     }
     out.into()
+}
+
+/// The attempts of an answer that was not carried to its end, as a list in JSON.
+pub(super) fn attempts(hops: &[Hop]) -> String {
+    list(hops.iter().filter(|hop| hop.has_part()))
+}
+
+fn list<'h>(hops: impl Iterator<Item = &'h Hop>) -> String {
+    let told: Vec<String> = hops.map(Hop::told).collect();
+    format!("[{}]", told.join(","))
 }
 
 const ROUNDELAY: &[u8] = b"\"roundelay\":{";
@@ -161,7 +179,8 @@ mod tests {
     fn hop(shown: u64, cost: i64) -> Hop {
         let paid = Tokens { input: 7, output: shown, ..Tokens::default() };
         let cost = Some(Money::from_nano(cost));
-        Hop { deployment: "a/m".into(), model: "m".into(), shown, repeated: 0, paid, cost }
+        let usage = store::Usage::default();
+        Hop { number: 1, deployment: "a/m".into(), model: "m".into(), shown, repeated: 0, paid, cost, usage }
     }
 
     /// The attempts that the last data of a stream's end names, at the end of this path.

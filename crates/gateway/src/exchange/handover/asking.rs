@@ -99,6 +99,7 @@ pub(super) fn asking(
         query: None,
         body,
         turn: None,
+        compaction: None,
         errand: Some(Errand { serves, deadline: settings.deadline }),
     }
 }

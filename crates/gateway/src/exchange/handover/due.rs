@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use roundelay_ledger::AccountId;
 use roundelay_routing::Conversation;
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ use super::summaries::Prefix;
 #[derive(Debug, Default)]
 pub(super) struct Due {
     seen: Mutex<HashMap<u64, Seen>>,
-    rest: Mutex<Rest>,
+    rests: Mutex<HashMap<AccountId, Rest>>,
 }
 
 /// What was seen of one.
@@ -33,7 +34,8 @@ struct Seen {
     began: Option<(usize, Prefix)>,
 }
 
-/// A summariser that fails is left alone for a while.
+/// A summariser that fails is left alone for a while by the account whose conversations it failed at: what one sends is no
+/// reason to make no summaries for the others.
 #[derive(Debug, Default)]
 struct Rest {
     failures: u32,
@@ -83,28 +85,42 @@ impl Due {
         self.seen().remove(&conversation);
     }
 
-    /// Whether the summariser is left alone, because it failed again and again.
-    pub(super) fn is_resting(&self, now: Instant) -> bool {
-        self.rest().until.is_some_and(|until| now < until)
+    /// Whether the summariser is left alone, because it failed again and again at conversations of this account.
+    pub(super) fn is_resting(&self, account: &AccountId, now: Instant) -> bool {
+        self.rests().get(account).is_some_and(|rest| rest.is_on(now))
     }
 
     /// Notes that a summary was made.
-    pub(super) fn made(&self, conversation: u64) {
+    pub(super) fn made(&self, account: &AccountId, conversation: u64) {
         if let Some(seen) = self.seen().get_mut(&conversation) {
             (seen.failures, seen.not_below) = (0, 0);
         }
-        *self.rest() = Rest::default();
+        self.rests().remove(account);
     }
 
     /// Notes that none was made of a conversation of so many tokens: twice as much must be said before it is tried again
     /// as the time before. Where `is_its_fault`, the summariser rests when it was so for the third time on end.
-    pub(super) fn failed(&self, conversation: u64, (tokens, every): (u64, u64), is_its_fault: bool, now: Instant) {
+    pub(super) fn failed(
+        &self,
+        (account, conversation): (&AccountId, u64),
+        (tokens, every): (u64, u64),
+        is_its_fault: bool,
+        now: Instant,
+    ) {
         if let Some(seen) = self.seen().get_mut(&conversation) {
             seen.failures = (seen.failures + 1).min(DOUBLINGS_MAX);
             seen.not_below = tokens.saturating_add(every.saturating_mul(1 << seen.failures));
         }
         if is_its_fault {
-            let mut rest = self.rest();
+            let mut rests = self.rests();
+            if rests.len() >= RESTS_MAX && !rests.contains_key(account) {
+                rests.retain(|_, rest| rest.is_on(now));
+            }
+            if rests.len() >= RESTS_MAX && !rests.contains_key(account) {
+                // It is tried again too early, which its breaker sees to.
+                rests.clear();
+            }
+            let rest = rests.entry(account.clone()).or_default();
             rest.failures += 1;
             if rest.failures >= FAILURES_MAX {
                 *rest = Rest { failures: 0, until: Some(now + REST) };
@@ -116,8 +132,14 @@ impl Due {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn rest(&self) -> MutexGuard<'_, Rest> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rests(&self) -> MutexGuard<'_, HashMap<AccountId, Rest>> {
+        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rest {
+    fn is_on(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
     }
 }
 
@@ -128,6 +150,8 @@ const DOUBLINGS_MAX: u32 = 8;
 /// Failures on end, after which the summariser rests, and for how long.
 const FAILURES_MAX: u32 = 3;
 const REST: Duration = Duration::from_secs(60);
+/// Accounts at whose conversations it failed lately.
+const RESTS_MAX: usize = 4_096;
 
 #[cfg(test)]
 mod tests {
@@ -162,25 +186,31 @@ mod tests {
 
     #[test]
     fn a_failure_doubles_the_way_to_the_next_and_a_summariser_that_fails_rests() {
-        let (due, now) = (Due::default(), Instant::now());
+        let (due, now, mine) = (Due::default(), Instant::now(), AccountId::default_account());
         due.is_due(conversation(1), 100, 100);
         let mut asked = Vec::new();
         for tokens in 101..2_000 {
             if due.is_due(conversation(1), tokens, 100) {
                 asked.push(tokens);
-                due.failed(1, (tokens, 100), false, now);
+                due.failed((&mine, 1), (tokens, 100), false, now);
             }
         }
         assert_eq!(asked, [101, 301, 701, 1501]);
-        due.made(1);
+        due.made(&mine, 1);
         assert!(due.is_due(conversation(1), 2_000, 100));
         for failure in 0..3 {
-            assert!(!due.is_resting(now), "{failure}");
-            due.failed(1, (1, 1), true, now);
+            assert!(!due.is_resting(&mine, now), "{failure}");
+            due.failed((&mine, 1), (1, 1), true, now);
         }
-        assert!(due.is_resting(now) && !due.is_resting(now + REST));
-        due.made(1);
-        assert!(!due.is_resting(now));
+        assert!(due.is_resting(&mine, now) && !due.is_resting(&mine, now + REST));
+        let account = |number: usize| AccountId::new(&format!("a{number}")).unwrap();
+        assert!(!due.is_resting(&account(0), now), "another's conversations are no worse for it");
+        for number in 0..2 * RESTS_MAX {
+            due.failed((&account(number), 2), (1, 1), true, now);
+        }
+        assert!(due.is_resting(&mine, now) && due.rests().len() <= RESTS_MAX);
+        due.made(&mine, 1);
+        assert!(!due.is_resting(&mine, now));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use roundelay_protocol::{
 };
 use roundelay_routing::Target;
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, watch},
     task::spawn_blocking,
     time::{Instant, timeout},
 };
@@ -48,12 +48,19 @@ use crate::{
 pub struct Making {
     queue: Queue,
     due: Due,
+    /// Turns at handing over very long conversations beside the exchanges.
+    pub(in crate::exchange) aside: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
 }
 
 impl Default for Making {
     fn default() -> Self {
-        Self { queue: Queue::default(), due: Due::default(), stopping: watch::Sender::new(false) }
+        Self {
+            queue: Queue::default(),
+            due: Due::default(),
+            aside: Arc::new(Semaphore::new(ASIDE_MAX)),
+            stopping: watch::Sender::new(false),
+        }
     }
 }
 
@@ -91,7 +98,7 @@ pub(in crate::exchange) fn summarise(worker: &Arc<Worker>, inbound: &Inbound, ca
         || !can_be_handed_over(&call.snapshot, pool, call.handing.mode)
         || !may_be_told(inbound, call, summariser)
         || worker.gateway.billing.shares_attempts(&call.payer)
-        || making.due.is_resting(Instant::now())
+        || making.due.is_resting(&inbound.caller.account, Instant::now())
         || !making.due.is_due(call.demand.conversation, input, settings.every)
     {
         return;
@@ -117,7 +124,7 @@ pub(in crate::exchange) fn summarise(worker: &Arc<Worker>, inbound: &Inbound, ca
 
 async fn make(worker: Arc<Worker>, task: Task, place: Place) {
     let gateway = &worker.gateway;
-    let (conversation, grown) = (task.conversation, task.grown);
+    let (account, conversation, grown) = (task.caller.account.clone(), task.conversation, task.grown);
     let mut stopping = gateway.making.stopping.subscribe();
     let outcome = tokio::select! {
         biased;
@@ -126,10 +133,10 @@ async fn make(worker: Arc<Worker>, task: Task, place: Place) {
     };
     let due = &gateway.making.due;
     match outcome {
-        Some("made") => due.made(conversation),
+        Some("made") => due.made(&account, conversation),
         Some("dropped") => due.forget(conversation),
         Some(outcome @ ("failed" | "unfinished" | "unpaid")) => {
-            due.failed(conversation, grown, outcome != "unpaid", Instant::now());
+            due.failed((&account, conversation), grown, outcome != "unpaid", Instant::now());
         }
         Some(_) | None => {}
     }
@@ -229,3 +236,5 @@ fn older(asked: &chat::Request<'_>, tokenizer: Tokenizer, settings: &config::Sum
 
 /// What an exchange may take beyond its own deadline before it is given up.
 const GRACE: Duration = Duration::from_secs(5);
+/// How many very long conversations are handed over beside the exchanges at once.
+const ASIDE_MAX: usize = 4;

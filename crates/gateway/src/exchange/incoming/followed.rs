@@ -4,9 +4,10 @@ use bytes::Bytes;
 use roundelay_protocol::{
     anthropic::Place,
     chat::{Dialect, Event},
+    openai::stream::fingerprint,
     openai_responses,
     seam::{Shown, Way},
-    translate::{Shadow, Translation},
+    translate::{Shadow, StreamEncoder, Translation},
 };
 
 use super::{Incoming, Reading};
@@ -91,10 +92,18 @@ impl Cut {
 
     /// A stream of the dialect `from` that carries it on; `None` where it is unfit.
     pub(in super::super) fn carry_on(&self, from: Dialect, way: Way) -> Option<Translation> {
-        match &self.stream {
-            Stream::Said(translation, shown) => Some(translation.carry_on(from, shown.seam(way))),
-            Stream::Passed(shadow) => shadow.carry_on(from, way),
+        let shadow = match &self.stream {
+            // Its encoder knows all that its chunks had.
+            Stream::Said(translation, shown) => return Some(translation.carry_on(from, shown.seam(way))),
+            Stream::Passed(shadow) => shadow,
+        };
+        let mut next = shadow.carry_on(from, way)?;
+        if let (StreamEncoder::OpenaiChat(encoder), Some(known)) =
+            (&mut next.encoder, fingerprint(&self.trail.last_chunk))
+        {
+            encoder.set_fingerprint(known);
         }
+        Some(next)
     }
 }
 

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use roundelay_ledger::ExchangeId;
 use roundelay_protocol::{
     chat::{Dialect, Problem, ProblemKind, Text},
-    openai::error,
+    openai::{error, stream::broken},
     openai_responses::Begun,
 };
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::Wire;
 
@@ -23,8 +23,8 @@ impl Wire<'_> {
         match dialect {
             _ if self.own_words.is_some() => self.own_words.cloned().unwrap_or_default(),
             Dialect::Anthropic => self.anthropic(id).into(),
-            Dialect::Gemini => self.gemini().into(),
-            _ => error::body(&self.error()).into(),
+            Dialect::Gemini => self.gemini(None).into(),
+            _ => error::body(&self.error(None)).into(),
         }
     }
 
@@ -41,14 +41,19 @@ impl Wire<'_> {
                 event.push(b'\n');
                 event.into()
             }
-            Dialect::Gemini => [b"data: ".as_slice(), &self.gemini(), b"\n\n"].concat().into(),
-            _ => error::event(&self.error(), &id.to_string(), asked),
+            Dialect::Gemini => [b"data: ".as_slice(), &self.gemini(Some(id)), b"\n\n"].concat().into(),
+            _ => {
+                let id = id.to_string();
+                let error = self.error(Some(&id));
+                let told = self.last_chunk.and_then(|last| broken(last, &error, self.attempts));
+                told.map_or_else(|| error::event(&error, &id, asked), Bytes::from)
+            }
         }
     }
 
     /// The events that end a stream of a response.
-    pub(in super::super) fn response_events(&self, begun: &Begun) -> Bytes {
-        let body = error::body(&self.error());
+    pub(in super::super) fn response_events(&self, begun: &Begun, id: ExchangeId) -> Bytes {
+        let body = error::body(&self.error(Some(&id.to_string())));
         let inner = body.strip_prefix(b"{\"error\":").and_then(|rest| rest.strip_suffix(b"}"));
         let inner = std::str::from_utf8(inner.unwrap_or(b"{}")).unwrap_or("{}");
         let text = |word: &str| Text::plain(word.to_owned());
@@ -58,7 +63,7 @@ impl Wire<'_> {
             code: self.code.map(text),
             param: self.param.map(text),
         };
-        begun.fail(inner, &problem).into()
+        begun.fail(inner, &problem, self.attempts).into()
     }
 
     /// Anthropic's shape, with what only this gateway says beside it: its clients pass over what they do not know.
@@ -80,14 +85,16 @@ impl Wire<'_> {
                 .filter(|code| *code == "thread_unsupported_request")
                 .map(|error_code| Details { error_code }),
         };
-        let body = Body { kind: "error", error, request_id: id.map(|id| id.to_string()) };
+        let attempts = self.attempts.and_then(|attempts| serde_json::from_str(attempts).ok());
+        let roundelay = attempts.map(|attempts| Told { attempts });
+        let body = Body { kind: "error", error, request_id: id.map(|id| id.to_string()), roundelay };
         serde_json::to_vec(&body).expect("strings and numbers always have a JSON form")
     }
 }
 
 impl Wire<'_> {
     /// Google's shape. Its clients know an error inside a stream by its being the first member.
-    fn gemini(&self) -> Vec<u8> {
+    fn gemini(&self, id: Option<ExchangeId>) -> Vec<u8> {
         let metadata = [("param", self.param.map(str::to_owned)), ("resetAt", self.reset_at.map(|at| at.to_string()))];
         let metadata: Map<String, Value> =
             metadata.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
@@ -103,13 +110,21 @@ impl Wire<'_> {
                 "retryDelay": format!("{}.{:03}s", wait.as_secs(), wait.subsec_millis()),
             })
         }));
+        let request = |id: ExchangeId| json!({ "@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": id.to_string() });
+        details.extend(id.map(request));
         let error = json!({ "error": {
             "code": self.status,
             "message": self.message,
             "status": gemini_status(self.status),
             "details": details,
         } });
-        error.to_string().into_bytes()
+        let mut error = error.to_string();
+        error.pop();
+        if let Some(attempts) = self.attempts {
+            error += &format!(r#","roundelay":{{"attempts":{attempts}}}"#);
+        }
+        error.push('}');
+        error.into_bytes()
     }
 }
 
@@ -151,6 +166,14 @@ struct Body<'a> {
     error: Error<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roundelay: Option<Told<'a>>,
+}
+
+/// What only this gateway tells.
+#[derive(Serialize)]
+struct Told<'a> {
+    attempts: &'a RawValue,
 }
 
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use roundelay_protocol::{
 
 /// An error as its provider wrote it, without secrets.
 #[derive(Debug, Clone)]
-pub struct Words {
+pub(in super::super) struct Words {
     dialect: Dialect,
     pub(super) status: u16,
     pub(super) body: Bytes,

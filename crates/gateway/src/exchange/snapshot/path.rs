@@ -32,6 +32,20 @@ impl ModelPath {
         path
     }
 
+    /// Anthropic's at Vertex AI: `/models/{model}:rawPredict`. A version of a model stands behind an `@`, which Google's own
+    /// documents write as it is.
+    pub(super) fn predict(&self, model: &str, is_streamed: bool) -> String {
+        let mut path = String::with_capacity(self.prefix.len() + model.len() + 32);
+        path.push_str(&self.prefix);
+        path.push_str("/models/");
+        for (at, part) in model.split('@').enumerate() {
+            path.push_str(if at == 0 { "" } else { "@" });
+            push_segment(&mut path, part);
+        }
+        path.push_str(if is_streamed { ":streamRawPredict" } else { ":rawPredict" });
+        path
+    }
+
     /// Bedrock's: `/model/{model}/converse`. A name that is an address of AWS (an ARN) has slashes and colons, and is one
     /// segment all the same.
     pub(super) fn converse(&self, model: &str, is_streamed: bool) -> String {
@@ -95,6 +109,10 @@ mod tests {
             assert_eq!(path.generate(model, false), format!("{expected}:generateContent"));
             assert_eq!(path.generate(model, true), format!("{expected}:streamGenerateContent?alt=sse"));
         }
+        assert_eq!(
+            path.predict("claude-sonnet-4-5@20250929/..", true),
+            "/v1beta/models/claude-sonnet-4-5@20250929%2F..:streamRawPredict"
+        );
         let path = ModelPath::new(&"".into());
         let profile = "arn:aws:bedrock:us-east-1:1:inference-profile/us.x-v1:0";
         let expected = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.x-v1%3A0/converse";

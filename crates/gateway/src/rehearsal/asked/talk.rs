@@ -4,6 +4,7 @@
 //! provider of one protocol can carry on what one of another began. What a vendor refuses is refused, in its words.
 
 mod anthropic;
+mod bedrock;
 mod chat;
 mod gemini;
 mod responses;
@@ -42,9 +43,10 @@ impl Talk {
             Dialect::OpenAiResponses => talk.read_responses(body)?,
             Dialect::Anthropic => talk.read_anthropic(body, messages(body, "messages")?)?,
             Dialect::Gemini => talk.read_gemini(body, messages(body, "contents")?)?,
+            Dialect::Bedrock => talk.read_bedrock(body, messages(body, "messages")?)?,
         }
-        if !body["tools"].is_null() {
-            talk.bytes += body["tools"].to_string().len() as u64;
+        for tools in ["tools", "toolConfig"].map(|field| &body[field]).into_iter().filter(|tools| !tools.is_null()) {
+            talk.bytes += tools.to_string().len() as u64;
         }
         Ok(talk)
     }

@@ -1,6 +1,6 @@
 //! Faults that come instead of an answer: errors with a status, and connections that fail.
 
-use super::{EVENT_STREAM, FOREVER, JSON, Stage, Then};
+use super::{FOREVER, JSON, Stage, Then};
 use crate::rehearsal::catalogue::ProviderError;
 use crate::rehearsal::http::{Framing, Head};
 use crate::rehearsal::scenario::{Fault, Scenario};
@@ -20,7 +20,8 @@ impl Stage<'_> {
             Fault::Silence => self.wire.wait(FOREVER).await.map(|()| Then::Close),
             Fault::Status(status) => {
                 let body = self.dialect.error(*status, &format!("a rehearsed {status}"));
-                self.refuse(scenario, *status, JSON, &[], body.to_string().as_bytes()).await
+                let headers = self.dialect.error_headers(*status);
+                self.refuse(scenario, *status, JSON, &headers, body.to_string().as_bytes()).await
             }
             Fault::Error(ProviderError { status, headers, body, .. }) => {
                 self.refuse(scenario, *status, JSON, headers, body.as_bytes()).await
@@ -41,7 +42,7 @@ impl Stage<'_> {
             }
             Fault::EmptyBody => self.refuse(scenario, 200, JSON, &[], b"").await,
             Fault::EmptyStream => {
-                let framing = self.head(EVENT_STREAM, Framing::unknown_length(self.is_http_10));
+                let framing = self.head(self.dialect.stream_type(), Framing::unknown_length(self.is_http_10));
                 self.end(framing).await
             }
             Fault::None

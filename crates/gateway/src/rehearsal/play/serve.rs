@@ -24,7 +24,7 @@ impl Stage<'_> {
             match &scenario.fault {
                 Fault::Breaks { after, how } if is_at(*after) => return self.break_off(framing, *how).await,
                 Fault::ErrorInBand { after, error } if is_at(*after) => {
-                    let event = self.dialect.error_event(&self.error_body(*error));
+                    let event = self.dialect.error_event(*error, &self.error_body(*error));
                     framing.write(self.wire.outbox(), &event);
                     return self.end(framing).await;
                 }

@@ -10,10 +10,14 @@ pub(super) fn body(fault: &Fault, dialect: Dialect, mut body: Value) -> Vec<u8> 
     let (content, end) = dialect.content_and_end();
     match fault {
         Fault::DoneAlone => return b"{}".to_vec(),
-        Fault::EmptyChoices => body[content] = Value::Array(Vec::new()),
+        Fault::EmptyChoices => {
+            if let Some(content) = body.pointer_mut(content) {
+                *content = Value::Array(Vec::new());
+            }
+        }
         Fault::DoneWithoutFinish if body[end].is_string() => body[end] = Value::Null,
         Fault::DoneWithoutFinish => {
-            for choice in body[content].as_array_mut().into_iter().flatten() {
+            for choice in body.pointer_mut(content).and_then(Value::as_array_mut).into_iter().flatten() {
                 choice[end] = Value::Null;
             }
         }

@@ -227,7 +227,7 @@ impl<'c, 'a> Batch<'c, 'a> {
         for entry in &record.entries {
             if !self.doubts.is_entered(entry)? {
                 self.books.enter_attempt(entry)?;
-                self.rollup.add_entry(entry, Rollup::group(record));
+                self.rollup.add_entry(entry, Rollup::group_of(record, entry.attempt));
             }
         }
         Ok(())

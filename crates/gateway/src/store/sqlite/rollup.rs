@@ -6,7 +6,7 @@ use roundelay_ledger::{Currency, EntryKind, Money};
 use rusqlite::Connection;
 
 use super::{StoreFault, days};
-use crate::store::{EntryRow, Record};
+use crate::store::{EntryRow, Record, Usage};
 
 /// What is being added.
 #[derive(Debug, Default)]
@@ -41,13 +41,29 @@ struct Sums {
 }
 
 impl<'a> Rollup<'a> {
-    /// Adds an exchange to the hour in which it began, and its entries to theirs.
+    /// Adds an exchange to the hour in which it began. Where several attempts had their part in it, it counts as one of
+    /// the model that the record names, and the tokens of each part as those of its own.
     pub(super) fn add(&mut self, record: &'a Record) {
         let group = Group { hour: hour_of_ms(record.started_at_ms), ..Self::group(record) };
+        self.0.entry(group).or_default().exchanges += 1;
+        let mut parts =
+            record.attempts.iter().filter_map(|attempt| Some((attempt, attempt.part.as_deref()?))).peekable();
+        let is_unpriced = record.cost.is_none() && record.model.is_some();
+        if parts.peek().is_none() {
+            return self.add_tokens(group, &record.usage, record.cost, is_unpriced);
+        }
+        // It is one answer whose cost is not known, whatever the number of its parts.
+        let mut is_unpriced = is_unpriced;
+        for (attempt, part) in parts {
+            let group = Group { model: &part.model, deployment: &attempt.deployment, ..group };
+            self.add_tokens(group, &part.usage, part.cost, is_unpriced && part.unpriced);
+            is_unpriced &= !part.unpriced;
+        }
+    }
+
+    fn add_tokens(&mut self, group: Group<'a>, usage: &Usage, cost: Option<Money>, is_unpriced: bool) {
         let sums = self.0.entry(group).or_default();
-        let usage = &record.usage;
-        sums.exchanges += 1;
-        sums.unpriced += i64::from(record.cost.is_none() && record.model.is_some());
+        sums.unpriced += i64::from(is_unpriced);
         sums.estimated += i64::from(usage.estimated);
         for (sum, tokens) in [
             (&mut sums.input, usage.input),
@@ -58,7 +74,7 @@ impl<'a> Rollup<'a> {
         ] {
             add(sum, i64::try_from(tokens).unwrap_or(CLAIM_MAX).min(CLAIM_MAX));
         }
-        add(&mut sums.cost, record.cost.map_or(0, Money::nano).clamp(0, COST_MAX));
+        add(&mut sums.cost, cost.map_or(0, Money::nano).clamp(0, COST_MAX));
     }
 
     /// Adds what an attempt was charged or lost to the hour in which it was, among what is like `group`.
@@ -76,8 +92,17 @@ impl<'a> Rollup<'a> {
         }
     }
 
-    /// The group of a record, whose hour is then that of each entry.
-    pub(super) fn group(record: &'a Record) -> Group<'a> {
+    /// The group of what an attempt was charged or lost; its hour is then that of each entry.
+    pub(super) fn group_of(record: &'a Record, attempt: u32) -> Group<'a> {
+        let group = Self::group(record);
+        let attempt = record.attempts.iter().find(|one| one.number == attempt);
+        match attempt.and_then(|one| Some((one, one.part.as_deref()?))) {
+            Some((one, part)) => Group { model: &part.model, deployment: &one.deployment, ..group },
+            None => group,
+        }
+    }
+
+    fn group(record: &'a Record) -> Group<'a> {
         Group {
             hour: 0,
             account: record.account.as_str(),

@@ -174,7 +174,12 @@ impl Scrape {
         family(encoder, &names::SUMMARIES, |to| {
             self.series.summaries.for_each(|outcome, count| to.count(&[outcome], count))
         })?;
-        family(encoder, &names::HANDOVERS, |to| self.series.handovers.for_each(|kind, count| to.count(&[kind], count)))
+        family(encoder, &names::HANDOVERS, |to| {
+            self.series.handovers.for_each(|kind, count| to.count(&[kind], count))
+        })?;
+        family(encoder, &names::CONTINUATIONS, |to| {
+            self.series.continuations.for_each(|outcome, count| to.count(&[outcome], count))
+        })
     }
 
     fn encode_deployments(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

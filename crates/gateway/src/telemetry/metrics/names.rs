@@ -78,6 +78,8 @@ metrics! {
         "roundelay_summaries_total", &["outcome"], "Summaries of conversations, by what came of making them.");
     HANDOVERS = counter(
         "roundelay_handovers_total", &["kind"], "Attempts that were told less than the conversation their caller sent.");
+    CONTINUATIONS = counter(
+        "roundelay_continuations_total", &["outcome"], "Answers that broke off in pools that carry them on, by what came of it.");
     BREAKER = gauge(
         "roundelay_deployment_breaker", &["deployment", "provider"], "Breaker: 0 closed, 1 half-open, 2 open.");
     COOLING = gauge(

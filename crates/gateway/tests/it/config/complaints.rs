@@ -327,7 +327,7 @@ fn what_becomes_of_a_cut_answer_is_one_of_three() {
         assert_eq!(of(line), expected, "{line}");
     }
     let wrong = format!("{pool}continuation = 'promt'");
-    check(&wrong, "6:16", "pools.a.continuation", &["`promt`", "`\"prompt\"`"]);
+    check(&wrong, "6:16", "pools.a.continuation", &["`promt`", "did you mean `prompt`?"]);
     check(&format!("{pool}buffer_tools = 1"), "6:16", "pools.a.buffer_tools", &["true or false"]);
     let provider = "[providers.x]\nbase_url = 'http://h/v1'\nwhole_answers = 'stream'";
     check(provider, "6:17", "providers.x.whole_answers", &["`streamed`"]);
@@ -458,4 +458,50 @@ fn balances_are_asked_for_only_where_somebody_knows_how() {
     );
     check(&format!("{mine}balance_currency = 'EUR'"), "7:20", "providers.x.balance_currency", &["`USD`, `CNY`"]);
     check("[currency]\ncny_per_usd = 0", "5:15", "currency.cny_per_usd", &["from 1 to 100"]);
+}
+
+#[test]
+fn what_becomes_of_conversations_is_refused_with_the_choices_there_are() {
+    let pool = |key: &str| format!("[pools.a]\nmembers = ['gpt-4o']\n{key}");
+    let choices = ["`\"false\"`, `\"true\"`, `\"prompt\"`"];
+    check(&pool("continuation = 1"), "6:16", "pools.a.continuation", &choices);
+    check(&pool("continuation = 'promt'"), "6:16", "pools.a.continuation", &["did you mean `prompt`?", "`true`"]);
+    check(&pool("handover = true"), "6:12", "pools.a.handover", &["`\"auto\"`, `\"full\"`, `\"summary\"`"]);
+    check("[handover]\nkeep = 'sealed'\nkey = '${NOPE}'", "6:7", "handover.key", &["`NOPE` is not set"]);
+}
+
+/// `text` after `PROVIDERS` is taken with warnings that have these words, in order.
+#[track_caller]
+fn check_warned(text: &str, words: &[&str]) {
+    let config = read(&format!("{PROVIDERS}{text}"));
+    let told: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), words.len(), "{told:?}");
+    for (told, word) in told.iter().zip(words) {
+        assert!(told.contains(word), "`{word}` is not in: {told}");
+    }
+}
+
+#[test]
+fn what_will_not_be_as_it_seems_to_be_meant_is_warned_of() {
+    let key = "0123456789abcdef0123456789abcdef";
+    let sealed = format!("[handover]\nkeep = 'sealed'\nkey = '{key}'\n");
+    check_warned(&sealed, &["handover.keep: nothing is kept"]);
+    check_warned(&format!("{sealed}summariser = 'gpt-4o'"), &[]);
+    let goes_on = |key: &str| format!("[models.a]\ndeployments = ['local/a']\n{key}[pools.p]\nmembers = ['a']\n");
+    check_warned(&goes_on(""), &[]);
+    check_warned(
+        &format!("{}continuation = true", goes_on("")),
+        &["pools.p.continuation: no model of this pool goes on"],
+    );
+    check_warned(&format!("{}continuation = 'prompt'", goes_on("")), &[]);
+    let prefills = goes_on("capabilities = { prefill = true }\n");
+    check_warned(&format!("{prefills}continuation = true"), &[]);
+    let small = goes_on("context_window = 8000\n");
+    check_warned(
+        &format!("{small}[handover]\nsummariser = 'a'"),
+        &["handover.summariser: it has a window of 8000 tokens"],
+    );
+    check_warned(&format!("{small}[handover]\nsummariser = 'a'\nafter = 4000"), &[]);
+    check_warned(&format!("{small}[handover]\nverbatim = 8000"), &["handover.verbatim: no model of a pool has room"]);
+    check_warned(&format!("{small}[handover]\nsummary_max = 9000"), &["handover.summary_max: no model"]);
 }

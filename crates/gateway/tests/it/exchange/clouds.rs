@@ -1,8 +1,10 @@
-//! Callers of either dialect at models that Azure and AWS serve: addresses, keys, signatures, streams and their ends.
+//! Callers of either dialect at models that clouds serve: addresses, keys, signatures, tokens, streams and their ends.
 
 mod azure;
 mod bedrock;
+mod claude;
 mod signature;
+mod workload;
 
 use std::path::PathBuf;
 

@@ -463,9 +463,11 @@ fn thoughts_of_others_are_left_out_and_the_rest_passes_byte_for_byte() {
     let own = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\":\"Sig\"} , ";
     let unsigned = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\": \"\"} , ";
     let foreign = "{\"type\":\"redacted_thinking\",\"data\":\"rl1-0000000000000001-Sig\"} , ";
-    for (thoughts, sent, dropped) in
-        [(own, own, None), (unsigned, "", Some("messages.1.content.0")), (foreign, "", Some("messages.1.content.0"))]
-    {
+    for (thoughts, sent, dropped) in [
+        (own, own, None),
+        (unsigned, "", Some("messages[1].content[0]")),
+        (foreign, "", Some("messages[1].content[0]")),
+    ] {
         let answer = ask_messages(&house, &after_thoughts("claude", thoughts));
         assert_eq!((answer.status, answer.header("x-roundelay-dropped")), (200, dropped), "{}", answer.body);
         assert_eq!(house.claude.last().1, after_thoughts("claude-opus-4-8", sent));
@@ -478,7 +480,7 @@ fn thoughts_that_their_server_refuses_are_left_out_and_it_is_asked_again() {
     let own = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\":\"Sig\"},";
     let answer = ask_messages(&house, &after_thoughts("claude-forgetful", own));
     assert_eq!((answer.status, answer.header("x-roundelay-attempts")), (200, Some("1")), "{}", answer.body);
-    assert_eq!(answer.header("x-roundelay-dropped"), Some("messages.1.content.0"));
+    assert_eq!(answer.header("x-roundelay-dropped"), Some("messages[1].content[0]"));
     assert_eq!(house.claude.last().1, after_thoughts("forgetful", ""));
     let record = record(&house.gateway);
     assert_eq!((&record["outcome"], &record["cost_nano"]), (&json!("answered"), &json!(24_900)), "{record}");
@@ -507,7 +509,7 @@ fn a_tool_loop_whose_thoughts_were_refused_goes_on_without_thinking() {
     let own = "{\"type\":\"thinking\",\"thinking\":\"a\",\"signature\":\"Sig\"},";
     let answer = ask_messages(&house, &body("claude-forgetful", own, enabled));
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(answer.header("x-roundelay-dropped"), Some("messages.1.content.0, thinking;changed"));
+    assert_eq!(answer.header("x-roundelay-dropped"), Some("messages[1].content[0], thinking;changed"));
     assert_eq!(house.claude.last().1, body("forgetful", "", disabled));
 }
 
@@ -584,6 +586,7 @@ fn what_a_model_refuses_is_left_out_and_a_limit_above_its_own_is_lowered() {
     let answer = ask("exact");
     let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(answer.status == 400 && message.contains("`logit_bias`") && message.contains("losses"), "{message}");
+    assert_eq!(answer.json()["error"]["param"], "logit_bias", "{}", answer.body);
     let answer = ask("exact-or-any");
     assert_eq!(answer.header("x-roundelay-deployment"), Some("gpt/rehearsal-words-1@any"), "{}", answer.body);
 }
@@ -599,4 +602,55 @@ fn what_a_decoder_does_not_know_may_be_taken_by_the_callers_own_vendor() {
     assert!(house.claude.last().1.contains("referee"));
     let answer = ask_messages(&house, &body("gpt"));
     assert_eq!((answer.status, &answer.json()["error"]["type"]), (400, &json!("invalid_request_error")));
+}
+
+#[test]
+fn who_may_not_be_told_less_is_told_all_that_would_be_left_out() {
+    let claude = Claude::start();
+    let gateway = TestGateway::start(&format!(
+        "[providers.claude]\nprotocol = 'anthropic'\nbase_url = 'http://{}'\napi_keys = ['k']\n\
+         [models.any]\ndeployments = ['claude/x']\n\
+         [models.exact]\ndeployments = ['claude/x']\nlosses = 'refuse'\n",
+        claude.address,
+    ));
+    let mut messages = Vec::new();
+    for turn in 0..5 {
+        messages.push(json!({ "role": "user", "name": format!("n{turn}"), "content": "a" }));
+        messages.push(json!({ "role": "assistant", "content": "b" }));
+    }
+    messages.push(json!({ "role": "user", "content": [{ "type": "text", "text": "c" },
+        { "type": "input_audio", "input_audio": { "data": "UklGRg==", "format": "wav" } }] }));
+    let body = |model: &str| {
+        json!({ "model": model, "max_tokens": 9, "messages": messages, "seed": 7, "n": 1, "store": false,
+            "tools": [{ "type": "function", "function": { "name": "f" } }] })
+    };
+    let ask =
+        |model: &str| Request::post("/v1/chat/completions", &body(model)).bearer(&gateway.key).send(gateway.callers);
+    let answer = ask("any");
+    let dropped = answer.header("x-roundelay-dropped");
+    assert_eq!(
+        (answer.status, dropped),
+        (200, Some("messages[].name (5), messages[10].content[1], seed")),
+        "{}",
+        answer.body
+    );
+    let record = record(&gateway);
+    assert_eq!(record["decision"]["dropped"][0]["place"], "messages[10].content[1]", "{record}");
+    assert_eq!(record["decision"]["dropped"][0]["what"], "audio", "{record}");
+    assert_eq!(record["decision"]["dropped"][1]["times"], 5, "{record}");
+
+    let answer = ask("exact");
+    let error = &answer.json()["error"];
+    let message = error["message"].as_str().unwrap();
+    assert_eq!((answer.status, &error["param"]), (400, &json!("messages[0].name")), "{}", answer.body);
+    for part in [
+        "`messages[].name`, 5 times (a member that is not known here)",
+        "`messages[10].content[1]` (audio)",
+        "`seed` (the provider's dialect has no word for it)",
+        "another model or pool",
+        "`losses = \"report\"`",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    assert!(!message.contains("`n`") && !message.contains("`store`"), "{message}");
 }

@@ -1,5 +1,6 @@
 //! Callers of OpenAI's Responses, at providers that speak it and at those that do not.
 
+mod compaction;
 mod conversations;
 mod money;
 mod scripted;
@@ -294,7 +295,7 @@ fn namespaces_are_flattened_for_those_who_have_none_and_calls_are_named_back() {
         assert!(names.contains(&&json!("files__get_weather")), "{sent}");
         assert_eq!(sent["messages"][1]["tool_calls"][0]["function"]["name"], "files__get_weather", "{sent}");
         let dropped = answer.header("x-roundelay-dropped").unwrap_or_default();
-        assert!(dropped.contains("tools.1"), "{dropped}");
+        assert!(dropped.contains("tools[1]"), "{dropped}");
         let response = response(&answer, stream);
         let call = response["output"].as_array().unwrap().iter().find(|item| item["type"] == "function_call").unwrap();
         let name = (&call["namespace"], &call["name"]);

@@ -134,3 +134,14 @@ fn a_conversation_stays_where_its_first_answer_came_from() {
         }
     }
 }
+
+#[test]
+fn who_names_a_providers_model_is_told_that_model() {
+    let (bad, good) = (Upstream::start(), Upstream::start());
+    let gateway = TestGateway::start(&config(&bad, &good, "503", ""));
+    for stream in [false, true] {
+        let answer = ask(&gateway, &question("good/rehearsal-words-3", stream)).send(gateway.callers);
+        let told = answer.header("x-roundelay-deployment");
+        assert_eq!((answer.status, told), (200, Some("good/rehearsal-words-3")), "{}", answer.body);
+    }
+}

@@ -146,6 +146,23 @@ fn what_is_kept_for_an_hour_costs_what_an_hour_costs() {
 }
 
 #[test]
+fn an_hours_price_that_is_written_is_the_one_that_is_charged() {
+    let claude = claude();
+    let team = Team::configured(Money::from_nano(1_000_000_000), |config| {
+        format!(
+            "{config}[providers.claude]\nprotocol = 'anthropic'\nbase_url = 'http://{}'\napi_keys = ['sk-claude']\n\
+             [models.keeps]\ndeployments = ['claude/keeps']\n\
+             price = {{ input = 1.0, cache_write = 1.25, cache_write_long = 1.6, output = 2.0 }}\n",
+            claude.address
+        )
+    });
+    let answer = Request::post("/v1/messages", &kept("1h")).bearer(&team.key).send(team.gateway.callers);
+    // 10 × 1,000 + 2 × 1,250 + 5 × 1,600 + 9 × 2,000
+    assert_eq!(answer.json()["usage"]["cost"].to_string(), "0.0000385", "{}", answer.body);
+    assert_eq!(sum(&team.books(), EntryKind::Charge), 38_500);
+}
+
+#[test]
 fn who_wants_it_kept_for_an_hour_needs_the_money_for_that() {
     // About 5,000 tokens of input: at 1,250 each there is enough, at 2,000 there is not.
     let claude = claude();

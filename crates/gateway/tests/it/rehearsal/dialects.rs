@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as its own lines do")]
 
+use roundelay_protocol::bedrock::frame;
 use serde_json::{Value, json};
 
 use super::{Heard, Provider};
@@ -13,9 +14,11 @@ pub(super) enum Dialect {
     Responses,
     Anthropic,
     Gemini,
+    Bedrock,
 }
 
-pub(super) const ALL: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini];
+pub(super) const ALL: [Dialect; 5] =
+    [Dialect::Chat, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini, Dialect::Bedrock];
 
 /// What an answer says, in whatever dialect and form.
 #[derive(Debug, Default, PartialEq)]
@@ -37,6 +40,7 @@ impl Dialect {
             Self::Responses => "/v1/responses".to_owned(),
             Self::Anthropic => "/v1/messages?beta=true".to_owned(),
             Self::Gemini => format!("/v1beta/models/{model}:{verb}"),
+            Self::Bedrock => format!("/model/{model}/converse{}", if is_streamed { "-stream" } else { "" }),
         };
         provider.post(&path, &self.body(model, is_streamed, talk)).await
     }
@@ -59,12 +63,17 @@ impl Dialect {
             Self::Gemini => json!({
                 "contents": talk, "tools": [{"functionDeclarations": [{"name": "weather", "parameters": schema}]}],
             }),
+            Self::Bedrock => json!({
+                "messages": talk,
+                "toolConfig": {"tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": schema}}}]},
+            }),
         }
     }
 
     pub(super) fn question(self) -> Vec<Value> {
         match self {
             Self::Gemini => vec![json!({"role": "user", "parts": [{"text": "How is it in Zürich?"}]})],
+            Self::Bedrock => vec![json!({"role": "user", "content": [{"text": "How is it in Zürich?"}]})],
             _ => vec![json!({"role": "user", "content": "How is it in Zürich?"})],
         }
     }
@@ -91,13 +100,19 @@ impl Dialect {
                 json!({"role": "user", "parts": [
                     {"functionResponse": {"name": "weather", "response": {"output": result}}}]}),
             ],
+            Self::Bedrock => [
+                json!({"role": "assistant", "content": [
+                    {"toolUse": {"toolUseId": "c1", "name": "weather", "input": {}}}]}),
+                json!({"role": "user", "content": [
+                    {"toolResult": {"toolUseId": "c1", "content": [{"text": result}]}}]}),
+            ],
         });
         talk
     }
 
     pub(super) fn said(self, heard: &Heard, is_streamed: bool) -> Said {
         let mut said = Said::default();
-        let events = if is_streamed { data(heard) } else { vec![heard.json()] };
+        let events = if is_streamed { self.events(heard) } else { vec![heard.json()] };
         for event in &events {
             match (self, is_streamed) {
                 (Self::Chat, _) => said.hear_chat(event, if is_streamed { "delta" } else { "message" }),
@@ -106,6 +121,8 @@ impl Dialect {
                 (Self::Anthropic, true) => said.hear_anthropic_event(event),
                 (Self::Anthropic, false) => said.hear_message(event),
                 (Self::Gemini, _) => said.hear_gemini(event),
+                (Self::Bedrock, true) => said.hear_bedrock_event(event),
+                (Self::Bedrock, false) => said.hear_bedrock(event),
             }
         }
         said
@@ -118,6 +135,7 @@ impl Dialect {
             Self::Responses => ["completed", "completed"],
             Self::Anthropic => ["end_turn", "tool_use"],
             Self::Gemini => ["STOP", "STOP"],
+            Self::Bedrock => ["end_turn", "tool_use"],
         }
     }
 }
@@ -232,6 +250,65 @@ impl Said {
     }
 }
 
+impl Said {
+    /// Frames here are `{type: payload}`.
+    fn hear_bedrock_event(&mut self, event: &Value) {
+        let delta = &event["contentBlockDelta"]["delta"];
+        self.thought += delta["reasoningContent"]["text"].as_str().unwrap_or_default();
+        self.text += delta["text"].as_str().unwrap_or_default();
+        if let Some(name) = event["contentBlockStart"]["start"]["toolUse"]["name"].as_str() {
+            self.calls.push((name.to_owned(), String::new()));
+        }
+        if let Some(piece) = delta["toolUse"]["input"].as_str() {
+            self.calls.last_mut().unwrap().1 += piece;
+        }
+        self.end += event["messageStop"]["stopReason"].as_str().unwrap_or_default();
+        self.hear_bedrock_usage(&event["metadata"]["usage"]);
+    }
+
+    fn hear_bedrock(&mut self, body: &Value) {
+        for block in body["output"]["message"]["content"].as_array().unwrap() {
+            self.thought += block["reasoningContent"]["reasoningText"]["text"].as_str().unwrap_or_default();
+            self.text += block["text"].as_str().unwrap_or_default();
+            if let Some(name) = block["toolUse"]["name"].as_str() {
+                self.calls.push((name.to_owned(), block["toolUse"]["input"].to_string()));
+            }
+        }
+        self.end = body["stopReason"].as_str().unwrap().to_owned();
+        self.hear_bedrock_usage(&body["usage"]);
+    }
+
+    /// Their input is without what was read from a cache.
+    fn hear_bedrock_usage(&mut self, usage: &Value) {
+        if usage.is_object() {
+            let read = count(&usage["cacheReadInputTokens"]);
+            self.usage = [count(&usage["inputTokens"]) + read, read, count(&usage["outputTokens"])];
+        }
+    }
+}
+
+impl Dialect {
+    fn events(self, heard: &Heard) -> Vec<Value> {
+        if self == Self::Bedrock { frames(heard) } else { data(heard) }
+    }
+}
+
+/// The payload of each frame, under its type.
+fn frames(heard: &Heard) -> Vec<Value> {
+    let mut reader = frame::Reader::default();
+    reader.push(&heard.body().0);
+    let mut all = Vec::new();
+    while let Some(frame) = reader.next().unwrap() {
+        let payload: Value = serde_json::from_slice(&frame.payload).unwrap();
+        all.push(match &*frame.message_type {
+            "exception" => json!({ "error": payload, "type": frame.kind }),
+            _ => json!({ frame.kind: payload }),
+        });
+    }
+    assert!(reader.is_empty(), "nothing is left over");
+    all
+}
+
 fn count(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
@@ -281,7 +358,7 @@ async fn a_stream_can_end_after_each_of_its_events() {
         let ask = async |scenario: &str| {
             provider.control.set_default(scenario).unwrap();
             let heard = dialect.ask(&provider, "m", true, &dialect.question()).await;
-            (data(&heard), heard.body().1)
+            (dialect.events(&heard), heard.body().1)
         };
         let (honest, _) = ask("tool-calls-1").await;
         for after in 0..honest.len() {
@@ -381,4 +458,137 @@ async fn what_a_vendor_refuses_is_refused_in_its_own_words() {
     let asked = json!({"model": "rehearsal-529", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]});
     let down = provider.post("/v1/messages", &asked);
     assert_eq!(down.await.json()["error"]["type"], "overloaded_error");
+}
+
+/// What AWS says of a conversation: a status, the type of the error, and a word of its message.
+#[track_caller]
+fn check_refused(heard: &Heard, status: u16, kind: &str, word: &str) {
+    assert_eq!((heard.status(), heard.header("x-amzn-errortype").as_deref()), (status, Some(kind)), "{}", heard.text());
+    assert!(heard.json()["message"].as_str().unwrap().contains(word), "{}", heard.text());
+}
+
+#[tokio::test]
+async fn claude_at_vertex_has_its_model_in_the_path_and_its_version_in_the_body() {
+    let provider = Provider::start();
+    let says = json!([{"role": "user", "content": "x"}]);
+    let good = json!({"anthropic_version": "vertex-2023-10-16", "max_tokens": 9, "messages": says});
+    let with = |name: &str, value: Value| {
+        let mut body = good.clone();
+        body[name] = value;
+        body
+    };
+    let whole = "/v1/projects/p/locations/l/publishers/anthropic/models/rehearsal-words-3:rawPredict";
+    let streamed = whole.replace(":raw", ":streamRaw");
+    for (path, body, status) in [
+        (whole, good.clone(), 200),
+        (&*streamed, with("stream", json!(true)), 200),
+        (whole, with("stream", json!(true)), 400),
+        (&*streamed, good.clone(), 400),
+        (whole, with("anthropic_version", Value::Null), 400),
+        (whole, with("model", json!("m")), 400),
+    ] {
+        let heard = provider.post(path, &body).await;
+        assert_eq!(heard.status(), status, "{path} {body}: {}", heard.text());
+        assert!(status == 200 || heard.json()["type"] == "error", "{}", heard.text());
+    }
+    assert_eq!(provider.control.requests_for("rehearsal-words-3"), 2);
+}
+
+#[tokio::test]
+async fn converse_takes_only_conversations_that_aws_takes() {
+    let provider = Provider::start();
+    let says = |role: &str, text: &str| json!({"role": role, "content": [{"text": text}]});
+    let call = |id: &str, input: Value| json!({"role": "assistant", "content": [{"toolUse": {"toolUseId": id, "name": "f", "input": input}}]});
+    let result = |id: &str| json!({"role": "user", "content": [{"toolResult": {"toolUseId": id, "content": [{"json": {"a": 1}}]}}]});
+    let tools = json!({"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}]});
+    let good = json!([says("user", "x"), call("a", json!({})), result("a")]);
+    for (talk, word) in [
+        (json!([says("assistant", "x")]), "must start with a user message"),
+        (json!([says("user", "x"), says("user", "y")]), "must alternate"),
+        (json!([says("user", " ")]), "messages.0.content.0 is blank"),
+        (json!([{"role": "user", "content": []}]), "messages.0 is empty"),
+        (json!([says("user", "x"), says("assistant", "y ")]), "trailing whitespace"),
+        (json!([says("user", "x"), call("a", json!({}))]), "Expected toolResult blocks at messages.2.content"),
+        (json!([says("user", "x"), call("a", json!({})), says("user", "y")]), "for the following Ids: a"),
+        (json!([result("a")]), "exceeds the number of toolUse blocks"),
+        (json!([says("user", "x"), call("a", json!("{}")), result("a")]), "Provide a json object"),
+        (json!([says("user", "x"), call("a.b", json!({})), result("a.b")]), "regular expression pattern"),
+    ] {
+        let heard = provider.post("/model/m/converse", &json!({"messages": talk, "toolConfig": tools})).await;
+        check_refused(&heard, 400, "ValidationException", word);
+    }
+    let heard = provider.post("/model/m/converse-stream", &json!({ "messages": good })).await;
+    check_refused(&heard, 400, "ValidationException", "toolConfig field must be defined");
+    let heard = provider.post("/model/m/converse", &json!({"messages": good, "toolConfig": tools})).await;
+    assert_eq!(heard.status(), 200, "{}", heard.text());
+}
+
+#[tokio::test]
+async fn converse_fails_as_aws_does() {
+    let provider = Provider::start();
+    let body = json!({"messages": Dialect::Bedrock.question()});
+    for (scenario, status, kind) in [
+        ("429", 429, "ThrottlingException"),
+        ("500", 500, "InternalServerException"),
+        ("bedrock:model_not_ready", 429, "ModelNotReadyException"),
+    ] {
+        let heard = provider.post(&format!("/model/rehearsal-{scenario}/converse-stream"), &body).await;
+        check_refused(&heard, status, kind, "");
+    }
+    for (scenario, kind) in [
+        ("", "internalServerException"),
+        ("-bedrock:model_stream_error", "modelStreamErrorException"),
+        ("-bedrock:throttling", "throttlingException"),
+    ] {
+        let path = format!("/model/rehearsal-error-after-2{scenario}/converse-stream");
+        let heard = provider.post(&path, &body).await;
+        assert_eq!(
+            (heard.status(), heard.header("content-type").as_deref()),
+            (200, Some("application/vnd.amazon.eventstream"))
+        );
+        let frames = frames(&heard);
+        let last = frames.last().unwrap();
+        assert!(last["type"] == kind && last["error"]["message"].is_string(), "{frames:?}");
+        assert_eq!(frames.len(), 4, "{frames:?}");
+    }
+    let heard = provider.post("/model/rehearsal-malformed-event-3/converse-stream", &body).await;
+    let mut reader = frame::Reader::default();
+    reader.push(&heard.body().0);
+    assert!(reader.next().unwrap().is_some() && reader.next().unwrap().is_some() && reader.next().is_err());
+    let heard = provider.post("/model/rehearsal-huge-line-16/converse-stream", &body).await;
+    assert_eq!(frames(&heard)[1]["contentBlockDelta"]["padding"].as_str().unwrap().len(), 16 << 10);
+}
+
+#[tokio::test]
+async fn converse_wants_a_key_or_the_shape_of_a_signature() {
+    let provider = Provider::start();
+    let body = json!({"messages": Dialect::Bedrock.question()}).to_string();
+    let signature = "ab".repeat(32);
+    let signed = |scope: &str, fields: &str, signature: &str, moment: &str| {
+        format!(
+            "authorization: AWS4-HMAC-SHA256 Credential=AKID/{scope}, SignedHeaders={fields}, Signature={signature}\r\n\
+             x-amz-date: {moment}\r\n"
+        )
+    };
+    let (scope, fields, moment) = ("20261123/us-east-1/bedrock/aws4_request", "host;x-amz-date", "20261123T120000Z");
+    for (headers, status) in [
+        (String::new(), 403),
+        ("authorization: Bearer a-key\r\n".to_owned(), 200),
+        (signed(scope, fields, &signature, moment), 200),
+        (signed("20261123/us-east-1/s3/aws4_request", fields, &signature, moment), 403),
+        (signed("20261122/us-east-1/bedrock/aws4_request", fields, &signature, moment), 403),
+        (signed(scope, "host", &signature, moment), 403),
+        (signed(scope, "x-amz-date;host", &signature, moment), 403),
+        (signed(scope, fields, "abc", moment), 403),
+        (format!("{}x-amz-security-token: t\r\n", signed(scope, fields, &signature, moment)), 403),
+    ] {
+        let heard = provider.send_with("POST", "/model/m/converse", &headers, &body).await;
+        assert_eq!(heard.status(), status, "{headers}: {}", heard.text());
+        assert_eq!(heard.header("x-amzn-errortype").is_some(), status == 403, "{headers}");
+    }
+    provider.control.accept_keys(Some(vec!["AKID".to_owned()]));
+    let good = signed(scope, fields, &signature, moment);
+    assert_eq!(provider.send_with("POST", "/model/m/converse", &good, &body).await.status(), 200);
+    let heard = provider.send_with("POST", "/model/m/converse", "authorization: Bearer a-key\r\n", &body).await;
+    check_refused(&heard, 403, "UnrecognizedClientException", "security token");
 }

@@ -10,6 +10,7 @@ fn begun(dialect: Dialect, text: &str) -> Vec<Value> {
     let mut talk = dialect.question();
     talk.push(match dialect {
         Dialect::Gemini => json!({"role": "model", "parts": [{"text": text}]}),
+        Dialect::Bedrock => json!({"role": "assistant", "content": [{"text": text}]}),
         _ => json!({"role": "assistant", "content": text}),
     });
     talk
@@ -45,6 +46,12 @@ async fn an_answer_begun_in_any_dialect_is_carried_on_in_any_other() {
 fn asked(dialect: Dialect, has_tools: bool) -> Vec<Value> {
     let mut talk = if has_tools { dialect.answered("rain, 12 °C") } else { dialect.question() };
     let more = "And  in\nBasel?";
+    // Sides take turns there.
+    if dialect == Dialect::Bedrock {
+        let content = talk.last_mut().and_then(|message| message["content"].as_array_mut());
+        content.expect("the last message has parts").push(json!({ "text": more }));
+        return talk;
+    }
     talk.push(match dialect {
         Dialect::Gemini => json!({"role": "user", "parts": [{"text": more}]}),
         Dialect::Anthropic => json!({"role": "user", "content": [{"type": "text", "text": more}]}),
@@ -73,10 +80,12 @@ async fn a_beginning_is_refused_or_echoed_where_it_is_said() {
         assert_eq!(heard.status(), 400, "{dialect:?}");
         let expected = match dialect {
             Dialect::Chat => "Assistant with prefix True",
-            Dialect::Responses | Dialect::Anthropic => "must end with a user message",
+            Dialect::Responses | Dialect::Anthropic | Dialect::Bedrock => "must end with a user message",
             Dialect::Gemini => "end with a user role",
         };
-        assert!(heard.json()["error"]["message"].as_str().unwrap().contains(expected), "{}", heard.text());
+        let heard = heard.json();
+        let message = heard.pointer("/error/message").unwrap_or_else(|| &heard["message"]).as_str().unwrap();
+        assert!(message.contains(expected), "{message}");
         let plain = dialect.ask(&provider, "rehearsal-refuses-prefill", true, &dialect.answered("x")).await;
         assert_eq!(plain.status(), 200, "{dialect:?}: only a beginning is refused");
 
@@ -91,6 +100,7 @@ async fn a_window_is_kept_to_also_when_the_scenario_rests() {
     for dialect in ALL {
         let long = vec![match dialect {
             Dialect::Gemini => json!({"role": "user", "parts": [{"text": "x".repeat(3_000)}]}),
+            Dialect::Bedrock => json!({"role": "user", "content": [{"text": "x".repeat(3_000)}]}),
             _ => json!({"role": "user", "content": "x".repeat(3_000)}),
         }];
         provider.control.set_default("503-window-1000-once").unwrap();
@@ -100,7 +110,7 @@ async fn a_window_is_kept_to_also_when_the_scenario_rests() {
         let expected = match dialect {
             Dialect::Chat => "maximum context length is 1000 tokens",
             Dialect::Responses => "exceeds the context window",
-            Dialect::Anthropic => "tokens > 1000 maximum",
+            Dialect::Anthropic | Dialect::Bedrock => "tokens > 1000 maximum",
             Dialect::Gemini => "exceeds the maximum number of tokens allowed (1000)",
         };
         assert!(heard.text().contains(expected), "{}", heard.text());

@@ -41,28 +41,23 @@ impl TestGateway {
 
     /// As [`Self::start`], with the folder of a gateway that was stopped.
     pub(crate) fn start_in(folder: TempDir, toml: &str) -> Self {
+        Self::start_among(folder, toml, &|_| None)
+    }
+
+    /// As [`Self::start_in`], with these variables in its environment.
+    pub(crate) fn start_among(folder: TempDir, toml: &str, environment: config::Environment<'_>) -> Self {
         write_config(folder.path(), toml);
-        let config = config::load(&config_file(folder.path()), &|_| None);
+        let config = config::load(&config_file(folder.path()), environment);
         let config = config.unwrap_or_else(|complaints| panic!("{complaints}"));
         let app = App::open(config, &folder.path().join("data"), &Redactor::default())
             .unwrap_or_else(|fault| panic!("{fault}"));
         let gateway = Arc::clone(app.gateway());
-        let wish = KeyWish {
-            account: AccountId::default_account(),
-            name: "test".into(),
-            allowed: None,
-            expires_at: None,
-            limits: Limits::default(),
-            on_disconnect: None,
-            networks: None,
-        };
-        let (_, key) = gateway.keys.create(wish, 0).expect("the store takes a key");
+        let key = new_key(&gateway, AccountId::default_account(), "test");
         let (callers, admin) = (app.callers_address(), app.admin_address());
         let admin_token = app.first_admin_token().map(|token| token.expose().to_owned()).unwrap_or_default();
         let (stopper, stopped) = watch::channel(false);
         let stop = (stopper.clone(), stopped);
         let thread = thread::spawn(move || app.run(stop).expect("it serves"));
-        let key = key.expose().to_owned();
         Self { callers, admin, key, admin_token, gateway, folder, stopper, thread: Some(thread) }
     }
 
@@ -84,6 +79,11 @@ impl TestGateway {
     /// The configuration file.
     pub(crate) fn config_file(&self) -> PathBuf {
         config_file(self.folder.path())
+    }
+
+    /// A new key of an account that is there, which may ask for everything.
+    pub(crate) fn key_of(&self, account: &str) -> String {
+        new_key(&self.gateway, AccountId::new(account).expect("a name of an account"), account)
     }
 
     /// Asks for a chat completion with the test's key.
@@ -120,6 +120,20 @@ impl Drop for TestGateway {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn new_key(gateway: &Gateway, account: AccountId, name: &str) -> String {
+    let wish = KeyWish {
+        account,
+        name: name.into(),
+        allowed: None,
+        expires_at: None,
+        limits: Limits::default(),
+        on_disconnect: None,
+        networks: None,
+    };
+    let (_, key) = gateway.keys.create(wish, 0).expect("the store takes a key");
+    key.expose().to_owned()
 }
 
 fn config_file(folder: &Path) -> PathBuf {

@@ -109,7 +109,8 @@ fn read(socket: &mut TcpStream) -> Option<Asked> {
         read.extend_from_slice(&piece[..count]);
         let text = String::from_utf8_lossy(&read);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+        // What has no body says no length.
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
         if body.len() >= length.parse().ok()? {
             return Some(Asked { head: format!("{head}\r\n"), body: body.to_owned() });
         }

@@ -82,6 +82,7 @@ fn eventful() -> Metrics {
     metrics.refused("unauthorized");
     metrics.summary("made");
     metrics.handed_over("extract");
+    metrics.continuation("carried");
     metrics
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     chat::{
         Body, Dialect, Effort, Format, Json, Losses, Part, Request, Role, Sampling, Target, Text, Tool, ToolBody,
-        ToolChoice, Why,
+        ToolChoice, Why, words,
     },
     json::Object,
     openai_chat::CUSTOM_SCHEMA,
@@ -168,7 +168,7 @@ impl Writer<'_> {
                 }
             },
             ToolChoice::Opaque { dialect: Dialect::Anthropic, json } => return object.json("tool_choice", json),
-            ToolChoice::Opaque { .. } => return self.losses.add(Why::NoPeer, "tool_choice", "has no peer"),
+            ToolChoice::Opaque { .. } => return self.losses.add(Why::NoPeer, "tool_choice", words::NO_PEER),
         };
         let mut out = object.object("tool_choice");
         out.word("type", word);
@@ -197,7 +197,7 @@ impl Writer<'_> {
                 return false;
             }
             if reasoning.summary.is_some() {
-                self.losses.add(Why::NoPeer, "reasoning.summary", "has no peer");
+                self.losses.add(Why::NoPeer, "reasoning.summary", words::NO_PEER);
             }
             if reasoning.effort == Some(Effort::None) && reasoning.budget.is_none() {
                 object.raw("thinking", r#"{"type":"disabled"}"#);
@@ -301,7 +301,7 @@ impl Writer<'_> {
             }
             Some(Format::Opaque { dialect: Dialect::Anthropic, .. } | Format::Text) | None => None,
             Some(Format::Opaque { .. }) => {
-                self.losses.add(Why::NoPeer, "format", "has no peer");
+                self.losses.add(Why::NoPeer, "format", words::NO_PEER);
                 None
             }
         };
@@ -369,7 +369,7 @@ impl Writer<'_> {
         for (name, value) in absent {
             // What asks for nothing is not missed.
             if value.as_ref().is_some_and(|value| !matches!(value.as_str(), "0" | "0.0" | "false" | "{}")) {
-                self.losses.add(Why::NoPeer, name, "has no peer");
+                self.losses.add(Why::NoPeer, name, words::NO_PEER);
             }
         }
         if !self.request.stop.is_empty() {
@@ -404,7 +404,7 @@ impl Writer<'_> {
         match request.service_tier.as_ref().map(Text::written) {
             Some("auto") => object.word("service_tier", "auto"),
             Some("default") => object.word("service_tier", "standard_only"),
-            Some(_) => self.losses.add(Why::Unsupported, "service_tier", "has no peer"),
+            Some(_) => self.losses.add(Why::Unsupported, "service_tier", words::NO_PEER),
             None => {}
         }
         let absent = [
@@ -416,7 +416,7 @@ impl Writer<'_> {
             ("choices", request.choices.is_some_and(|choices| choices > 1), Why::NoPeer),
         ];
         for (name, _, why) in absent.into_iter().filter(|(_, is_there, _)| *is_there) {
-            self.losses.add(why, name, "has no peer");
+            self.losses.add(why, name, words::NO_PEER);
         }
         if self.is_own() {
             for (name, value) in request.extra.iter().filter(|(name, _)| *name != "output_config") {

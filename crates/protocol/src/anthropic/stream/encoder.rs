@@ -119,6 +119,10 @@ impl Encoder {
         match event {
             Event::Start(start) => self.start(start, out),
             Event::PartStart { part, choice, kind } => self.part_start(*part, *choice, kind, event, out),
+            // No caller of this dialect can ask for them.
+            Event::Logprobs { .. } => {
+                wire::lose_once(&mut self.losses, Why::Label, "answer.logprobs", "log probabilities");
+            }
             Event::PartEnd { part } => self.part_end(*part, out),
             Event::Text { part, .. }
             | Event::Arguments { part, .. }
@@ -140,7 +144,12 @@ impl Encoder {
                 }
             }
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
         Ok(())
@@ -191,7 +200,7 @@ impl Encoder {
     fn part_start(&mut self, part: u32, choice: u32, kind: &PartKind<'_>, event: &Event<'_>, out: &mut Vec<u8>) {
         self.start(&Start::default(), out);
         if choice > 0 {
-            wire::lose_once(&mut self.losses, Why::NoPeer, "choices", "all answers but the first");
+            wire::lose_once(&mut self.losses, Why::NoPeer, "answer.choices", "all answers but the first");
         }
         if self.current.is_some() {
             let events = vec![event.clone().into_owned()];
@@ -246,7 +255,12 @@ impl Encoder {
                 Kind::Opaque
             }
             PartKind::Opaque { .. } | PartKind::Whole(_) => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
                 Kind::Unsaid
             }
         };
@@ -339,7 +353,7 @@ impl Encoder {
                     && matches!(annotation, crate::chat::Annotation::Opaque { .. })
                 {
                     let what = "a source that only its own dialect knows";
-                    return wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+                    return wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", what);
                 }
                 self.block_delta(out, |object| {
                     let mut delta = object.object("delta");

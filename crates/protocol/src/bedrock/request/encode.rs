@@ -5,7 +5,10 @@ use super::{
     turns::Turns,
 };
 use crate::{
-    chat::{Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why},
+    chat::{
+        Body, Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why,
+        words,
+    },
     json::{Array, Object},
     openai_chat::CUSTOM_SCHEMA,
     wire,
@@ -47,8 +50,8 @@ impl Writer<'_> {
         let Sampling { temperature, top_p, .. } = &self.request.sampling;
         for (path, name, value) in [("temperature", "temperature", temperature), ("top_p", "topP", top_p)] {
             match value {
-                Some(value) if !self.target.capabilities.sampling => {
-                    self.losses.add(Why::Unsupported, path, format!("the model does not take {value:?}"));
+                Some(_) if !self.target.capabilities.sampling => {
+                    self.losses.add(Why::Unsupported, path, "the model does not take it");
                 }
                 // From 0 to 1 here, to 2 elsewhere.
                 Some(value) if !self.is_own() && value.number().is_some_and(|number| number > 1.0) => {
@@ -78,6 +81,10 @@ impl Writer<'_> {
         if !self.target.capabilities.tools {
             return self.losses.add(Why::Unsupported, "tools", "the model has no tools");
         }
+        // The dialect cannot forbid what is there, and wants it there where tools were called before.
+        if request.tool_choice == Some(ToolChoice::None) && !self.has_calls() {
+            return;
+        }
         let mut written = Vec::new();
         let mut list = Array::new(&mut written);
         for (index, tool) in request.tools.iter().enumerate() {
@@ -94,6 +101,11 @@ impl Writer<'_> {
         if request.parallel_tools == Some(false) {
             self.losses.add(Why::NoPeer, "parallel_tools", "one call at a time");
         }
+    }
+
+    fn has_calls(&self) -> bool {
+        let mut parts = self.request.turns.iter().flat_map(|turn| &turn.parts);
+        parts.any(|part| matches!(part.body, Body::ToolCall(_) | Body::ToolResult(_)))
     }
 
     fn tool(&mut self, list: &mut Array<'_>, index: usize, tool: &Tool<'_>) {
@@ -154,7 +166,7 @@ impl Writer<'_> {
             ToolChoice::Among { names, must: true } if names.len() == 1 => &names[0],
             ToolChoice::Opaque { dialect: Dialect::Bedrock, json } => return config.json("toolChoice", json),
             ToolChoice::None | ToolChoice::Among { .. } | ToolChoice::Opaque { .. } => {
-                return self.losses.add(Why::NoPeer, "tool_choice", "has no peer");
+                return self.losses.add(Why::NoPeer, "tool_choice", words::NO_PEER);
             }
         };
         let mut choice = config.object("toolChoice");
@@ -188,7 +200,7 @@ impl Writer<'_> {
                 self.losses.add(Why::Unsupported, "format", "the model does not follow a JSON schema");
             }
             Some(Format::Opaque { dialect: Dialect::Bedrock, json }) => object.json("outputConfig", json),
-            Some(Format::Opaque { .. }) => self.losses.add(Why::NoPeer, "format", "has no peer"),
+            Some(Format::Opaque { .. }) => self.losses.add(Why::NoPeer, "format", words::NO_PEER),
         }
     }
 
@@ -220,7 +232,7 @@ impl Writer<'_> {
             return;
         }
         if reasoning.summary.is_some() {
-            self.losses.add(Why::NoPeer, "reasoning.summary", "has no peer");
+            self.losses.add(Why::NoPeer, "reasoning.summary", words::NO_PEER);
         }
         let budget = match (reasoning.budget, reasoning.effort) {
             (None, Some(Effort::None)) => return fields.raw("thinking", r#"{"type":"disabled"}"#),
@@ -272,7 +284,7 @@ impl Writer<'_> {
             ("store", request.store == Some(true), Why::Label),
         ];
         for (name, _, why) in absent.into_iter().filter(|(_, is_there, _)| *is_there) {
-            self.losses.add(why, name, "has no peer");
+            self.losses.add(why, name, words::NO_PEER);
         }
         if self.is_own() {
             for (name, value) in request.extra.iter().filter(|(name, _)| *name != "additionalModelRequestFields") {

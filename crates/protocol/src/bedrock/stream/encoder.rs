@@ -86,6 +86,10 @@ impl Encoder {
                     self.open(*part, *choice, kind, out);
                 }
             }
+            // No caller of this dialect can ask for them.
+            Event::Logprobs { .. } => {
+                wire::lose_once(&mut self.losses, Why::Label, "answer.logprobs", "log probabilities");
+            }
             Event::PartEnd { part } => self.part_end(*part, out),
             Event::Text { part, .. }
             | Event::Arguments { part, .. }
@@ -102,7 +106,12 @@ impl Encoder {
             Event::Error(problem) => self.fail(problem, out),
             Event::End => self.end(out),
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
         Ok(())
@@ -131,7 +140,7 @@ impl Encoder {
     fn open(&mut self, part: u32, choice: u32, kind: &PartKind<'_>, out: &mut Vec<u8>) {
         let said = match kind {
             _ if choice > 0 => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "choices", "all answers but the first");
+                wire::lose_once(&mut self.losses, Why::NoPeer, "answer.choices", "all answers but the first");
                 Kind::Unsaid
             }
             PartKind::Text | PartKind::Refusal => Kind::Text,
@@ -161,7 +170,12 @@ impl Encoder {
                 }
             }
             PartKind::Whole(_) | PartKind::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
                 Kind::Unsaid
             }
         };
@@ -243,9 +257,14 @@ impl Encoder {
                 content.end();
             }),
             Event::Signature { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "signature", "a text's or a tool call's signature");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.signature",
+                    "a text's or a tool call's signature",
+                );
             }
-            _ => wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", "sources of the answer"),
+            _ => wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", "sources of the answer"),
         }
     }
 

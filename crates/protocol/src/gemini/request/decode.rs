@@ -144,22 +144,33 @@ fn tools<'a>(reader: &mut Reader<'a>, request: &mut Request<'a>) -> Result<(), D
 
 /// A list of functions, and beside it tools of the vendor's own.
 fn tool<'a>(reader: &mut Reader<'a>, request: &mut Request<'a>) -> Result<(), Malformed> {
-    reader.object(|reader, name| {
+    let whole = reader.raw()?;
+    let (mut own, mut count) = (Vec::new(), 0);
+    wire::members(&mut Reader::of(whole), |reader, name| {
+        count += 1;
         if camel(name) == "functionDeclarations" {
             return wire::elements(reader, |reader| {
                 request.tools.push(function(reader)?);
                 Ok::<_, Malformed>(())
             });
         }
-        let raw = reader.raw()?;
-        let mut out = Vec::new();
-        let mut object = Object::new(&mut out);
-        object.foreign(name, raw);
-        object.end();
-        let body = ToolBody::Opaque { dialect: Dialect::Gemini, json: Json::built(out) };
-        request.tools.push(Tool { body, keep: None, extra: Extra::default() });
+        own.push((name.to_owned(), reader.raw()?));
         Ok(())
-    })
+    })?;
+    for (name, raw) in own {
+        let json = if count == 1 {
+            Json::passed(whole)
+        } else {
+            let mut out = Vec::new();
+            let mut object = Object::new(&mut out);
+            object.foreign(&name, raw);
+            object.end();
+            Json::built(out)
+        };
+        let body = ToolBody::Opaque { dialect: Dialect::Gemini, json };
+        request.tools.push(Tool { body, keep: None, extra: Extra::default() });
+    }
+    Ok(())
 }
 
 fn function<'a>(reader: &mut Reader<'a>) -> Result<Tool<'a>, Malformed> {

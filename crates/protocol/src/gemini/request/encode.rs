@@ -2,7 +2,9 @@
 
 use super::{super::quirks::Quirks, contents::Contents};
 use crate::{
-    chat::{Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why},
+    chat::{
+        Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why, words,
+    },
     json::{Array, Object},
     openai_chat::CUSTOM_SCHEMA,
     wire,
@@ -115,7 +117,7 @@ impl Writer<'_> {
             ToolChoice::Among { names, must: true } => ("ANY", names),
             ToolChoice::Among { names, must: false } => ("VALIDATED", names),
             ToolChoice::Opaque { dialect: Dialect::Gemini, json } => return object.json("toolConfig", json),
-            ToolChoice::Opaque { .. } => return self.losses.add(Why::NoPeer, "tool_choice", "has no peer"),
+            ToolChoice::Opaque { .. } => return self.losses.add(Why::NoPeer, "tool_choice", words::NO_PEER),
         };
         let mut config = object.object("toolConfig");
         let mut calling = config.object("functionCallingConfig");
@@ -164,22 +166,24 @@ impl Writer<'_> {
             ("frequency_penalty", "frequencyPenalty", frequency_penalty, drawn),
             ("presence_penalty", "presencePenalty", presence_penalty, drawn),
             ("seed", "seed", seed, true),
-            ("logprobs", "responseLogprobs", logprobs, true),
-            ("top_logprobs", "logprobs", top_logprobs, true),
+            ("logprobs", "responseLogprobs", if self.is_own() { logprobs } else { &None }, true),
+            ("top_logprobs", "logprobs", if self.is_own() { top_logprobs } else { &None }, true),
         ];
+        if let Some(top) = self.request.sampling.asked_logprobs().filter(|_| !self.is_own()) {
+            config.bool("responseLogprobs", true);
+            if top > 0 {
+                config.number("logprobs", top);
+            }
+        }
         for (path, name, value, is_taken) in members {
             match value {
-                // Nothing in an answer of another dialect holds them.
-                Some(_) if name.to_ascii_lowercase().ends_with("logprobs") && !self.is_own() => {
-                    self.losses.add(Why::NoPeer, path, "has no peer");
-                }
                 Some(value) if is_taken => config.json(name, value),
                 Some(_) => self.losses.add(Why::Unsupported, path, "the model does not take it"),
                 None => {}
             }
         }
         if logit_bias.as_ref().is_some_and(|bias| !bias.is_empty_object()) {
-            self.losses.add(Why::NoPeer, "logit_bias", "has no peer");
+            self.losses.add(Why::NoPeer, "logit_bias", words::NO_PEER);
         }
         if let Some(choices) = self.request.choices {
             config.number("candidateCount", choices);
@@ -213,7 +217,7 @@ impl Writer<'_> {
                 config.word("responseMimeType", "application/json");
                 config.json("responseJsonSchema", schema);
             }
-            Some(Format::Opaque { .. }) => self.losses.add(Why::NoPeer, "format", "has no peer"),
+            Some(Format::Opaque { .. }) => self.losses.add(Why::NoPeer, "format", words::NO_PEER),
         }
     }
 
@@ -226,7 +230,7 @@ impl Writer<'_> {
             return;
         }
         if reasoning.summary.is_some() {
-            self.losses.add(Why::NoPeer, "reasoning.summary", "has no peer");
+            self.losses.add(Why::NoPeer, "reasoning.summary", words::NO_PEER);
         }
         let mut thinking = config.object("thinkingConfig");
         match (reasoning.budget, reasoning.effort) {
@@ -261,7 +265,7 @@ impl Writer<'_> {
             Some("default") => object.word("serviceTier", "standard"),
             Some("flex" | "priority") => object.text_if("serviceTier", request.service_tier.as_ref()),
             Some("auto") | None => {}
-            Some(_) => self.losses.add(Why::Unsupported, "service_tier", "has no peer"),
+            Some(_) => self.losses.add(Why::Unsupported, "service_tier", words::NO_PEER),
         }
         let absent = [
             ("user", request.user.is_some(), Why::Label),
@@ -272,7 +276,7 @@ impl Writer<'_> {
             ("previous", request.previous.is_some(), Why::NoPeer),
         ];
         for (name, _, why) in absent.into_iter().filter(|(_, is_there, _)| *is_there) {
-            self.losses.add(why, name, "has no peer");
+            self.losses.add(why, name, words::NO_PEER);
         }
         if self.is_own() {
             let is_written = |name: &str| matches!(name, "generationConfig" | "responseMimeType");

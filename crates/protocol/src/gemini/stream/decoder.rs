@@ -3,7 +3,7 @@
 use super::{
     super::{
         answer::{self, Candidate},
-        error,
+        error, logprobs,
         parts::{self, Ids},
         signature, stop,
     },
@@ -136,6 +136,12 @@ impl Decoder {
             answer::sources(grounding, &mut annotations)?;
             if let Some(part) = self.choices[number].open.filter(|(_, is_thought)| !is_thought).map(|(part, _)| part) {
                 annotations.into_iter().for_each(|annotation| sink(Event::Annotation { part, annotation }));
+            }
+        }
+        if let Some(found) = candidate.logprobs {
+            let tokens = logprobs::read(found)?;
+            if !tokens.is_empty() {
+                sink(Event::Logprobs { choice, tokens });
             }
         }
         if let Some(reason) = candidate.reason {

@@ -1,10 +1,10 @@
 //! Writes events.
 
-use super::super::{answer, error, signature, stop, tokens};
+use super::super::{answer, error, logprobs, signature, stop, tokens};
 use crate::{
     chat::{
-        Annotation, Arguments, Body, Dialect, Event, Json, Losses, Part, PartKind, Problem, Start, Stop, StreamFault,
-        Text, ToolCall, Why,
+        Annotation, Arguments, Body, Dialect, Event, Json, Logprob, Losses, Part, PartKind, Problem, Start, Stop,
+        StreamFault, Text, ToolCall, Why,
     },
     json::{Array, Object},
     usage::Usage,
@@ -24,6 +24,7 @@ pub struct Encoder {
     told: usize,
     collected: usize,
     annotations: Vec<Annotation<'static>>,
+    logprobs: Vec<(u32, Vec<Logprob<'static>>)>,
     usage: Option<Usage>,
     stops: Vec<(u32, Stop<'static>)>,
     cost: Option<Json<'static>>,
@@ -60,6 +61,7 @@ impl Encoder {
             told: 0,
             collected: 0,
             annotations: Vec::new(),
+            logprobs: Vec::new(),
             usage: None,
             stops: Vec::new(),
             cost: None,
@@ -132,9 +134,16 @@ impl Encoder {
                 Annotation::Url { .. } => self.annotations.push(annotation.clone().into_owned()),
                 Annotation::Opaque { .. } => {
                     let what = "a source that only its own dialect knows";
-                    wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+                    wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", what);
                 }
             },
+            Event::Logprobs { choice, tokens } => {
+                self.collected += tokens.iter().map(Logprob::kept_size).sum::<usize>();
+                if self.collected > Self::COLLECTED_MAX {
+                    return Err(StreamFault::TooMuch("the probabilities are too many to be told at the end"));
+                }
+                self.logprobs.push((*choice, tokens.iter().cloned().map(Logprob::into_owned).collect()));
+            }
             Event::PartEnd { part } => self.part_end(*part, out),
             Event::Usage(usage) => self.usage = Some(*usage),
             // A reason to stop makes an answer whole here, so it waits for the end.
@@ -142,7 +151,12 @@ impl Encoder {
             Event::Error(problem) => self.fail(problem, out),
             Event::End => self.end(out),
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
         Ok(())
@@ -183,7 +197,12 @@ impl Encoder {
                 self.whole(choice, &Part::new(Body::Opaque { dialect: Dialect::Gemini, json: json.share() }), out);
             }
             PartKind::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
             }
         }
         self.parts.push(slot);
@@ -277,6 +296,10 @@ impl Encoder {
             answer::write_sources(&mut candidate, self.annotations.iter(), &mut Losses::default());
         }
         candidate.number("index", choice);
+        if end.is_some() {
+            let own = self.logprobs.iter().filter(|(of, _)| *of == choice).flat_map(|(_, tokens)| tokens);
+            logprobs::write(&mut candidate, own);
+        }
         candidate.end();
         list.end();
         if let Some((_, Some(usage))) = end {

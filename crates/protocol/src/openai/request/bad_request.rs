@@ -1,6 +1,6 @@
 //! Why a request cannot be taken, and what to write instead.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::json::Malformed;
 
@@ -8,8 +8,8 @@ use crate::json::Malformed;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRequest {
     pub message: String,
-    /// The member at fault.
-    pub param: Option<&'static str>,
+    /// The member at fault, or its place in the body.
+    pub param: Option<Cow<'static, str>>,
     /// `invalid_json`, `missing_required_parameter`, `invalid_type`, `invalid_value` or `duplicate_parameter`; `unsupported_parameter` where a gateway
     /// does not take what could be.
     pub code: &'static str,
@@ -24,21 +24,21 @@ impl BadRequest {
 
     pub(super) fn missing(param: &'static str, example: &str) -> Self {
         let message = format!("`{param}` is missing: write `{example}`");
-        Self { message, param: Some(param), code: "missing_required_parameter" }
+        Self { message, param: Some(param.into()), code: "missing_required_parameter" }
     }
 
     pub(super) fn wrong_type(param: &'static str, expected: &str, offset: usize) -> Self {
         let message = format!("`{param}` must be {expected} (byte {offset})");
-        Self { message, param: Some(param), code: "invalid_type" }
+        Self { message, param: Some(param.into()), code: "invalid_type" }
     }
 
     pub(super) fn value(param: &'static str, message: String) -> Self {
-        Self { message, param: Some(param), code: "invalid_value" }
+        Self { message, param: Some(param.into()), code: "invalid_value" }
     }
 
     pub(super) fn duplicate(param: &'static str, offset: usize) -> Self {
         let message = format!("`{param}` is written twice, the second time at byte {offset}: keep one of them");
-        Self { message, param: Some(param), code: "duplicate_parameter" }
+        Self { message, param: Some(param.into()), code: "duplicate_parameter" }
     }
 }
 

@@ -55,10 +55,11 @@ impl Request {
             "background" => {
                 if boolean(reader, "background")? {
                     let message = "`background` is not served here: leave it out, and stream the answer of a long task";
-                    let (message, param) = (message.to_owned(), Some("background"));
+                    let (message, param) = (message.to_owned(), Some("background".into()));
                     return Err(BadRequest { message, param, code: "unsupported_parameter" }.into());
                 }
             }
+            "include" => self.needs.logprobs |= reader.raw()?.contains("message.output_text.logprobs"),
             // What the vendor keeps, which may be as long as any prompt.
             "conversation" | "previous_response_id" | "prompt" => {
                 let is_named = reader.kind()? != Kind::Null;
@@ -109,6 +110,7 @@ impl Request {
                     let is_ours =
                         if key == "id" { openai_responses::is_unsealed(raw) } else { Signature::is_marked(raw) };
                     self.holds.foreign_thoughts |= is_ours;
+                    self.holds.compactions |= raw.starts_with(openai_responses::SEALED_HERE);
                     self.add_text(span, body);
                 }
                 // A picture that was made in an earlier answer.
@@ -122,6 +124,8 @@ impl Request {
         })?;
         self.messages = self.messages.saturating_add(1);
         self.holds.thoughts |= kind == "reasoning";
+        // It stands at the end.
+        self.holds.compaction_trigger = kind == "compaction_trigger";
         self.size.named_files += u64::from(kind == "item_reference");
         self.needs.prefill = role == "assistant";
         match &*role {
@@ -197,7 +201,7 @@ mod tests {
             assert_eq!((request.size.named_files, request.is_first_turn), (1, is_first), "{member}");
         }
         let refused = |body: &str| Request::scan(Operation::Responses, body.as_bytes()).unwrap_err();
-        assert_eq!(refused(r#"{"model":"m"}"#).param, Some("input"));
+        assert_eq!(refused(r#"{"model":"m"}"#).param.as_deref(), Some("input"));
         assert_eq!(refused(r#"{"model":"m","input":7}"#).code, "invalid_type");
         assert_eq!(refused(r#"{"model":"m","input":["a"]}"#).code, "invalid_type");
         assert_eq!(refused(r#"{"model":"m","input":"a","background":true}"#).code, "unsupported_parameter");

@@ -1,6 +1,9 @@
 //! The event that ends a stream before its time, in the words of the stream itself.
 
-use crate::json::{Kind, Malformed, Reader, push_string};
+use crate::{
+    json::{Kind, Malformed, Reader, push_string},
+    openai::error::{self, ErrorBody},
+};
 
 /// An event that ends the choices of `unfinished` (one bit an index) with the reason `length`.
 ///
@@ -31,6 +34,25 @@ pub fn counted(last: &[u8], prompt: u64, completion: u64, cost: Option<&str>) ->
         .bytes(),
     );
     out
+}
+
+/// An event that ends the stream with an error, as [`error::event`] has it.
+///
+/// `last` is the data of a chunk of that stream; `None` where it is no chunk. `attempts`, a list in JSON, is told under
+/// `roundelay.attempts`.
+pub fn broken(last: &[u8], error: &ErrorBody<'_>, attempts: Option<&str>) -> Option<Vec<u8>> {
+    let stream = Identity::read(last);
+    stream.id?;
+    let content = if stream.is_legacy() { r#""text":"""# } else { r#""delta":{}"# };
+    let mut out = stream.begin();
+    out.extend(format!(r#""choices":[{{"index":0,{content},"finish_reason":"error"}}],"#).bytes());
+    if let Some(attempts) = attempts {
+        out.extend(format!(r#""roundelay":{{"attempts":{attempts}}},"#).bytes());
+    }
+    // An object of one member, whose beginning is there.
+    out.extend(&error::body(error)[1..]);
+    out.extend(b"\n\n");
+    Some(out)
 }
 
 fn push_choices(out: &mut Vec<u8>, unfinished: u128, is_legacy: bool) {
@@ -101,6 +123,21 @@ fn scalar<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Malformed> {
     Ok(matches!(kind, Kind::String | Kind::Number).then_some(raw))
 }
 
+/// The `system_fingerprint` of a chunk, as it is written there; `None` where it has none that is a text.
+pub fn fingerprint(chunk: &[u8]) -> Option<&str> {
+    let mut found = None;
+    let read = Reader::new(chunk).and_then(|mut reader| {
+        reader.object(|reader, key| {
+            if key != "system_fingerprint" {
+                return reader.pass();
+            }
+            found = if reader.kind()? == Kind::String { Some(reader.raw()?) } else { return reader.pass() };
+            Ok::<_, Malformed>(())
+        })
+    });
+    read.ok().and(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +184,32 @@ mod tests {
         let event = cut_short(b"{}", 1, "a\"\nb");
         let value: serde_json::Value = serde_json::from_slice(&event[b"data: ".len()..]).unwrap();
         assert_eq!(value["roundelay"]["stop"], "a\"\nb");
+    }
+
+    #[test]
+    fn a_stream_that_breaks_off_says_so_in_its_own_words() {
+        let error = ErrorBody { message: "it \"broke\"", kind: "upstream_error", ..ErrorBody::default() };
+        let last = br#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}"#;
+        for (attempts, told) in [(None, ""), (Some("[{}]"), r#""roundelay":{"attempts":[{}]},"#)] {
+            let expected = format!(
+                r#"data: {{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{{}},"finish_reason":"error"}}],{told}"error":{{"message":"it \"broke\"","type":"upstream_error","param":null,"code":null}}}}{}"#,
+                "\n\n"
+            );
+            assert_eq!(String::from_utf8(broken(last, &error, attempts).unwrap()).unwrap(), expected);
+        }
+        assert_eq!(broken(b"", &error, None), None);
+        assert_eq!(broken(b"{\"model\":\"m\"}", &error, None), None);
+    }
+
+    #[test]
+    fn a_fingerprint_is_found_where_there_is_one() {
+        for (chunk, found) in [
+            (r#"{"choices":[],"system_fingerprint": "fp_\u0031" }"#, Some(r#""fp_\u0031""#)),
+            (r#"{"system_fingerprint":null}"#, None),
+            (r#"{"choices":[{"system_fingerprint":"no"}]}"#, None),
+            ("", None),
+        ] {
+            assert_eq!(fingerprint(chunk.as_bytes()), found, "{chunk}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Writes a request.
 
+use std::fmt;
+
 use super::super::{
     quirks::{OutputLimit, Prefill, Quirks, Replay},
     reasoning,
@@ -7,7 +9,7 @@ use super::super::{
 use crate::{
     chat::{
         Annotation, Body, Dialect, Effort, Format, Json, Keep, Lifetimes, Losses, Part, Request, Role, Sampling,
-        Source, Target, Text, Tool, ToolBody, ToolCallKind, ToolChoice, ToolResult, Turn, Why, write_data_url,
+        Source, Target, Text, Tool, ToolBody, ToolCallKind, ToolChoice, ToolResult, Turn, Why, words, write_data_url,
     },
     json::{Array, Object},
     wire,
@@ -60,7 +62,7 @@ impl<'w> Writer<'w> {
             if role == "user" {
                 self.losses.add(Why::Changed, "system", "said as the user, because the model has no system prompt");
             }
-            self.message(&mut list, role, &request.system, "system");
+            self.message(&mut list, role, &request.system, Path::SYSTEM);
         }
         for (index, turn) in request.turns.iter().enumerate() {
             self.turn(&mut list, turn, index);
@@ -69,12 +71,12 @@ impl<'w> Writer<'w> {
     }
 
     fn turn(&mut self, list: &mut Array<'_>, turn: &'w Turn<'w>, index: usize) {
-        let path = Path { turn: index };
+        let path = Path { turn: Some(index) };
         if request_is_foreign(self.request) {
             wire::lose_extra(self.losses, format_args!("turns.{index}"), &turn.extra);
         }
         match turn.role {
-            Role::System => self.message(list, self.quirks.system_role, &turn.parts, path.turn()),
+            Role::System => self.message(list, self.quirks.system_role, &turn.parts, path),
             Role::User => self.user(list, turn, path),
             Role::Assistant => self.assistant(list, turn, path),
         }
@@ -96,7 +98,7 @@ impl<'w> Writer<'w> {
         let mut message = list.object();
         message.word("role", "user");
         self.extra(&mut message, turn);
-        self.content(&mut message, &all, path.turn());
+        self.content(&mut message, &all, path);
         message.end();
     }
 
@@ -112,16 +114,16 @@ impl<'w> Writer<'w> {
         message.word("role", "tool");
         message.text("tool_call_id", &result.id);
         if result.is_error {
-            self.losses.add(Why::NoPeer, format!("{}.tool_result.is_error", path.turn()), "only its text says so");
+            self.losses.add(Why::NoPeer, format!("{}.is_error", self.place(path, part)), "only its text says so");
         }
         let (texts, others): (Vec<_>, Vec<_>) =
             result.content.iter().partition(|part| matches!(part.body, Body::Text { .. } | Body::Opaque { .. }));
         if !others.is_empty() {
             let what = "moved to the user's message after it";
-            self.losses.add(Why::Changed, format!("{}.tool_result.content", path.turn()), what);
+            self.losses.add(Why::Changed, format!("{}.content", self.place(path, part)), what);
             moved.extend(others);
         }
-        self.kept_content(&mut message, &texts, path.turn(), self.request.keep_of(part));
+        self.kept_content(&mut message, &texts, path, self.request.keep_of(part));
         if self.request.dialect == Dialect::OpenaiChat {
             wire::write_extra(&mut message, &part.extra);
         }
@@ -146,7 +148,7 @@ impl<'w> Writer<'w> {
         if said.is_empty() {
             message.raw("content", "null");
         } else {
-            self.content(&mut message, &said, path.turn());
+            self.content(&mut message, &said, path);
         }
         let refusals = turn.parts.iter().filter_map(|part| match &part.body {
             Body::Refusal(text) => Some(text),
@@ -162,7 +164,7 @@ impl<'w> Writer<'w> {
 
     /// Says that the answer begins with this message.
     fn prefill(&self, message: &mut Object<'_>, turn: &Turn<'_>, path: Path) {
-        if !self.request.is_prefilled || path.turn + 1 < self.request.turns.len() {
+        if !self.request.is_prefilled || path.turn.is_some_and(|turn| turn + 1 < self.request.turns.len()) {
             return;
         }
         let name = match self.quirks.prefill {
@@ -184,27 +186,29 @@ impl<'w> Writer<'w> {
         match self.quirks.replay {
             Replay::Never => self.losses.add(
                 Why::Unsupported,
-                format!("{}.{}", path.turn(), "thinking"),
+                self.place(path, first).to_string(),
                 if turn.parts.iter().filter(is_thought).count() > 1 { "earlier thoughts" } else { first.body.noun() },
             ),
             Replay::ReasoningContent => {
                 reasoning::write_content(message, turn.parts.iter());
-                if turn.parts.iter().any(|part| matches!(part.body, Body::SealedThinking { .. })) {
-                    self.losses.add(Why::NoPeer, format!("{}.sealed_thinking", path.turn()), "sealed thinking");
+                let is_sealed = |part: &&Part<'_>| matches!(part.body, Body::SealedThinking { .. });
+                if let Some(sealed) = turn.parts.iter().find(is_sealed) {
+                    self.losses.add(Why::NoPeer, self.place(path, sealed).to_string(), "sealed thinking");
                 }
             }
             Replay::Details => {
                 reasoning::write_details(message, &turn.parts, |mark| {
                     self.request.may_replay(mark, Dialect::OpenaiChat, issuer)
                 });
-                let is_foreign = |part: &Part<'_>| match &part.body {
+                let is_foreign = |part: &&Part<'_>| match &part.body {
                     Body::Thinking { signature: Some(mark), .. } | Body::SealedThinking { data: mark } => {
                         !self.request.may_replay(mark, Dialect::OpenaiChat, issuer)
                     }
                     _ => false,
                 };
-                if turn.parts.iter().any(is_foreign) {
-                    self.losses.add(Why::Issuer, format!("{}.signature", path.turn()), "signed by another deployment");
+                if let Some(foreign) = turn.parts.iter().find(is_foreign) {
+                    let place = format!("{}.signature", self.place(path, foreign));
+                    self.losses.add(Why::Issuer, place, "signed by another deployment");
                 }
             }
         }
@@ -213,7 +217,7 @@ impl<'w> Writer<'w> {
     fn calls(&mut self, message: &mut Object<'_>, turn: &'w Turn<'w>, path: Path) {
         let calls = || {
             turn.parts.iter().filter_map(|part| match &part.body {
-                Body::ToolCall(call) => Some((call, &part.extra)),
+                Body::ToolCall(call) => Some((call, part)),
                 _ => None,
             })
         };
@@ -221,11 +225,13 @@ impl<'w> Writer<'w> {
             return;
         }
         let is_call = |part: &&Part<'_>| matches!(part.body, Body::ToolCall(_));
-        if turn.parts.iter().filter(is_call).any(|part| self.request.keep_of(part).is_some()) {
-            self.losses.add(Why::Label, format!("{}.tool_call.keep", path.turn()), "no marks for the prompt cache");
+        let mut kept = turn.parts.iter().filter(is_call).filter(|part| self.request.keep_of(part).is_some());
+        if let Some(part) = kept.next() {
+            let place = format!("{}.keep", self.place(path, part));
+            self.losses.add(Why::Label, place, "no marks for the prompt cache");
         }
         let mut list = message.array("tool_calls");
-        for (call, extra) in calls() {
+        for (call, part) in calls() {
             let mut object = list.object();
             object.text("id", &call.id);
             let (kind, input) = match call.kind {
@@ -236,7 +242,7 @@ impl<'w> Writer<'w> {
             let mut function = object.object(kind);
             function.text("name", &call.name);
             if call.kind == ToolCallKind::Custom && kind == "function" {
-                self.losses.add(Why::Changed, format!("{}.tool_call", path.turn()), "free input said as a JSON string");
+                self.losses.add(Why::Changed, self.place(path, part).to_string(), "free input said as a JSON string");
                 function.text(input, &wrapped_input(&call.arguments.as_text()));
             } else {
                 function.text(input, &call.arguments.as_text());
@@ -250,22 +256,27 @@ impl<'w> Writer<'w> {
                     super::super::answer::write_google_signature(&mut object, &mark.text);
                 }
                 Some(_) => {
-                    self.losses.add(Why::Issuer, format!("{}.tool_call.signature", path.turn()), "not for this server");
+                    let place = format!("{}.signature", self.place(path, part));
+                    self.losses.add(Why::Issuer, place, "not for this server");
                 }
                 None => {}
             }
             if self.request.dialect == Dialect::OpenaiChat {
-                wire::write_extra(&mut object, extra);
+                wire::write_extra(&mut object, &part.extra);
             }
             object.end();
         }
         list.end();
     }
 
-    fn message(&mut self, list: &mut Array<'_>, role: &str, parts: &'w [Part<'w>], path: impl Into<String>) {
+    fn place<'p>(&'p self, path: Path, part: &'p Part<'_>) -> Place<'p> {
+        place_of(self.request, path, part)
+    }
+
+    fn message(&mut self, list: &mut Array<'_>, role: &str, parts: &'w [Part<'w>], path: Path) {
         let mut message = list.object();
         message.word("role", role);
-        self.content(&mut message, &parts.iter().collect::<Vec<_>>(), path.into());
+        self.content(&mut message, &parts.iter().collect::<Vec<_>>(), path);
         message.end();
     }
 
@@ -275,43 +286,45 @@ impl<'w> Writer<'w> {
         }
     }
 
-    fn content(&mut self, message: &mut Object<'_>, parts: &[&Part<'_>], path: String) {
+    fn content(&mut self, message: &mut Object<'_>, parts: &[&Part<'_>], path: Path) {
         self.kept_content(message, parts, path, None);
     }
 
     /// Writes content whose last part carries the mark of them all.
-    fn kept_content(&mut self, message: &mut Object<'_>, parts: &[&Part<'_>], path: String, keep: Option<Keep>) {
+    fn kept_content(&mut self, message: &mut Object<'_>, parts: &[&Part<'_>], path: Path, keep: Option<Keep>) {
         if let [part] = parts
             && let Some(text) = part.as_text()
             && keep.or_else(|| self.request.keep_of(part)).is_none()
             && part.extra.is_empty()
         {
-            self.lose_text_marks(part, &path);
+            self.lose_text_marks(part, path);
             return message.text("content", text);
         }
         if !self.quirks.text_parts && parts.iter().all(|part| part.as_text().is_some()) {
-            if keep.is_some() || parts.iter().any(|part| self.request.keep_of(part).is_some()) {
-                self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
+            let marked = parts.iter().find(|part| self.request.keep_of(part).is_some());
+            if let Some(part) = marked.or_else(|| parts.last().filter(|_| keep.is_some())) {
+                let place = format!("{}.keep", self.place(path, part));
+                self.losses.add(Why::Label, place, "no marks for the prompt cache");
             }
             let joined = joined(parts.iter().filter_map(|part| part.as_text()));
             return message.text("content", &joined.unwrap_or_default());
         }
         if parts.is_empty() {
             if keep.is_some() {
-                self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
+                self.losses.add(Why::Label, format!("{}.keep", path.turn()), "no marks for the prompt cache");
             }
             return message.raw("content", "\"\"");
         }
         let mut list = message.array("content");
         for (index, part) in parts.iter().enumerate() {
             let keep = self.request.keep_of(part).or_else(|| keep.filter(|_| index + 1 == parts.len()));
-            self.part(&mut list, part, format_args!("{path}.parts.{index}"), keep);
+            self.part(&mut list, part, path, keep);
         }
         // A list of nothing is refused.
         list.end_or("\"\"");
     }
 
-    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: std::fmt::Arguments<'_>, keep: Option<Keep>) {
+    fn part(&mut self, list: &mut Array<'_>, part: &Part<'_>, path: Path, keep: Option<Keep>) {
         let capabilities = &self.target.capabilities;
         let is_taken = match &part.body {
             Body::Image { .. } => capabilities.vision,
@@ -320,11 +333,11 @@ impl<'w> Writer<'w> {
             _ => true,
         };
         if !is_taken {
-            return self.losses.add(Why::Unsupported, path.to_string(), part.body.noun());
+            return self.losses.add(Why::Unsupported, self.place(path, part).to_string(), part.body.noun());
         }
         match &part.body {
             Body::Text { text, .. } => {
-                self.lose_text_marks(part, &path);
+                self.lose_text_marks(part, path);
                 let mut object = list.object();
                 object.word("type", "text");
                 object.text("text", text);
@@ -349,14 +362,14 @@ impl<'w> Writer<'w> {
                 self.end_part(object, part, path, keep);
             }
             Body::File { source: Source::Plain(text), .. } => {
-                self.losses.add(Why::Changed, path.to_string(), "a document said as text");
+                self.losses.add(Why::Changed, self.place(path, part).to_string(), "a document said as text");
                 let mut object = list.object();
                 object.word("type", "text");
                 object.text("text", text);
                 object.end();
             }
             Body::File { source: Source::Handle(_), .. } if self.request.dialect == Dialect::Anthropic => {
-                self.losses.add(Why::NoPeer, path.to_string(), "a file that was uploaded elsewhere");
+                self.losses.add(Why::NoPeer, self.place(path, part).to_string(), "a file that was uploaded elsewhere");
             }
             Body::File { source: source @ (Source::Inline { .. } | Source::Handle(_)), name } => {
                 let mut object = list.object();
@@ -378,37 +391,46 @@ impl<'w> Writer<'w> {
                 self.end_part(object, part, path, keep);
             }
             Body::Opaque { dialect: Dialect::OpenaiChat, json } => json.write(list.next()),
-            body => self.losses.add(Why::NoPeer, path.to_string(), body.noun()),
+            body => self.losses.add(Why::NoPeer, self.place(path, part).to_string(), body.noun()),
         }
     }
 
-    fn end_part(&mut self, mut object: Object<'_>, part: &Part<'_>, path: std::fmt::Arguments<'_>, keep: Option<Keep>) {
+    fn end_part(&mut self, mut object: Object<'_>, part: &Part<'_>, path: Path, keep: Option<Keep>) {
         if let Some(keep) = keep {
             let is_taken = self.target.capabilities.cache_marks;
             if is_taken && self.quirks.cache_breakpoints {
-                write_breakpoint(&mut object, keep, || path.to_string(), self.losses);
+                write_breakpoint(&mut object, keep, || place_of(self.request, path, part).to_string(), self.losses);
             } else if is_taken && self.quirks.cache_control {
-                crate::anthropic::write_keep(&mut object, keep, || path.to_string(), self.losses);
+                crate::anthropic::write_keep(
+                    &mut object,
+                    keep,
+                    || place_of(self.request, path, part).to_string(),
+                    self.losses,
+                );
             } else {
-                self.losses.add(Why::Label, format!("{path}.keep"), "no marks for the prompt cache");
+                let place = format!("{}.keep", self.place(path, part));
+                self.losses.add(Why::Label, place, "no marks for the prompt cache");
             }
         }
         if self.request.dialect == Dialect::OpenaiChat {
             wire::write_extra(&mut object, &part.extra);
         } else if !part.extra.is_empty() {
-            wire::lose_extra(self.losses, path, &part.extra);
+            let place = place_of(self.request, path, part);
+            wire::lose_extra(self.losses, place, &part.extra);
         }
         object.end();
     }
 
-    fn lose_text_marks(&mut self, part: &Part<'_>, path: &dyn std::fmt::Display) {
+    fn lose_text_marks(&mut self, part: &Part<'_>, path: Path) {
         let Body::Text { annotations, signature, .. } = &part.body else { return };
         if annotations.iter().any(|annotation| matches!(annotation, Annotation::Url { .. } | Annotation::Opaque { .. }))
         {
-            self.losses.add(Why::Label, format!("{path}.annotations"), "sources of an earlier answer");
+            let place = format!("{}.annotations", self.place(path, part));
+            self.losses.add(Why::Label, place, "sources of an earlier answer");
         }
         if signature.is_some() {
-            self.losses.add(Why::NoPeer, format!("{path}.signature"), "a text's signature");
+            let place = format!("{}.signature", self.place(path, part));
+            self.losses.add(Why::NoPeer, place, "a text's signature");
         }
     }
 
@@ -537,7 +559,7 @@ impl<'w> Writer<'w> {
                 choice.end();
             }
             ToolChoice::Opaque { dialect: Dialect::OpenaiChat, json } => object.json("tool_choice", json),
-            ToolChoice::Opaque { .. } => self.losses.add(Why::NoPeer, "tool_choice", "has no peer"),
+            ToolChoice::Opaque { .. } => self.losses.add(Why::NoPeer, "tool_choice", words::NO_PEER),
         }
     }
 
@@ -581,7 +603,7 @@ impl<'w> Writer<'w> {
                 format.end();
             }
             Some(Format::Opaque { dialect: Dialect::OpenaiChat, json }) => object.json("response_format", json),
-            Some(Format::Opaque { .. }) => self.losses.add(Why::NoPeer, "format", "has no peer"),
+            Some(Format::Opaque { .. }) => self.losses.add(Why::NoPeer, "format", words::NO_PEER),
         }
     }
 
@@ -599,6 +621,7 @@ impl<'w> Writer<'w> {
             top_logprobs,
         } = &self.request.sampling;
         let drawn = self.target.capabilities.sampling;
+        let is_own = !request_is_foreign(self.request);
         let members: [(&'static str, &Option<Json<'_>>, bool); 9] = [
             ("temperature", temperature, drawn),
             ("top_p", top_p, drawn),
@@ -607,14 +630,19 @@ impl<'w> Writer<'w> {
             ("presence_penalty", presence_penalty, drawn),
             ("seed", seed, quirks.seed),
             ("logit_bias", logit_bias, quirks.logit_bias),
-            // Nothing in an answer of another dialect holds them.
-            ("logprobs", logprobs, !request_is_foreign(self.request)),
-            ("top_logprobs", top_logprobs, !request_is_foreign(self.request)),
+            ("logprobs", if is_own { logprobs } else { &None }, true),
+            ("top_logprobs", if is_own { top_logprobs } else { &None }, true),
         ];
+        if let Some(top) = self.request.sampling.asked_logprobs().filter(|_| !is_own) {
+            object.bool("logprobs", true);
+            if top > 0 {
+                object.number("top_logprobs", top);
+            }
+        }
         for (name, value, is_taken) in members {
             match value {
                 Some(value) if is_taken => object.json(name, value),
-                Some(_) => self.losses.add(Why::Unsupported, name, "the target does not take it"),
+                Some(_) => self.losses.add(Why::Unsupported, name, "the server does not take it"),
                 None => {}
             }
         }
@@ -662,10 +690,10 @@ impl<'w> Writer<'w> {
         if self.quirks.reasoning_effort && self.target.capabilities.thinking {
             object.word("reasoning_effort", effort.name());
         } else {
-            self.losses.add(Why::Unsupported, "reasoning", "the target does not take it");
+            self.losses.add(Why::Unsupported, "reasoning", "the server does not take it");
         }
         if reasoning.summary.is_some() {
-            self.losses.add(Why::NoPeer, "reasoning.summary", "has no peer");
+            self.losses.add(Why::NoPeer, "reasoning.summary", words::NO_PEER);
         }
     }
 
@@ -692,7 +720,7 @@ impl<'w> Writer<'w> {
                 ("store", request.store.is_some(), Why::Label),
             ];
             for (name, _, why) in absent.into_iter().filter(|(_, is_there, _)| *is_there) {
-                self.losses.add(why, name, "the target does not take it");
+                self.losses.add(why, name, "the server does not take it");
             }
         }
         if request.previous.is_some() {
@@ -768,14 +796,40 @@ fn audio_format(media_type: &Text<'_>) -> Text<'static> {
     })
 }
 
-/// Names a turn in a loss.
+/// Names a turn in a loss, or the system prompt.
 #[derive(Clone, Copy)]
 struct Path {
-    turn: usize,
+    turn: Option<usize>,
 }
 
 impl Path {
+    const SYSTEM: Self = Self { turn: None };
+
     fn turn(self) -> String {
-        format!("turns.{}", self.turn)
+        self.turn.map_or_else(|| "system".to_owned(), |turn| format!("turns.{turn}"))
+    }
+}
+
+/// Where a part stands; what a result holds stands where the result does. Looked for when it is told.
+fn place_of<'p>(request: &'p Request<'_>, path: Path, part: &'p Part<'_>) -> Place<'p> {
+    let turn = path.turn.and_then(|turn| request.turns.get(turn));
+    Place { parts: turn.map_or(&request.system, |turn| &turn.parts), path, part: std::ptr::from_ref(part).cast() }
+}
+
+struct Place<'p> {
+    parts: &'p [Part<'p>],
+    path: Path,
+    part: *const (),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_it = |part: &Part<'_>| std::ptr::from_ref(part).cast() == self.part;
+        let holds = |part: &Part<'_>| match &part.body {
+            Body::ToolResult(result) => result.content.iter().any(is_it),
+            _ => false,
+        };
+        let index = self.parts.iter().position(|part| is_it(part) || holds(part));
+        write!(f, "{}.parts.{}", self.path.turn(), index.unwrap_or_default())
     }
 }

@@ -143,12 +143,13 @@ impl Decoder {
         sink: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), StreamFault> {
         let (mut index, mut delta, mut reason, mut problem) = (position, None, None, None);
-        let mut usage = None;
+        let (mut usage, mut tokens) = (None, Vec::new());
         wire::members(reader, |reader, name| {
             match name {
                 "index" => index = wire::whole(reader)?.unwrap_or(position),
                 "delta" | "message" if reader.kind()? == Kind::Object => delta = Some(reader.raw()?),
                 "finish_reason" => reason = wire::text(reader)?,
+                "logprobs" if reader.kind()? == Kind::Object => answer::logprobs(reader, &mut tokens)?,
                 "error" => problem = error::read(reader)?,
                 // Moonshot's place for it.
                 "usage" => usage = tokens::read(reader)?,
@@ -171,6 +172,9 @@ impl Decoder {
             self.choices.resize_with(number + 1, Choice::default);
         }
         let index = u32::try_from(index).expect("it is below 128");
+        if !tokens.is_empty() {
+            sink(Event::Logprobs { choice: index, tokens });
+        }
         if let Some(delta) = delta {
             self.delta(index, Delta::read(delta)?, sink)?;
         }

@@ -2,7 +2,7 @@
 
 use super::super::{answer, error, reasoning, stop, tokens};
 use crate::{
-    chat::{Event, Json, Losses, PartKind, Problem, Signature, Start, Stop, Text, ToolCallKind, Why},
+    chat::{Event, Json, Logprob, Losses, PartKind, Problem, Signature, Start, Stop, Text, ToolCallKind, Why},
     json::{Array, Object, push_string},
     usage::Usage,
     wire,
@@ -19,6 +19,8 @@ pub struct Encoder {
     /// Of each choice that was announced: how many calls and thoughts it has.
     choices: Vec<Option<Counts>>,
     annotations: u32,
+    /// Of each choice, what goes with its next text.
+    logprobs: Vec<(u32, Vec<Logprob<'static>>)>,
     usage: Option<Usage>,
     stops: Vec<(u32, Stop<'static>)>,
     state: State,
@@ -68,6 +70,7 @@ impl Encoder {
             parts: Vec::new(),
             choices: Vec::new(),
             annotations: 0,
+            logprobs: Vec::new(),
             usage: None,
             stops: Vec::new(),
             state: State::Open,
@@ -81,6 +84,13 @@ impl Encoder {
     /// What could not be said so far.
     pub fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// Says in each chunk from now on what build of the model's server it is from, as JSON: the one that the chunks before
+    /// named, since to its caller it is one answer.
+    pub fn set_fingerprint(&mut self, fingerprint: &str) {
+        self.head.extend_from_slice(b",\"system_fingerprint\":");
+        self.head.extend_from_slice(fingerprint.as_bytes());
     }
 
     /// What the caller pays, in dollars: told with the usage at the end.
@@ -112,7 +122,7 @@ impl Encoder {
             Event::Annotation { part, annotation } => {
                 if !answer::is_known(annotation) {
                     let what = "a source that only its own dialect knows";
-                    return wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+                    return wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", what);
                 }
                 let Some(part) = self.part(*part) else { return };
                 let index = self.annotations;
@@ -122,6 +132,10 @@ impl Encoder {
                     answer::write_annotation(list.next(), annotation, 0, Some(index));
                     list.end();
                 });
+            }
+            Event::Logprobs { choice, tokens } => {
+                self.announce(*choice, out);
+                self.logprobs.push((*choice, tokens.iter().cloned().map(Logprob::into_owned).collect()));
             }
             Event::PartEnd { part } => {
                 // Callers read the arguments as JSON, which nothing is not.
@@ -135,7 +149,12 @@ impl Encoder {
             Event::Error(problem) => self.fail(problem, out),
             Event::End => self.end(out),
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
     }
@@ -147,7 +166,7 @@ impl Encoder {
         }
         self.state = State::Failed;
         self.chunk(out, |object| {
-            choice_of(object, 0, |_| {}, Some("error"));
+            choice_of(object, 0, &[], |_| {}, Some("error"));
             error::write(object, problem);
         });
     }
@@ -156,11 +175,15 @@ impl Encoder {
         self.state = State::Ended;
         for (choice, reason) in std::mem::take(&mut self.stops) {
             self.announce(choice, out);
+            let tokens = self.tokens(choice);
+            if !tokens.is_empty() {
+                self.chunk(out, |object| choice_of(object, choice, &tokens, |_| {}, None));
+            }
             reason.lose(stop::WORDS, &mut self.losses);
             if let Stop::Refusal(Some(text)) = &reason {
                 self.delta(choice, out, |delta| delta.text("refusal", text));
             }
-            self.chunk(out, |object| choice_of(object, choice, |_| {}, Some(stop::word(&reason))));
+            self.chunk(out, |object| choice_of(object, choice, &[], |_| {}, Some(stop::word(&reason))));
         }
         if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
             self.chunk(out, |object| {
@@ -223,7 +246,12 @@ impl Encoder {
                 if *kind == ToolCallKind::Custom { Kind::Custom } else { Kind::Function }
             }
             PartKind::Whole(_) | PartKind::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
                 Kind::Unsaid
             }
         };
@@ -232,7 +260,20 @@ impl Encoder {
 
     fn text(&mut self, part: u32, name: &str, text: &Text<'_>, out: &mut Vec<u8>) {
         let Some(part) = self.part(part) else { return };
-        self.delta(part.choice, out, |delta| delta.text(name, text));
+        let tokens = if part.kind == Kind::Text && name == "content" { self.tokens(part.choice) } else { Vec::new() };
+        self.chunk(out, |object| choice_of(object, part.choice, &tokens, |delta| delta.text(name, text), None));
+    }
+
+    /// What was said of the tokens of a choice's next text.
+    fn tokens(&mut self, choice: u32) -> Vec<Logprob<'static>> {
+        // Of most streams there is none.
+        if self.logprobs.is_empty() {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.logprobs);
+        let (own, others) = all.into_iter().partition(|(of, _)| *of == choice);
+        self.logprobs = others;
+        own.into_iter().flat_map(|(_, tokens)| tokens).collect()
     }
 
     /// Said twice: in the spelling that most clients show, and in the one whose pieces keep their signature.
@@ -277,7 +318,7 @@ impl Encoder {
                 });
             }),
             Kind::Text | Kind::Unsaid => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "signature", "a text's signature");
+                wire::lose_once(&mut self.losses, Why::NoPeer, "answer.signature", "a text's signature");
             }
         }
     }
@@ -303,7 +344,7 @@ impl Encoder {
     }
 
     fn delta(&self, choice: u32, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
-        self.chunk(out, |object| choice_of(object, choice, write, None));
+        self.chunk(out, |object| choice_of(object, choice, &[], write, None));
     }
 
     /// Writes one event whose members after the head are `write`'s.
@@ -317,14 +358,20 @@ impl Encoder {
     }
 }
 
-fn choice_of(object: &mut Object<'_>, choice: u32, write: impl FnOnce(&mut Object<'_>), finish_reason: Option<&str>) {
+fn choice_of(
+    object: &mut Object<'_>,
+    choice: u32,
+    tokens: &[Logprob<'_>],
+    write: impl FnOnce(&mut Object<'_>),
+    finish_reason: Option<&str>,
+) {
     let mut list: Array<'_> = object.array("choices");
     let mut object = list.object();
     object.number("index", choice);
     let mut delta = object.object("delta");
     write(&mut delta);
     delta.end();
-    object.raw("logprobs", "null");
+    answer::write_logprobs(&mut object, tokens);
     match finish_reason {
         Some(reason) => object.word("finish_reason", reason),
         None => object.raw("finish_reason", "null"),

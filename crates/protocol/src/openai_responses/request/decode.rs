@@ -89,9 +89,16 @@ fn member<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>, name: &str) ->
         "reasoning" => reasoning(request, reader)?,
         "include" => {
             let raw = reader.raw()?;
-            if raw.split_ascii_whitespace().collect::<String>() == r#"["reasoning.encrypted_content"]"# {
-                request.reasoning.get_or_insert_default().is_sealed = true;
-            } else {
+            let mut is_known = true;
+            wire::elements(&mut Reader::of(raw), |reader| {
+                match wire::text(reader)? {
+                    Some(word) if word.is(SEALED) => request.reasoning.get_or_insert_default().is_sealed = true,
+                    Some(word) if word.is(LOGPROBS) => request.sampling.logprobs = Some(Json::passed("true")),
+                    _ => is_known = false,
+                }
+                Ok::<_, Malformed>(())
+            })?;
+            if !is_known || raw == "[]" {
                 request.extra.push(name, Json::passed(raw));
             }
         }
@@ -106,6 +113,10 @@ fn member<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>, name: &str) ->
     }
     Ok(())
 }
+
+/// What may be asked to be included in an answer.
+pub(super) const SEALED: &str = "reasoning.encrypted_content";
+pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 
 fn text<'a>(request: &mut Request<'a>, reader: &mut Reader<'a>) -> Result<(), Malformed> {
     wire::members(reader, |reader, name| {

@@ -1,9 +1,15 @@
 //! Writes a request.
 
-use super::{super::quirks::Quirks, input::Input};
+use super::{
+    super::quirks::Quirks,
+    decode::{LOGPROBS, SEALED},
+    input::Input,
+};
 use crate::{
-    chat::{Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why},
-    json::Object,
+    chat::{
+        Dialect, Effort, Format, Json, Losses, Request, Sampling, Target, Text, Tool, ToolBody, ToolChoice, Why, words,
+    },
+    json::{Object, push_string},
     openai_chat::CUSTOM_SCHEMA,
     wire,
 };
@@ -150,7 +156,7 @@ impl Writer<'_> {
                 choice.end();
             }
             ToolChoice::Opaque { dialect: Dialect::OpenaiResponses, json } => object.json("tool_choice", json),
-            ToolChoice::Opaque { .. } => self.losses.add(Why::NoPeer, "tool_choice", "has no peer"),
+            ToolChoice::Opaque { .. } => self.losses.add(Why::NoPeer, "tool_choice", words::NO_PEER),
         }
     }
 
@@ -167,14 +173,14 @@ impl Writer<'_> {
                 None
             }
             Some(Format::Opaque { dialect, .. }) if *dialect != Dialect::OpenaiResponses => {
-                self.losses.add(Why::NoPeer, "format", "has no peer");
+                self.losses.add(Why::NoPeer, "format", words::NO_PEER);
                 None
             }
             format => format.as_ref(),
         };
         let verbosity = self.request.verbosity.as_ref().filter(|_| self.quirks.vendor_members);
         if self.request.verbosity.is_some() && verbosity.is_none() {
-            self.losses.add(Why::Unsupported, "verbosity", "the target does not take it");
+            self.losses.add(Why::Unsupported, "verbosity", "the server does not take it");
         }
         if format.is_none() && verbosity.is_none() {
             return;
@@ -249,7 +255,7 @@ impl Writer<'_> {
             presence_penalty,
             seed,
             logit_bias,
-            logprobs,
+            logprobs: _,
             top_logprobs,
         } = &self.request.sampling;
         let is_taken = self.target.capabilities.sampling;
@@ -260,21 +266,20 @@ impl Writer<'_> {
                 None => {}
             }
         }
-        // Nothing in an answer of another dialect holds them.
-        let (own, foreign) = if self.is_own() { (top_logprobs, &None) } else { (&None, top_logprobs) };
-        object.json_if("top_logprobs", own.as_ref());
-        let absent: [(&'static str, &Option<Json<'_>>); 7] = [
-            ("top_logprobs", foreign),
+        match self.request.sampling.asked_logprobs().filter(|top| *top > 0) {
+            Some(top) if !self.is_own() => object.number("top_logprobs", top),
+            _ => object.json_if("top_logprobs", top_logprobs.as_ref().filter(|_| self.is_own())),
+        }
+        let absent: [(&'static str, &Option<Json<'_>>); 5] = [
             ("top_k", top_k),
             ("frequency_penalty", frequency_penalty),
             ("presence_penalty", presence_penalty),
             ("seed", seed),
             ("logit_bias", logit_bias),
-            ("logprobs", logprobs),
         ];
         for (name, value) in absent {
             if value.as_ref().is_some_and(|value| !matches!(value.as_str(), "0" | "0.0" | "false" | "{}")) {
-                self.losses.add(Why::NoPeer, name, "has no peer");
+                self.losses.add(Why::NoPeer, name, words::NO_PEER);
             }
         }
         if !self.request.stop.is_empty() {
@@ -287,11 +292,19 @@ impl Writer<'_> {
 
     fn rest(&mut self, object: &mut Object<'_>) {
         let request = self.request;
-        if (request.reasoning.as_ref().is_some_and(|reasoning| reasoning.is_sealed) || !self.is_own())
+        let wants_sealed = (request.reasoning.as_ref().is_some_and(|reasoning| reasoning.is_sealed) || !self.is_own())
             && self.quirks.sealed_reasoning
-            && self.target.capabilities.thinking
-        {
-            object.raw("include", r#"["reasoning.encrypted_content"]"#);
+            && self.target.capabilities.thinking;
+        let is_asked = request.sampling.logprobs.as_ref().is_some_and(|asked| asked.as_str() == "true");
+        let wants_logprobs = if self.is_own() { is_asked } else { request.sampling.asked_logprobs().is_some() };
+        // A list with more than is known is carried along.
+        let is_carried = self.is_own() && request.extra.find("include").is_some();
+        if (wants_sealed || wants_logprobs) && !is_carried {
+            let mut list = object.array("include");
+            for (word, _) in [(SEALED, wants_sealed), (LOGPROBS, wants_logprobs)].iter().filter(|(_, wanted)| *wanted) {
+                push_string(list.next(), word);
+            }
+            list.end();
         }
         object.text_if("previous_response_id", request.previous.as_ref());
         if self.quirks.vendor_members {
@@ -314,7 +327,7 @@ impl Writer<'_> {
                 ("service_tier", request.service_tier.is_some()),
             ];
             for (name, _) in absent.into_iter().filter(|(_, is_there)| *is_there) {
-                self.losses.add(Why::Label, name, "the target does not take it");
+                self.losses.add(Why::Label, name, "the server does not take it");
             }
         }
         if request.choices.is_some_and(|choices| choices > 1) {

@@ -1,10 +1,10 @@
 //! Writes the turns as items.
 
-use super::super::{identity, item, namespace, quirks::Quirks};
+use super::super::{compaction, identity, item, namespace, quirks::Quirks};
 use crate::{
     chat::{
-        Body, Dialect, Keep, Losses, Part, Request, Role, Source, Target, Text, ToolCallKind, ToolResult, Turn, Why,
-        write_data_url,
+        Body, Dialect, Json, Keep, Losses, Part, Request, Role, Signature, Source, Target, Text, ToolCallKind,
+        ToolResult, Turn, Why, write_data_url,
     },
     json::{Array, Object},
     openai_chat::{default_name, wrapped_input, write_breakpoint},
@@ -172,8 +172,23 @@ impl Input<'_> {
                     self.losses.add(Why::Issuer, path, "thoughts of another deployment");
                 }
             }
-            Body::Opaque { json, .. } => json.write(list.next()),
+            Body::Opaque { json, .. } => match compaction::seal_of(json.as_str()) {
+                Some(seal) if seal.issuer.is_some() => self.compaction(list, json, &seal, path),
+                _ => json.write(list.next()),
+            },
             body => self.losses.add(Why::NoPeer, path, body.noun()),
+        }
+    }
+
+    /// What a vendor made of earlier turns goes back to the deployment that made it alone.
+    fn compaction(&mut self, list: &mut Array<'_>, json: &Json<'_>, seal: &Signature<'_>, path: Path) {
+        let mut item = Vec::new();
+        if self.request.may_replay(seal, Dialect::OpenaiResponses, self.target.issuer)
+            && compaction::write_with_seal(&mut item, json.as_str(), &seal.text).is_ok()
+        {
+            list.next().extend(item);
+        } else {
+            self.losses.add(Why::Issuer, path, "a compaction of another deployment");
         }
     }
 

@@ -2,7 +2,10 @@
 
 use super::super::{answer::Status, error, item, namespace::qualified};
 use crate::{
-    chat::{Body, Dialect, Event, Json, PartKind, Signature, Start, StreamFault, Text, ToolCallKind},
+    chat::{
+        Body, Dialect, Event, Json, Logprob, PartKind, Signature, Start, StreamFault, Text, ToolCallKind,
+        openai_logprobs,
+    },
     json::{Kind, Malformed, Reader},
     usage, wire,
 };
@@ -42,6 +45,7 @@ struct Open {
     content: Option<u64>,
     part: u32,
     has_delta: bool,
+    has_logprobs: bool,
     kind: Opened,
 }
 
@@ -194,12 +198,25 @@ impl Decoder {
         let kind = if is_refusal { Opened::Refusal } else { Opened::Text };
         let part = self.content(message, kind, sink)?.part;
         self.touch(message.output_index, Some(message.content_index));
+        if let Some(list) = message.logprobs {
+            let mut tokens = Vec::new();
+            openai_logprobs::read(&mut Reader::of(list), &mut tokens)?;
+            self.tell_tokens(message, tokens, sink);
+        }
         match message.delta.clone().filter(|text| !text.is_empty()) {
             Some(text) if is_refusal => sink(Event::Refusal { part, text }),
             Some(text) => sink(Event::Text { part, text }),
             None => {}
         }
         Ok(())
+    }
+
+    fn tell_tokens(&mut self, message: &Message<'_>, tokens: Vec<Logprob<'_>>, sink: &mut dyn FnMut(Event<'_>)) {
+        let is_it = |open: &&mut Open| open.item == message.output_index && open.content == Some(message.content_index);
+        if let Some(open) = self.open.iter_mut().find(is_it).filter(|_| !tokens.is_empty()) {
+            open.has_logprobs = true;
+            sink(Event::Logprobs { choice: 0, tokens });
+        }
     }
 
     fn annotation(&mut self, message: &Message<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
@@ -259,6 +276,11 @@ impl Decoder {
         };
         let open = self.content(message, kind, sink)?;
         let part = open.part;
+        if kind == Opened::Text && !open.has_logprobs {
+            let mut tokens = Vec::new();
+            item::part_logprobs(&mut Reader::of(raw), &mut tokens)?;
+            self.tell_tokens(message, tokens, sink);
+        }
         match text.filter(|text| !open.has_delta && !text.is_empty()) {
             Some(text) if kind == Opened::Refusal => sink(Event::Refusal { part, text }),
             Some(text) => sink(Event::Text { part, text }),
@@ -317,7 +339,12 @@ impl Decoder {
             Ok::<_, Malformed>(())
         })?;
         Reader::of(list.unwrap_or("[]")).array(|reader| {
-            let (kind, body) = match item::part(reader)?.body {
+            let (raw, mut tokens) = (reader.raw()?, Vec::new());
+            item::part_logprobs(&mut Reader::of(raw), &mut tokens)?;
+            if !tokens.is_empty() {
+                sink(Event::Logprobs { choice: 0, tokens });
+            }
+            let (kind, body) = match item::part(&mut Reader::of(raw))?.body {
                 body @ Body::Text { .. } => (PartKind::Text, body),
                 body @ Body::Refusal(_) => (PartKind::Refusal, body),
                 _ => return Ok(()),
@@ -450,7 +477,7 @@ impl Decoder {
         if self.open.len() == OPEN_MAX {
             return Err(StreamFault::TooMuch("more than 256 open parts"));
         }
-        let open = Open { item, content, part: self.next_part()?, has_delta: false, kind };
+        let open = Open { item, content, part: self.next_part()?, has_delta: false, has_logprobs: false, kind };
         self.open.push(open);
         Ok(open)
     }
@@ -484,6 +511,8 @@ struct Message<'a> {
     item: Option<&'a str>,
     part: Option<&'a str>,
     annotation: Option<&'a str>,
+    /// With tokens in it.
+    logprobs: Option<&'a str>,
 }
 
 impl<'a> Message<'a> {
@@ -504,6 +533,7 @@ impl<'a> Message<'a> {
                 "item" => message.item = Some(reader.raw()?),
                 "part" => message.part = Some(reader.raw()?),
                 "annotation" => message.annotation = Some(reader.raw()?),
+                "logprobs" => message.logprobs = Some(reader.raw()?).filter(|list| list.len() > "[]".len()),
                 _ => reader.pass()?,
             }
             Ok::<_, Malformed>(())

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     chat::{
-        Arguments, Body, Dialect, Event, Json, Losses, PartKind, Problem, Start, Stop, StopWords, StreamFault, Text,
-        ToolCall, ToolCallKind, Why,
+        Arguments, Body, Dialect, Event, Json, Logprob, Losses, PartKind, Problem, Start, Stop, StopWords, StreamFault,
+        Text, ToolCall, ToolCallKind, Why, openai_logprobs,
     },
     json::Object,
     usage::Usage,
@@ -31,6 +31,8 @@ pub struct Encoder {
     sequence: u64,
     start: Start<'static>,
     parts: Vec<Option<Part>>,
+    /// Of the text that comes next.
+    logprobs: Vec<Logprob<'static>>,
     /// The finished items, as they stand between the brackets of `output`, by their places.
     items: Vec<Vec<u8>>,
     collected: usize,
@@ -58,6 +60,8 @@ struct Part {
     place: usize,
     id: String,
     body: Body<'static>,
+    /// Of the tokens of its text.
+    logprobs: Vec<Logprob<'static>>,
 }
 
 impl Encoder {
@@ -72,6 +76,7 @@ impl Encoder {
             sequence: 0,
             start: Start::default(),
             parts: Vec::new(),
+            logprobs: Vec::new(),
             items: Vec::new(),
             collected: 0,
             usage: None,
@@ -150,6 +155,11 @@ impl Encoder {
                 }
             }
             Event::Annotation { part, annotation } => self.annotation(*part, annotation, out),
+            Event::Logprobs { choice: 0, tokens } => {
+                self.collected += tokens.iter().map(Logprob::kept_size).sum::<usize>();
+                self.logprobs.extend(tokens.iter().cloned().map(Logprob::into_owned));
+            }
+            Event::Logprobs { .. } => {}
             Event::PartEnd { part } => self.part_end(*part, out),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Stop { choice: 0, stop } => self.stop = Some(stop.clone().into_owned()),
@@ -158,7 +168,12 @@ impl Encoder {
             Event::End => self.end(out),
             Event::Opaque { dialect: Dialect::OpenaiResponses, .. } => {}
             Event::Opaque { .. } => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "events", "an event that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.events",
+                    "an event that only its own dialect knows",
+                );
             }
         }
         Ok(())
@@ -190,7 +205,7 @@ impl Encoder {
 
     fn part_start(&mut self, choice: u32, kind: &PartKind<'_>, out: &mut Vec<u8>) {
         if choice > 0 {
-            wire::lose_once(&mut self.losses, Why::NoPeer, "choices", "all answers but the first");
+            wire::lose_once(&mut self.losses, Why::NoPeer, "answer.choices", "all answers but the first");
             return self.parts.push(None);
         }
         let body = match kind.clone().into_owned() {
@@ -210,7 +225,12 @@ impl Encoder {
                 Body::Opaque { dialect: Dialect::OpenaiResponses, json }
             }
             PartKind::Opaque { .. } | PartKind::Whole(_) => {
-                wire::lose_once(&mut self.losses, Why::NoPeer, "parts", "a part that only its own dialect knows");
+                wire::lose_once(
+                    &mut self.losses,
+                    Why::NoPeer,
+                    "answer.parts",
+                    "a part that only its own dialect knows",
+                );
                 return self.parts.push(None);
             }
         };
@@ -218,7 +238,7 @@ impl Encoder {
         self.items.push(Vec::new());
         let id = answer::id_of(&body, place, self.identity.as_deref());
         self.added(place, &id, &body, out);
-        self.parts.push(Some(Part { place, id, body }));
+        self.parts.push(Some(Part { place, id, body, logprobs: Vec::new() }));
     }
 
     /// Tells that an item, and its first part, has begun.
@@ -293,6 +313,7 @@ impl Encoder {
         }
         let is_call = matches!(slot.body, Body::ToolCall(_));
         let has_logprobs = matches!(slot.body, Body::Text { .. });
+        let tokens = if has_logprobs { std::mem::take(&mut self.logprobs) } else { Vec::new() };
         let sequence = self.next_sequence();
         let id = &self.parts[part as usize].as_ref().expect("it was just seen").id;
         // By hand, because most of a stream is this.
@@ -313,10 +334,15 @@ impl Encoder {
         }
         object.text("delta", more);
         if has_logprobs {
-            object.raw("logprobs", "[]");
+            let mut list = object.array("logprobs");
+            openai_logprobs::write(&mut list, &tokens, false);
+            list.end();
         }
         object.end();
         wire::end_event(out, from);
+        if let Some(slot) = self.parts[part as usize].as_mut().filter(|_| !tokens.is_empty()) {
+            slot.logprobs.extend(tokens);
+        }
         Ok(())
     }
 
@@ -324,7 +350,7 @@ impl Encoder {
         let mut json = Vec::new();
         if !super::super::item::write_annotation(&mut json, annotation) {
             let what = "a source that only its own dialect knows";
-            return wire::lose_once(&mut self.losses, Why::NoPeer, "annotations", what);
+            return wire::lose_once(&mut self.losses, Why::NoPeer, "answer.annotations", what);
         }
         let Some(slot) = self.parts.get_mut(part as usize).and_then(Option::as_mut) else { return };
         let Body::Text { annotations, .. } = &mut slot.body else { return };
@@ -338,7 +364,13 @@ impl Encoder {
     }
 
     fn part_end(&mut self, part: u32, out: &mut Vec<u8>) {
-        let Some(Part { place, id, body }) = self.parts.get_mut(part as usize).and_then(Option::take) else { return };
+        let Some(Part { place, id, body, mut logprobs }) = self.parts.get_mut(part as usize).and_then(Option::take)
+        else {
+            return;
+        };
+        if matches!(body, Body::Text { .. }) {
+            logprobs.append(&mut self.logprobs);
+        }
         match &body {
             Body::Text { text, .. } | Body::Refusal(text) => {
                 let (kind, name) = match body {
@@ -348,12 +380,14 @@ impl Encoder {
                 self.part_event(out, kind, place, &id, "content_index", |object| {
                     object.text(name, text);
                     if name == "text" {
-                        object.raw("logprobs", "[]");
+                        let mut list = object.array("logprobs");
+                        openai_logprobs::write(&mut list, &logprobs, false);
+                        list.end();
                     }
                 });
                 let mut part = Vec::new();
                 let mut object = Object::new(&mut part);
-                answer::write_content(&mut object, &body, &mut self.losses);
+                answer::write_content(&mut object, &body, &logprobs, &mut self.losses);
                 object.end();
                 self.part_event(out, "response.content_part.done", place, &id, "content_index", |object| {
                     object.key("part").extend_from_slice(&part);
@@ -392,7 +426,7 @@ impl Encoder {
             json.write(&mut item);
         } else {
             let mut object = Object::new(&mut item);
-            answer::write_item(&mut object, &body, &id, &mut self.losses);
+            answer::write_item(&mut object, &body, &id, &logprobs, &mut self.losses);
             object.end();
         }
         self.done(place, item, out);

@@ -213,8 +213,9 @@ impl Begun {
         }
     }
 
-    /// Events that end the stream with an error; `error` is the object of an error answer.
-    pub fn fail(&self, error: &str, problem: &Problem<'_>) -> Vec<u8> {
+    /// Events that end the stream with an error; `error` is the object of an error answer, and `attempts`, a list in JSON,
+    /// is told under `roundelay.attempts`.
+    pub fn fail(&self, error: &str, problem: &Problem<'_>, attempts: Option<&str>) -> Vec<u8> {
         let mut writer = self.writer();
         writer.event("error", |event| {
             event.text_or("code", problem.code.as_ref(), "server_error");
@@ -228,6 +229,11 @@ impl Begun {
         });
         writer.event("response.failed", |event| {
             let mut response = event.object("response");
+            if let Some(attempts) = attempts {
+                let mut note = response.object("roundelay");
+                note.raw("attempts", attempts);
+                note.end();
+            }
             self.identity(&mut response);
             response.word("status", "failed");
             error::write(&mut response, problem);
@@ -602,7 +608,7 @@ data: {"type":"response.function_call_arguments.delta","sequence_number":8,"item
         for piece in SHOWN.split_inclusive("\n\n") {
             begun.push(piece.as_bytes());
         }
-        let end = begun.fail(r#"{"message":"m"}"#, &problem);
+        let end = begun.fail(r#"{"message":"m"}"#, &problem, None);
         let events = data(std::str::from_utf8(&end).unwrap());
         assert_eq!((&events[0]["type"], &events[0]["sequence_number"]), (&"error".into(), &9.into()));
         assert_eq!((&events[0]["message"], &events[0]["error"]["message"]), (&"it \"broke\"".into(), &"m".into()));

@@ -122,9 +122,13 @@ impl Client {
             let index = usize::try_from(choice["index"].as_u64().expect("an index")).unwrap();
             let choices = array(&mut self.answer, "choices");
             while choices.len() <= index {
-                choices.push(json!({"index": choices.len(), "message": {}, "finish_reason": null}));
+                choices.push(json!({"index": choices.len(), "message": {}, "logprobs": {}, "finish_reason": null}));
             }
             accumulate(choices[index]["message"].as_object_mut().unwrap(), choice["delta"].as_object().unwrap());
+            // As `ChatCompletionStreamState` does.
+            for token in choice["logprobs"]["content"].as_array().into_iter().flatten() {
+                array(&mut choices[index]["logprobs"], "content").push(token.clone());
+            }
             if !choice["finish_reason"].is_null() {
                 choices[index]["finish_reason"] = choice["finish_reason"].clone();
             }
@@ -267,7 +271,7 @@ impl Client {
             for part in list(&candidate["content"]["parts"]) {
                 join(array(&mut whole["content"], "parts"), part);
             }
-            for name in ["finishReason", "groundingMetadata", "citationMetadata"] {
+            for name in ["finishReason", "groundingMetadata", "citationMetadata", "logprobsResult"] {
                 if !candidate[name].is_null() {
                     whole[name] = candidate[name].clone();
                 }

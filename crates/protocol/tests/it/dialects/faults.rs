@@ -308,7 +308,7 @@ fn what_a_client_collected_comes_back_as_the_model_said_it() {
         call("call_2", "clock", "{}"),
     ];
     let mut answer = Answer::new(Dialect::Anthropic);
-    answer.choices = vec![Choice { parts: parts.clone(), stop: Some(Stop::ToolCalls) }];
+    answer.choices = vec![Choice { parts: parts.clone(), stop: Some(Stop::ToolCalls), ..Choice::default() }];
     let mut events: Vec<Event<'static>> = Vec::new();
     answer.events(&mut |event| events.push(event.into_owned()));
     for caller in Dialect::ALL {

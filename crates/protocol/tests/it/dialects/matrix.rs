@@ -300,7 +300,7 @@ fn answer(dialect: Dialect, stop: Stop<'static>) -> Answer<'static> {
         call("call_1", "weather", r#"{"city":"Zürich"}"#),
         call("call_2", "weather", r#"{"city":"Köln"}"#),
     ];
-    answer.choices = vec![Choice { parts, stop: Some(stop) }];
+    answer.choices = vec![Choice { parts, stop: Some(stop), ..Choice::default() }];
     answer.usage =
         Some(Usage { input: 7, cache_read: 40, cache_write: 20, output: 50, reasoning: 30, ..Usage::default() });
     answer
@@ -358,11 +358,11 @@ fn an_answer_whole_and_streamed_says_the_same_everywhere() {
 fn a_class_of_tokens_that_a_dialect_does_not_count_is_a_loss() {
     let made = answer(Dialect::Anthropic, Stop::ToolCalls);
     let (body, losses) = through(&made, Dialect::Gemini);
-    assert!(losses.names("usage.cache_write"), "{losses:?}");
+    assert!(losses.names("answer.usage.cache_write"), "{losses:?}");
     let usage = translate::decode_answer(Dialect::Gemini, &body).unwrap().unwrap().usage.unwrap();
     assert_eq!((usage.input, usage.prompt()), (27, made.usage.unwrap().prompt()));
     let (_, losses) = through(&made, Dialect::Bedrock);
-    assert!(losses.names("usage.reasoning"), "{losses:?}");
+    assert!(losses.names("answer.usage.reasoning"), "{losses:?}");
 }
 
 #[test]
@@ -454,6 +454,8 @@ fn what_one_dialect_cannot_say_is_a_loss() {
     lost(Dialect::Bedrock, Why::NoPeer, "tool_choice", |request| {
         request.tools = vec![weather()];
         request.tool_choice = Some(ToolChoice::None);
+        request.turns.push(turn(Role::Assistant, vec![call("c", "weather", "{}")]));
+        request.turns.push(turn(Role::User, vec![result("c", "weather", "sun")]));
     });
     lost(Dialect::Bedrock, Why::NoPeer, "turns.0.parts.1", |request| {
         let source = Source::Url("https://example.com/a.png".into());
@@ -478,7 +480,7 @@ fn what_one_dialect_cannot_say_is_a_loss() {
     lost(Dialect::OpenaiChat, Why::Changed, "reasoning.budget", |request| {
         request.reasoning = Some(Reasoning { budget: Some(2000), ..Reasoning::default() });
     });
-    lost(Dialect::OpenaiChat, Why::NoPeer, "turns.1.tool_result.is_error", |request| {
+    lost(Dialect::OpenaiChat, Why::NoPeer, "turns.1.parts.0.is_error", |request| {
         request.turns.insert(0, turn(Role::Assistant, vec![call("c", "weather", "{}")]));
         let mut failed = result("c", "weather", "no");
         if let Body::ToolResult(result) = &mut failed.body {

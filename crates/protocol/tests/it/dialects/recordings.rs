@@ -46,16 +46,34 @@ pub(super) fn streams() -> Vec<(String, Dialect, Vec<Vec<u8>>)> {
             serde_json::from_str::<Value>(json).ok()
         });
         let Some(dialect) = first.as_ref().and_then(dialect_of) else { continue };
-        let events = if dialect == Dialect::Bedrock {
+        let events: Vec<Vec<u8>> = if dialect == Dialect::Bedrock {
             text.lines().filter(|line| !line.trim().is_empty()).map(frame).collect()
         } else {
             let text = String::from_utf8(stream).unwrap();
             text.split_inclusive("\n\n").map(|event| event.as_bytes().to_vec()).collect()
         };
-        found.push((name_of(&path), dialect, events));
+        let name = name_of(&path);
+        for (number, answer) in answers_of(&events).into_iter().enumerate() {
+            let name = if number == 0 { name.clone() } else { format!("{name}, answer {}", number + 1) };
+            found.push((name, dialect, answer));
+        }
     }
     assert!(found.len() >= MIN_STREAMS || std::env::var_os("ROUNDELAY_TEST_DATA").is_none(), "{} streams", found.len());
     found
+}
+
+/// Some recordings hold the answers of several turns, one after another.
+fn answers_of(events: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
+    const BEGINS: [&str; 2] = [r#"{"type":"message_start""#, r#"{"type":"response.created""#];
+    let begins = |event: &[u8]| BEGINS.iter().any(|begin| String::from_utf8_lossy(event).contains(begin));
+    let mut answers: Vec<Vec<Vec<u8>>> = Vec::new();
+    for event in events {
+        match answers.last_mut() {
+            Some(answer) if !begins(event) => answer.push(event.clone()),
+            _ => answers.push(vec![event.clone()]),
+        }
+    }
+    answers
 }
 
 /// One line of a recording, as the frame it was.
@@ -67,7 +85,7 @@ fn frame(line: &str) -> Vec<u8> {
     out
 }
 
-const MIN_STREAMS: usize = 90;
+const MIN_STREAMS: usize = 110;
 
 fn name_of(path: &Path) -> String {
     path.iter().rev().take(2).map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" of ")
@@ -256,6 +274,7 @@ fn own(answer: &Answer<'_>) -> Answer<'static> {
     let choices = answer.choices.iter().map(|choice| roundelay_protocol::chat::Choice {
         parts: choice.parts.iter().cloned().map(roundelay_protocol::chat::Part::into_owned).collect(),
         stop: choice.stop.clone().map(Stop::into_owned),
+        logprobs: choice.logprobs.iter().cloned().map(roundelay_protocol::chat::Logprob::into_owned).collect(),
     });
     Answer { choices: choices.collect(), usage: answer.usage, created: answer.created, ..Answer::new(answer.dialect) }
 }

@@ -36,6 +36,24 @@ fn check(deltas: &[&str], expected: &[(&str, &str)]) {
 }
 
 #[test]
+fn a_message_that_comes_whole_in_its_first_event_is_whole() {
+    // Calls out of running code come so, as Anthropic sends them.
+    const MESSAGE: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"content\":[\
+        {\"type\":\"text\",\"text\":\"so\"},\
+        {\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":{\"x\":1}},\
+        {\"type\":\"tool_use\",\"id\":\"b\",\"name\":\"g\",\"input\":{}}],\"stop_reason\":\"tool_use\"}}\n\n";
+    const END: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let whole = [MESSAGE, END].concat();
+    let expected = [("f".to_owned(), r#"{"x":1}"#.to_owned()), ("g".to_owned(), "{}".to_owned())];
+    assert_eq!(calls_of(Dialect::Anthropic, whole.as_bytes()), expected);
+    let (events, _) = decode(Dialect::Anthropic, [whole.as_bytes()]);
+    for caller in Dialect::ALL {
+        assert_eq!(calls_of(caller, &encode(caller, &events)), expected, "as {}", caller.name());
+    }
+    assert_eq!(decode(Dialect::Anthropic, [MESSAGE.as_bytes()]).1, Err(StreamFault::Cut));
+}
+
+#[test]
 fn arguments_of_parallel_calls_never_mix() {
     const A: &str = r#"{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]}"#;
     const B: &str = r#"{"tool_calls":[{"index":1,"id":"b","type":"function","function":{"name":"g","arguments":""}}]}"#;

@@ -160,6 +160,7 @@ fn merged(offer: &Price, known: &Price) -> Price {
     let base = TokenPrices {
         cache_read: base.cache_read.or(before.cache_read),
         cache_write: base.cache_write.or(before.cache_write),
+        cache_write_long: base.cache_write_long.or(before.cache_write_long),
         audio_input: base.audio_input.or(before.audio_input),
         audio_output: base.audio_output.or(before.audio_output),
         image_input: base.image_input.or(before.image_input),
@@ -184,6 +185,7 @@ fn filled(tier: &TokenPrices, other: &TokenPrices) -> TokenPrices {
     TokenPrices {
         cache_read: tier.cache_read.or(other.cache_read),
         cache_write: tier.cache_write.or(other.cache_write),
+        cache_write_long: tier.cache_write_long.or(other.cache_write_long),
         audio_input: tier.audio_input.or(other.audio_input),
         audio_output: tier.audio_output.or(other.audio_output),
         image_input: tier.image_input.or(other.image_input),

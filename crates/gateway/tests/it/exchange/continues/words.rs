@@ -196,6 +196,11 @@ pub(super) fn answer(asked: &Asked) -> Said {
         "rest" | "refuses" | "same" => said(whole(), usize::MAX),
         // Breaks off after so many events.
         "cut" => said(whole(), count),
+        // The same, and names the build of its server.
+        "printed" => {
+            let named = |event: String| event.replace("\"model\":", "\"system_fingerprint\":\"fp_1\",\"model\":");
+            said(whole().into_iter().map(named).collect(), count)
+        }
         // Says the beginning again, whatever it is asked.
         "echo" => said(words.events(&pieces(ANSWER), PIECES), usize::MAX),
         // A long answer, of which so many pieces come; or as many as are asked for.

@@ -263,7 +263,7 @@ fn what_vertex_needs_is_said_where_it_is_missing() {
         &format!("[providers.v]\nprotocol = 'vertex'\n{keys}"),
         "https://aiplatform.googleapis.com/v1/publishers/google",
     );
-    check("[providers.vertex]\ncredentials = 'metadata'", "which project pays is not known");
+    check("[providers.vertex]\ncredentials = 'workload'", "which project pays is not known");
     check("[providers.vertex]\nproject = 'p'", "this provider has no API key");
     check("[providers.vertex]\nproject = 'p/../q'\napi_keys = ['AQ.key']", "characters that no such name has");
     check("[providers.openai]\napi_keys = ['k-123456']\nproject = 'p'", "`protocol = \"vertex\"` alone");

@@ -1,5 +1,7 @@
 //! Who cannot take a conversation whole is asked with what it can take, once nobody else is there.
 
+use std::thread;
+
 use serde_json::{Value, json};
 
 use super::{House, conversation, header, with};
@@ -246,4 +248,25 @@ fn as_messages(chat: &Value) -> Value {
         "model": chat["model"], "max_tokens": 500, "system": chat["messages"][0]["content"], "messages": turns,
         "tools": [{ "name": tool["name"], "description": tool["description"], "input_schema": tool["parameters"] }],
     })
+}
+
+/// More than a request's own thread takes upon itself, and more of them at once than there are turns.
+#[test]
+fn very_long_conversations_are_handed_over_side_by_side() {
+    let house = House::start("");
+    house.falls_ill();
+    let mut body = conversation("talk");
+    for message in body["messages"].as_array_mut().unwrap() {
+        if message["role"] == "tool" {
+            message["content"] = message["content"].as_str().unwrap().repeat(6).into();
+        }
+    }
+    assert!(body.to_string().len() > 256 << 10);
+    thread::scope(|scope| {
+        let asking: Vec<_> = (0..6).map(|_| scope.spawn(|| house.ask(&body))).collect();
+        for answer in asking.into_iter().map(|asking| asking.join().unwrap()) {
+            assert_eq!((answer.status, header(&answer, "handover")), (200, Some("extract")), "{}", answer.body);
+        }
+    });
+    assert_eq!(house.handed()["kind"], "extract");
 }

@@ -55,6 +55,23 @@ fn it_goes_on_at_any_provider_with_all_that_was_said() {
 }
 
 #[test]
+fn what_is_lost_of_a_conversation_by_name_is_not_numbered_by_what_was_put_in_front() {
+    let house = House::start();
+    let id = house.hello("own", false).json()["id"].clone();
+    let input = json!([{ "role": "user", "content": [{ "type": "input_text", "text": "And this?" },
+        { "type": "input_image", "image_url": "https://example.com/a.png", "detail": "low" }] }]);
+    let ask = |previous: &Value| {
+        let body = json!({ "model": "claude", "input": input, "previous_response_id": previous });
+        Request::post("/v1/responses", &body).bearer(&house.gateway.key).send(house.gateway.callers)
+    };
+    let dropped = |answer: &Answer| answer.header("x-roundelay-dropped").unwrap_or_default().to_owned();
+    let answer = ask(&Value::Null);
+    assert_eq!((answer.status, dropped(&answer)), (200, "input[0].content[1].detail".to_owned()), "{}", answer.body);
+    let told = dropped(&ask(&id));
+    assert!(told.split(", ").any(|place| place == "input[].content[1].detail"), "{told}");
+}
+
+#[test]
 fn sealed_thoughts_go_back_to_who_sealed_them_and_to_nobody_else() {
     let house = House::start();
     let first = house.hello("own", false).json();
@@ -126,7 +143,6 @@ fn what_is_kept_can_be_read_counted_and_forgotten() {
 
     for (method, path, status) in [
         ("POST", format!("{id}/cancel"), 400),
-        ("POST", "compact".to_owned(), 501),
         ("PUT", id.to_owned(), 405),
         ("GET", "resp_none".to_owned(), 404),
         ("GET", format!("{id}/other"), 404),

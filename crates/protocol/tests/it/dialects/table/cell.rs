@@ -86,7 +86,8 @@ fn outcome(row: &Row, to: Dialect, out: &Value, losses: &Losses) -> Result<Cell,
     let mut words: Vec<String> = Vec::new();
     for loss in losses.iter().filter(|loss| !is_found || loss.why != Why::Label) {
         let what = match &*loss.what {
-            what if what.ends_with("has no peer") => String::new(),
+            // That there is nothing to say of it is said by the sign.
+            NO_PEER | UNKNOWN => String::new(),
             what => what.to_owned(),
         };
         if !words.contains(&what) {
@@ -102,6 +103,9 @@ fn outcome(row: &Row, to: Dialect, out: &Value, losses: &Losses) -> Result<Cell,
         (false, false) => Ok(Cell::Dropped(words)),
     }
 }
+
+const NO_PEER: &str = "the provider's dialect has no word for it";
+const UNKNOWN: &str = "a member that is not known here";
 
 fn plain(dialect: Dialect) -> Value {
     match dialect {

@@ -1,9 +1,9 @@
 //! The tables as docs/dialects.md and docs/dialects.zh-CN.md hold them.
 
-use std::{env, fmt::Write as _, fs, path::PathBuf};
+use std::{borrow::Cow, env, fmt::Write as _, fs, path::PathBuf};
 
 use roundelay_protocol::{
-    chat::{Dialect, Problem, ProblemKind},
+    chat::{Dialect, Problem, ProblemKind, words::in_chinese},
     translate,
 };
 use serde_json::Value;
@@ -77,16 +77,20 @@ fn table(out: &mut String, language: Language, head: &str, caller: Dialect, (row
             group = name;
             writeln!(out, "| **{group}** | | | | |").unwrap();
         }
-        let found: Vec<_> = found.into_iter().map(said).collect();
+        let found: Vec<_> = found.into_iter().map(|cell| said(cell, language)).collect();
         writeln!(out, "| {} | {} |", language.pick([&row.name[0], &row.name[1]]), found.join(" | ")).unwrap();
     }
     out.push('\n');
 }
 
-fn said(cell: &Cell) -> String {
+fn said(cell: &Cell, language: Language) -> String {
     let with = |sign: &str, words: &[String]| {
-        let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
-        format!("{sign} {}", words.join("; ")).trim_end().to_owned()
+        let words = words.iter().filter(|word| !word.is_empty()).map(|word| match language {
+            Language::English => word.into(),
+            Language::Chinese => in_chinese(word).unwrap_or_else(|| panic!("`{word}` has no Chinese")),
+        });
+        let words: Vec<Cow<'_, str>> = words.collect();
+        format!("{sign} {}", words.join(language.pick(["; ", "；"]))).trim_end().to_owned()
     };
     match cell {
         Cell::Kept => "✓".to_owned(),

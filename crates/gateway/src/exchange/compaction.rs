@@ -1,0 +1,265 @@
+//! Conversations that are compacted, by `POST /v1/responses/compact` or by an item `compaction_trigger`, and requests that
+//! go on from what that gave.
+//!
+//! A deployment that compacts by itself is passed the request as it is, and what it sealed is marked as its own. Any other
+//! is asked for notes, in the same exchange: the same plan, attempts, holds and record. The notes are sealed for the
+//! caller's account, and nothing of them is kept here: whoever sends them back has them opened, as a message of the user's,
+//! before anything else is done with the request.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use memchr::{memchr, memmem};
+use roundelay_ledger::AccountId;
+use roundelay_protocol::{
+    Malformed,
+    chat::{self, Answer, Body, Dialect, Part, Role, Stop, Text, Turn, Why},
+    handover::{asks_to_compact, compacted, compaction_question, stands_for_others},
+    openai::{BadRequest, Request, answer::Answer as Scanned},
+    openai_responses::{
+        Compacted, SEALED_HERE, encode_answer_as, kept_messages, sealed_here, stream_of, with_issuer, with_messages,
+    },
+    translate::scan_answer,
+};
+
+use super::{
+    attempt::Whole,
+    call::{Call, Inbound},
+    flight::{Flight, counted},
+    gateway::Gateway,
+    outgoing::{Outgoing, bad},
+    refusal::Refusal,
+    responses::identity,
+    snapshot::Deployment,
+};
+use crate::upstream::RequestHead;
+
+/// A request for a conversation to be compacted.
+#[derive(Debug, Default)]
+pub struct Compaction {
+    form: Form,
+    /// Messages that stay word for word beside the notes, as items of the answer.
+    kept: Bytes,
+}
+
+/// How it is asked for, and answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Form {
+    /// By a path of its own: messages and an item.
+    #[default]
+    Path,
+    /// By the last item of a request for a response, streamed or not: a response that is one item.
+    Trigger,
+}
+
+/// Puts aside what of the conversation stays as it is, where it is to be compacted.
+pub(super) fn begin(inbound: &mut Inbound, request: &Request) -> Option<Form> {
+    if inbound.compaction.is_none() && request.holds.compaction_trigger {
+        inbound.compaction = Some(Box::new(Compaction { form: Form::Trigger, ..Compaction::default() }));
+    }
+    let compaction = inbound.compaction.as_deref_mut()?;
+    let kept = kept_messages(&inbound.body, &inbound.id.to_string(), KEPT_BYTES_MAX);
+    compaction.kept = kept.unwrap_or_default().into();
+    Some(compaction.form)
+}
+
+impl Compaction {
+    /// What a response that is a compaction goes on from.
+    pub(super) fn kept(&self) -> &Bytes {
+        &self.kept
+    }
+}
+
+/// The request with the notes that stand behind its compaction items; `None` where it holds none that were sealed here.
+///
+/// # Errors
+/// When one was not sealed for this account, or not here.
+pub(super) fn opened(
+    gateway: &Gateway,
+    account: &AccountId,
+    request: &Request,
+    body: &Bytes,
+) -> Result<Option<Bytes>, Refusal> {
+    if !request.holds.compactions {
+        return Ok(None);
+    }
+    let key = gateway.keys.compaction_key();
+    let items = sealed_here(body).map_err(|fault| Refusal::BadRequest(not_json(fault)))?;
+    let messages = items.into_iter().map(|item| match key.open(account, &item.sealed) {
+        Some(notes) => Ok((item.span, compacted(&notes))),
+        None => Err(not_ours(item.number)),
+    });
+    let messages: Vec<_> = messages.collect::<Result<_, _>>().map_err(Refusal::BadRequest)?;
+    Ok(Some(with_messages(body, &messages).into()))
+}
+
+fn not_json(fault: Malformed) -> BadRequest {
+    BadRequest { message: fault.to_string(), param: None, code: "invalid_value" }
+}
+
+/// One message for all that cannot be opened, so that nobody learns whose an item is.
+fn not_ours(number: usize) -> BadRequest {
+    BadRequest {
+        message: format!(
+            "The encrypted content of `input[{number}]` could not be verified: it was changed on its way, or compacted for \
+             another account or by another gateway. Leave the item out and send the conversation itself, or have that \
+             compacted anew"
+        ),
+        param: Some("input".into()),
+        code: "invalid_encrypted_content",
+    }
+}
+
+/// Takes out of a request for a compaction what is not for one.
+///
+/// # Errors
+/// When it asks for a stream.
+pub(super) fn narrow(request: &mut Request, form: Form) -> Result<(), Refusal> {
+    // It ends with an answer more often than with a question, and nobody is to go on with that.
+    request.needs.prefill = false;
+    if form == Form::Trigger {
+        return Ok(());
+    }
+    if request.stream {
+        let message = "a compaction is not streamed: leave `stream` out".to_owned();
+        return Err(Refusal::BadRequest(BadRequest {
+            message,
+            param: Some("stream".into()),
+            code: "unsupported_parameter",
+        }));
+    }
+    request.max_output_tokens = None;
+    Ok(())
+}
+
+impl Call {
+    /// Whether a deployment is asked for notes of the conversation, because it cannot compact it by itself.
+    pub(super) fn wants_notes(&self, deployment: &Deployment) -> bool {
+        self.compaction.is_some() && deployment.compact_head().is_none()
+    }
+
+    /// The head of a request to a deployment that has a path for it, where it was asked for by that.
+    pub(super) fn compact_head<'d>(&self, deployment: &'d Deployment) -> Option<&'d RequestHead> {
+        deployment.compact_head().filter(|_| self.compaction == Some(Form::Path))
+    }
+}
+
+/// The question for notes of a conversation.
+pub(super) fn question(asked: &chat::Request<'_>) -> Result<(chat::Request<'static>, chat::Losses), BadRequest> {
+    if asked.previous.is_some() {
+        let message = "`previous_response_id` names what its provider keeps: send the conversation itself in `input`";
+        return Err(bad(message.to_owned()));
+    }
+    if asked.turns.is_empty() {
+        return Err(bad("there is nothing in `input` that could be compacted".to_owned()));
+    }
+    let mut losses = chat::Losses::default();
+    for (turn, said) in asked.turns.iter().enumerate() {
+        for (part, _) in
+            said.parts.iter().enumerate().filter(|(_, part)| stands_for_others(part) && !asks_to_compact(part))
+        {
+            losses.add(Why::Issuer, format!("turns.{turn}.parts.{part}"), "what only another deployment can read");
+        }
+    }
+    let mut question = chat::Request::new(Dialect::OpenaiChat);
+    let text = Text::plain(compaction_question(&asked.turns)).into_owned();
+    question.turns = vec![Turn { role: Role::User, parts: vec![Part::text(text)], extra: chat::Extra::default() }];
+    question.output_max = Some(NOTES_TOKENS_MAX);
+    Ok((question, losses))
+}
+
+/// What a deployment compacted by itself, with its seal marked.
+pub(super) fn natively(whole: Whole, deployment: &Deployment) -> Option<Whole> {
+    let body = with_issuer(&whole.body, deployment.issuer).ok()?;
+    let cost_place = scan_answer(Dialect::OpenaiResponses, &body).ok()?.cost_place;
+    Some(whole.with_body(body.into(), cost_place))
+}
+
+/// The notes of an answer as a compaction; `None` where they did not come to their end.
+pub(super) fn of_notes(
+    answer: &Answer<'_>,
+    scanned: Scanned,
+    (call, inbound): (&Call, &Inbound),
+    flight: &Flight<'_>,
+    outgoing: &Outgoing,
+    model: &str,
+) -> Option<Whole> {
+    // What it cost is known, whatever it is worth.
+    flight.note_input(scanned.usage);
+    let notes = notes(answer)?;
+    let usage = scanned.usage.unwrap_or_else(|| counted(flight.seen(None, scanned.output.tokens()).delivered));
+    let key = flight.gateway.keys.compaction_key();
+    let sealed = format!("{SEALED_HERE}{}", key.seal(&inbound.caller.account, &notes));
+    let created = (inbound.id.unix_ms() / 1000).cast_signed();
+    let compaction = inbound.compaction.as_deref()?;
+    let name = inbound.id.to_string();
+    let compacted = Compacted { name: &name, created, kept: &compaction.kept, sealed: &sealed, usage };
+    let whole = |body: Vec<u8>, cost_place, content_type| {
+        Whole::made_here(body.into(), Scanned { cost_place, ..scanned }, content_type, outgoing)
+    };
+    let place = |said: &[u8]| Some(scan_answer(Dialect::OpenaiResponses, said).ok()?.cost_place);
+    let (body, content_type) = match compaction.form {
+        Form::Path => (compacted.encode(), JSON),
+        Form::Trigger => {
+            let (response, identity) = (compacted.as_response(model), identity(inbound)?);
+            if call.request.stream {
+                let stream = stream_of(&response, identity);
+                let last = last_data(&stream)?;
+                let place = place(&stream[last.clone()])?.map(|place| place.behind(last.start));
+                return Some(whole(stream, place, STREAM));
+            }
+            (encode_answer_as(&response, "", Some(&identity), &mut chat::Losses::default()), JSON)
+        }
+    };
+    let place = place(&body)?;
+    Some(whole(body, place, content_type))
+}
+
+/// Where the data of the last event that has some stands.
+fn last_data(stream: &[u8]) -> Option<Range<usize>> {
+    let start = memmem::rfind(stream, b"data: {")? + b"data: ".len();
+    let length = memchr(b'\n', &stream[start..])?;
+    Some(start..start + length)
+}
+
+fn notes(answer: &Answer<'_>) -> Option<String> {
+    let choice = answer.choices.first()?;
+    let is_refusal = |part: &Part<'_>| matches!(part.body, Body::Refusal(_));
+    if choice.stop != Some(Stop::Finished) || choice.parts.iter().any(is_refusal) {
+        return None;
+    }
+    let notes: String = choice.parts.iter().filter_map(Part::as_text).map(|text| text.decode()).collect();
+    let notes = notes.trim();
+    (!notes.is_empty()).then(|| notes.to_owned())
+}
+
+const JSON: &str = "application/json";
+const STREAM: &str = "text/event-stream; charset=utf-8";
+/// What the user said last stays word for word, as long as it is no longer than about 20 000 tokens of prose: as much as
+/// Codex CLI keeps where it compacts by itself (`core/src/compact.rs`, `COMPACT_USER_MESSAGE_MAX_TOKENS`).
+const KEPT_BYTES_MAX: usize = 80_000;
+/// Tokens that notes may take, with what is thought before. They are asked to be a third of that at most.
+pub(super) const NOTES_TOKENS_MAX: u64 = 8_192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_to_its_end_is_notes() {
+        let answer = |stop, parts| {
+            let mut answer = Answer::new(Dialect::OpenaiChat);
+            answer.choices.push(chat::Choice { parts, stop, ..chat::Choice::default() });
+            notes(&answer)
+        };
+        let words = || vec![Part::text(Text::plain(" They chose ")), Part::text(Text::plain("blue.\n"))];
+        assert_eq!(answer(Some(Stop::Finished), words()).as_deref(), Some("They chose blue."));
+        for stop in [None, Some(Stop::Length), Some(Stop::Filter), Some(Stop::ToolCalls), Some(Stop::Pause)] {
+            assert_eq!(answer(stop, words()), None);
+        }
+        assert_eq!(answer(Some(Stop::Finished), vec![Part::text(Text::plain(" "))]), None);
+        let refused = vec![Part::text(Text::plain("x")), Part::new(Body::Refusal(Text::plain("no")))];
+        assert_eq!(answer(Some(Stop::Finished), refused), None);
+        assert_eq!(notes(&Answer::new(Dialect::OpenaiChat)), None);
+    }
+}
