@@ -18,6 +18,8 @@ use crate::{
 pub struct Scanner {
     counts: AnthropicCounts,
     place: Place,
+    /// The reason to stop that the beginning told, while no other came.
+    foretold: Option<Finish>,
     has_stopped: bool,
 }
 
@@ -45,8 +47,7 @@ impl Scanner {
                         Ok(())
                     }),
                     "stop_reason" => {
-                        chunk.finish = wire::text(reader)?.and_then(|reason| finish(&reason.decode()));
-                        chunk.finished = u128::from(chunk.finish.is_some());
+                        self.foretold = wire::text(reader)?.and_then(|reason| finish(&reason.decode()));
                         Ok(())
                     }
                     _ => reader.pass(),
@@ -77,12 +78,16 @@ impl Scanner {
                 chunk.usage = self.counts.usage();
                 let reason = wire::member_text(event.delta.unwrap_or("{}"), "stop_reason")?;
                 chunk.finish = reason.and_then(|reason| finish(&reason.decode()));
-                chunk.finished = u128::from(chunk.finish.is_some());
+                self.foretold = self.foretold.filter(|_| chunk.finish.is_none());
             }
-            "message_stop" => self.has_stopped = true,
+            "message_stop" => {
+                chunk.finish = self.foretold.take();
+                self.has_stopped = true;
+            }
             "error" => chunk.is_error = true,
             _ => {}
         }
+        chunk.finished = u128::from(chunk.finish.is_some());
         Ok(chunk)
     }
 
@@ -284,8 +289,11 @@ mod tests {
     fn a_beginning_may_hold_the_whole_answer() {
         let start = r#"{"type":"message_start","message":{"content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}],
             "stop_reason":"tool_use","usage":{"input_tokens":9,"output_tokens":4}}}"#;
-        let chunk = Scanner::default().chunk(start.as_bytes()).unwrap();
+        let mut scanner = Scanner::default();
+        let chunk = scanner.chunk(start.as_bytes()).unwrap();
         assert_eq!((chunk.content, chunk.goes_on, chunk.output.text_bytes), (Content::ToolCall, true, 1 + 7));
+        assert_eq!(chunk.finished, 0, "more may come");
+        let chunk = scanner.chunk(br#"{"type":"message_stop"}"#).unwrap();
         assert_eq!((chunk.finish, chunk.finished), (Some(Finish::ToolCalls), 1));
         let start = r#"{"type":"message_start","message":{"content":[],"stop_reason":null,"usage":{}}}"#;
         let chunk = Scanner::default().chunk(start.as_bytes()).unwrap();

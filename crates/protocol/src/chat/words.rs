@@ -12,6 +12,7 @@ const WORDS: &[(&str, &str)] = &[
     (NO_PEER, "提供商的协议没有对应的表达"),
     (UNKNOWN, "此处不认识的字段"),
     ("a blank user's turn stands before it", "其前补了一个空的用户轮次"),
+    ("a compaction of another deployment", "另一个部署的压缩内容"),
     ("a document said as text", "文档改为文本"),
     ("a file", "文件"),
     ("a file that was uploaded elsewhere", "上传在别处的文件"),
@@ -87,6 +88,7 @@ const WORDS: &[(&str, &str)] = &[
     ("thoughts that the deployment cannot read", "该部署读不了的思考"),
     ("thoughts without a signature", "没有签名的思考"),
     ("what a namespace of tools is for", "工具命名空间的用途"),
+    ("what only another deployment can read", "只有另一个部署能读取的内容"),
 ];
 
 /// What a loss is called in Chinese; `None` for words that no loss has.

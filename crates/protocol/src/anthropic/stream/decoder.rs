@@ -2,7 +2,7 @@
 
 use super::super::{answer, blocks, error, stop};
 use crate::{
-    chat::{Body, Dialect, Event, Json, PartKind, Signature, Start, StreamFault, Text, ToolCallKind},
+    chat::{Body, Dialect, Event, Json, PartKind, Signature, Start, Stop, StreamFault, Text, ToolCallKind},
     json::{Kind, Malformed, Reader},
     usage::AnthropicCounts,
     wire,
@@ -16,7 +16,8 @@ use crate::{
 /// ```
 ///
 /// A `message_start` may hold blocks and the reason to stop already: so Anthropic tells a turn in which only its own
-/// tools had something to say. One that is said again before anything else came counts once.
+/// tools had something to say. That reason counts where no other comes. A beginning that is said again before anything
+/// else came counts once.
 #[derive(Debug, Default)]
 pub struct Decoder {
     state: State,
@@ -25,6 +26,8 @@ pub struct Decoder {
     /// The part last ended, which a signature may follow.
     last: Option<u32>,
     counts: AnthropicCounts,
+    /// Why it ended, as its beginning said.
+    foretold: Option<Stop<'static>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,7 +141,7 @@ impl Decoder {
             self.begin(index, raw, sink)?;
             self.end(index, sink)?;
         }
-        self.finish_with(ending, sink);
+        self.foretold = ending.stop().map(Stop::into_owned);
         Ok(())
     }
 
@@ -245,19 +248,24 @@ impl Decoder {
         }
         let mut ending = Ending::default();
         wire::members(&mut Reader::of(message.delta.unwrap_or("{}")), |reader, name| ending.read(reader, name))?;
-        self.finish_with(ending, sink);
+        if let Some(stop) = ending.stop().filter(|_| self.state == State::Open) {
+            self.stop_with(stop, sink);
+        }
         Ok(())
     }
 
-    fn finish_with(&mut self, ending: Ending<'_>, sink: &mut dyn FnMut(Event<'_>)) {
-        if let Some(reason) = ending.reason.filter(|_| self.state == State::Open) {
-            self.state = State::Stopped;
-            self.close(sink);
-            sink(Event::Stop { choice: 0, stop: stop::read(reason, ending.sequence, ending.explanation) });
-        }
+    fn stop_with(&mut self, stop: Stop<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+        self.state = State::Stopped;
+        self.close(sink);
+        sink(Event::Stop { choice: 0, stop });
     }
 
     fn stop(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
+        if self.state == State::Open
+            && let Some(stop) = self.foretold.take()
+        {
+            self.stop_with(stop, sink);
+        }
         match self.state {
             State::Stopped => {
                 self.state = State::Ended;
@@ -341,6 +349,10 @@ impl<'a> Ending<'a> {
             _ => reader.pass()?,
         }
         Ok(())
+    }
+
+    fn stop(self) -> Option<Stop<'a>> {
+        Some(stop::read(self.reason?, self.sequence, self.explanation))
     }
 }
 

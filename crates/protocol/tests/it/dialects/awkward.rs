@@ -140,6 +140,17 @@ fn events_of_careless_messages_servers() {
         ],
         r#"a||f({"b":1})|ToolCalls|3+7"#,
     );
+    // A reason that stands there does not count where another comes.
+    anthropic(
+        &[
+            r#"{"type":"message_start","message":{"id":"m","content":[],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":1}}}"#,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"b"}}"#,
+            r#"{"type":"content_block_stop","index":0}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"max_tokens"},"usage":{"output_tokens":7}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+        "b|||Length|3+7",
+    );
     // Or its first blocks, and more come.
     anthropic(
         &[
