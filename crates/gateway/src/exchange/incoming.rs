@@ -591,6 +591,9 @@ impl Incoming {
             return Ok(Progress::None);
         };
         if is_mark {
+            // Anthropic's may bring the reason to stop that the beginning foretold.
+            self.terminal.observe(&chunk);
+            self.finish = self.finish.or(chunk.finish);
             if !self.is_whole() {
                 return Err(StreamFault::Unfinished);
             }

@@ -15,6 +15,14 @@ const RATE: &str =
     r#"{"type":"error","error":{"type":"rate_limit_error","message":"your organization (acme) has had enough"}}"#;
 const BEGIN: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n";
 const TEXT: &str = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"word\"}}\n\n";
+/// A turn in which only Anthropic's own tools spoke, and a call came of it.
+const AT_ONCE: &str = r#"event: message_start
+data: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"code_execution_tool_result","tool_use_id":"s","content":{}},{"type":"tool_use","id":"toolu_1","name":"roll","input":{"player":"two"}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":0,"output_tokens":0}}}
+
+event: message_stop
+data: {"type":"message_stop"}
+
+"#;
 
 struct House {
     gateway: TestGateway,
@@ -33,11 +41,12 @@ impl House {
                 "rate" => Told::json(429, RATE),
                 "page" => Told::json(529, "<html><title>Busy</title></html>"),
                 "early" => Told::events([(0, BEGIN), (0, &*event)]),
+                "at-once" => Told::events([(0, AT_ONCE)]),
                 "late" => Told::events([(0, BEGIN), (0, TEXT), (50, &*event)]),
                 _ => Told::json(529, BUSY),
             }
         });
-        let models = ["bad", "long", "secret", "key", "rate", "page", "early", "late", "busy"];
+        let models = ["bad", "long", "secret", "key", "rate", "page", "early", "late", "at-once", "busy"];
         let models = models.map(|model| format!("[models.{model}]\ndeployments = ['claude/{model}']\nattempts = 1\n"));
         let toml = format!(
             "[providers.claude]\nprotocol = 'anthropic'\nbase_url = 'http://{}'\napi_keys = ['sk-claude-0123456789']\n{}\
@@ -109,4 +118,14 @@ fn who_speaks_otherwise_is_told_otherwise() {
         assert_eq!((answer.status, &answer.json()["type"]), (status, &Value::Null), "{}", answer.body);
         assert!(answer.json()["error"]["message"].is_string(), "{}", answer.body);
     }
+}
+
+#[test]
+fn an_answer_that_stands_in_its_first_event_is_passed_on_whole() {
+    let house = House::start();
+    let answer = house.ask("/v1/messages", "at-once", true);
+    assert_eq!((answer.status, answer.body.as_str()), (200, AT_ONCE));
+    let answer = house.ask("/v1/chat/completions", "at-once", true);
+    let is_whole = answer.body.contains(r#""name":"roll""#) && answer.body.contains(r#""finish_reason":"tool_calls""#);
+    assert!(is_whole && answer.body.ends_with("data: [DONE]\n\n"), "{}", answer.body);
 }
