@@ -26,8 +26,8 @@ pub struct Decoder {
     /// The part last ended, which a signature may follow.
     last: Option<u32>,
     counts: AnthropicCounts,
-    /// Why it ended, as its beginning said.
-    foretold: Option<Stop<'static>>,
+    /// Why it ended, as its beginning said; boxed, because it is rare.
+    foretold: Option<Box<Stop<'static>>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl Decoder {
             self.begin(index, raw, sink)?;
             self.end(index, sink)?;
         }
-        self.foretold = ending.stop().map(Stop::into_owned);
+        self.foretold = ending.stop().map(|stop| Box::new(stop.into_owned()));
         Ok(())
     }
 
@@ -264,7 +264,7 @@ impl Decoder {
         if self.state == State::Open
             && let Some(stop) = self.foretold.take()
         {
-            self.stop_with(stop, sink);
+            self.stop_with(*stop, sink);
         }
         match self.state {
             State::Stopped => {
