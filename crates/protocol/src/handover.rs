@@ -169,6 +169,13 @@ pub fn stands_for_others(part: &Part<'_>) -> bool {
     opaque_kind(part).is_some_and(|kind| kind.is("item_reference") || kind.written().starts_with("compaction"))
 }
 
+/// The name of the item that a part is no more than.
+pub fn named_item<'p>(part: &'p Part<'_>) -> Option<Text<'p>> {
+    let Body::Opaque { json, .. } = &part.body else { return None };
+    opaque_kind(part).filter(|kind| kind.is("item_reference"))?;
+    Some(wire::member_text(json.as_str(), "id").ok().flatten().unwrap_or_default())
+}
+
 /// Whether a part asks for what was said so far to be compacted, in the place of an answer.
 pub fn asks_to_compact(part: &Part<'_>) -> bool {
     opaque_kind(part).is_some_and(|kind| kind.is("compaction_trigger"))

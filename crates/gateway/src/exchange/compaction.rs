@@ -146,10 +146,6 @@ impl Call {
 
 /// The question for notes of a conversation.
 pub(super) fn question(asked: &chat::Request<'_>) -> Result<(chat::Request<'static>, chat::Losses), BadRequest> {
-    if asked.previous.is_some() {
-        let message = "`previous_response_id` names what its provider keeps: send the conversation itself in `input`";
-        return Err(bad(message.to_owned()));
-    }
     if asked.turns.is_empty() {
         return Err(bad("there is nothing in `input` that could be compacted".to_owned()));
     }

@@ -1,6 +1,7 @@
 //! A request in the words of the deployment it goes to, where these are not its caller's own.
 
 mod aside;
+mod elsewhere;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +20,8 @@ use roundelay_protocol::{
 };
 use serde::Serialize;
 
+pub(super) use self::elsewhere::is_kept_elsewhere;
+use self::elsewhere::{check_known, vendors_own};
 use super::{
     call::{Call, Inbound},
     compaction::question,
@@ -234,6 +237,9 @@ impl Call {
     fn for_notes(&self, kind: &Kind, inbound: &Inbound) -> Result<Outgoing, Unsayable> {
         let asked =
             decode_request(inbound.operation.dialect(), &inbound.body).map_err(|fault| bad(fault.to_string()))?;
+        if let Some(bad) = vendors_own(&asked) {
+            return Err(bad.into());
+        }
         let (question, losses) = question(&asked)?;
         let mut caller = self.request.clone();
         // Whoever waits for it, half of it is of no use to them.
@@ -355,19 +361,19 @@ impl Said {
 #[derive(Clone, Copy)]
 struct Words<'w> {
     body: &'w [u8],
-    /// What the name of a response stands for was put in front of the caller's own items.
-    goes_on: bool,
+    /// Its items have other numbers than the caller's own.
+    is_renumbered: bool,
 }
 
 impl<'w> Words<'w> {
     fn of(inbound: &'w Inbound) -> Self {
-        let goes_on = inbound.turn.as_deref().is_some_and(|turn| turn.previous.is_some());
-        Self { body: &inbound.body, goes_on }
+        let is_renumbered = inbound.turn.as_deref().is_some_and(|turn| turn.is_renumbered);
+        Self { body: &inbound.body, is_renumbered }
     }
 
     fn locate(self, losses: &mut Losses, asked: &chat::Request<'_>) {
         locate(losses, asked, self.body);
-        if self.goes_on {
+        if self.is_renumbered {
             losses.forget_numbers("input");
         }
     }
@@ -384,7 +390,7 @@ impl Outgoing {
         find: Option<&mut dyn FnMut(usize) -> Option<Arc<str>>>,
         carrying: Option<&Carrying>,
     ) -> Result<Self, Unsayable> {
-        check_thread(&asked)?;
+        check_known(&asked, kind.manner.dialect())?;
         let mut losses = Losses::default();
         let Kind {
             manner, capabilities, output_max, issuer, thoughts, marks_cache, room, streams_whole, carried, ..
@@ -527,23 +533,6 @@ pub(super) fn told(lists: &[&Losses]) -> Option<HeaderValue> {
 /// A place is made of names that the caller may have chosen.
 fn shown(path: &str) -> String {
     path.chars().map(|c| if c.is_ascii_graphic() && c != ',' && c != ';' { c } else { '_' }).take(PLACE_MAX).collect()
-}
-
-/// Whether a request holds no more than the last turn of a conversation that its vendor keeps.
-pub(super) fn is_kept_elsewhere(asked: &chat::Request<'_>) -> bool {
-    handover::is_kept_elsewhere(asked) || check_thread(asked).is_err()
-}
-
-/// Where Anthropic keeps a conversation, a request holds its last turn alone: another is not to answer that, not knowing
-/// the rest. Its clients then send all of it (`thread_unsupported_request` in their error's details).
-fn check_thread(asked: &chat::Request<'_>) -> Result<(), BadRequest> {
-    if asked.dialect != Dialect::Anthropic || asked.extra.find("thread").is_none_or(|thread| thread.as_str() == "null")
-    {
-        return Ok(());
-    }
-    let message = "`thread` is a conversation that Anthropic keeps, and no model that may answer now is at Anthropic: \
-                   send the whole conversation without it";
-    Err(BadRequest { message: message.to_owned(), param: Some("thread".into()), code: "thread_unsupported_request" })
 }
 
 pub(super) fn bad(message: String) -> BadRequest {

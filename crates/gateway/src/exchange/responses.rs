@@ -13,11 +13,11 @@ use roundelay_ledger::AccountId;
 use roundelay_protocol::{
     chat::{Event, Issuer, Stop},
     openai::{BadRequest, Operation, Request},
-    openai_responses::{Echo, Encoder, Identity, Thread, ended_with, said},
+    openai_responses::{Echo, Encoder, Identity, Thread, ended_with, references, said, with_items},
     usage::Usage,
 };
 
-use self::piece::Made;
+use self::piece::{Made, Names};
 pub use self::{
     recent::Recent,
     shelves::{Kept, Responses},
@@ -43,10 +43,12 @@ pub struct Turn {
     own: Option<Own>,
     /// Who has answered it.
     issuer: Option<Issuer>,
-    /// The body as its caller wrote it, and what its response repeats of that.
+    /// The body without what it goes on from, and what its response repeats of that.
     asked: (Bytes, Echo),
     /// What was read of its body, where that is still what its caller wrote.
     request: Option<Request>,
+    /// Items stand elsewhere in the body than their caller wrote them.
+    pub(super) is_renumbered: bool,
 }
 
 #[derive(Debug)]
@@ -75,10 +77,11 @@ impl Turn {
     }
 }
 
-/// Puts what a request goes on from in front of its own input, in the place of its name.
+/// Puts what a request goes on from in front of its own input, in the place of its name; and items that it names alone in
+/// the place of theirs, where they are kept here.
 ///
 /// # Errors
-/// When nothing of that name is kept, or all of it together is larger than a body may be.
+/// When nothing of the name that it goes on from is kept, or all of it together is larger than a body may be.
 pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Refusal> {
     let settings = gateway.snapshot.load().config.responses;
     let recent = inbound.turn.take().and_then(|turn| turn.recent);
@@ -86,7 +89,17 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
         return Ok(());
     }
     // Who reads it next refuses what is none.
-    let Ok((request, thread)) = Request::scan_in_thread(&inbound.body) else { return Ok(()) };
+    let Ok((mut request, mut thread)) = Request::scan_in_thread(&inbound.body) else { return Ok(()) };
+    let mut is_renumbered = false;
+    if request.holds.references {
+        let shelf = |name: &str| gateway.responses.item(&inbound.caller.account, name, &settings);
+        let find = |name: &str| recent.as_ref().and_then(|recent| recent.item(name)).or_else(|| shelf(name));
+        if let Some(whole) = with_named_items(gateway, &inbound.body, find)? {
+            (inbound.body, is_renumbered) = (whole.body, whole.is_renumbered);
+            let Ok(again) = Request::scan_in_thread(&inbound.body) else { return Ok(()) };
+            (request, thread) = again;
+        }
+    }
     let mut request = Some(request);
     let is_stored = thread.store && settings.bytes_max.is_some() && inbound.compaction.is_none();
     // Read before the conversation so far is put in front of them.
@@ -97,11 +110,37 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
         let kept = || gateway.responses.find(&inbound.caller.account, previous, &settings).map(|kept| kept.said());
         before = recent.or_else(kept).ok_or_else(|| not_kept(previous))?;
         inbound.body = continued(gateway, &thread, &inbound.body, &before)?;
-        request = None;
+        (request, is_renumbered) = (None, true);
     }
     let own = items.map(|items| Own { before, items, is_stored });
-    inbound.turn = Some(Box::new(Turn { recent, previous: thread.previous, own, issuer: None, asked, request }));
+    inbound.turn =
+        Some(Box::new(Turn { recent, previous: thread.previous, own, issuer: None, asked, request, is_renumbered }));
     Ok(())
+}
+
+/// A body in which items stand that were named alone.
+struct Whole {
+    body: Bytes,
+    /// Some were of no use, and are not there any more.
+    is_renumbered: bool,
+}
+
+/// Puts items in the place of their names, as far as `find` has them: an empty one is of no use to anybody. `None` where
+/// it has none of them.
+fn with_named_items(
+    gateway: &Gateway,
+    body: &Bytes,
+    find: impl Fn(&str) -> Option<Bytes>,
+) -> Result<Option<Whole>, Refusal> {
+    let Ok(references) = references(body) else { return Ok(None) };
+    let found = references.into_iter().filter_map(|one| Some((one.span, find(&one.id)?)));
+    let found: Vec<_> = found.collect();
+    if found.is_empty() {
+        return Ok(None);
+    }
+    check_length(gateway, body.len() + found.iter().map(|(_, item)| item.len()).sum::<usize>())?;
+    let is_renumbered = found.iter().any(|(_, item)| item.is_empty());
+    Ok(Some(Whole { body: with_items(body, &found).into(), is_renumbered }))
 }
 
 /// A request as it is with what it goes on from; for who only wants to know how long it is.
@@ -110,19 +149,26 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
 /// As [`take_up`]: when nothing of that name is kept for the account, or it is too large.
 pub fn spelled_out(gateway: &Gateway, account: &AccountId, body: Bytes) -> Result<Bytes, Refusal> {
     let settings = gateway.snapshot.load().config.responses;
+    if settings.bytes_max.is_none() {
+        return Ok(body);
+    }
+    let find = |name: &str| gateway.responses.item(account, name, &settings);
+    let body = with_named_items(gateway, &body, find)?.map_or(body, |whole| whole.body);
     let Ok(thread) = Thread::read(&body) else { return Ok(body) };
-    let Some(previous) = thread.previous.as_ref().filter(|_| settings.bytes_max.is_some()) else { return Ok(body) };
+    let Some(previous) = &thread.previous else { return Ok(body) };
     let kept = gateway.responses.find(account, previous, &settings).ok_or_else(|| not_kept(previous))?;
     continued(gateway, &thread, &body, &kept.said())
 }
 
 fn continued(gateway: &Gateway, thread: &Thread, body: &Bytes, before: &[Bytes]) -> Result<Bytes, Refusal> {
-    let length = before.iter().map(Bytes::len).sum::<usize>() + body.len();
-    if length as u64 > gateway.server.body_max {
-        return Err(Refusal::BodyTooLarge(gateway.server.body_max));
-    }
+    check_length(gateway, before.iter().map(Bytes::len).sum::<usize>() + body.len())?;
     let before: Vec<&[u8]> = before.iter().map(|items| &**items).collect();
     Ok(thread.continued(body, &before).into())
+}
+
+fn check_length(gateway: &Gateway, length: usize) -> Result<(), Refusal> {
+    let max = gateway.server.body_max;
+    if length as u64 > max { Err(Refusal::BodyTooLarge(max)) } else { Ok(()) }
 }
 
 /// OpenAI's own words for it, by which clients know that they have to send the conversation whole.
@@ -175,6 +221,7 @@ fn keep_response(gateway: &Gateway, inbound: &mut Inbound, issuer: Issuer, respo
         before: &own.before,
         asked: own.items,
         said: said.items.into(),
+        names: Names::new(said.names),
         response,
     };
     if let Some(recent) = &turn.recent {

@@ -119,4 +119,6 @@ pub struct Holds {
     pub compactions: bool,
     /// The wish for what was said so far to be compacted, in the place of an answer.
     pub compaction_trigger: bool,
+    /// Items of an earlier response by their names alone.
+    pub references: bool,
 }

@@ -57,7 +57,7 @@ pub fn sealed_here(body: &[u8]) -> Result<Vec<SealedItem>, Malformed> {
 }
 
 /// Calls `take` with the number, the place and the JSON of each item of `input`.
-fn input<'b>(
+pub(super) fn input<'b>(
     body: &'b [u8],
     mut take: impl FnMut(usize, Range<usize>, &'b str) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {

@@ -1,6 +1,6 @@
 //! Items: what a conversation is made of here, in a request's input and in an answer's output alike.
 
-use super::namespace::qualified;
+use super::{namespace::qualified, reference};
 use crate::{
     chat::{
         Annotation, Arguments, Body, DecodeFault, Dialect, Extra, Json, Keep, Logprob, Part, Role, Signature, Source,
@@ -103,6 +103,14 @@ fn turned<'a>(raw: &'a str, item: Members<'a>) -> Result<Item<'a>, DecodeFault> 
     let kind = item.kind.written();
     Ok(match kind {
         "message" | "" if item.role.is_some() => return message(item),
+        "" if item.extra.find("id").is_some() => {
+            let mut out = Vec::new();
+            let mut object = Object::new(&mut out);
+            object.word("type", reference::KIND);
+            wire::write_extra(&mut object, &item.extra);
+            object.end();
+            one(Role::Assistant, Body::Opaque { dialect: Dialect::OpenaiResponses, json: Json::built(out) })
+        }
         "function_call" | "custom_tool_call" => {
             let kind = if kind == "function_call" { ToolCallKind::Function } else { ToolCallKind::Custom };
             let (id, name) = (item.call_id, qualified(item.namespace, item.name));

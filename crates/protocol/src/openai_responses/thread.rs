@@ -117,6 +117,8 @@ pub struct Said {
     /// The items of its output, with commas between. Sealed thoughts are marked with the deployment that they are of;
     /// those that nobody sealed are left out where they are a vendor's, which takes them from nobody else.
     pub items: Vec<u8>,
+    /// Where those items stand among them that had a name; nowhere what was left out.
+    pub names: Vec<(String, Range<usize>)>,
 }
 
 /// Reads a response object; `None` when it has no name, or has failed.
@@ -136,7 +138,7 @@ pub fn said(response: &[u8], issuer: Issuer) -> Result<Option<Said>, Malformed> 
         Ok::<_, Malformed>(())
     })?;
     let Some(id) = id.filter(|id| !id.is_empty() && !has_failed) else { return Ok(None) };
-    let mut items = Vec::new();
+    let (mut items, mut names) = (Vec::new(), Vec::new());
     wire::elements(&mut Reader::of(output), |reader| {
         if reader.kind()? != Kind::Object {
             return reader.pass();
@@ -145,12 +147,16 @@ pub fn said(response: &[u8], issuer: Issuer) -> Result<Option<Said>, Malformed> 
         if from > 0 {
             items.push(b',');
         }
-        if !push_item(&mut items, reader.raw()?, issuer)? {
+        let (start, raw) = (items.len(), reader.raw()?);
+        if !push_item(&mut items, raw, issuer)? {
             items.truncate(from);
+        }
+        if let Some(name) = wire::member_text(raw, "id")?.filter(|name| !name.is_empty()) {
+            names.push((name.decode().into_owned(), start.min(items.len())..items.len()));
         }
         Ok::<_, Malformed>(())
     })?;
-    Ok(Some(Said { id: id.decode().into_owned(), items }))
+    Ok(Some(Said { id: id.decode().into_owned(), items, names }))
 }
 
 /// Kinds of items whose name is only its vendor's: without it they say the same.
@@ -306,8 +312,12 @@ mod tests {
             {"type":"web_search_call","id":"ws_1","status":"completed"}]}"#;
         let said = said(response.as_bytes(), ISSUER).unwrap().unwrap();
         assert_eq!(said.id, "resp_1");
+        let named =
+            |name: &str| said.names.iter().find(|(known, _)| known == name).map(|(_, at)| &said.items[at.clone()]);
+        let call: &[u8] = br#"{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}"#;
+        assert_eq!((named("rs_2"), named("fc_1"), named("rs_3")), (Some(b"".as_slice()), Some(call), None));
         assert_eq!(
-            text(said.items),
+            text(said.items.clone()),
             r#"{"type":"reasoning","summary":[],"encrypted_content":"rl1-000000000000beef-E+/="},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"web_search_call","id":"ws_1","status":"completed"}"#
         );
         assert_eq!(super::said(br#"{"id":"r","status":"failed","output":[]}"#, ISSUER), Ok(None));

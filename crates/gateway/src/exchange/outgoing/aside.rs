@@ -38,13 +38,20 @@ impl Call {
         let (gateway, snapshot, caller) =
             (Arc::clone(gateway), Arc::clone(&self.snapshot), Arc::clone(&inbound.caller));
         let (request, body, dialect) = (self.request.clone(), inbound.body.clone(), inbound.operation.dialect());
-        let goes_on = Words::of(inbound).goes_on;
+        let is_renumbered = Words::of(inbound).is_renumbered;
         let made = spawn_blocking(move || {
             let _turn = turn;
             let asked = decode_request(dialect, &body).ok().filter(|asked| !is_kept_elsewhere(asked))?;
             let mut find = finder(&gateway, &caller.account, &snapshot, &asked);
-            Outgoing::translated(asked, Some(Words { body: &body, goes_on }), &kind, &request, Some(&mut find), None)
-                .ok()
+            Outgoing::translated(
+                asked,
+                Some(Words { body: &body, is_renumbered }),
+                &kind,
+                &request,
+                Some(&mut find),
+                None,
+            )
+            .ok()
         });
         // What was handed over whole after all may be better passed on as it is.
         let Some(outgoing) = made.await.ok().flatten().filter(|outgoing| outgoing.handed.is_some()) else { return };

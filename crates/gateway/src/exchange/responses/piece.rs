@@ -1,8 +1,11 @@
 //! What conversations are made of: bytes that later responses share, counted for as long as one of them is kept.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -11,6 +14,7 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) bytes: Bytes,
+    names: Names,
     /// What is kept for it elsewhere, in bytes.
     beside: u64,
     counts: Counts,
@@ -36,15 +40,30 @@ impl Counts {
 
 impl Piece {
     pub(super) fn new(bytes: Bytes, beside: usize, counts: &Counts) -> Arc<Self> {
-        let piece = Self { bytes, beside: beside as u64, counts: counts.clone() };
+        Self::of_items(bytes, Names::default(), beside, counts)
+    }
+
+    fn of_items(bytes: Bytes, names: Names, beside: usize, counts: &Counts) -> Arc<Self> {
+        let piece = Self { bytes, names, beside: beside as u64, counts: counts.clone() };
         for sum in piece.counts.sums() {
             sum.fetch_add(piece.size(), Ordering::Relaxed);
         }
         Arc::new(piece)
     }
 
+    /// The item of that name; empty where nothing of it may be said again.
+    pub(super) fn item(&self, name: &str) -> Option<Bytes> {
+        let at = self.names.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        Some(self.bytes.slice(self.names.0[at].1.clone()))
+    }
+
+    /// The names of its items.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.names.0.iter().map(|(name, _)| name)
+    }
+
     fn size(&self) -> u64 {
-        self.bytes.len() as u64 + self.beside + PIECE_BYTES
+        self.bytes.len() as u64 + self.names.size() + self.beside + PIECE_BYTES
     }
 
     fn is(&self, bytes: &Bytes) -> bool {
@@ -63,6 +82,26 @@ impl Drop for Piece {
 /// What a piece takes beside its bytes, with its places in lists and maps.
 const PIECE_BYTES: u64 = 256;
 
+/// The same of a name.
+const NAME_BYTES: u64 = 128;
+
+/// Where items stand among others, sorted by their names.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Names(Arc<[(Arc<str>, Range<usize>)]>);
+
+impl Names {
+    pub(super) fn new(places: Vec<(String, Range<usize>)>) -> Self {
+        let mut names: Vec<_> = places.into_iter().map(|(name, at)| (Arc::from(name), at)).collect();
+        names.sort_unstable_by(|(one, _), (other, _): &(Arc<str>, _)| one.cmp(other));
+        names.dedup_by(|(one, _), (other, _)| one == other);
+        Self(names.into())
+    }
+
+    fn size(&self) -> u64 {
+        self.0.iter().map(|(name, _)| name.len() as u64 + NAME_BYTES).sum()
+    }
+}
+
 /// A response that was just made.
 #[derive(Debug)]
 pub(super) struct Made<'a> {
@@ -75,6 +114,8 @@ pub(super) struct Made<'a> {
     pub(super) asked: Bytes,
     /// Those of its output; empty where there are none.
     pub(super) said: Bytes,
+    /// Where these stand.
+    pub(super) names: Names,
     /// As its caller gets it.
     pub(super) response: Bytes,
 }
@@ -94,7 +135,8 @@ impl Made<'_> {
         let mut pieces: Vec<_> = shared.collect();
         pieces.extend((!self.asked.is_empty()).then(|| piece(&self.asked)));
         let asked = pieces.len();
-        pieces.extend((!self.said.is_empty()).then(|| piece(&self.said)));
+        let has_said = !self.said.is_empty() || !self.names.0.is_empty();
+        pieces.extend(has_said.then(|| Piece::of_items(self.said.clone(), self.names.clone(), 0, counts)));
         (pieces, asked)
     }
 }

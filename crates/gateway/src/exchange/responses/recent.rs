@@ -37,6 +37,11 @@ impl Recent {
         Some(said.iter().map(|piece| piece.bytes.clone()).collect())
     }
 
+    /// The item of that name in the output of one of them.
+    pub(super) fn item(&self, name: &str) -> Option<Bytes> {
+        self.last().iter().rev().find_map(|(_, said)| said.last()?.item(name))
+    }
+
     pub(super) fn keep(&self, made: &Made<'_>) {
         let mut last = self.last();
         let known = last.iter().rev().find(|(id, _)| Some(&**id) == made.previous);
@@ -54,12 +59,13 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::piece::Names, *};
 
     fn keep(recent: &Recent, id: &str, previous: Option<&str>, size: usize) {
         let before = previous.and_then(|previous| recent.find(previous)).unwrap_or_default();
         let (asked, said) = (vec![b'x'; size].into(), Bytes::new());
-        let made = Made { id: id.into(), previous, before: &before, asked, said, response: Bytes::new() };
+        let (names, response) = (Names::default(), Bytes::new());
+        let made = Made { id: id.into(), previous, before: &before, asked, said, names, response };
         recent.keep(&made);
     }
 

@@ -39,6 +39,11 @@ impl Kept {
         self.said[..self.asked].iter().map(|piece| &*piece.bytes)
     }
 
+    /// The item of its output that has that name.
+    fn item(&self, name: &str) -> Option<Bytes> {
+        self.said.get(self.asked)?.item(name)
+    }
+
     /// The conversation up to its end, in pieces.
     pub(super) fn said(&self) -> Vec<Bytes> {
         self.said.iter().map(|piece| piece.bytes.clone()).collect()
@@ -64,6 +69,8 @@ struct Shelves {
 #[derive(Debug, Default)]
 struct Shelf {
     kept: HashMap<Arc<str>, Arc<Kept>>,
+    /// In which of them the output has an item of that name; of several, in the youngest.
+    items: HashMap<Arc<str>, Arc<str>>,
     /// From the oldest to the youngest; some may be gone.
     order: VecDeque<(Instant, Arc<str>)>,
     counts: Counts,
@@ -78,14 +85,28 @@ impl Shelf {
         let response = Piece::new(response, size_of_val(&*said), &self.counts);
         let at = Instant::now();
         self.order.push_back((at, Arc::clone(&made.id)));
+        self.remove(&made.id);
+        let names = said.get(asked).into_iter().flat_map(|piece| piece.names());
+        self.items.extend(names.map(|name| (Arc::clone(name), Arc::clone(&made.id))));
         self.kept.insert(Arc::clone(&made.id), Arc::new(Kept { said, response, asked, at }));
         self.tidy();
     }
 
     fn forget(&mut self, id: &str) -> bool {
-        let is_gone = self.kept.remove(id).is_some();
+        let is_gone = self.remove(id);
         self.tidy();
         is_gone
+    }
+
+    /// Takes a response out, and the names of its items with it.
+    fn remove(&mut self, id: &str) -> bool {
+        let Some(kept) = self.kept.remove(id) else { return false };
+        for name in kept.said.get(kept.asked).into_iter().flat_map(|piece| piece.names()) {
+            if self.items.get(name).is_some_and(|of| **of == *id) {
+                self.items.remove(name);
+            }
+        }
+        true
     }
 
     /// Lets go of the oldest.
@@ -93,7 +114,7 @@ impl Shelf {
         let Some((at, id)) = self.order.pop_front() else { return };
         // A younger one of the same name is another.
         if self.kept.get(&id).is_some_and(|kept| kept.at == at) {
-            self.kept.remove(&id);
+            self.remove(&id);
         }
     }
 
@@ -115,6 +136,15 @@ impl Responses {
         let shelves = self.shelves();
         let kept = shelves.of.get(account)?.kept.get(id)?;
         (kept.at.elapsed() < settings.keep).then(|| Arc::clone(kept))
+    }
+
+    /// The item of that name, of the output of a response of the account's; empty where nothing of it may be said again.
+    pub(super) fn item(&self, account: &AccountId, name: &str, settings: &config::Responses) -> Option<Bytes> {
+        settings.bytes_max?;
+        let shelves = self.shelves();
+        let shelf = shelves.of.get(account)?;
+        let kept = shelf.kept.get(shelf.items.get(name)?)?;
+        if kept.at.elapsed() < settings.keep { kept.item(name) } else { None }
     }
 
     /// Forgets the account's response of that name; `false` when there is none. Those that go on from it stay.
@@ -186,7 +216,10 @@ const SPARE: u64 = 16;
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Recent, *};
+    use super::{
+        super::{Recent, piece::Names},
+        *,
+    };
 
     fn keep_in(
         responses: &Responses,
@@ -199,7 +232,8 @@ mod tests {
         let before = previous.and_then(|previous| responses.find(account, previous, settings));
         let before = before.map(|kept| kept.said()).unwrap_or_default();
         let (asked, said) = (vec![b'x'; size].into(), Bytes::new());
-        let made = Made { id: id.into(), previous, before: &before, asked, said, response: Bytes::new() };
+        let (names, response) = (Names::default(), Bytes::new());
+        let made = Made { id: id.into(), previous, before: &before, asked, said, names, response };
         responses.keep(account, settings, &made);
     }
 
@@ -224,6 +258,55 @@ mod tests {
         keep_in(&responses, &other, &settings, "s", None, 10);
         assert_eq!(responses.shelves().of.len(), 1, "what is too old goes with the next that comes");
         assert!(responses.forget(&other, "s") && !responses.forget(&other, "s"));
+    }
+
+    /// Keeps a response whose output is the items, which are named as they are written.
+    fn keep_items(responses: &Responses, account: &AccountId, settings: &config::Responses, id: &str, items: &[&str]) {
+        let mut said = String::new();
+        let names = items.iter().map(|item| {
+            said += item;
+            ((*item).to_owned(), said.len() - item.len()..said.len())
+        });
+        let names = Names::new(names.collect());
+        let (asked, response) = ("{}".into(), Bytes::new());
+        let made = Made { id: id.into(), previous: None, before: &[], asked, said: said.into(), names, response };
+        responses.keep(account, settings, &made);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_item_is_found_as_long_as_its_response() {
+        let responses = Responses::default();
+        let (mine, other, settings) = (account("mine"), account("other"), settings(1 << 20));
+        let item = |account: &AccountId, name: &str| responses.item(account, name, &settings);
+        keep_items(&responses, &mine, &settings, "r", &["msg_2", "fc_1", "msg_1"]);
+        for name in ["msg_1", "msg_2", "fc_1"] {
+            assert_eq!((item(&mine, name), item(&other, name)), (Some(name.into()), None), "{name}");
+        }
+        assert!(item(&mine, "msg_3").is_none());
+        // A younger one of the same name, and one that is made again.
+        keep_items(&responses, &mine, &settings, "s", &["msg_1"]);
+        keep_items(&responses, &mine, &settings, "r", &["fc_1"]);
+        assert!(item(&mine, "msg_1").is_some() && item(&mine, "fc_1").is_some() && item(&mine, "msg_2").is_none());
+        assert!(responses.forget(&mine, "s") && item(&mine, "msg_1").is_none());
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(item(&mine, "fc_1").is_none());
+        keep_items(&responses, &mine, &settings, "t", &["new"]);
+        assert_eq!(responses.shelves().of[&mine].items.len(), 1, "the names go with their response");
+    }
+
+    #[tokio::test]
+    async fn names_of_items_are_counted_and_bounded() {
+        let responses = Responses::default();
+        let (mine, settings) = (account("mine"), settings(100_000));
+        for number in 0..1_000 {
+            let names: Vec<_> = (0..10).map(|item| format!("i{number}_{item}")).collect();
+            let names: Vec<_> = names.iter().map(|name| &**name).collect();
+            keep_items(&responses, &mine, &settings, &format!("r{number}"), &names);
+        }
+        let shelves = responses.shelves();
+        let shelf = &shelves.of[&mine];
+        assert_eq!(shelf.items.len(), 10 * shelf.kept.len());
+        assert!(shelf.items.len() as u64 * 128 < 100_000, "{}", shelf.items.len());
     }
 
     #[tokio::test]
@@ -279,7 +362,9 @@ mod tests {
         let (mine, settings) = (account("mine"), settings(1 << 30));
         let before = [Bytes::from(vec![b'x'; 1_000_000])];
         let (id, asked, said, response) = ("r".into(), Bytes::new(), Bytes::new(), Bytes::new());
-        responses.keep(&mine, &settings, &Made { id, previous: Some("warm"), before: &before, asked, said, response });
+        let names = Names::default();
+        let made = Made { id, previous: Some("warm"), before: &before, asked, said, names, response };
+        responses.keep(&mine, &settings, &made);
         assert!(responses.bytes() > 1_000_000);
     }
 
@@ -290,7 +375,8 @@ mod tests {
         keep_in(&responses, &mine, &settings, "r", None, 1_000);
         let before = responses.find(&mine, "r", &settings).unwrap().said();
         let (id, asked, said, response) = ("s".into(), "a".into(), Bytes::new(), Bytes::new());
-        recent.keep(&Made { id, previous: Some("r"), before: &before, asked, said, response });
+        let names = Names::default();
+        recent.keep(&Made { id, previous: Some("r"), before: &before, asked, said, names, response });
         assert!(responses.forget(&mine, "r"));
         assert_eq!((responses.bytes(), recent.find("s").unwrap().len()), (0, 2));
     }

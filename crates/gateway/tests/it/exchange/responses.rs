@@ -3,6 +3,7 @@
 mod compaction;
 mod conversations;
 mod money;
+mod named;
 mod scripted;
 mod socket;
 
@@ -44,6 +45,10 @@ api_keys = ['sk-sole']
 protocol = 'anthropic'
 base_url = 'http://{0}'
 api_keys = ['sk-claude']
+[providers.gemini]
+protocol = 'gemini'
+base_url = 'http://{0}'
+api_keys = ['AIza-key']
 [providers.gpt]
 base_url = '{1}'
 flavour = 'openai'
@@ -68,6 +73,7 @@ timeouts = {{ idle = '250ms' }}
             ("claude", "claude/claude-opus-4-6"),
             ("claude-down", "claude/overloaded"),
             ("claude-cut", "claude/cut"),
+            ("gemini", "gemini/gemini-3-pro"),
             ("gpt", "gpt/rehearsal-words-5"),
             ("gpt-long", "gpt/rehearsal-words-2000"),
             ("gpt-slow", "gpt/rehearsal-words-500-slow-words-20ms"),

@@ -98,13 +98,14 @@ impl Request {
             let expected = format!("a list of objects; element {} is none", self.messages);
             return Err(BadRequest::wrong_type("input", &expected, offset).into());
         }
-        let (mut kind, mut role, mut content) = (String::new(), String::new(), 0..0);
+        let (mut kind, mut role, mut content, mut is_named) = (String::new(), String::new(), 0..0, false);
         reader.object(|reader, key| {
             match key {
                 "type" if reader.kind()? == Kind::String => kind = reader.string()?.decode().into_owned(),
                 "role" if reader.kind()? == Kind::String => role = reader.string()?.decode().into_owned(),
                 "content" | "output" => content = self.read_content(reader, body)?,
                 "encrypted_content" | "id" => {
+                    is_named |= key == "id";
                     let span = reader.skip()?;
                     let raw = std::str::from_utf8(&body[span.clone()]).unwrap_or_default().trim_matches('"');
                     let is_ours =
@@ -126,7 +127,9 @@ impl Request {
         self.holds.thoughts |= kind == "reasoning";
         // It stands at the end.
         self.holds.compaction_trigger = kind == "compaction_trigger";
-        self.size.named_files += u64::from(kind == "item_reference");
+        let is_reference = openai_responses::is_reference(&kind, !role.is_empty(), is_named);
+        self.holds.references |= is_reference;
+        self.size.named_files += u64::from(is_reference);
         self.needs.prefill = role == "assistant";
         match &*role {
             "system" | "developer" => {
@@ -205,6 +208,21 @@ mod tests {
         assert_eq!(refused(r#"{"model":"m","input":7}"#).code, "invalid_type");
         assert_eq!(refused(r#"{"model":"m","input":["a"]}"#).code, "invalid_type");
         assert_eq!(refused(r#"{"model":"m","input":"a","background":true}"#).code, "unsupported_parameter");
+    }
+
+    #[test]
+    fn an_item_by_its_name_alone_is_a_reference_whether_or_not_it_says_so() {
+        for (item, expected) in [
+            (r#"{"type":"item_reference","id":"msg_1"}"#, true),
+            (r#"{"id":"msg_1"}"#, true),
+            (r#"{"id":"msg_1","type":null}"#, true),
+            (r#"{"id":"msg_1","role":"user","content":"item_reference"}"#, false),
+            (r#"{"id":"fc_1","type":"function_call","call_id":"c","name":"f","arguments":"{}"}"#, false),
+            (r#"{"type":"message","role":"user","content":"a"}"#, false),
+        ] {
+            let request = scan(&format!(r#"{{"model":"m","input":[{item},{{"role":"user","content":"a"}}]}}"#));
+            assert_eq!((request.holds.references, request.size.named_files), (expected, u64::from(expected)), "{item}");
+        }
     }
 
     #[test]

@@ -6,11 +6,11 @@ use super::{House, response, scripted, text};
 use crate::support::{Answer, Request};
 
 impl House {
-    fn sent(&self) -> Value {
+    pub(super) fn sent(&self) -> Value {
         serde_json::from_str(&self.scripted.last().1).unwrap()
     }
 
-    fn key_of(&self, account: &str) -> String {
+    pub(super) fn key_of(&self, account: &str) -> String {
         let _ = self.gateway.operator("POST", "/admin/accounts", Some(&json!({ "id": account })));
         let made = self.gateway.operator("POST", "/admin/keys", Some(&json!({ "account": account }))).json();
         made["key"].as_str().unwrap().to_owned()

@@ -1,5 +1,5 @@
-//! A provider that speaks by a script: OpenAI's Responses at one path and Anthropic's Messages at another. How it behaves is
-//! in the name of the model.
+//! A provider that speaks by a script: OpenAI's Responses at one path, Anthropic's Messages at another, and Gemini's dialect
+//! at all that name their model. How it behaves is in the name of the model.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -59,6 +59,8 @@ data: {"type":"response.failed","sequence_number":3,"response":{"id":"resp_up1",
 
 const DOWN: &str =
     r#"{"error":{"message":"The server had an error","type":"server_error","param":null,"code":"server_error"}}"#;
+
+const GENERATED: &str = r#"{"candidates":[{"content":{"parts":[{"text":"Hello there, you"}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":14,"candidatesTokenCount":4,"totalTokenCount":18},"modelVersion":"gemini-3-pro","responseId":"r1"}"#;
 
 const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-4-6","content":[{"type":"thinking","thinking":"Hm","signature":"Sig=="},{"type":"text","text":"Hello there, you"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"cache_read_input_tokens":4,"cache_creation_input_tokens":2,"output_tokens":6}}"#;
 
@@ -140,7 +142,7 @@ fn serve(mut socket: TcpStream, asked: &Mutex<Vec<(String, String)>>) -> std::io
     let question: Value = serde_json::from_str(&body).unwrap();
     let is_stream = question["stream"] == true;
     let is_response = head.starts_with("POST /v1/responses ");
-    let model = question["model"].as_str().unwrap();
+    let model = question["model"].as_str().unwrap_or("gemini");
     let (status, body) = match (is_response, model, is_stream) {
         (true, "down", _) => (500, DOWN.to_owned()),
         (true, "down-late", true) => (200, format!("{CREATED}{FAILED}")),
@@ -154,6 +156,7 @@ fn serve(mut socket: TcpStream, asked: &Mutex<Vec<(String, String)>>) -> std::io
         (true, "long", true) => (200, long(question["max_output_tokens"].as_u64())),
         (true, _, true) => (200, stream()),
         (true, _, false) => (200, WHOLE.to_owned()),
+        (false, "gemini", _) => (200, GENERATED.to_owned()),
         (false, "overloaded", _) => (529, OVERLOADED.to_owned()),
         (false, "cut", true) => (200, MESSAGE_STREAM.split("event: message_delta").next().unwrap().to_owned()),
         (false, _, true) => (200, MESSAGE_STREAM.to_owned()),

@@ -89,6 +89,23 @@ fn requests_come_one_after_another_and_go_on_from_each_other() {
 }
 
 #[test]
+fn a_connection_knows_the_items_of_its_own_responses_by_their_names() {
+    let house = House::start();
+    let mut client = Client::connect(&house, &house.gateway.key);
+    let first = client.ask(json!({ "model": "gpt", "input": "Hello", "store": false }));
+    let named = json!({ "type": "item_reference", "id": first["output"][0]["id"] });
+    let body = json!({ "model": "claude", "store": false, "input": [
+        { "role": "user", "content": "Hello" }, named, { "role": "user", "content": "And then?" }
+    ] });
+    assert_eq!(client.ask(body.clone())["status"], "completed");
+    let sent = house.sent();
+    assert!(sent["messages"][1].to_string().contains(&text(&first)), "{sent}");
+    // Nothing of it is kept for anybody else.
+    let error = Client::connect(&house, &house.gateway.key).refused(body);
+    assert_eq!((&error["status"], &error["error"]["code"]), (&json!(400), &json!("item_not_found")), "{error}");
+}
+
+#[test]
 fn a_warm_up_has_no_output_and_no_cost_and_is_remembered() {
     let house = House::start();
     let mut client = Client::connect(&house, &house.gateway.key);
