@@ -14,6 +14,7 @@ use roundelay_ledger::AccountId;
 use roundelay_protocol::{
     Malformed,
     chat::{self, Answer, Body, Dialect, Part, Role, Stop, Text, Turn, Why},
+    failure::{Class, Failure},
     handover::{asks_to_compact, compacted, compaction_question, stands_for_others},
     openai::{BadRequest, Request, answer::Answer as Scanned},
     openai_responses::{
@@ -27,6 +28,7 @@ use super::{
     call::{Call, Inbound},
     flight::{Flight, counted},
     gateway::Gateway,
+    outcome::{self, Failed},
     outgoing::{Outgoing, bad},
     refusal::Refusal,
     responses::identity,
@@ -184,9 +186,11 @@ pub(super) fn of_notes(
     outgoing: &Outgoing,
     model: &str,
 ) -> Option<Whole> {
-    // What it cost is known, whatever it is worth.
-    flight.note_input(scanned.usage);
-    let notes = notes(answer)?;
+    let Some(notes) = notes(answer) else {
+        let output = scanned.usage.map_or_else(|| scanned.output.tokens(), |usage| outcome::output(&usage));
+        flight.note_wasted(scanned.usage, output);
+        return None;
+    };
     let usage = scanned.usage.unwrap_or_else(|| counted(flight.seen(None, scanned.output.tokens()).delivered));
     let key = flight.gateway.keys.compaction_key();
     let sealed = format!("{SEALED_HERE}{}", key.seal(&inbound.caller.account, &notes));
@@ -213,6 +217,13 @@ pub(super) fn of_notes(
     };
     let place = place(&body)?;
     Some(whole(body, place, content_type))
+}
+
+/// The failure of notes that did not come to their end. Their question may be to blame: it says nothing of who was asked.
+pub(super) fn unfinished(status: u16) -> Failed {
+    let message = "the notes of the conversation did not come to their end: they were cut, filtered or refused";
+    let failure = Failure::new(Class::TruncatedComplete, message);
+    Failed { failure, status: Some(status), words: None, reused_connection: false, had_content: true }
 }
 
 /// Where the data of the last event that has some stands.

@@ -262,6 +262,31 @@ fn what_fails_is_made_elsewhere_and_half_of_it_is_nothing() {
 }
 
 #[test]
+fn notes_without_an_end_are_paid_for_and_say_nothing_of_who_was_asked() {
+    let house = House::start();
+    // More often than a breaker takes.
+    for _ in 0..12 {
+        let answer = house.compact("chat-cut");
+        assert_eq!(answer.status, 502, "{}", answer.body);
+        assert!(answer.body.contains("did not come to their end"), "{}", answer.body);
+        let record = record(&house.gateway);
+        assert_eq!(record["failure"], "truncated_complete", "{record}");
+        // The provider bills 50 × 1,000 + 10 × 2,000 nano-dollars.
+        assert_eq!(record["cost_nano"], 70_000, "{record}");
+    }
+    // Its caller pays for what was written.
+    let key = house.key_of(&json!({ "id": "team", "kind": "prepaid" }));
+    let credit = json!({ "amount": "1", "reason": "paid", "idempotency": "a" });
+    assert_eq!(house.gateway.operator("POST", "/admin/accounts/team/credit", Some(&credit)).status, 201);
+    let body = json!({ "model": "chat-cut", "input": conversation() });
+    assert_eq!(house.post(&key, "/v1/responses/compact", &body).status, 502);
+    let accounts = house.gateway.operator("GET", "/admin/accounts", None).json();
+    let team = accounts.as_array().unwrap().iter().find(|account| account["id"] == "team").unwrap();
+    assert_eq!(team["balance"].as_str().unwrap().parse::<f64>().unwrap().to_string(), "0.99998", "{team}");
+    assert_eq!(house.server.all().len(), 13, "each was asked, and once");
+}
+
+#[test]
 fn an_item_is_its_accounts_and_nobody_can_forge_one() {
     let house = House::start();
     let other = house.key_of(&json!({ "id": "other" }));
