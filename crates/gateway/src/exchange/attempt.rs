@@ -166,7 +166,9 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             (Ok(whole), Some(outgoing)) => said_again(whole, inbound, call, flight, outgoing),
         };
         let whole = match whole {
-            Some(whole) if call.compact_head(deployment).is_some() => compaction::natively(whole, deployment),
+            Some(whole) if call.compaction.is_some() && !call.wants_notes(deployment) => {
+                compaction::natively(whole, deployment)
+            }
             whole => whole,
         };
         return match whole {

@@ -410,7 +410,7 @@ fn need<'a>(
             _ => Advance::Beginning,
         },
         // Half of a compaction is none.
-        is_fixed: service.is_some() || call.wants_notes(deployment) || call.compact_head(deployment).is_some(),
+        is_fixed: service.is_some() || call.compaction.is_some(),
         units: service::units(call.request.asked.units_max),
         rate: config.rate(),
         expires_at: Timestamp(expires_at),
