@@ -182,7 +182,7 @@ async fn pursue(
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
         let (deployment, hand) = (call.snapshot.deployment(attempt.deployment), call.hand(plan, &attempt));
-        if let Some(hand) = hand
+        if (hand.is_some() || call.wants_notes(deployment))
             && let Err(why) = caller.attend(call.make_aside(&worker.gateway, inbound, deployment, hand)).await
         {
             plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Window, gateway.clock.now());

@@ -29,7 +29,7 @@ use cut::Layout;
 
 pub use extract::extract;
 pub use prefix::{Prefix, prefixes};
-pub use question::{compaction_question, question};
+pub use question::{compaction_question, left_out_of_notes, question};
 pub use stand_in::compacted;
 pub use weight::tokens;
 

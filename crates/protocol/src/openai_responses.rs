@@ -18,7 +18,8 @@ mod tokens;
 
 pub use answer::{decode_answer, encode_answer, encode_answer_as, write_answer};
 pub use compaction::{
-    Compacted, SEALED_HERE, SealedItem, kept_messages, sealed_here, stream_of, with_issuer, with_messages,
+    Compacted, Kept, SEALED_HERE, SealedItem, holds_compaction, kept_messages, sealed_here, stream_of, with_issuer,
+    with_messages,
 };
 pub use error::{decode_error, encode_error, status};
 pub use frame::{Create, Frame};

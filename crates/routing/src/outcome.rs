@@ -92,6 +92,9 @@ pub enum FaultKind {
     Reset,
     /// A success with nothing in it.
     Empty,
+    /// A whole answer that was no use for what it was asked for, which says nothing of who gave it: its question may be
+    /// what nobody can answer.
+    Unusable,
 }
 
 impl FaultKind {

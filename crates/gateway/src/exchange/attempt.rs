@@ -166,18 +166,17 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
             (Ok(whole), Some(outgoing)) => said_again(whole, inbound, call, flight, outgoing),
         };
         let whole = match whole {
-            Some(whole) if call.compact_head(deployment).is_some() => compaction::natively(whole, deployment),
+            Some(whole) if call.compaction.is_some() && !call.wants_notes(deployment) => {
+                compaction::natively(whole, deployment)
+            }
             whole => whole,
         };
         return match whole {
             Some(whole) => Attempted::Whole(whole),
+            None if flight.has_wasted() => Attempted::Failed(compaction::unfinished(head.status)),
             None => {
                 let seen = Seen::Unparsable { after_content: false };
-                let mut failed = failed(deployment, &seen, Some(head.status));
-                // Notes that were too long for it once are too long for it again.
-                failed.failure.should_retry =
-                    call.compaction.is_some().then_some(false).or(failed.failure.should_retry);
-                Attempted::Failed(failed)
+                Attempted::Failed(failed(deployment, &seen, Some(head.status)))
             }
         };
     }

@@ -241,6 +241,7 @@ impl Call {
             units: unit_counts(request.asked.units),
             output_tokens: match request.operation {
                 Operation::Service(_) => request.asked.output_max,
+                _ if compaction.is_some() => NOTES_TOKENS_MAX,
                 _ => request.max_output_tokens.unwrap_or(0),
             },
             allowed,
@@ -353,7 +354,8 @@ impl Call {
     pub(super) fn wants_carrying_on(&self) -> bool {
         let Request { operation, stream, .. } = &self.request;
         let is_chat = !matches!(operation, Operation::Completions | Operation::Service(_));
-        self.continuation().is_on() && *stream && is_chat
+        // Half of a compaction is none, and no words of another make it whole.
+        self.continuation().is_on() && *stream && is_chat && self.compaction.is_none()
     }
 
     /// Why its answer is not carried on, as far as a first look at the request says.

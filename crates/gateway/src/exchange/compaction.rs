@@ -14,10 +14,12 @@ use roundelay_ledger::AccountId;
 use roundelay_protocol::{
     Malformed,
     chat::{self, Answer, Body, Dialect, Part, Role, Stop, Text, Turn, Why},
-    handover::{asks_to_compact, compacted, compaction_question, stands_for_others},
+    failure::{Class, Failure},
+    handover::{compacted, compaction_question, left_out_of_notes, stands_for_others},
     openai::{BadRequest, Request, answer::Answer as Scanned},
     openai_responses::{
-        Compacted, SEALED_HERE, encode_answer_as, kept_messages, sealed_here, stream_of, with_issuer, with_messages,
+        Compacted, Kept, SEALED_HERE, encode_answer_as, kept_messages, sealed_here, stream_of, with_issuer,
+        with_messages,
     },
     translate::scan_answer,
 };
@@ -27,6 +29,7 @@ use super::{
     call::{Call, Inbound},
     flight::{Flight, counted},
     gateway::Gateway,
+    outcome::{self, Failed},
     outgoing::{Outgoing, bad},
     refusal::Refusal,
     responses::identity,
@@ -40,6 +43,8 @@ pub struct Compaction {
     form: Form,
     /// Messages that stay word for word beside the notes, as items of the answer.
     kept: Bytes,
+    /// Which of them are without what is no text, by their place in the caller's input.
+    without_media: Vec<usize>,
 }
 
 /// How it is asked for, and answered.
@@ -59,7 +64,12 @@ pub(super) fn begin(inbound: &mut Inbound, request: &Request) -> Option<Form> {
     }
     let compaction = inbound.compaction.as_deref_mut()?;
     let kept = kept_messages(&inbound.body, &inbound.id.to_string(), KEPT_BYTES_MAX);
-    compaction.kept = kept.unwrap_or_default().into();
+    let Kept { items, without_media } = kept.unwrap_or_default();
+    compaction.kept = items.into();
+    if compaction.form == Form::Path {
+        // By an item asks who keeps the user's messages itself.
+        compaction.without_media = without_media;
+    }
     Some(compaction.form)
 }
 
@@ -67,6 +77,11 @@ impl Compaction {
     /// What a response that is a compaction goes on from.
     pub(super) fn kept(&self) -> &Bytes {
         &self.kept
+    }
+
+    /// The messages beside the notes that are without what is no text, by their place in the caller's input.
+    pub(super) fn without_media(&self) -> &[usize] {
+        &self.without_media
     }
 }
 
@@ -135,7 +150,11 @@ pub(super) fn narrow(request: &mut Request, form: Form) -> Result<(), Refusal> {
 impl Call {
     /// Whether a deployment is asked for notes of the conversation, because it cannot compact it by itself.
     pub(super) fn wants_notes(&self, deployment: &Deployment) -> bool {
-        self.compaction.is_some() && deployment.compact_head().is_none()
+        match self.compaction {
+            None => false,
+            Some(Form::Path) => deployment.compact_head().is_none(),
+            Some(Form::Trigger) => !deployment.takes_trigger(),
+        }
     }
 
     /// The head of a request to a deployment that has a path for it, where it was asked for by that.
@@ -145,26 +164,32 @@ impl Call {
 }
 
 /// The question for notes of a conversation.
-pub(super) fn question(asked: &chat::Request<'_>) -> Result<(chat::Request<'static>, chat::Losses), BadRequest> {
+///
+/// `output_max` is the most that its model gives, where that is known.
+pub(super) fn question(
+    asked: &chat::Request<'_>,
+    output_max: Option<u64>,
+) -> Result<(chat::Request<'static>, chat::Losses), BadRequest> {
     if asked.turns.is_empty() {
         return Err(bad("there is nothing in `input` that could be compacted".to_owned()));
     }
     let mut losses = chat::Losses::default();
     for (turn, said) in asked.turns.iter().enumerate() {
-        for (part, _) in
-            said.parts.iter().enumerate().filter(|(_, part)| stands_for_others(part) && !asks_to_compact(part))
-        {
-            losses.add(Why::Issuer, format!("turns.{turn}.parts.{part}"), "what only another deployment can read");
+        for (number, part) in said.parts.iter().enumerate() {
+            if let Some(what) = left_out_of_notes(part, said.role != Role::Assistant) {
+                let why = if stands_for_others(part) { Why::Issuer } else { Why::NoPeer };
+                losses.add(why, format!("turns.{turn}.parts.{number}"), what);
+            }
         }
     }
     let mut question = chat::Request::new(Dialect::OpenaiChat);
     let text = Text::plain(compaction_question(&asked.turns)).into_owned();
     question.turns = vec![Turn { role: Role::User, parts: vec![Part::text(text)], extra: chat::Extra::default() }];
-    question.output_max = Some(NOTES_TOKENS_MAX);
+    question.output_max = Some(output_max.map_or(NOTES_TOKENS_MAX, |most| most.min(NOTES_TOKENS_MAX)));
     Ok((question, losses))
 }
 
-/// What a deployment compacted by itself, with its seal marked.
+/// What a deployment compacted by itself, with its seal marked where it is not streamed.
 pub(super) fn natively(whole: Whole, deployment: &Deployment) -> Option<Whole> {
     let body = with_issuer(&whole.body, deployment.issuer).ok()?;
     let cost_place = scan_answer(Dialect::OpenaiResponses, &body).ok()?.cost_place;
@@ -180,9 +205,11 @@ pub(super) fn of_notes(
     outgoing: &Outgoing,
     model: &str,
 ) -> Option<Whole> {
-    // What it cost is known, whatever it is worth.
-    flight.note_input(scanned.usage);
-    let notes = notes(answer)?;
+    let Some(notes) = notes(answer) else {
+        let output = scanned.usage.map_or_else(|| scanned.output.tokens(), |usage| outcome::output(&usage));
+        flight.note_wasted(scanned.usage, output);
+        return None;
+    };
     let usage = scanned.usage.unwrap_or_else(|| counted(flight.seen(None, scanned.output.tokens()).delivered));
     let key = flight.gateway.keys.compaction_key();
     let sealed = format!("{SEALED_HERE}{}", key.seal(&inbound.caller.account, &notes));
@@ -209,6 +236,13 @@ pub(super) fn of_notes(
     };
     let place = place(&body)?;
     Some(whole(body, place, content_type))
+}
+
+/// The failure of notes that did not come to their end. Their question may be to blame: it says nothing of who was asked.
+pub(super) fn unfinished(status: u16) -> Failed {
+    let message = "the notes of the conversation did not come to their end: they were cut, filtered or refused";
+    let failure = Failure::new(Class::TruncatedComplete, message);
+    Failed { failure, status: Some(status), words: None, reused_connection: false, had_content: true }
 }
 
 /// Where the data of the last event that has some stands.

@@ -311,6 +311,7 @@ fn ending_name(ending: Ending) -> &'static str {
             FaultKind::FirstContentTimeout => "first_content_timeout",
             FaultKind::Reset => "reset",
             FaultKind::Empty => "empty",
+            FaultKind::Unusable => "unusable",
         },
     }
 }

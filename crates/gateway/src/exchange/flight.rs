@@ -54,6 +54,8 @@ pub(super) struct Flight<'a> {
     heard: OnceLock<Heard>,
     /// What the provider has counted of its input, which some tell before there is output.
     input: OnceLock<Usage>,
+    /// What it took to make an answer that is whole and of no use.
+    wasted: OnceLock<(Option<Usage>, OutputTokens)>,
     /// Since the attempt began.
     first_content: OnceLock<Duration>,
     is_sent: AtomicBool,
@@ -110,6 +112,7 @@ impl<'a> Flight<'a> {
             call,
             heard: OnceLock::new(),
             input: OnceLock::new(),
+            wasted: OnceLock::new(),
             first_content: OnceLock::new(),
             is_sent: AtomicBool::new(false),
             has_landed: AtomicBool::new(false),
@@ -156,6 +159,15 @@ impl<'a> Flight<'a> {
         if let Some(usage) = counted.filter(|usage| usage.prompt() > 0) {
             self.input.get_or_init(|| usage);
         }
+    }
+
+    /// Notes what a whole answer took that is of no use: whoever asked for it has had it made.
+    pub(super) fn note_wasted(&self, usage: Option<Usage>, output: OutputTokens) {
+        self.wasted.get_or_init(|| (usage, output));
+    }
+
+    pub(super) fn has_wasted(&self) -> bool {
+        self.wasted.get().is_some()
     }
 
     pub(super) fn has_landed(&self) -> bool {
@@ -252,9 +264,13 @@ impl<'a> Flight<'a> {
             return self.give_up(plan, draft, Interruption::CallerLeft);
         }
         let fault = failed.fault(self.deployment.is_open());
-        // What may have been done before it failed may be billed; its caller got none of it.
-        let case = if failed.may_be_billed() { Case::Blank } else { Case::Unbilled };
-        let bill = self.seen(None, OutputTokens::default());
+        let (case, (usage, output)) = match self.wasted.get() {
+            Some(wasted) => (Case::FailedMidStream, *wasted),
+            // What may have been done before it failed may be billed; its caller got none of it.
+            None if failed.may_be_billed() => (Case::Blank, Default::default()),
+            None => (Case::Unbilled, Default::default()),
+        };
+        let bill = self.seen(usage, output);
         self.land(plan, draft, failed.failure.class.name(), &Outcome::Failure(fault), (case, bill));
     }
 
@@ -394,7 +410,7 @@ fn need<'a>(
             _ => Advance::Beginning,
         },
         // Half of a compaction is none.
-        is_fixed: service.is_some() || call.wants_notes(deployment) || call.compact_head(deployment).is_some(),
+        is_fixed: service.is_some() || call.compaction.is_some(),
         units: service::units(call.request.asked.units_max),
         rate: config.rate(),
         expires_at: Timestamp(expires_at),

@@ -93,6 +93,7 @@ impl Failed {
             Class::ConnectFail => FaultKind::ConnectFailed { reused_connection: self.reused_connection },
             Class::FirstByteTimeout => FaultKind::FirstContentTimeout,
             Class::UncertainReset | Class::ClientGone => FaultKind::Reset,
+            Class::TruncatedComplete if self.had_content => FaultKind::Unusable,
             Class::EmptyOk | Class::TruncatedComplete => FaultKind::Empty,
         }
     }

@@ -177,7 +177,7 @@ impl Call {
         // What can be taken as it is, is passed on byte for byte.
         let is_cut_out = is_own && (!is_changed || from == Dialect::Anthropic);
         let outgoing = if wants_notes {
-            Some(self.for_notes(&kind, inbound)?)
+            Some(Outgoing::for_notes(&kind, &self.request, deployment.output_max, &Conversation::of(inbound))?)
         } else if is_cut_out && !is_carried && hand.is_none() {
             in_own_words()?
         } else {
@@ -232,23 +232,6 @@ impl Call {
             return None;
         }
         self.said_again.lock().find(&self.kind(deployment, None, Thoughts::Readable))?
-    }
-
-    fn for_notes(&self, kind: &Kind, inbound: &Inbound) -> Result<Outgoing, Unsayable> {
-        let asked =
-            decode_request(inbound.operation.dialect(), &inbound.body).map_err(|fault| bad(fault.to_string()))?;
-        if let Some(bad) = vendors_own(&asked) {
-            return Err(bad.into());
-        }
-        let (question, losses) = question(&asked)?;
-        let mut caller = self.request.clone();
-        // Whoever waits for it, half of it is of no use to them.
-        caller.stream = false;
-        let mut outgoing = Outgoing::translated(question, None, kind, &caller, None, None)?;
-        for loss in losses.iter() {
-            outgoing.losses.add(loss.why, loss.path.clone(), loss.what.clone());
-        }
-        Ok(outgoing)
     }
 
     fn kind(&self, deployment: &Deployment, hand: Option<Hand>, thoughts: Thoughts) -> Kind {
@@ -371,6 +354,17 @@ impl<'w> Words<'w> {
         Self { body: &inbound.body, is_renumbered }
     }
 
+    /// What of a request for a compaction neither its notes nor what stays beside them say.
+    fn locate_compacted(self, losses: &mut Losses, asked: &chat::Request<'_>, without_media: &[usize]) {
+        locate(losses, asked, self.body);
+        for number in without_media {
+            losses.add(Why::NoPeer, format!("input[{number}].content"), "what is no text and too large to stay");
+        }
+        if self.is_renumbered {
+            losses.forget_numbers("input");
+        }
+    }
+
     fn locate(self, losses: &mut Losses, asked: &chat::Request<'_>) {
         locate(losses, asked, self.body);
         if self.is_renumbered {
@@ -379,9 +373,54 @@ impl<'w> Words<'w> {
     }
 }
 
+/// A conversation that is to be compacted.
+struct Conversation {
+    body: Bytes,
+    dialect: Dialect,
+    is_renumbered: bool,
+    without_media: Vec<usize>,
+}
+
+impl Conversation {
+    fn of(inbound: &Inbound) -> Self {
+        let without_media = inbound.compaction.as_deref().map(|compaction| compaction.without_media().to_vec());
+        Self {
+            body: inbound.body.clone(),
+            dialect: inbound.operation.dialect(),
+            is_renumbered: Words::of(inbound).is_renumbered,
+            without_media: without_media.unwrap_or_default(),
+        }
+    }
+}
+
 impl Outgoing {
-    /// `words` are those of which `asked` was read, where it was; `caller` is what was read of the caller's own body, and of what its dialect has elsewhere; `find` gives what stands
-    /// for so many of the first turns; `carrying` is the answer that is to be carried on.
+    /// The question for notes of a conversation; `output_max` is the most that its model gives, where that is known.
+    fn for_notes(
+        kind: &Kind,
+        caller: &Request,
+        output_max: Option<u64>,
+        conversation: &Conversation,
+    ) -> Result<Self, Unsayable> {
+        let Conversation { body, dialect, is_renumbered, without_media } = conversation;
+        let asked = decode_request(*dialect, body).map_err(|fault| bad(fault.to_string()))?;
+        if let Some(bad) = vendors_own(&asked) {
+            return Err(bad.into());
+        }
+        let (question, mut losses) = question(&asked, output_max)?;
+        Words { body, is_renumbered: *is_renumbered }.locate_compacted(&mut losses, &asked, without_media);
+        let mut caller = caller.clone();
+        // Whoever waits for it, half of it is of no use to them.
+        caller.stream = false;
+        let mut outgoing = Self::translated(question, None, kind, &caller, None, None)?;
+        for loss in losses.iter() {
+            outgoing.losses.add(loss.why, loss.path.clone(), loss.what.clone());
+        }
+        Ok(outgoing)
+    }
+
+    /// `words` are those of which `asked` was read, where it was; `caller` is what was read of the caller's own body, and of
+    /// what its dialect has elsewhere; `find` gives what stands for so many of the first turns; `carrying` is the answer
+    /// that is to be carried on.
     fn translated(
         mut asked: chat::Request<'_>,
         words: Option<Words<'_>>,

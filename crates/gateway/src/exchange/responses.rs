@@ -13,7 +13,9 @@ use roundelay_ledger::AccountId;
 use roundelay_protocol::{
     chat::{Event, Issuer, Stop},
     openai::{BadRequest, Operation, Request},
-    openai_responses::{Echo, Encoder, Identity, Thread, ended_with, references, said, with_items},
+    openai_responses::{
+        Echo, Encoder, Identity, Thread, ended_with, holds_compaction, references, said, with_items,
+    },
     usage::Usage,
 };
 
@@ -210,11 +212,11 @@ pub(super) fn keep(gateway: &Gateway, inbound: &mut Inbound, ending: &Ending) {
 fn keep_response(gateway: &Gateway, inbound: &mut Inbound, issuer: Issuer, response: Bytes) {
     let Some(turn) = inbound.turn.as_deref_mut() else { return };
     let Some(mut own) = turn.own.take() else { return };
-    if let Some(compaction) = &inbound.compaction {
+    let Ok(Some(said)) = said(&response, issuer) else { return };
+    if let Some(compaction) = inbound.compaction.as_ref().filter(|_| holds_compaction(&response)) {
         // What was compacted is not gone on from as well.
         own = Own { before: Vec::new(), items: compaction.kept().clone(), ..own };
     }
-    let Ok(Some(said)) = said(&response, issuer) else { return };
     let made = Made {
         id: said.id.into(),
         previous: turn.previous.as_deref(),

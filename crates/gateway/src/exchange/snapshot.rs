@@ -253,6 +253,12 @@ impl Deployment {
         self.compact.as_ref()
     }
 
+    /// Whether it knows the item that asks for that in the place of an answer: OpenAI's server does, others that have the
+    /// path say of no such item.
+    pub(super) fn takes_trigger(&self) -> bool {
+        self.compact.is_some() && self.flavour == Flavour::OpenAi
+    }
+
     /// What is spoken with it for such a request.
     pub fn dialect_for(&self, operation: Operation) -> Dialect {
         match operation {

@@ -48,6 +48,7 @@ const WORDS: &[(&str, &str)] = &[
     ("how closely to look", "看图的精细程度"),
     ("left to the model's habit", "由模型自行决定"),
     ("log probabilities", "对数概率"),
+    ("more of it than its beginning and its end", "除首尾以外的部分"),
     ("moved to the user's message after it", "移到其后的用户消息"),
     ("no marks for the prompt cache", "没有提示缓存标记"),
     ("not enforced", "不强制执行"),
@@ -88,6 +89,9 @@ const WORDS: &[(&str, &str)] = &[
     ("thoughts that the deployment cannot read", "该部署读不了的思考"),
     ("thoughts without a signature", "没有签名的思考"),
     ("what a namespace of tools is for", "工具命名空间的用途"),
+    ("what a tool gave that is no text", "工具返回的非文本内容"),
+    ("what is no text", "非文本内容"),
+    ("what is no text and too large to stay", "过大而无法保留的非文本内容"),
     ("what only another deployment can read", "只有另一个部署能读取的内容"),
 ];
 

@@ -1,7 +1,7 @@
 //! What a model is asked that is to make a summary.
 
-use super::{results::ends, stand_in::is_stand_in};
-use crate::chat::{Body, Role, Turn};
+use super::{asks_to_compact, opaque_kind, results::ends, stand_in::is_stand_in, stands_for_others};
+use crate::chat::{Body, Part, Role, Turn};
 
 /// The question for a summary of `turns`, in `bytes_max` bytes.
 ///
@@ -17,19 +17,44 @@ pub fn question(previous: Option<&str>, turns: &[Turn<'_>], bytes_max: usize) ->
     let room = bytes_max.saturating_sub(out.len() + END.len() + TAGS);
     let transcript = LENGTHS
         .iter()
-        .map(|(said, given)| transcript(turns, *said, *given))
+        .map(|(said, given)| transcript(turns, *said, *given, 0))
         .find(|transcript| transcript.len() <= room)
-        .unwrap_or_else(|| ends(&transcript(turns, 240, 80), room));
+        .unwrap_or_else(|| ends(&transcript(turns, 240, 80, 0), room));
     end(&mut out, &transcript);
     out
 }
 
-/// The question for notes that are to stand for all of `turns`, of which nothing is left out.
+/// The question for notes that are to stand for all of `turns`, of which nothing is left out but what
+/// [`left_out_of_notes`] tells.
 pub fn compaction_question(turns: &[Turn<'_>]) -> String {
     let mut out = task(WORDS_COMPACTED);
-    end(&mut out, &transcript(turns, usize::MAX / 4, usize::MAX / 4));
+    end(&mut out, &transcript(turns, usize::MAX / 4, usize::MAX / 4, OPAQUE_BYTES_MAX));
     out
 }
+
+/// What of a part the question for notes does not say, in English words; `None` where it says all. Thoughts are nobody's
+/// words, and do not count.
+///
+/// `stays` is whether the part itself stays beside the notes.
+pub fn left_out_of_notes(part: &Part<'_>, stays: bool) -> Option<&'static str> {
+    let is_medium = |part: &Part<'_>| matches!(part.body, Body::Image { .. } | Body::Audio { .. } | Body::File { .. });
+    match &part.body {
+        _ if asks_to_compact(part) => None,
+        _ if stands_for_others(part) => Some("what only another deployment can read"),
+        Body::Opaque { json, .. } if json.as_str().len() > OPAQUE_BYTES_MAX => {
+            Some("more of it than its beginning and its end")
+        }
+        Body::ToolResult(result) if result.content.iter().any(|part| part.as_text().is_none()) => {
+            Some("what a tool gave that is no text")
+        }
+        _ if is_medium(part) && !stays => Some("what is no text"),
+        _ => None,
+    }
+}
+
+/// Bytes of what only its own dialect knows: calls and results of a vendor's own tools are as long, while a picture that
+/// one made is of no use as letters.
+const OPAQUE_BYTES_MAX: usize = 32 << 10;
 
 fn end(out: &mut String, transcript: &str) {
     out.push_str("\n\n<conversation>\n");
@@ -42,7 +67,8 @@ fn end(out: &mut String, transcript: &str) {
 const LENGTHS: [(usize, usize); 5] =
     [(usize::MAX / 4, usize::MAX / 4), (usize::MAX / 4, 4096), (16_384, 1024), (4096, 512), (1024, 256)];
 
-fn transcript(turns: &[Turn<'_>], said: usize, given: usize) -> String {
+/// With `opaque` bytes of what only its own dialect knows.
+fn transcript(turns: &[Turn<'_>], said: usize, given: usize, opaque: usize) -> String {
     let mut out = String::new();
     for turn in turns {
         let speaker = match turn.role {
@@ -67,6 +93,10 @@ fn transcript(turns: &[Turn<'_>], said: usize, given: usize) -> String {
                 Body::Audio { .. } => (speaker, "(a recording)".to_owned()),
                 Body::File { name, .. } => {
                     (speaker, name.as_ref().map_or_else(|| "(a file)".to_owned(), |name| format!("(the file {name})")))
+                }
+                Body::Opaque { json, .. } if opaque > 0 && !stands_for_others(part) && !asks_to_compact(part) => {
+                    let is_result = opaque_kind(part).is_some_and(|kind| kind.written().ends_with("_output"));
+                    (if is_result { "Result" } else { "Call" }, ends(json.as_str(), opaque))
                 }
                 Body::Thinking { .. } | Body::SealedThinking { .. } | Body::Opaque { .. } => continue,
             };

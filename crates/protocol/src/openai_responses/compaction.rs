@@ -7,7 +7,7 @@
 //! 2026-04-24 (`CompactResource`, `ItemField`); Codex CLI, `codex-api/src/endpoint/compact.rs`, whose history becomes the
 //! items of `output`. Azure ("compact a conversation") and xAI ("context compaction") have the same path.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use super::{Encoder, Identity, tokens};
 use crate::{
@@ -95,58 +95,72 @@ pub fn with_messages(body: &[u8], places: &[(Range<usize>, String)]) -> Vec<u8> 
     out
 }
 
-/// What of a request's input stays word for word beside its compaction, as items of an output with commas between.
+/// What of a request's input stays word for word beside its compaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// As items of an output, with commas between.
+    pub items: Vec<u8>,
+    /// The places in `input` of messages of which pictures, recordings or files do not stay, from 0.
+    pub without_media: Vec<usize>,
+}
+
+/// Finds what of a request's input stays: the operator's messages, and of the user's the last ones.
 ///
-/// That is the operator's messages, and of the user's the last ones that are no longer than `bytes_max` together. `name`
-/// is unique to the response.
+/// Of these there are texts of no more than `bytes_max` together, the oldest cut where it has no room, and as many bytes of
+/// all else. `name` is unique to the response.
 ///
 /// # Errors
 /// When the body is not a JSON object.
-pub fn kept_messages(body: &[u8], name: &str, bytes_max: usize) -> Result<Vec<u8>, Malformed> {
+pub fn kept_messages(body: &[u8], name: &str, bytes_max: usize) -> Result<Kept, Malformed> {
     let mut messages = Vec::new();
-    let mut plain = None;
     Reader::new(body)?.object(|reader, name| {
-        match name {
-            "input" if reader.kind()? == Kind::String => plain = Some(reader.raw()?),
+        match (name, reader.kind()?) {
+            ("input", Kind::String) => messages.push(Message { number: 0, role: "user", content: reader.raw()? }),
+            ("input", Kind::Array) => {
+                let mut number = 0;
+                reader.array(|reader| {
+                    messages.extend(Message::read(reader.raw()?, number)?);
+                    number += 1;
+                    Ok::<_, Malformed>(())
+                })?;
+            }
             _ => reader.pass()?,
         }
         Ok::<_, Malformed>(())
     })?;
-    input(body, |_, _, raw| {
-        messages.extend(Message::read(raw)?);
-        Ok(())
-    })?;
-    messages.extend(plain.map(|content| Message { role: "user", content }));
-    let mut room = bytes_max;
-    let mut has_room = true;
-    messages.reverse();
-    messages.retain(|message| {
-        if message.role != "user" {
-            return true;
+    let mut room = Room { text: bytes_max, media: bytes_max };
+    let mut without_media = Vec::new();
+    let mut contents = Vec::with_capacity(messages.len());
+    for message in messages.iter().rev() {
+        let (content, is_whole) =
+            if message.role == "user" { room.fit(message.content)? } else { (Some(message.list()), true) };
+        if !is_whole {
+            without_media.push(message.number);
         }
-        has_room &= message.content.len() <= room;
-        room = room.saturating_sub(message.content.len());
-        has_room
-    });
-    let mut out = Vec::new();
-    for (number, message) in messages.iter().rev().enumerate() {
-        if number > 0 {
-            out.push(b',');
-        }
-        message.write(&mut out, &format!("msg_rl_{name}_{number}"));
+        contents.extend(content.map(|content| (message.role, content)));
     }
-    Ok(out)
+    without_media.reverse();
+    let mut items = Vec::new();
+    for (number, (role, content)) in contents.iter().rev().enumerate() {
+        if number > 0 {
+            items.push(b',');
+        }
+        write_message(&mut items, &format!("msg_rl_{name}_{number}"), role, content);
+    }
+    Ok(Kept { items, without_media })
 }
 
 /// A message of the user's or the operator's.
 struct Message<'a> {
+    /// Its place in `input`, from 0.
+    number: usize,
     role: &'static str,
     /// As it was written: a string or a list of parts.
     content: &'a str,
 }
 
 impl<'a> Message<'a> {
-    fn read(raw: &'a str) -> Result<Option<Self>, Malformed> {
+    fn read(raw: &'a str, number: usize) -> Result<Option<Self>, Malformed> {
         let (mut kind, mut role, mut content) = (None, None, None);
         wire::members(&mut Reader::of(raw), |reader, name| {
             match name {
@@ -164,27 +178,109 @@ impl<'a> Message<'a> {
             Some("developer") => Some("developer"),
             _ => None,
         };
-        Ok(role.zip(content).map(|(role, content)| Self { role, content }))
+        Ok(role.zip(content).map(|(role, content)| Self { number, role, content }))
     }
 
-    fn write(&self, out: &mut Vec<u8>, id: &str) {
-        let mut message = Object::new(out);
-        message.word("id", id);
-        message.word("type", "message");
-        message.word("status", "completed");
-        message.word("role", self.role);
+    fn list(&self) -> Cow<'a, str> {
         if self.content.starts_with('[') {
-            message.raw("content", self.content);
+            self.content.into()
         } else {
-            let mut list = message.array("content");
-            let mut part = list.object();
-            part.word("type", "input_text");
-            part.raw("text", self.content);
-            part.end();
-            list.end();
+            format!("[{}]", text_part(self.content)).into()
         }
-        message.end();
     }
+}
+
+fn text_part(written: &str) -> String {
+    format!(r#"{{"type":"input_text","text":{written}}}"#)
+}
+
+/// How many bytes may still stay.
+struct Room {
+    text: usize,
+    media: usize,
+}
+
+impl Room {
+    /// The list of parts of a message of the user's that stay, and whether all that is no text does.
+    fn fit<'a>(&mut self, content: &'a str) -> Result<(Option<Cow<'a, str>>, bool), Malformed> {
+        if !content.starts_with('[') {
+            return Ok((self.fit_text(content).map(|text| format!("[{}]", text_part(&text)).into()), true));
+        }
+        let (mut kept, mut has_all, mut is_whole) = (Vec::new(), true, true);
+        wire::elements(&mut Reader::of(content), |reader| {
+            let raw = reader.raw()?;
+            let text = match wire::member_text(raw, "type")?.is_some_and(|kind| kind.is("input_text")) {
+                true => written_text(raw)?,
+                false => None,
+            };
+            match text {
+                Some(text) if text.len() <= self.text => {
+                    self.text -= text.len();
+                    kept.push(Cow::Borrowed(raw));
+                }
+                Some(text) => {
+                    has_all = false;
+                    kept.extend(self.fit_text(text).map(|text| Cow::Owned(text_part(&text))));
+                }
+                None if raw.len() <= self.media => {
+                    self.media -= raw.len();
+                    kept.push(Cow::Borrowed(raw));
+                }
+                None => is_whole = false,
+            }
+            Ok::<_, Malformed>(())
+        })?;
+        let list = match &kept[..] {
+            [] => None,
+            _ if has_all && is_whole => Some(Cow::Borrowed(content)),
+            kept => Some(format!("[{}]", kept.join(",")).into()),
+        };
+        Ok((list, is_whole))
+    }
+
+    /// A text as it is written, cut where there is no room for all of it.
+    fn fit_text<'a>(&mut self, written: &'a str) -> Option<Cow<'a, str>> {
+        let room = std::mem::replace(&mut self.text, 0);
+        if written.len() <= room {
+            self.text = room - written.len();
+            return Some(written.into());
+        }
+        let text = wire::text(&mut Reader::of(written)).ok()??;
+        let text = text.decode();
+        let end = text.floor_char_boundary(room);
+        if end == 0 {
+            return None;
+        }
+        let mut cut = Vec::new();
+        let mut object = Object::new(&mut cut);
+        object.text("text", &Text::plain(format!("{} [...]", &text[..end])));
+        object.end();
+        let cut = String::from_utf8(cut).ok()?;
+        Some(cut[r#"{"text":"#.len()..cut.len() - 1].to_owned().into())
+    }
+}
+
+/// The text of a part, as it is written.
+fn written_text(part: &str) -> Result<Option<&str>, Malformed> {
+    let mut text = None;
+    wire::members(&mut Reader::of(part), |reader, name| {
+        match name {
+            "text" if reader.kind()? == Kind::String => text = Some(reader.raw()?),
+            _ => reader.pass()?,
+        }
+        Ok::<_, Malformed>(())
+    })?;
+    Ok(text)
+}
+
+fn write_message(out: &mut Vec<u8>, id: &str, role: &str, content: &str) {
+    let mut message = Object::new(out);
+    message.word("id", id);
+    message.word("type", "message");
+    message.word("status", "completed");
+    message.word("role", role);
+    message.raw("content", content);
+    message.end();
 }
 
 /// The events of an answer as a stream, by its own name.
@@ -205,7 +301,7 @@ pub struct Compacted<'c> {
     pub name: &'c str,
     /// In Unix seconds.
     pub created: i64,
-    /// As [`kept_messages`] gives them.
+    /// As [`Kept::items`] has them.
     pub kept: &'c [u8],
     /// What stands for the rest, with [`SEALED_HERE`] in front.
     pub sealed: &'c str,
@@ -281,6 +377,24 @@ pub fn with_issuer(answer: &[u8], issuer: Issuer) -> Result<Vec<u8>, Malformed> 
     }
     out.extend_from_slice(&answer[at..]);
     Ok(out)
+}
+
+/// Whether an answer holds a compaction.
+pub fn holds_compaction(answer: &[u8]) -> bool {
+    let mut holds = false;
+    let read = Reader::new(answer).and_then(|mut reader| {
+        reader.object(|reader, name| {
+            if name != "output" || reader.kind()? != Kind::Array {
+                return reader.pass();
+            }
+            reader.array(|reader| {
+                let kind = wire::member_text(reader.raw()?, "type")?;
+                holds |= kind.is_some_and(|kind| is_compaction(kind.written()));
+                Ok::<_, Malformed>(())
+            })
+        })
+    });
+    read.is_ok() && holds
 }
 
 /// Where the seal of a compaction item begins that nobody has marked.
@@ -376,7 +490,7 @@ mod tests {
 
     #[test]
     fn the_last_messages_of_the_user_stay_and_all_of_the_operator() {
-        let kept = |body: &str, most| text(kept_messages(body.as_bytes(), "n", most).unwrap());
+        let kept = |body: &str, most| text(kept_messages(body.as_bytes(), "n", most).unwrap().items);
         let body = r#"{"input":[{"role":"developer","content":"be brief, and polite"},{"role":"user","content":"first"},
             {"type":"message","role":"assistant","content":"a"},{"type":"function_call","call_id":"c"},
             {"type":"compaction","encrypted_content":"x"},{"id":"i","type":"message","role":"user","content":[{"type":"input_text","text":"b"}]},
@@ -395,10 +509,32 @@ mod tests {
             message("user", &said("last"), 3),
         ];
         assert_eq!(kept(body, 1_000), all.join(","));
-        assert_eq!(kept(body, 10), [brief.clone(), message("user", &said("last"), 1)].join(","));
+        // A string counts with its quotes.
+        let cut =
+            [message("user", &said("f [...]"), 1), message("user", &said("b"), 2), message("user", &said("last"), 3)];
+        assert_eq!(kept(body, 10), format!("{brief},{}", cut.join(",")));
+        assert_eq!(kept(body, 6), [brief.clone(), message("user", &said("last"), 1)].join(","));
         assert_eq!(kept(body, 0), brief);
         assert_eq!(kept(r#"{"input":"h\"i"}"#, 99), message("user", &said("h\\\"i"), 0));
         assert_eq!(kept(r#"{"input":null}"#, 99), "");
+    }
+
+    #[test]
+    fn a_picture_too_large_to_stay_takes_no_words_with_it() {
+        let picture = format!(r#"{{"type":"input_image","image_url":"data:image/png;base64,{}"}}"#, "A".repeat(200));
+        let small = r#"{"type":"input_image","image_url":"https://a/b"}"#;
+        let (first, last) = (r#"{"type":"input_text","text":"first"}"#, r#"{"type":"input_text","text":"fix this"}"#);
+        let body = format!(
+            r#"{{"input":[{{"role":"user","content":[{first},{small}]}},{{"role":"user","content":[{picture}]}},{{"role":"user","content":[{last}, {picture}]}}]}}"#
+        );
+        let kept = kept_messages(body.as_bytes(), "n", 100).unwrap();
+        assert_eq!(kept.without_media, [1, 2]);
+        let items: serde_json::Value = serde_json::from_str(&format!("[{}]", text(kept.items))).unwrap();
+        let contents: Vec<_> = items.as_array().unwrap().iter().map(|item| item["content"].to_string()).collect();
+        let list = |parts: &str| serde_json::from_str::<serde_json::Value>(&format!("[{parts}]")).unwrap().to_string();
+        assert_eq!(contents, [list(&format!("{first},{small}")), list(last)]);
+        let kept = kept_messages(body.as_bytes(), "n", 10_000).unwrap();
+        assert!(kept.without_media.is_empty() && text(kept.items).contains(&format!("[{last}, {picture}]")));
     }
 
     #[test]

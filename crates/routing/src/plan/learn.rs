@@ -52,7 +52,8 @@ impl Plan {
             | FaultKind::KeyEmpty
             | FaultKind::QuotaWindow
             | FaultKind::Ramp
-            | FaultKind::NotReady { .. } => Intent::Draw,
+            | FaultKind::NotReady { .. }
+            | FaultKind::Unusable => Intent::Draw,
             FaultKind::FirstContentTimeout | FaultKind::Reset => {
                 if self.uncertain_replays >= retry.uncertain_max {
                     return Intent::Stop(StopReason::AttemptsSpent);
@@ -140,7 +141,8 @@ impl FaultKind {
             | Self::ConnectFailed { .. }
             | Self::FirstContentTimeout
             | Self::Reset
-            | Self::Empty => false,
+            | Self::Empty
+            | Self::Unusable => false,
         }
     }
 }

@@ -122,7 +122,7 @@ impl Router {
         let told = fault.retry_after;
         let cooldown = self.settings.cooldown.clone();
         match fault.kind {
-            FaultKind::CallerBad | FaultKind::CallerTooLong | FaultKind::ContentPolicy => {
+            FaultKind::CallerBad | FaultKind::CallerTooLong | FaultKind::ContentPolicy | FaultKind::Unusable => {
                 self.answered(attempt, slots, now);
             }
             FaultKind::KeyRejected => {
@@ -291,6 +291,7 @@ fn is_upstream_trouble(kind: FaultKind) -> bool {
         FaultKind::CallerBad
         | FaultKind::CallerTooLong
         | FaultKind::ContentPolicy
+        | FaultKind::Unusable
         | FaultKind::KeyRejected
         | FaultKind::KeyEmpty
         | FaultKind::QuotaWindow

@@ -16,6 +16,7 @@ use super::{ANSWER_MAX, Attempted, failed, said};
 use crate::{
     exchange::{
         call::{Call, Inbound},
+        compaction,
         flight::Flight,
         outcome::Failed,
         outgoing::Outgoing,
@@ -54,6 +55,9 @@ pub(super) async fn collect(
                 _ if scanned.is_empty() => Fault::Unfinished,
                 Some(answer) => match said(answer, scanned, inbound, call, flight, outgoing) {
                     Some(whole) => return Attempted::Whole(whole),
+                    None if flight.has_wasted() => {
+                        return Attempted::Failed(compaction::unfinished(head.status));
+                    }
                     None => Fault::Garbled,
                 },
                 None => Fault::Cut,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use roundelay_protocol::translate::decode_request;
 use tokio::task::spawn_blocking;
 
-use super::{Outgoing, Thoughts, Words, is_kept_elsewhere};
+use super::{Conversation, Kind, Outgoing, Thoughts, Words, is_kept_elsewhere};
 use crate::exchange::{
     call::{Call, Inbound},
     gateway::Gateway,
@@ -15,7 +15,7 @@ use crate::exchange::{
 };
 
 impl Call {
-    /// Makes what a deployment is told of a conversation that is handed over to it, where that takes long enough to matter;
+    /// Makes what a deployment is told of a conversation that is handed over to it, or that it is asked for notes of, where that takes long enough to matter;
     /// [`Call::outgoing`] finds it then. What cannot be made so is left to that, and so is what comes while as many are
     /// made as may be at once: nobody waits for a turn.
     ///
@@ -25,12 +25,13 @@ impl Call {
         gateway: &Arc<Gateway>,
         inbound: &Inbound,
         deployment: &Deployment,
-        hand: Hand,
+        hand: Option<Hand>,
     ) {
-        if inbound.body.len() < BYTES_MIN {
+        let wants_notes = self.wants_notes(deployment);
+        if inbound.body.len() < BYTES_MIN || hand.is_none() && !wants_notes {
             return;
         }
-        let kind = self.kind(deployment, Some(hand), Thoughts::Readable);
+        let kind = self.kind(deployment, hand, Thoughts::Readable);
         let Ok(turn) = Arc::clone(&gateway.making.aside).try_acquire_owned() else { return };
         if self.said_again.lock().find(&kind).is_some() {
             return;
@@ -38,6 +39,14 @@ impl Call {
         let (gateway, snapshot, caller) =
             (Arc::clone(gateway), Arc::clone(&self.snapshot), Arc::clone(&inbound.caller));
         let (request, body, dialect) = (self.request.clone(), inbound.body.clone(), inbound.operation.dialect());
+        if wants_notes {
+            let (conversation, output_max) = (Conversation::of(inbound), deployment.output_max);
+            let made = spawn_blocking(move || {
+                let _turn = turn;
+                Outgoing::for_notes(&kind, &request, output_max, &conversation).ok()
+            });
+            return self.note_made(kind, made.await.ok().flatten());
+        }
         let is_renumbered = Words::of(inbound).is_renumbered;
         let made = spawn_blocking(move || {
             let _turn = turn;
@@ -54,7 +63,11 @@ impl Call {
             .ok()
         });
         // What was handed over whole after all may be better passed on as it is.
-        let Some(outgoing) = made.await.ok().flatten().filter(|outgoing| outgoing.handed.is_some()) else { return };
+        self.note_made(kind, made.await.ok().flatten().filter(|outgoing| outgoing.handed.is_some()));
+    }
+
+    fn note_made(&self, kind: Kind, made: Option<Outgoing>) {
+        let Some(outgoing) = made else { return };
         let mut said = self.said_again.lock();
         said.note(&outgoing.losses);
         said.kinds.push((kind, Some(Arc::new(outgoing))));

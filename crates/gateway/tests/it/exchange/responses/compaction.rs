@@ -50,6 +50,8 @@ fn config(server: &Scripted) -> String {
             format!("base_url = 'http://{host}/native/v1'\nflavour = 'openai'\nresponses = true\ncompaction = true"),
         ),
         ("plain", format!("base_url = 'http://{host}/plain/v1'\nprotocol = 'responses'")),
+        // It has the path, and has never heard of the item.
+        ("path", format!("base_url = 'http://{host}/path/v1'\nprotocol = 'responses'\ncompaction = true")),
         ("chat", format!("base_url = 'http://{host}/chat/v1'")),
         ("claude", format!("base_url = 'http://{host}/claude'\nprotocol = 'anthropic'")),
         ("gemini", format!("base_url = 'http://{host}/gemini/v1beta'\nprotocol = 'gemini'")),
@@ -62,6 +64,7 @@ fn config(server: &Scripted) -> String {
         ("native-other", "native/other"),
         ("native-down", "native/down"),
         ("plain", "plain/local"),
+        ("path", "path/local"),
         ("chat", "chat/small"),
         ("chat-cut", "chat/cut"),
         ("claude", "claude/claude-x"),
@@ -86,7 +89,13 @@ fn script(asked: &Asked) -> Said {
     let body = match asked.target().split('/').nth(1).unwrap() {
         _ if model == "down" => return Said::new(500, json, r#"{"error":{"message":"down","type":"server_error"}}"#),
         "native" if asked.target().ends_with("/responses/compact") => COMPACTED.to_owned(),
-        "native" | "plain" => {
+        "native" if model == "gpt" && asked.body.contains("compaction_trigger") => {
+            json!({ "id": "resp_2", "object": "response", "created_at": 1, "status": "completed", "model": model,
+            "output": [{ "id": "cmp_1", "type": "compaction", "encrypted_content": "gAAAsealed" }],
+            "usage": { "input_tokens": 50, "output_tokens": 10, "total_tokens": 60 } })
+            .to_string()
+        }
+        "native" | "plain" | "path" => {
             json!({ "id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": model,
             "output": [{ "id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
                 "content": [{ "type": "output_text", "text": NOTES, "annotations": [] }] }],
@@ -262,6 +271,31 @@ fn what_fails_is_made_elsewhere_and_half_of_it_is_nothing() {
 }
 
 #[test]
+fn notes_without_an_end_are_paid_for_and_say_nothing_of_who_was_asked() {
+    let house = House::start();
+    // More often than a breaker takes.
+    for _ in 0..12 {
+        let answer = house.compact("chat-cut");
+        assert_eq!(answer.status, 502, "{}", answer.body);
+        assert!(answer.body.contains("did not come to their end"), "{}", answer.body);
+        let record = record(&house.gateway);
+        assert_eq!(record["failure"], "truncated_complete", "{record}");
+        // The provider bills 50 × 1,000 + 10 × 2,000 nano-dollars.
+        assert_eq!(record["cost_nano"], 70_000, "{record}");
+    }
+    // Its caller pays for what was written.
+    let key = house.key_of(&json!({ "id": "team", "kind": "prepaid" }));
+    let credit = json!({ "amount": "1", "reason": "paid", "idempotency": "a" });
+    assert_eq!(house.gateway.operator("POST", "/admin/accounts/team/credit", Some(&credit)).status, 201);
+    let body = json!({ "model": "chat-cut", "input": conversation() });
+    assert_eq!(house.post(&key, "/v1/responses/compact", &body).status, 502);
+    let accounts = house.gateway.operator("GET", "/admin/accounts", None).json();
+    let team = accounts.as_array().unwrap().iter().find(|account| account["id"] == "team").unwrap();
+    assert_eq!(team["balance"].as_str().unwrap().parse::<f64>().unwrap().to_string(), "0.99998", "{team}");
+    assert_eq!(house.server.all().len(), 13, "each was asked, and once");
+}
+
+#[test]
 fn an_item_is_its_accounts_and_nobody_can_forge_one() {
     let house = House::start();
     let other = house.key_of(&json!({ "id": "other" }));
@@ -361,6 +395,12 @@ fn who_cannot_pay_for_all_of_it_pays_nothing() {
         let code = answer.json()["error"]["code"].clone();
         assert_eq!((answer.status, code), (402, json!("insufficient_balance")), "{model}: {}", answer.body);
     }
+    // Nor is one begun that is asked for by an item, where a stream could be cut.
+    for stream in [false, true] {
+        let input = json!([{ "role": "user", "content": "Hi" }, { "type": "compaction_trigger" }]);
+        let body = json!({ "model": "native", "input": input, "stream": stream });
+        assert_eq!(house.post(&key, "/v1/responses", &body).status, 402, "streamed: {stream}");
+    }
     assert!(house.server.all().is_empty());
     credit("0.01", "b");
     assert_eq!((compact("native").status, compact("chat").status), (402, 200));
@@ -405,12 +445,7 @@ fn what_cannot_be_compacted_is_refused_with_what_to_do() {
     let (status, code, text) = compact(json!({ "model": "strict", "input": foreign }));
     assert_eq!((status, code), (400, json!("unsupported_parameter")), "{text}");
     let answer = house.post(&house.gateway.key, "/v1/responses/compact", &json!({ "model": "chat", "input": foreign }));
-    assert_eq!(
-        (answer.status, answer.header("x-roundelay-dropped")),
-        (200, Some("turns.0.parts.0")),
-        "{}",
-        answer.body
-    );
+    assert_eq!((answer.status, answer.header("x-roundelay-dropped")), (200, Some("input[0]")), "{}", answer.body);
 }
 
 #[test]
@@ -440,10 +475,13 @@ fn what_codex_asks_for_by_an_item_is_a_response_that_is_one_item() {
         house.post(&house.gateway.key, "/v1/responses", &body)
     };
     // A vendor's own is passed on, item and all.
-    assert_eq!(ask("native", false).status, 200);
+    let answer = ask("native", false);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let marked = answer.json()["output"][0]["encrypted_content"].as_str().unwrap().to_owned();
+    assert!(marked.starts_with("rl1-") && marked.ends_with("-gAAAsealed"), "{marked}");
     assert_eq!(house.server.last().target(), "/native/v1/responses");
     assert!(house.server.last().body.contains("compaction_trigger"));
-    for model in ["plain", "chat", "claude", "gemini"] {
+    for model in ["plain", "path", "chat", "claude", "gemini"] {
         for stream in [false, true] {
             let answer = ask(model, stream);
             let of = format!("{model}, streamed: {stream}: {}", answer.body);
@@ -500,4 +538,72 @@ fn who_waits_long_for_notes_sees_life_and_then_all_of_them() {
     assert!(answer.body.starts_with(": keep-alive"), "{}", answer.body);
     let response = response(&answer, true);
     assert_eq!((&response["status"], &response["output"][0]["type"]), (&json!("completed"), &json!("compaction")));
+}
+
+#[test]
+fn an_answer_that_is_no_compaction_leaves_its_conversation_as_it_was() {
+    let house = House::start();
+    let mut input = conversation().as_array().unwrap().clone();
+    input.push(json!({ "type": "compaction_trigger" }));
+    // It was asked to compact, and talks.
+    let said = house.ask("native-other", &json!(input)).json();
+    assert_eq!(said["output"][0]["type"], "message", "{said}");
+    let body = json!({ "model": "chat", "previous_response_id": said["id"], "input": "And the door?" });
+    let answer = house.post(&house.gateway.key, "/v1/responses", &body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told = house.server.last().body;
+    assert!(told.contains("Blue it is.") && told.contains("it is green"), "{told}");
+}
+
+#[test]
+fn notes_are_asked_for_as_long_as_their_model_gives_them() {
+    let server = Scripted::start(script);
+    let toml = format!(
+        "{}[models.short]\ndeployments = ['chat/short']\nmax_output = 4096\n[models.narrow]\ndeployments = ['chat/narrow']\ncontext_window = 8200\n",
+        config(&server)
+    );
+    let house = House { gateway: TestGateway::start(&toml), server };
+    let answer = house.compact("short");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let asked = house.server.last().body;
+    assert!(asked.contains("4096") && !asked.contains("8192"), "{asked}");
+    // Its window has room for the question or for the notes.
+    let answer = house.compact("narrow");
+    assert_eq!(
+        (answer.status, &answer.json()["error"]["code"]),
+        (400, &json!("context_length_exceeded")),
+        "{}",
+        answer.body
+    );
+}
+
+#[test]
+fn what_notes_cannot_say_is_told() {
+    let house = House::start();
+    let picture = format!("data:image/png;base64,{}", "A".repeat(100_000));
+    let input = json!([
+        { "role": "user", "content": "fix the shed" },
+        { "type": "local_shell_call", "id": "l", "call_id": "c2", "status": "completed", "action": { "type": "exec", "command": ["ls", "shed"], "env": {} } },
+        { "type": "local_shell_call_output", "id": "c2", "output": "a hammer" },
+        { "type": "web_search_call", "id": "w", "status": "completed", "result": "x".repeat(40_000) },
+        { "type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}" },
+        { "type": "function_call_output", "call_id": "c1", "output": [{ "type": "input_image", "image_url": "https://a/b.png" }] },
+        { "role": "user", "content": [{ "type": "input_text", "text": "fix this" }, { "type": "input_image", "image_url": picture }] },
+        { "role": "user", "content": [{ "type": "input_image", "image_url": "https://a/c.png" }] }
+    ]);
+    let compact = |model: &str| {
+        house.post(&house.gateway.key, "/v1/responses/compact", &json!({ "model": model, "input": input }))
+    };
+    let answer = compact("chat");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told = house.server.last().body;
+    assert!(told.contains("hammer") && told.contains("local_shell_call"), "{told}");
+    assert_eq!(answer.header("x-roundelay-dropped"), Some("input[3], input[5], input[6].content"), "{}", answer.body);
+    let kept: Vec<_> = output(&answer).iter().map(|item| item["content"].clone()).collect();
+    assert_eq!(
+        (&kept[0][0]["text"], &kept[1]),
+        (&json!("fix the shed"), &json!([{ "type": "input_text", "text": "fix this" }]))
+    );
+    assert_eq!(kept[2][0]["image_url"], "https://a/c.png");
+    assert_eq!(compact("strict").status, 400);
 }
