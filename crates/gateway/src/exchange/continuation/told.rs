@@ -191,7 +191,8 @@ mod tests {
         let paid = Tokens { input: 7, output: shown, ..Tokens::default() };
         let cost = Some(Money::from_nano(cost));
         let usage = store::Usage::default();
-        Hop { number: 1, deployment: "a/m".into(), model: "m".into(), shown, repeated: 0, paid, cost, usage }
+        let (deployment, model, outcome) = ("a/m".into(), "m".into(), "answered");
+        Hop { number: 1, deployment, model, shown, repeated: 0, paid, cost, outcome, usage }
     }
 
     /// The attempts that the last data of a stream's end names, at the end of this path.
