@@ -185,7 +185,7 @@ async fn pursue(
         if (hand.is_some() || call.wants_notes(deployment))
             && let Err(why) = caller.attend(call.make_aside(&worker.gateway, inbound, deployment, hand)).await
         {
-            plan.pass_over(&mut gateway.router(), &attempt, Exclusion::Window, gateway.clock.now());
+            plan.take_back(&mut gateway.router(), &attempt, gateway.clock.now());
             return Ending::Interrupted(why);
         }
         if let Err(unsayable) = call.check_sayable(gateway, inbound, (deployment, hand), asked.as_deref()) {

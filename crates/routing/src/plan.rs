@@ -313,17 +313,23 @@ impl Plan {
     /// Takes back an attempt that was not sent, because its payer cannot pay for it or its dialect has no words for the
     /// request: the candidate is left out from now on, and nothing is learnt of it. Ask [`Plan::next`] where to go instead.
     pub fn pass_over(&mut self, router: &mut Router, attempt: &Attempt, exclusion: Exclusion, now: Instant) {
+        self.take_back(router, attempt, now);
+        for candidate in &mut self.decision.candidates {
+            if candidate.deployment == attempt.deployment {
+                (candidate.exclusion, candidate.lack) = (Some(exclusion), None);
+            }
+        }
+    }
+
+    /// Takes back an attempt that was not sent, though nothing is the matter with the candidate: nobody waits for it any
+    /// more.
+    pub fn take_back(&mut self, router: &mut Router, attempt: &Attempt, now: Instant) {
         router.settle(attempt.id, &Outcome::Abandoned, now);
         for awaited in &mut self.awaited {
             *awaited = awaited.filter(|&id| id != attempt.id);
         }
         self.decision.attempts.retain(|record| record.id != attempt.id);
         self.forgiven = self.forgiven.min(self.decision.attempts.len());
-        for candidate in &mut self.decision.candidates {
-            if candidate.deployment == attempt.deployment {
-                (candidate.exclusion, candidate.lack) = (Some(exclusion), None);
-            }
-        }
         self.intent = Intent::Draw;
     }
 

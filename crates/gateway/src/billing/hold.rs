@@ -317,7 +317,9 @@ impl Hold<'_> {
         let is_owed = bill.caller > ListCost::ZERO || bill.upstream > ListCost::ZERO;
         if !is_owed && case != Case::Complete {
             let _ = ledger.release(self.id, now());
-            return nothing;
+            // What costs nothing has a price all the same.
+            let list = (self.quote.is_some() && was_served(case, observed)).then_some(Money::ZERO);
+            return Settled { list, ..nothing };
         }
         let list = Some(bill.upstream.usd());
         let bill = self.within_means(&mut ledger, bill, held);

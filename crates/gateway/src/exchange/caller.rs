@@ -174,8 +174,12 @@ impl CallerSide {
     }
 
     /// The same, behind a remark where there is one, which is taken.
-    pub(super) async fn write_behind(&mut self, remark: &mut Option<String>, bytes: &[u8]) -> Result<(), Interruption> {
-        if let Some(remark) = remark.take() {
+    pub(super) async fn write_behind(
+        &mut self,
+        remark: Option<&mut Option<String>>,
+        bytes: &[u8],
+    ) -> Result<(), Interruption> {
+        if let Some(remark) = remark.and_then(Option::take) {
             self.remark(&remark)?;
         }
         self.write(bytes).await

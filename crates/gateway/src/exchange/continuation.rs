@@ -82,7 +82,8 @@ pub(super) async fn carry_on(sides: &mut Sides<'_>, call: &Call, first: Broken, 
     match thread.pursue(sides).await {
         Ok(ending) => {
             if let Ending::Streamed(_) = ending {
-                sides.worker.gateway.metrics.continuation("carried");
+                let is_spent = thread.hops.last().is_some_and(Hop::is_spent);
+                sides.worker.gateway.metrics.continuation(if is_spent { "spent" } else { "carried" });
             }
             ending
         }
@@ -218,6 +219,7 @@ impl Thread<'_> {
             let ended = follow(sides, &call, flight, incoming, &mut self.hops, Some(remark)).await;
             let end = match &ended {
                 Ok(Ending::Interrupted(_)) => SeamEnd::Interrupted,
+                Ok(_) if self.hops.last().is_some_and(Hop::is_spent) => SeamEnd::Spent,
                 Ok(_) => SeamEnd::Ended,
                 Err(Broken { failure: None, .. }) => SeamEnd::Diverged,
                 Err(_) => SeamEnd::Broke,

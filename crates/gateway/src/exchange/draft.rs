@@ -78,6 +78,8 @@ pub(super) struct SeamRecord {
 pub(super) enum SeamEnd {
     /// It ended the answer.
     Ended,
+    /// There was no money for more of it, and the answer ended there.
+    Spent,
     /// It broke off as well.
     Broke,
     /// It began another answer.
@@ -282,9 +284,15 @@ impl Draft {
     }
 
     fn set_part(&mut self, hop: &Hop, usage: store::Usage) {
-        let attempt = self.record.attempts.get_mut(hop.number as usize - 1);
-        if let Some(part) = attempt.and_then(|attempt| attempt.part.as_mut()) {
-            part.usage = usage;
+        let Some(attempt) = self.record.attempts.get_mut(hop.number as usize - 1) else { return };
+        match &mut attempt.part {
+            Some(part) => part.usage = usage,
+            // Sums are of the parts alone where there is any.
+            None if usage == store::Usage::default() => {}
+            part => {
+                let model = hop.model.to_string();
+                *part = Some(Box::new(Part { model, usage, cost: None, unpriced: false }));
+            }
         }
     }
 

@@ -69,7 +69,9 @@ pub(super) async fn follow(
     flight.note_input(incoming.counted_so_far());
     let seen = Observed { wasted: incoming.wasted(), ..flight.seen(incoming.usage(), incoming.shown_tokens()) };
     let usage = draft::usage_of(&incoming);
-    if let (Relayed::Whole(_), Some(remark)) = (&relayed, remark) {
+    if let (Relayed::Whole(_), Some(remark)) = (&relayed, remark)
+        && incoming.has_shown_words()
+    {
         // Its last words come with the end.
         let _ = caller.remark(&remark);
     }
@@ -134,7 +136,7 @@ fn land(
     let delivered = seen.delivered.total_output();
     let shown = seen.usage.map_or(delivered, |usage| usage.total_output().saturating_sub(seen.wasted).min(delivered));
     let paid = Payment::of(case, &flight.deployment.who_pays, &seen).caller;
-    hops.push(Hop::new(flight, (shown, seen.wasted), (paid, charged), usage));
+    hops.push(Hop::new((flight, name), (shown, seen.wasted), (paid, charged), usage));
     if hops.len() > 1 {
         draft.learn_hops(hops, matches!(outcome, Outcome::Success { .. }));
     }

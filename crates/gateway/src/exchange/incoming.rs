@@ -486,6 +486,11 @@ impl Incoming {
         }
     }
 
+    /// Whether any word was shown that is new to its caller, whatever its provider counts.
+    pub(super) fn has_shown_words(&self) -> bool {
+        self.shown.tokens().total() > 0
+    }
+
     /// The data of the last chunk that came, which tells what others of its stream look like; empty where it is not chat's.
     pub(super) fn last_chunk(&self) -> Bytes {
         if self.dialect == Dialect::OpenaiChat { self.last_chunk.clone() } else { Bytes::new() }

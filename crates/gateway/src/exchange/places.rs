@@ -40,6 +40,11 @@ impl Places {
         taken.insert(key.clone(), of_key + 1);
         Some(Place { taken: Arc::clone(&self.taken), key: key.clone() })
     }
+
+    /// How many are under way.
+    pub fn under_way(&self) -> usize {
+        lock(&self.taken).values().sum()
+    }
 }
 
 /// One that is under way; counted until it is dropped.

@@ -20,6 +20,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The same where usage has come, so that only the mark is missing.
 const GRACE_WITH_USAGE: Duration = Duration::from_millis(200);
 
+/// The outcome of an attempt for more of which there was no money.
+pub(super) const SPENT: &str = "spent";
+
 /// How a relay ended.
 #[derive(Debug)]
 pub(super) enum Relayed {
@@ -40,7 +43,7 @@ impl Relayed {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Whole(_) => "answered",
-            Self::Spent(_) => "spent",
+            Self::Spent(_) => SPENT,
             Self::Broke(failure, _) => failure.class.name(),
             Self::Diverged => "diverged",
             Self::Interrupted(_) => "abandoned",
@@ -48,7 +51,7 @@ impl Relayed {
     }
 }
 
-/// Relays a stream whose first content is here. The `remark` is said before the first bytes, and taken then.
+/// Relays a stream whose first content is here. The `remark` is said before its first words, and taken then.
 ///
 /// Not cancel-safe: what was read and not written would be lost.
 pub(super) async fn relay(
@@ -68,7 +71,7 @@ pub(super) async fn relay(
             return Relayed::Spent(incoming.cut_short());
         }
         if let Some(bytes) = incoming.shown_now()
-            && let Err(why) = caller.write_behind(remark, &bytes).await
+            && let Err(why) = caller.write_behind(due(remark, incoming), &bytes).await
         {
             return Relayed::Interrupted(why);
         }
@@ -110,7 +113,7 @@ pub(super) async fn relay(
         };
         // What came before the fault is content like any other.
         if let Some(bytes) = incoming.shown_now()
-            && let Err(why) = caller.write_behind(remark, &bytes).await
+            && let Err(why) = caller.write_behind(due(remark, incoming), &bytes).await
         {
             return Relayed::Interrupted(why);
         }
@@ -129,6 +132,11 @@ pub(super) async fn relay(
         });
         return Relayed::Broke(failure, words);
     }
+}
+
+/// The remark, where a word is shown that it can stand before.
+fn due<'r>(remark: &'r mut Option<String>, incoming: &Incoming) -> Option<&'r mut Option<String>> {
+    (remark.is_some() && incoming.has_shown_words()).then_some(remark)
 }
 
 /// Where a caller has left and the bill depends on it, reads on: for as long as an answer's last words may take, so that

@@ -319,6 +319,23 @@ fn what_was_passed_over_is_not_asked_again() {
 }
 
 #[test]
+fn what_is_taken_back_has_no_fault_and_may_be_asked() {
+    let mut router = router();
+    let catalog = router.adopt(pooled(&[1.0], Strategy::Priority, 3));
+    router.learn_balance(&catalog, KeyId(2), Some(0.0));
+    let now = at(1.0);
+    let mut plan = router.plan(&catalog, Demand { input_tokens: 2_500, may_hand_over: true, ..demand(now) }, now);
+    assert_eq!(plan.next(&mut router, now), Step::HandOver);
+    plan.hand_over(Some(LEAST));
+    let out = attempt(plan.next(&mut router, now));
+    let before = plan.decision().candidates.clone();
+    plan.take_back(&mut router, &out, now);
+    assert_eq!((&plan.decision().candidates, plan.decision().attempts.len()), (&before, 0));
+    assert_eq!(before[0].exclusion, None);
+    assert_eq!(attempt(plan.next(&mut router, now)).deployment, out.deployment);
+}
+
+#[test]
 fn less_is_not_asked_for_again_once_the_whole_can_be() {
     let mut router = router();
     let catalog = router.adopt(pooled(&[1.0], Strategy::Priority, 3));

@@ -28,6 +28,7 @@ fn story(seam: &Value) -> String {
     let mut story = match seam["end"].as_str() {
         Some("failed") => format!("{attempt} was to go on {shown}, {way}, and failed"),
         Some("diverged") => format!("{attempt} was to go on {shown}, {way}, and began another answer"),
+        Some("spent") => format!("{attempt} went on {shown}, {way}, until there was no money for more; {repeated}"),
         Some("broke") => format!("{attempt} went on {shown}, {way}, and broke off as well; {repeated}"),
         Some("interrupted") => format!("{attempt} went on {shown}, {way}, until it was given up; {repeated}"),
         _ => format!("{attempt} went on {shown}, {way}; {repeated}"),

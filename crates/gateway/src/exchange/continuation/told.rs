@@ -8,7 +8,10 @@ use roundelay_protocol::{chat::Dialect, usage::Usage};
 use serde_json::{Value, json};
 
 use crate::{
-    exchange::flight::{Flight, counted},
+    exchange::{
+        flight::{Flight, counted},
+        relay::SPENT,
+    },
     store,
 };
 
@@ -26,13 +29,15 @@ pub(in super::super) struct Hop {
     /// What its caller pays.
     pub(in super::super) paid: Tokens,
     cost: Option<Money>,
+    /// How it ended, as the record calls it.
+    outcome: &'static str,
     /// All that it took, but for what it said once more.
     pub(in super::super) usage: store::Usage,
 }
 
 impl Hop {
     pub(in super::super) fn new(
-        flight: &Flight<'_>,
+        (flight, outcome): (&Flight<'_>, &'static str),
         (shown, repeated): (u64, u64),
         (paid, cost): (Tokens, Option<Money>),
         usage: store::Usage,
@@ -46,8 +51,14 @@ impl Hop {
             repeated,
             paid,
             cost,
+            outcome,
             usage,
         }
+    }
+
+    /// Whether it ended because there was no money for more.
+    pub(super) fn is_spent(&self) -> bool {
+        self.outcome == SPENT
     }
 
     /// Whether anything of the answer is its, or anything was paid for it.
@@ -180,7 +191,8 @@ mod tests {
         let paid = Tokens { input: 7, output: shown, ..Tokens::default() };
         let cost = Some(Money::from_nano(cost));
         let usage = store::Usage::default();
-        Hop { number: 1, deployment: "a/m".into(), model: "m".into(), shown, repeated: 0, paid, cost, usage }
+        let (deployment, model, outcome) = ("a/m".into(), "m".into(), "answered");
+        Hop { number: 1, deployment, model, shown, repeated: 0, paid, cost, outcome, usage }
     }
 
     /// The attempts that the last data of a stream's end names, at the end of this path.

@@ -52,12 +52,13 @@ impl<'a> Rollup<'a> {
         if parts.peek().is_none() {
             return self.add_tokens(group, &record.usage, record.cost, is_unpriced);
         }
-        // It is one answer whose cost is not known, whatever the number of its parts.
-        let mut is_unpriced = is_unpriced;
+        // It is one answer whose cost is not known or whose tokens are estimated, whatever the number of its parts.
+        let (mut is_unpriced, mut is_counted) = (is_unpriced, true);
         for (attempt, part) in parts {
             let group = Group { model: &part.model, deployment: &attempt.deployment, ..group };
-            self.add_tokens(group, &part.usage, part.cost, is_unpriced && part.unpriced);
-            is_unpriced &= !part.unpriced;
+            let usage = Usage { estimated: is_counted && part.usage.estimated, ..part.usage };
+            self.add_tokens(group, &usage, part.cost, is_unpriced && part.unpriced);
+            (is_unpriced, is_counted) = (is_unpriced && !part.unpriced, is_counted && !part.usage.estimated);
         }
     }
 

@@ -7,6 +7,7 @@ mod words;
 
 use std::{
     net::TcpStream,
+    sync::{Arc, Barrier},
     thread,
     time::{Duration, Instant},
 };
@@ -27,13 +28,15 @@ struct House {
     /// Of who asks.
     key: String,
     provider: Scripted,
+    /// Where who is called `held` waits until it may answer.
+    gate: Arc<Barrier>,
 }
 
 impl House {
     fn with(settings: &str, pools: &[(&str, &[&str], &str)]) -> Self {
-        let (provider, toml) = Self::configured(settings, pools);
+        let (provider, gate, toml) = Self::configured(settings, pools);
         let gateway = TestGateway::start(&toml);
-        Self { key: gateway.key.clone(), gateway, provider }
+        Self { key: gateway.key.clone(), gateway, provider, gate }
     }
 
     /// The same, asked by an account with so many nano-USD.
@@ -43,13 +46,13 @@ impl House {
 
     /// The same, with these lines first in its configuration.
     fn funded_with(first: &str, balance: i64, pools: &[(&str, &[&str], &str)]) -> Self {
-        let (provider, toml) = Self::configured("", pools);
+        let (provider, gate, toml) = Self::configured("", pools);
         let toml = format!("{first}{toml}");
         let folder = tempfile::tempdir().unwrap();
         open_account(&folder.path().join("data"), Money::from_nano(balance));
         let gateway = TestGateway::start_in(folder, &toml);
         let key = gateway.key_of("team");
-        Self { key, gateway, provider }
+        Self { key, gateway, provider, gate }
     }
 
     /// Stops the gateway, and reads its books.
@@ -59,8 +62,10 @@ impl House {
         books(&Store::open(&folder.path().join("data")).unwrap())
     }
 
-    fn configured(settings: &str, pools: &[(&str, &[&str], &str)]) -> (Scripted, String) {
-        let provider = Scripted::start(answer);
+    fn configured(settings: &str, pools: &[(&str, &[&str], &str)]) -> (Scripted, Arc<Barrier>, String) {
+        let gate = Arc::new(Barrier::new(2));
+        let held = Arc::clone(&gate);
+        let provider = Scripted::start(move |asked| answer(asked, &held));
         let address = provider.address;
         let mut toml =
             "[routing.breaker]\nconsecutive = 10000\noutcomes_min = 10000\nendpoint_consecutive = 10000\n".to_owned();
@@ -79,9 +84,10 @@ impl House {
                 Some(name) => (name, "context_window = 1000\n"),
                 None => (name, ""),
             };
-            let (name, price) = match name.strip_suffix('?') {
-                Some(name) => (name, ""),
-                None => (name, "price = { input = 1.0, output = 2.0 }\n"),
+            let (name, price) = match (name.strip_suffix('?'), name.strip_suffix('=')) {
+                (Some(name), _) => (name, ""),
+                (_, Some(name)) => (name, "price = { input = 0.0, output = 0.0 }\n"),
+                _ => (name, "price = { input = 1.0, output = 2.0 }\n"),
             };
             toml += &format!(
                 "[models.'{}']\ndeployments = ['{name}']\nattempts = 1\n{price}{window}\
@@ -93,7 +99,7 @@ impl House {
             let members: Vec<String> = members.iter().map(|member| format!("'{}'", member.replace('/', "-"))).collect();
             toml += &format!("[pools.'{name}']\nstrategy = 'priority'\nmembers = [{}]\n{more}\n", members.join(", "));
         }
-        (provider, toml)
+        (provider, gate, toml)
     }
 
     fn ask_with(&self, caller: Words, pool: &str, more: Value) -> Answer {
@@ -219,6 +225,19 @@ fn what_carries_on_may_break_off_or_fail_as_well() {
         "prefill",
         &["mid_stream_error", "mid_stream_error", "answered"],
     );
+}
+
+#[test]
+fn where_no_word_of_another_stands_no_seam_is_told() {
+    // All words were said, and the end alone is missing: it comes bare, or behind all of them once more.
+    for second in ["chat/rest", "chat/rest!"] {
+        for caller in Words::ALL {
+            let (read, body, house) = of(&["chat/cut-16", second], ON, caller, json!({}));
+            assert_eq!((&*read.text, read.is_ended), (ANSWER, true), "{caller:?} of {second}: {body}");
+            assert_eq!(house.outcomes(), ["mid_stream_error", "answered"], "{caller:?} of {second}");
+            assert!(!body.contains("roundelay seam"), "{caller:?} of {second}: {body}");
+        }
+    }
 }
 
 /// The stream ends with an error in the words of its caller, with the beginning of the answer before it.
@@ -394,6 +413,11 @@ fn where_the_money_ends_behind_the_seam_the_one_response_ends() {
             assert!(read.error.is_none() && read.text.starts_with(ANSWER), "{caller:?}: {body}");
             assert_eq!(read.attempts.as_array().unwrap().len(), 2, "{caller:?}: {body}");
             assert_eq!(body.matches("response.incomplete").count() > 0, caller == Words::Responses, "{body}");
+            let metrics = house.gateway.operator("GET", "/metrics", None).body;
+            assert!(metrics.contains("roundelay_continuations_total{outcome=\"spent\"} 1"), "{metrics}");
+            let id = record(&house.gateway)["id"].as_str().unwrap().to_owned();
+            let told = house.gateway.operator("GET", &format!("/admin/exchanges/{id}"), None).json();
+            assert_eq!(told["decision"]["seams"][0]["end"], "spent", "{told}");
         }
     }
 }
@@ -451,9 +475,21 @@ fn an_array_of_gemini_s_and_a_socket_go_on_as_well() {
     assert_eq!((&*said, begun), (ANSWER, 1));
 }
 
+#[track_caller]
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// For what has to come; long, since the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[test]
 fn who_leaves_while_another_goes_on_pays_the_exact_bill() {
-    let house = House::funded(1_000_000_000, &[("pool", &["chat/cut-5", "chat/late"], ON)]);
+    let house = House::funded(1_000_000_000, &[("pool", &["chat/cut-5", "chat/held"], ON)]);
     let body = json!({ "model": "pool", "stream": true, "messages": [{ "role": "user", "content": "Tell me." }] });
     {
         let mut open = Request::post("/v1/chat/completions", &body).bearer(&house.key).open(house.gateway.callers);
@@ -461,17 +497,12 @@ fn who_leaves_while_another_goes_on_pays_the_exact_bill() {
         while !shown.contains("time ") {
             shown.push_str(&String::from_utf8(open.piece()).unwrap());
         }
-        let began = Instant::now();
-        while house.provider.all().len() < 2 {
-            assert!(began.elapsed() < Duration::from_secs(10), "nobody goes on");
-            thread::park_timeout(Duration::from_millis(5));
-        }
+        wait_until("nobody goes on", || house.provider.all().len() == 2);
     }
-    let began = Instant::now();
-    while house.gateway.gateway.billing.open_holds() > 0 {
-        assert!(began.elapsed() < Duration::from_secs(10), "it never ends");
-        thread::park_timeout(Duration::from_millis(5));
-    }
+    // The second answers when it is known that nobody listens.
+    wait_until("it is not read to its end", || house.gateway.gateway.drains.under_way() == 1);
+    house.gate.wait();
+    wait_until("it never ends", || house.gateway.gateway.billing.open_holds() == 0);
     assert_eq!(house.outcomes(), ["mid_stream_error", "abandoned"]);
     // Five tokens of the first, and what the second has counted: its input, and the rest in 12 pieces, of which one is
     // white space that the caller had.

@@ -78,8 +78,8 @@ impl Scripted {
                 let (mut socket, all, script) = (socket.unwrap(), Arc::clone(&all), Arc::clone(&script));
                 thread::spawn(move || {
                     while let Some(asked) = read(&mut socket) {
+                        all.lock().unwrap().push(asked.clone());
                         let said = script(&asked);
-                        all.lock().unwrap().push(asked);
                         if said.write(&mut socket).is_err() || said.missing > 0 {
                             return;
                         }

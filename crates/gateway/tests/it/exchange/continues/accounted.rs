@@ -22,12 +22,14 @@ fn told(house: &House) -> (Value, Vec<(String, [u64; 4])>) {
 fn check_sums(record: &Value) {
     let of = |value: &Value, name: &str| value[name].as_i64().unwrap_or_else(|| panic!("no {name}: {record}"));
     let attempts = record["attempts"].as_array().unwrap();
+    // Who costs nothing has no entries.
+    let money = |attempt: &Value, name: &str| attempt[name].as_i64().unwrap_or(0);
     for name in ["charged_nano", "lost_nano"] {
-        assert_eq!(attempts.iter().map(|attempt| of(attempt, name)).sum::<i64>(), of(record, name), "{record}");
+        assert_eq!(attempts.iter().map(|attempt| money(attempt, name)).sum::<i64>(), of(record, name), "{record}");
     }
     assert_eq!(of(record, "charged_nano") + of(record, "lost_nano"), of(record, "cost_nano"), "{record}");
     for attempt in attempts {
-        let (charged, lost) = (of(attempt, "charged_nano"), of(attempt, "lost_nano"));
+        let (charged, lost) = (money(attempt, "charged_nano"), money(attempt, "lost_nano"));
         assert_eq!(charged + lost, of(&attempt["part"], "cost_nano"), "{record}");
     }
     for count in ["input", "output"] {
@@ -52,6 +54,40 @@ fn each_attempts_tokens_and_money_are_its_own() {
         let whose = json!([losses[0]["account"], losses[0]["asked_by"]]);
         assert_eq!(whose, json!([null, "default"]), "the house's, for what this account asked: {losses}");
     }
+}
+
+/// What costs nothing has a price, and its tokens count like any other's.
+#[test]
+fn the_tokens_of_who_costs_nothing_are_in_the_sums() {
+    let free_and_cut = ["chat/cut-5", "messages/cut-7="];
+    for members in [["chat/cut-5=", "messages/rest"], ["chat/cut-5", "messages/rest="], free_and_cut] {
+        let house = House::with("", &[("pool", &members, ON)]);
+        house.ask(Words::Chat, "pool");
+        let (record, by_model) = told(&house);
+        check_sums(&record);
+        for (at, count) in [(2, "input"), (3, "output")] {
+            let sum: u64 = by_model.iter().map(|(_, counts)| counts[at]).sum();
+            assert_eq!(sum, record["usage"][count].as_u64().unwrap(), "{by_model:?}: {record}");
+        }
+        assert!(by_model.len() == 2 && by_model.iter().all(|(_, counts)| counts[3] > 0), "{by_model:?}");
+        assert!(by_model.iter().all(|(_, counts)| counts[1] == 0), "all have a price: {by_model:?}");
+    }
+    let house = House::with("", &[("alone", &["chat/cut-5="], "")]);
+    house.ask(Words::Chat, "alone");
+    let (record, by_model) = told(&house);
+    assert_eq!((&record["cost_nano"], by_model[0].1), (&json!(0), [1, 0, 0, 5]), "{by_model:?}: {record}");
+}
+
+#[test]
+fn an_answer_by_several_is_counted_once_as_estimated() {
+    let house = House::with("", &[("pool", &["chat/cut-5", "chat/cut-7", "messages/rest"], ON)]);
+    let (read, body) = house.ask(Words::Chat, "pool");
+    assert_eq!((&*read.text, house.outcomes().len()), (ANSWER, 3), "{body}");
+    let folder = house.gateway.stop();
+    let store = rusqlite::Connection::open(folder.path().join("data/roundelay.db")).unwrap();
+    let sums = "SELECT sum(exchanges), sum(estimated) FROM usage_hours";
+    let sums: (i64, i64) = store.query_row(sums, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(sums, (1, 1));
 }
 
 #[test]

@@ -1,33 +1,25 @@
 //! A gateway that stops while an answer is being carried on: it waits for its end, or ends it in order.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, thread};
 
 use roundelay::store::Store;
 use roundelay_ledger::{EntryKind, Money};
 use serde_json::json;
 
-use super::{ANSWER, House, ON, Read, Words, read};
+use super::{ANSWER, House, ON, Read, Words, read, wait_until};
 use crate::money::{books, sum};
 use crate::support::Request;
 
 /// What the caller of an answer reads whose gateway stops while the second model is asked, and what is charged for it.
 #[track_caller]
-fn stopped(drain: &str) -> (Read, String, i64) {
-    let members: &[&str] = &["chat/cut-5", "chat/late"];
+fn stopped(drain: &str, second: &str) -> (Read, String, i64) {
+    let members: &[&str] = &["chat/cut-5", second];
     let server = format!("server.drain = '{drain}'\n");
-    let House { gateway, key, provider } = House::funded_with(&server, 1_000_000_000, &[("pool", members, ON)]);
+    let House { gateway, key, provider, .. } = House::funded_with(&server, 1_000_000_000, &[("pool", members, ON)]);
     let body = json!({ "model": "pool", "stream": true, "messages": [{ "role": "user", "content": "Tell me." }] });
     let open = Request::post("/v1/chat/completions", &body).bearer(&key).open(gateway.callers);
     let reader = thread::spawn(move || String::from_utf8(open.bytes().0).unwrap());
-    let began = Instant::now();
-    while provider.all().len() < 2 {
-        assert!(began.elapsed() < Duration::from_secs(10), "nobody goes on");
-        thread::park_timeout(Duration::from_millis(5));
-    }
+    wait_until("nobody goes on", || provider.all().len() == 2);
     let shared = Arc::clone(&gateway.gateway);
     let folder = gateway.stop();
     assert_eq!(shared.billing.open_holds(), 0, "nothing stays held");
@@ -38,7 +30,7 @@ fn stopped(drain: &str) -> (Read, String, i64) {
 
 #[test]
 fn a_stop_waits_for_who_carries_an_answer_on() {
-    let (read, body, charged) = stopped("10s");
+    let (read, body, charged) = stopped("60s", "chat/late");
     assert_eq!((&*read.text, read.is_ended), (ANSWER, true), "{body}");
     // Five tokens of the first; the input of the second, and the rest in 12 pieces, of which one is white space that the
     // caller had.
@@ -47,10 +39,10 @@ fn a_stop_waits_for_who_carries_an_answer_on() {
 
 #[test]
 fn a_stop_that_does_not_wait_ends_the_answer_with_what_was_shown_paid() {
-    let (read, body, charged) = stopped("1ms");
+    let (read, body, charged) = stopped("1ms", "chat/held");
     assert!(!read.is_ended && ANSWER.starts_with(&read.text), "{body}");
     let error = read.error.unwrap_or_else(|| panic!("no error: {body}"));
     assert_eq!(error["code"], "gateway_stopping", "{body}");
-    // The second showed nothing; its input, 73 tokens as they are estimated, is the caller's, as whenever a gateway is stopped.
-    assert_eq!(charged, 5 * 2_000 + 73 * 1_000, "{body}");
+    // The second showed nothing; its input, 67 tokens as they are estimated, is the caller's, as whenever a gateway is stopped.
+    assert_eq!(charged, 5 * 2_000 + 67 * 1_000, "{body}");
 }

@@ -1,6 +1,6 @@
 //! Streams of one known answer in each dialect, as providers send them and as callers read them.
 
-use std::{thread, time::Duration};
+use std::{sync::Barrier, thread, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -172,7 +172,7 @@ pub(super) fn pieces(text: &str) -> Vec<&str> {
 
 /// What a model here does, by its name: `cut-3` breaks off after three events, `rest` goes on from a beginning or says
 /// all, and so on.
-pub(super) fn answer(asked: &Asked) -> Said {
+pub(super) fn answer(asked: &Asked, gate: &Barrier) -> Said {
     let words = Words::of(asked);
     let body = asked.json();
     let in_path = asked.target().rsplit_once("/models/").and_then(|(_, rest)| rest.split(':').next());
@@ -221,9 +221,13 @@ pub(super) fn answer(asked: &Asked) -> Said {
             events.retain(|event| !event.contains("\"usage\":{"));
             said(events, usize::MAX)
         }
-        // Is asked, and begins to answer much later; its provider works on whoever listens.
-        "late" => {
-            thread::park_timeout(Duration::from_millis(200));
+        // Is asked, and begins to answer much later, or when it is told to; its provider works on whoever listens.
+        "late" | "held" => {
+            if what == "held" {
+                gate.wait();
+            } else {
+                thread::park_timeout(Duration::from_millis(200));
+            }
             let events = whole();
             let (first, later) = events.split_at(4);
             Said { later: later.concat().into(), ..Said::new(200, EVENTS, first.concat()) }
