@@ -60,6 +60,7 @@ struct Own {
     /// The items of its own input.
     items: Bytes,
     is_stored: bool,
+    is_part: bool,
 }
 
 impl Turn {
@@ -109,12 +110,12 @@ pub(super) fn take_up(gateway: &Gateway, inbound: &mut Inbound) -> Result<(), Re
     let (mut before, asked) = (Vec::new(), (inbound.body.clone(), thread.echo.clone()));
     if let Some(previous) = &thread.previous {
         let recent = recent.as_ref().and_then(|recent| recent.find(previous));
-        let kept = || gateway.responses.find(&inbound.caller.account, previous, &settings).map(|kept| kept.said());
+        let kept = || gateway.responses.find(&inbound.caller.account, previous, &settings).and_then(|kept| kept.said());
         before = recent.or_else(kept).ok_or_else(|| not_kept(previous))?;
         inbound.body = continued(gateway, &thread, &inbound.body, &before)?;
         (request, is_renumbered) = (None, true);
     }
-    let own = items.map(|items| Own { before, items, is_stored });
+    let own = items.map(|items| Own { before, items, is_stored, is_part: thread.is_part });
     inbound.turn =
         Some(Box::new(Turn { recent, previous: thread.previous, own, issuer: None, asked, request, is_renumbered }));
     Ok(())
@@ -158,8 +159,8 @@ pub fn spelled_out(gateway: &Gateway, account: &AccountId, body: Bytes) -> Resul
     let body = with_named_items(gateway, &body, find)?.map_or(body, |whole| whole.body);
     let Ok(thread) = Thread::read(&body) else { return Ok(body) };
     let Some(previous) = &thread.previous else { return Ok(body) };
-    let kept = gateway.responses.find(account, previous, &settings).ok_or_else(|| not_kept(previous))?;
-    continued(gateway, &thread, &body, &kept.said())
+    let kept = gateway.responses.find(account, previous, &settings).and_then(|kept| kept.said());
+    continued(gateway, &thread, &body, &kept.ok_or_else(|| not_kept(previous))?)
 }
 
 fn continued(gateway: &Gateway, thread: &Thread, body: &Bytes, before: &[Bytes]) -> Result<Bytes, Refusal> {
@@ -225,6 +226,7 @@ fn keep_response(gateway: &Gateway, inbound: &mut Inbound, issuer: Issuer, respo
         said: said.items.into(),
         names: Names::new(said.names),
         response,
+        is_part: own.is_part,
     };
     if let Some(recent) = &turn.recent {
         recent.keep(&made);

@@ -18,6 +18,8 @@ pub struct Thread {
     pub previous: Option<String>,
     /// Whether its response is to be kept; the dialect's habit is to.
     pub store: bool,
+    /// Its vendor keeps the conversation, of which the request has a part.
+    pub is_part: bool,
     /// What its response repeats of it.
     pub echo: Echo,
     previous_value: Range<usize>,
@@ -53,6 +55,7 @@ impl Thread {
                 self.previous_value = span.clone();
             }
             "store" => self.store = body[span.clone()] != *b"false",
+            "conversation" => self.is_part = body[span.clone()] != *b"null",
             "input" => self.input = Some(span.clone()),
             _ => {}
         }
@@ -299,6 +302,7 @@ mod tests {
         let thread = read(r#"{"input":"previous_response_id","previous_response_id":"r\u00e9"}"#);
         assert_eq!((thread.previous.as_deref(), thread.store), (Some("ré"), true));
         assert!(!read(r#"{"store":false}"#).store);
+        assert!(read(r#"{"conversation":"c"}"#).is_part && !read(r#"{"conversation":null}"#).is_part);
         assert!(read(r#"{"store":null,"previous_response_id":""}"#).previous.is_none());
         assert!(Thread::read(b"[]").is_err());
     }

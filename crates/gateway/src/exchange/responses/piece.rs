@@ -118,6 +118,8 @@ pub(super) struct Made<'a> {
     pub(super) names: Names,
     /// As its caller gets it.
     pub(super) response: Bytes,
+    /// Its vendor knows more of the conversation than is known here.
+    pub(super) is_part: bool,
 }
 
 impl Made<'_> {

@@ -43,6 +43,10 @@ impl Recent {
     }
 
     pub(super) fn keep(&self, made: &Made<'_>) {
+        // Nothing could go on from it.
+        if made.is_part {
+            return;
+        }
         let mut last = self.last();
         let known = last.iter().rev().find(|(id, _)| Some(&**id) == made.previous);
         let (pieces, _) = made.pieces(known.map_or(&[], |(_, said)| said), &self.counts);
@@ -65,7 +69,7 @@ mod tests {
         let before = previous.and_then(|previous| recent.find(previous)).unwrap_or_default();
         let (asked, said) = (vec![b'x'; size].into(), Bytes::new());
         let (names, response) = (Names::default(), Bytes::new());
-        let made = Made { id: id.into(), previous, before: &before, asked, said, names, response };
+        let made = Made { id: id.into(), previous, before: &before, asked, said, names, response, is_part: false };
         recent.keep(&made);
     }
 

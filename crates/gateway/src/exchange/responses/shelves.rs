@@ -25,6 +25,8 @@ pub struct Kept {
     response: Arc<Piece>,
     /// How many of the pieces were its request's input and all before.
     asked: usize,
+    /// Its vendor knows more of the conversation than is known here.
+    is_part: bool,
     at: Instant,
 }
 
@@ -44,9 +46,9 @@ impl Kept {
         self.said.get(self.asked)?.item(name)
     }
 
-    /// The conversation up to its end, in pieces.
-    pub(super) fn said(&self) -> Vec<Bytes> {
-        self.said.iter().map(|piece| piece.bytes.clone()).collect()
+    /// The conversation up to its end, in pieces; `None` where that is not all here.
+    pub(super) fn said(&self) -> Option<Vec<Bytes>> {
+        (!self.is_part).then(|| self.said.iter().map(|piece| piece.bytes.clone()).collect())
     }
 }
 
@@ -88,7 +90,7 @@ impl Shelf {
         self.remove(&made.id);
         let names = said.get(asked).into_iter().flat_map(|piece| piece.names());
         self.items.extend(names.map(|name| (Arc::clone(name), Arc::clone(&made.id))));
-        self.kept.insert(Arc::clone(&made.id), Arc::new(Kept { said, response, asked, at }));
+        self.kept.insert(Arc::clone(&made.id), Arc::new(Kept { said, response, asked, is_part: made.is_part, at }));
         self.tidy();
     }
 
@@ -230,10 +232,10 @@ mod tests {
         size: usize,
     ) {
         let before = previous.and_then(|previous| responses.find(account, previous, settings));
-        let before = before.map(|kept| kept.said()).unwrap_or_default();
+        let before = before.and_then(|kept| kept.said()).unwrap_or_default();
         let (asked, said) = (vec![b'x'; size].into(), Bytes::new());
         let (names, response) = (Names::default(), Bytes::new());
-        let made = Made { id: id.into(), previous, before: &before, asked, said, names, response };
+        let made = Made { id: id.into(), previous, before: &before, asked, said, names, response, is_part: false };
         responses.keep(account, settings, &made);
     }
 
@@ -269,7 +271,16 @@ mod tests {
         });
         let names = Names::new(names.collect());
         let (asked, response) = ("{}".into(), Bytes::new());
-        let made = Made { id: id.into(), previous: None, before: &[], asked, said: said.into(), names, response };
+        let made = Made {
+            id: id.into(),
+            previous: None,
+            before: &[],
+            asked,
+            said: said.into(),
+            names,
+            response,
+            is_part: false,
+        };
         responses.keep(account, settings, &made);
     }
 
@@ -363,7 +374,7 @@ mod tests {
         let before = [Bytes::from(vec![b'x'; 1_000_000])];
         let (id, asked, said, response) = ("r".into(), Bytes::new(), Bytes::new(), Bytes::new());
         let names = Names::default();
-        let made = Made { id, previous: Some("warm"), before: &before, asked, said, names, response };
+        let made = Made { id, previous: Some("warm"), before: &before, asked, said, names, response, is_part: false };
         responses.keep(&mine, &settings, &made);
         assert!(responses.bytes() > 1_000_000);
     }
@@ -373,10 +384,10 @@ mod tests {
         let (responses, recent) = (Responses::default(), Recent::new(1 << 20));
         let (mine, settings) = (account("mine"), settings(1 << 30));
         keep_in(&responses, &mine, &settings, "r", None, 1_000);
-        let before = responses.find(&mine, "r", &settings).unwrap().said();
+        let before = responses.find(&mine, "r", &settings).unwrap().said().unwrap();
         let (id, asked, said, response) = ("s".into(), "a".into(), Bytes::new(), Bytes::new());
         let names = Names::default();
-        recent.keep(&Made { id, previous: Some("r"), before: &before, asked, said, names, response });
+        recent.keep(&Made { id, previous: Some("r"), before: &before, asked, said, names, response, is_part: false });
         assert!(responses.forget(&mine, "r"));
         assert_eq!((responses.bytes(), recent.find("s").unwrap().len()), (0, 2));
     }

@@ -169,6 +169,17 @@ fn what_only_a_vendor_keeps_is_for_who_speaks_its_dialect() {
 }
 
 #[test]
+fn nobody_goes_on_from_a_part_of_what_its_vendor_keeps() {
+    let house = House::start();
+    let first = house.ask(&json!({ "model": "own", "input": "a", "conversation": "conv_1" })).json();
+    let next = json!({ "model": "gpt", "input": "On", "previous_response_id": first["id"] });
+    let answer = house.ask(&next);
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!("previous_response_not_found")));
+    let path = format!("/v1/responses/{}", first["id"].as_str().unwrap());
+    assert_eq!(Request::get(&path).bearer(&house.gateway.key).send(house.gateway.callers).json()["id"], first["id"]);
+}
+
+#[test]
 fn where_nothing_is_kept_names_are_for_who_speaks_the_dialect() {
     let house = House::with("[responses]\nkeep = 'off'");
     let first = house.hello("own", false).json();
