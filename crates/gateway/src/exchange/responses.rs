@@ -13,9 +13,7 @@ use roundelay_ledger::AccountId;
 use roundelay_protocol::{
     chat::{Event, Issuer, Stop},
     openai::{BadRequest, Operation, Request},
-    openai_responses::{
-        Echo, Encoder, Identity, Thread, ended_with, holds_compaction, references, said, with_items,
-    },
+    openai_responses::{Echo, Encoder, Identity, Thread, ended_with, holds_compaction, references, said, with_items},
     usage::Usage,
 };
 
