@@ -8,8 +8,9 @@ use roundelay_protocol::{
     anthropic, bedrock,
     chat::{
         self, Answer, Body, Capabilities, Dialect, Event, Fold, Json, Keep, Losses, PartKind, Stop, StreamFault, Turn,
+        WrittenRequest,
     },
-    openai::{self, Operation},
+    openai::{self, Operation, OutputField, OutputMax, Rewrite},
     sse,
     translate::{self, Manner, StreamDecoder, StreamEncoder},
 };
@@ -52,7 +53,9 @@ fn request(from: Dialect, data: &[u8]) {
     let target = chat::Target { capabilities, ..chat::Target::default() };
     for to in Dialect::ALL {
         let mut losses = Losses::default();
-        let body = translate::encode_request(&request, &target, &Manner::of(to), &mut losses);
+        let written = translate::write_request(&request, &target, &Manner::of(to), &mut losses);
+        sent(to, &written);
+        let body = written.body;
         assert!(body.len() <= bound(data.len()), "{} bytes became {} in {}", data.len(), body.len(), to.name());
         let body = Json::read(String::from_utf8(body).expect("it is UTF-8")).expect("it is JSON");
         let read = translate::decode_request(to, body.as_str().as_bytes()).expect("it is a request");
@@ -74,6 +77,27 @@ fn request(from: Dialect, data: &[u8]) {
     request.mark(Keep::Default);
 }
 
+/// What is not read of a body that was written here is nothing that its sender has to know.
+fn sent(to: Dialect, written: &WrittenRequest) {
+    let operation = match to {
+        Dialect::OpenaiChat => Operation::Chat,
+        Dialect::OpenaiResponses => Operation::Responses,
+        Dialect::Anthropic => Operation::Messages,
+        Dialect::Gemini => Operation::Generate,
+        Dialect::Bedrock => Operation::Converse,
+    };
+    let known = |request: &openai::Request| {
+        let most = |tokens| Some(OutputMax { tokens, field: OutputField::MaxTokens });
+        let rewritten = [None, most(1), most(u64::MAX)].map(|output_max| {
+            request.rewrite(&written.body, &Rewrite { upstream_model: "m", ask_usage: true, output_max })
+        });
+        (rewritten, request.stream, request.max_output_tokens, request.holds.thoughts)
+    };
+    let read = openai::Request::scan(operation, &written.body);
+    let sent = openai::Request::scan_written(operation, written);
+    assert_eq!(read.as_ref().map(known), sent.as_ref().map(known));
+}
+
 fn join_neighbours(turns: &mut Vec<Turn<'_>>) {
     turns.retain(|turn| !turn.parts.is_empty());
     turns.dedup_by(|turn, before| {
@@ -88,8 +112,10 @@ fn join_neighbours(turns: &mut Vec<Turn<'_>>) {
 fn answer(from: Dialect, data: &[u8]) {
     drop(translate::decode_error(from, data));
     let Ok(Ok(answer)) = translate::decode_answer(from, data) else { return };
+    scanned(from, data, &answer);
     for to in Dialect::ALL {
-        let chat::Written { body, cost_place } = translate::write_answer(&answer, to, "m", &mut Losses::default());
+        let chat::WrittenAnswer { body, cost_place } =
+            translate::write_answer(&answer, to, "m", &mut Losses::default());
         assert_eq!(translate::scan_answer(to, &body).expect("it is an answer").cost_place, cost_place, "{}", to.name());
         assert!(body.len() <= bound(data.len()), "{} bytes became {} in {}", data.len(), body.len(), to.name());
         let body = Json::read(String::from_utf8(body).expect("it is UTF-8")).expect("it is JSON");
@@ -340,6 +366,20 @@ fn scan_request(data: &[u8]) {
             assert_eq!(read.model, *scanned.model, "both read the same name");
             assert_eq!(read.is_streaming, scanned.stream, "both read the same wish to stream");
         }
+    }
+}
+
+/// Who reads an answer to say it again learns the same of it as who passes it on.
+fn scanned(from: Dialect, data: &[u8], answer: &Answer<'_>) {
+    let read = openai::answer::Answer::of(answer);
+    let scanned = match from {
+        Dialect::OpenaiChat => openai::answer::Answer::scan(data),
+        Dialect::Anthropic => anthropic::scan_answer(data),
+        Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Bedrock => translate::scan_answer(from, data),
+    };
+    if read.usage.is_some() && read.has_content() {
+        let scanned = scanned.expect("it was read");
+        assert_eq!((read.usage, read.is_error), (scanned.usage, scanned.is_error));
     }
 }
 

@@ -182,6 +182,11 @@ async fn pursue(
         };
         // Another candidate may speak the caller's own dialect, or take all that the request holds.
         let (deployment, hand) = (call.snapshot.deployment(attempt.deployment), call.hand(plan, &attempt));
+        if deployment.was_given_no_token() {
+            draft.lacks_token(deployment);
+            plan.pass_over(&mut gateway.router(), &attempt, Exclusion::NoToken, gateway.clock.now());
+            continue;
+        }
         if (hand.is_some() || call.wants_notes(deployment))
             && let Err(why) = caller.attend(call.make_aside(&worker.gateway, inbound, deployment, hand)).await
         {

@@ -21,7 +21,7 @@ pub(crate) use blocks::write_keep;
 pub use error::{decode_error, encode_error, status};
 pub use passing::{Scanner, scan_answer};
 pub use quirks::{Quirks, Version};
-pub use request::{decode_request, encode_request};
+pub use request::{decode_request, encode_request, write_request};
 pub use stream::{Decoder, Encoder, Place, STOP, cut_short, with_stop};
 pub use thoughts::{Readable, Readied, with_readable_thoughts};
 pub use vertex::for_vertex;

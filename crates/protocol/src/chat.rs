@@ -22,8 +22,9 @@ mod target;
 mod text;
 mod turn;
 pub mod words;
+mod written;
 
-pub use answer::{Answer, Choice, Written};
+pub use answer::{Answer, Choice};
 pub use arguments::Arguments;
 pub(crate) use arguments::Progress;
 pub use event::{Event, PartKind, Start};
@@ -43,6 +44,7 @@ pub use target::{Capabilities, Target};
 pub use text::{Extra, Json, Text};
 pub(crate) use turn::write_data_url;
 pub use turn::{Annotation, Body, Keep, Part, Role, Source, ToolCall, ToolCallKind, ToolResult, Turn, Turns};
+pub use written::{WrittenAnswer, WrittenRequest};
 
 /// Whose words something came in or goes out in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -12,6 +12,7 @@ pub mod service;
 pub mod stream;
 
 pub use cost::with_cost;
+pub(crate) use envelope::is_empty;
 pub use finish::Finish;
 pub use request::{
     Asked, BUDGET_MIN, BadRequest, Holds, Needs, OutputField, OutputMax, Request, Rewrite, as_stream,

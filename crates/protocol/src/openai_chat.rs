@@ -18,5 +18,5 @@ pub use answer::{decode_answer, encode_answer, write_answer};
 pub use error::{decode_error, encode_error, status};
 pub use quirks::{OutputLimit, Prefill, Quirks, Replay};
 pub(crate) use request::{CUSTOM_SCHEMA, default_name, wrapped_input, write_breakpoint};
-pub use request::{decode_request, encode_request};
+pub use request::{decode_request, encode_request, write_request};
 pub use stream::{Decoder, Encoder};

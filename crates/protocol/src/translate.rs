@@ -11,7 +11,7 @@ pub use follower::{Follower, scan_answer};
 pub use hold::Hold;
 pub use manner::{
     Manner, decode_answer, decode_error, decode_request, encode_answer, encode_error, encode_request, status,
-    turned_tools, write_answer,
+    turned_tools, write_answer, write_request,
 };
 pub use places::locate;
 pub use shadow::Shadow;

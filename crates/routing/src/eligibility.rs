@@ -33,6 +33,8 @@ pub enum Exclusion {
     Dialect,
     /// It cannot carry on the answer that broke off.
     Continuation,
+    /// There is no access token to show it.
+    NoToken,
     /// Its time to first content is above what the pool allows.
     TooSlow,
     /// Too little is left of the balance behind its key.
@@ -105,7 +107,8 @@ impl Exclusion {
             | Self::Price
             | Self::Unaffordable
             | Self::Dialect
-            | Self::Continuation => true,
+            | Self::Continuation
+            | Self::NoToken => true,
             Self::TooSlow
             | Self::UpstreamBalance
             | Self::Dead { .. }

@@ -81,6 +81,8 @@ pub enum FaultKind {
         /// The model or deployment does not exist, as opposed to still loading.
         missing: bool,
     },
+    /// There was no access token to show it, so nothing was sent: its deployment had no part in that.
+    NoToken,
     /// No connection, so nothing was sent.
     ConnectFailed {
         /// It was a pooled connection that turned out closed, which a fresh one cures.

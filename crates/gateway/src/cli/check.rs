@@ -35,9 +35,12 @@ pub(super) fn run(common: &Common) -> Result<ExitCode, Failure> {
         }
         Err(complaints) => {
             if common.json {
-                say(&json!({ "ok": false, "complaints": complaints }));
+                say(&json!({ "ok": false, "complaints": complaints, "warnings": complaints.warnings() }));
             } else {
                 say(&complaints);
+                for warning in complaints.warnings() {
+                    say(&format_args!("\nwarning: {warning}"));
+                }
             }
             Ok(ExitCode::FAILURE)
         }

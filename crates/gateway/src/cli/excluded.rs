@@ -18,6 +18,7 @@ pub(super) fn describe(excluded: &Value) -> String {
         "unaffordable" => "the account cannot pay what it might cost",
         "dialect" => "it could not be told all of the request",
         "continuation" => "it cannot carry on the answer that broke off",
+        "no_token" => "no access token could be had for it",
         "too_slow" => "it is slower to its first token than the pool allows",
         "upstream_balance" => "too little is left of the balance at the provider",
         "key_rejected" => "the provider refuses its key",

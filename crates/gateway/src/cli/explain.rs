@@ -66,6 +66,7 @@ fn tell(record: &Value, language: Language) {
     tell_considered(&record["decision"]);
     choices::tell(&record["decision"]);
     tell_tried(record);
+    tell_without_token(&record["decision"]);
     handover::tell(&record["decision"]);
     tell_ending(record, language);
 }
@@ -148,6 +149,17 @@ fn tell_tried(record: &Value) {
     }
     if attempts.is_empty() {
         say(&"tried       nothing: no provider was asked");
+    }
+}
+
+/// Why deployments had no access token, each once.
+fn tell_without_token(decision: &Value) {
+    let mut told = Vec::new();
+    for lack in decision["without_token"].as_array().into_iter().flatten() {
+        if !told.contains(&lack) {
+            say(&format_args!("no token    {}: {}", cell(&lack["deployment"]), cell(&lack["why"])));
+            told.push(lack);
+        }
     }
 }
 

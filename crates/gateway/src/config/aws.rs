@@ -35,8 +35,10 @@ pub enum AwsSource {
     },
     /// The server that ECS and EKS put beside a container.
     Container {
-        /// What is asked.
+        /// Who is asked.
         url: BaseUrl,
+        /// Path and query, as they were written.
+        target: String,
         /// What it is asked with, if anything.
         authorization: Option<Authorization>,
     },
@@ -63,12 +65,26 @@ pub struct AssumedRole {
 }
 
 impl AwsRole {
+    /// Who is asked in the second step, where there are two.
+    pub const ASSUMED: &'static str = "STS, for a role";
+
+    /// Who is asked first, in words, and where.
+    pub(super) fn asked(&self) -> (&'static str, &BaseUrl) {
+        match &self.source {
+            AwsSource::Key(_) => (Self::ASSUMED, &self.sts),
+            AwsSource::WebIdentity { .. } => ("STS, for the token of a cluster (IRSA)", &self.sts),
+            AwsSource::Container { url, .. } => ("the server beside a container", url),
+            AwsSource::Instance(url) => ("the metadata server of a machine (IMDSv2)", url),
+        }
+    }
+
     /// What it is known by from one configuration to the next; never shown.
     pub(super) fn identity(&self) -> String {
         let source = match &self.source {
             AwsSource::Key(key) => key.secrets().map(Secret::expose).collect::<Vec<_>>().join("\n"),
             AwsSource::WebIdentity { token, role_arn } => format!("{}\n{role_arn}", token.display()),
-            AwsSource::Container { url, .. } | AwsSource::Instance(url) => url.to_string(),
+            AwsSource::Container { url, target, .. } => format!("{url}\n{target}"),
+            AwsSource::Instance(url) => url.to_string(),
         };
         let assumed = self.assumed.as_ref().map(|assumed| (&*assumed.arn, assumed.external_id.as_deref()));
         format!("aws\n{source}\n{assumed:?}\n{}\n{}", self.sts, self.region)

@@ -55,6 +55,15 @@ impl AzureIdentity {
         )
     }
 
+    /// Who is asked, in words.
+    pub(super) fn asked(&self) -> &'static str {
+        match self.way {
+            AzureWay::Federated(_) => "Entra ID, for the token of a cluster",
+            AzureWay::AppService(_) => "the server of App Service",
+            AzureWay::Instance => "the metadata server of a machine",
+        }
+    }
+
     /// What it is known by from one configuration to the next; never shown.
     pub(super) fn identity(&self) -> String {
         format!("azure\n{}\n{:?}\n{}", self.url, self.client_id, self.resource)

@@ -24,7 +24,11 @@ pub struct Complaint {
 /// Every fault of one configuration, in the order of the file. Never empty when returned as an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Complaints(Vec<Complaint>);
+pub struct Complaints {
+    faults: Vec<Complaint>,
+    #[serde(skip)]
+    warnings: Vec<Complaint>,
+}
 
 impl Complaint {
     /// A fault of a whole file or of the environment.
@@ -52,25 +56,40 @@ impl fmt::Display for Complaint {
 
 impl Complaints {
     /// Puts the faults in the order of the file.
-    pub(super) fn new(mut complaints: Vec<Complaint>) -> Self {
-        complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
-        Self(complaints)
+    pub(super) fn new(faults: Vec<Complaint>) -> Self {
+        Self { faults: in_order(faults), warnings: Vec::new() }
+    }
+
+    /// The same, with what would be warned of besides; in the order of the file as well.
+    pub(super) fn beside(self, warnings: Vec<Complaint>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    /// What deserves a second look besides the faults.
+    pub fn warnings(&self) -> &[Complaint] {
+        &self.warnings
     }
 
     /// The faults.
     pub fn iter(&self) -> std::slice::Iter<'_, Complaint> {
-        self.0.iter()
+        self.faults.iter()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.faults.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.faults.is_empty()
     }
+}
+
+/// In the order of the file.
+pub(super) fn in_order(mut complaints: Vec<Complaint>) -> Vec<Complaint> {
+    complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
+    complaints
 }
 
 impl<'a> IntoIterator for &'a Complaints {
@@ -78,7 +97,7 @@ impl<'a> IntoIterator for &'a Complaints {
     type IntoIter = std::slice::Iter<'a, Complaint>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.faults.iter()
     }
 }
 
@@ -87,7 +106,7 @@ impl std::error::Error for Complaints {}
 /// One paragraph a fault.
 impl fmt::Display for Complaints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, complaint) in self.0.iter().enumerate() {
+        for (index, complaint) in self.faults.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n\n")?;
             }
@@ -107,6 +126,12 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether one letter, or two neighbours that changed places, make one of the other.
+pub(super) fn is_a_slip(a: &str, b: &str) -> bool {
+    let [a, b] = [a, b].map(|word| word.chars().collect::<Vec<_>>());
+    distance(&a, &b) == 1
 }
 
 /// Edit distance with neighbouring letters swapped as one edit (optimal string alignment).

@@ -1,6 +1,6 @@
 //! What access tokens are asked for with, whoever gives them out.
 
-use super::{aws::AwsRole, azure::AzureIdentity, entra::EntraClient, google::GoogleCredentials};
+use super::{aws::AwsRole, azure::AzureIdentity, base_url::BaseUrl, entra::EntraClient, google::GoogleCredentials};
 use crate::common::secret::Secret;
 
 /// Who is asked for tokens, and with what.
@@ -24,6 +24,16 @@ impl Credentials {
             Self::Entra(entra) => entra.identity(),
             Self::Azure(identity) => identity.identity(),
             Self::Aws(role) => role.identity(),
+        }
+    }
+
+    /// Who is asked first, in words, and where.
+    pub fn asked(&self) -> (&'static str, &BaseUrl) {
+        match self {
+            Self::Google(google) => (google.asked(), &google.token_url),
+            Self::Entra(entra) => ("Entra ID, for an application", &entra.token_url),
+            Self::Azure(identity) => (identity.asked(), &identity.url),
+            Self::Aws(role) => role.asked(),
         }
     }
 

@@ -143,6 +143,15 @@ impl GoogleCredentials {
         }
     }
 
+    /// Who is asked, in words.
+    pub(super) fn asked(&self) -> &'static str {
+        match &self.grant {
+            Grant::ServiceAccount(_) => "Google, for a service account",
+            Grant::AuthorizedUser { .. } => "Google, for a user",
+            Grant::Metadata => "the metadata server",
+        }
+    }
+
     /// What they are known by from one configuration to the next; never shown.
     pub fn identity(&self) -> String {
         let grant = match &self.grant {

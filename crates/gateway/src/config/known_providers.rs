@@ -3,7 +3,7 @@
 //!
 //! Addresses and variables are those of each vendor's own API reference and quick start.
 
-use super::base_url::BaseUrl;
+use super::base_url::{BaseUrl, Host};
 
 /// A provider that needs no `base_url`.
 #[derive(Debug)]
@@ -38,6 +38,18 @@ pub(super) fn vendor_at(base_url: &BaseUrl) -> Option<&'static str> {
     };
     let hosted = KNOWN_PROVIDERS.iter().filter(|known| !known.key_variables.is_empty());
     hosted.into_iter().find(is_there).map(|known| known.name)
+}
+
+/// The provider that has that host, or one above it, whatever the path.
+pub(super) fn vendor_of_host(host: &Host) -> Option<&'static str> {
+    let Host::Name(host) = host else { return None };
+    let has = |known: &&KnownProvider| {
+        let address = BaseUrl::parse(known.base_url).expect("a test parses every known address");
+        let Host::Name(own) = address.host else { return false };
+        host.strip_suffix(&*own).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    let mut hosted = KNOWN_PROVIDERS.iter().filter(|known| !known.key_variables.is_empty());
+    hosted.find(has).map(|known| known.name)
 }
 
 const fn hosted(
@@ -118,7 +130,7 @@ pub(super) const KNOWN_PROVIDERS: &[KnownProvider] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{super::base_url::BaseUrl, *};
+    use super::*;
 
     #[test]
     fn every_known_address_is_one() {

@@ -124,13 +124,12 @@ fn fallback_models(fallback: &[routing::Target]) -> Option<Vec<usize>> {
 fn read_fallback(section: &Section<'_>, ids: &HashMap<String, u32>, roster: &mut Roster<'_>) -> Vec<routing::Target> {
     let mut fallback = Vec::new();
     for At { value: name, place } in section.texts("fallback").unwrap_or_default() {
-        let target = match ids.get(&name.text) {
-            Some(&pool) => Some(routing::Target::Pool(routing::PoolId(pool))),
-            None => roster
-                .model_or_complain(&name, &place, section.reading())
-                .map(|model| routing::Target::Model(routing::ModelId(model as u32))),
-        };
-        fallback.extend(target);
+        if let Some(&pool) = ids.get(&name.text) {
+            fallback.push(routing::Target::Pool(routing::PoolId(pool)));
+        } else if let Some(model) = roster.model_or_complain(&name, &place, section.reading()) {
+            unpriced::warn_of_member(name.shown(), &place, model, None, roster, section.reading());
+            fallback.push(routing::Target::Model(routing::ModelId(model as u32)));
+        }
     }
     fallback
 }

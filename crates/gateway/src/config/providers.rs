@@ -20,6 +20,7 @@ use crate::common::secret::Secret;
 mod clouds;
 mod misplaced;
 mod read;
+mod regions;
 mod vertex;
 mod workload;
 
@@ -130,6 +131,11 @@ impl Provider {
     /// catalogue go by this and not by the name: another account at the same vendor pays the same.
     pub fn vendor(&self) -> Option<&'static str> {
         vendor_at(&self.base_url)
+    }
+
+    /// Whether that address is a cloud's own, which sets its own prices.
+    pub(super) fn is_at_cloud(&self) -> bool {
+        regions::cloud_at(&self.base_url).is_some()
     }
 
     /// The largest allowed `concurrency_max`, and the default: so many that only an upstream's own rate limit, which

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 pub(super) use self::{lists::Share, quantity::duration as length_of_time, section::Section};
 use super::{
     Environment,
-    complaint::{Complaint, Complaints},
+    complaint::{Complaint, Complaints, in_order},
 };
 
 /// What all sections of one document share: the text, the environment, and the faults found so far.
@@ -93,12 +93,12 @@ impl<'a> Reading<'a> {
         self.warnings.borrow_mut().push(complaint);
     }
 
-    /// The value that was read, or all faults when there are any.
+    /// The value that was read, or all faults when there are any; what is warned of goes with both.
     pub(super) fn conclude<T>(self, value: Option<T>) -> Result<(T, Vec<Complaint>), Complaints> {
-        let faults = self.faults.into_inner();
+        let (faults, warnings) = (self.faults.into_inner(), in_order(self.warnings.into_inner()));
         match value {
-            Some(value) if faults.is_empty() => Ok((value, self.warnings.into_inner())),
-            _ => Err(Complaints::new(faults)),
+            Some(value) if faults.is_empty() => Ok((value, warnings)),
+            _ => Err(Complaints::new(faults).beside(warnings)),
         }
     }
 
@@ -108,6 +108,13 @@ impl<'a> Reading<'a> {
 
     pub(super) fn has_faults(&self) -> bool {
         !self.faults.borrow().is_empty()
+    }
+
+    /// Whether a price below that key has a fault, so that it is there, and not known all the same.
+    pub(super) fn has_faulty_price(&self, path: &str) -> bool {
+        let is_price = |key: &str| ["price", "tariffs"].iter().any(|word| key.contains(word));
+        let is_below = |fault: &Complaint| fault.path.strip_prefix(path).is_some_and(is_price);
+        self.faults.borrow().iter().any(is_below)
     }
 
     pub(super) fn known(self) -> BTreeSet<String> {
@@ -171,7 +178,7 @@ impl Text {
 }
 
 /// A key as TOML writes it.
-fn quoted(key: &str) -> String {
+pub(super) fn quoted(key: &str) -> String {
     let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if is_bare { key.to_owned() } else { format!("{key:?}") }
 }

@@ -26,6 +26,8 @@ pub(super) struct Roster<'a> {
     written_models: BTreeSet<String>,
     models: Vec<Model>,
     model_index: HashMap<Arc<str>, usize>,
+    /// The models without a section whose price was warned of.
+    unpriced: BTreeSet<usize>,
 }
 
 impl<'a> Roster<'a> {
@@ -38,6 +40,7 @@ impl<'a> Roster<'a> {
             written_models: BTreeSet::new(),
             models: Vec::new(),
             model_index: HashMap::new(),
+            unpriced: BTreeSet::new(),
         }
     }
 
@@ -73,6 +76,11 @@ impl<'a> Roster<'a> {
 
     pub(super) fn model(&self, index: usize) -> &Model {
         &self.models[index]
+    }
+
+    /// Whether the price of that model is warned of for the first time.
+    pub(super) fn is_first_warning(&mut self, index: usize) -> bool {
+        self.unpriced.insert(index)
     }
 
     pub(super) fn has_written_model(&self, name: &str) -> bool {

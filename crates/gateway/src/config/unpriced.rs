@@ -1,10 +1,11 @@
-//! Choosing by cost where a price is not known is no fault, and most likely a price that somebody forgot.
+//! A price that is not known is no fault, and most likely one that somebody forgot: where prices decide, and at clouds,
+//! whose prices the catalogue does not have.
 
 use roundelay_routing::Strategy;
 
 use super::{
-    models::Model,
-    reader::{Place, Reading, Section},
+    models::{Model, ModelDeployment},
+    reader::{Place, Reading, Section, quoted},
     roster::Roster,
 };
 
@@ -13,34 +14,52 @@ pub(super) fn effect_on_members(pool: &Section<'_>, strategy: Strategy) -> Optio
     effect(strategy).or_else(|| pool.has("max_price").then_some("`max_price` does not leave it out"))
 }
 
-/// Warns of a member that has no price somewhere. `shown` is its name as it may be shown.
+/// Warns of a member that has no price somewhere, where `effect` says what comes of it; and once of a cloud's model that
+/// has no section. `shown` is its name as it may be shown.
 pub(super) fn warn_of_member(
     shown: &str,
     place: &Place,
-    model: &Model,
-    effect: &str,
-    roster: &Roster<'_>,
+    index: usize,
+    effect: Option<&str>,
+    roster: &mut Roster<'_>,
     reading: &Reading<'_>,
 ) {
-    let providers = unpriced(model, roster);
+    let model = roster.model(index);
+    let at_clouds = unpriced(model, roster, true);
+    if reading.has_faulty_price(&section_of(&model.name)) || model.is_written && !at_clouds.is_empty() {
+        return;
+    }
+    let (providers, effect) = match effect {
+        Some(effect) => (unpriced(model, roster, false), effect),
+        None => (at_clouds, AT_CLOUDS),
+    };
     let Some(first) = providers.first() else { return };
     let instead = match shown.split_once('/') {
         Some((_, upstream)) if !model.is_written => format!(
             "write `[models.\"{upstream}\"]` with `deployments = [\"{first}\"]` and `{PRICE}` (0 where it costs \
-             nothing), and make `{upstream}` the member"
+             nothing), and `{upstream}` here"
         ),
         _ => in_section(shown),
     };
-    reading.warn(place, message(shown, &providers, effect), Some(instead));
+    let message = message(shown, &providers, effect);
+    if roster.is_first_warning(index) || effect != AT_CLOUDS {
+        reading.warn(place, message, Some(instead));
+    }
 }
 
-/// Warns of a model that chooses by price among its own deployments, where one has none.
+/// Warns of a model that chooses by price among its own deployments, where one has none, and of a cloud's.
 pub(super) fn warn_of_model(section: &Section<'_>, model: &Model, roster: &Roster<'_>) {
-    let Some(effect) = model.strategy.and_then(effect).filter(|_| model.deployments.len() > 1) else { return };
-    let providers = unpriced(model, roster);
+    if section.reading().has_faulty_price(&section_of(&model.name)) {
+        return;
+    }
+    let chooses = model.strategy.and_then(effect).filter(|_| model.deployments.len() > 1);
+    let (providers, effect, place) = match chooses {
+        Some(effect) => (unpriced(model, roster, false), effect, section.place_of("strategy")),
+        None => (unpriced(model, roster, true), AT_CLOUDS, section.place().clone()),
+    };
     if !providers.is_empty() {
         let message = message(&model.name, &providers, effect);
-        section.reading().warn(&section.place_of("strategy"), message, Some(in_section(&model.name)));
+        section.reading().warn(&place, message, Some(in_section(&model.name)));
     }
 }
 
@@ -52,10 +71,24 @@ fn effect(strategy: Strategy) -> Option<&'static str> {
     }
 }
 
-/// The providers at which its price is not known.
-fn unpriced<'a>(model: &Model, roster: &'a Roster<'_>) -> Vec<&'a str> {
-    let places = model.deployments.iter().filter(|place| place.prices.is_none());
-    places.map(|place| &*roster.providers[place.provider].name).collect()
+/// The providers at which its price is not known, each once; of all, or of those alone that are clouds.
+fn unpriced<'a>(model: &Model, roster: &Roster<'a>, at_clouds: bool) -> Vec<&'a str> {
+    let providers = roster.providers;
+    let is_meant =
+        |place: &&ModelDeployment| place.prices.is_none() && (!at_clouds || providers[place.provider].is_at_cloud());
+    let mut names: Vec<&str> = Vec::new();
+    for place in model.deployments.iter().filter(is_meant) {
+        let name = &*providers[place.provider].name;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Where the faults of a model's section are.
+fn section_of(name: &str) -> String {
+    format!("models.{}.", quoted(name))
 }
 
 fn message(shown: &str, providers: &[&str], effect: &str) -> String {
@@ -66,4 +99,6 @@ fn in_section(shown: &str) -> String {
     format!("write `{PRICE}` into `[models.\"{shown}\"]`; 0 where it costs nothing")
 }
 
+/// What becomes of a cloud's model without a price, whoever asks for it.
+const AT_CLOUDS: &str = "what it costs is in no sum, and `money.unknown_price` says who may ask for it";
 const PRICE: &str = "price = { input = 3.00, output = 15.00 }";

@@ -1,53 +1,46 @@
 //! One dispatch to one deployment, up to its first content or the reason why there is none.
 
 mod collected;
+mod whole;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderValue;
-use roundelay_ledger::{ExchangeId, Money};
 use roundelay_protocol::{
-    Malformed, anthropic,
-    chat::{self, Dialect, Losses, Start, Text, Written},
-    estimate::OutputTokens,
+    anthropic,
+    chat::{Dialect, Start, Text},
     failure::{Class, Failure, Headers, Seen, rejects_thoughts},
-    openai::{
-        Finish, Operation, OutputMax, Request, Rewrite, Service, answer::Answer as Scanned, content_type_as_read,
-        service, with_cost,
-    },
-    openai_responses,
-    translate::{Follower, StreamEncoder, Translation, decode_answer, scan_answer, write_answer},
-    usage::CostPlace,
+    openai::{Operation, OutputMax, Request, Rewrite, Service, content_type_as_read},
+    translate::{Follower, StreamEncoder, Translation},
 };
-use roundelay_routing::Tokens;
 use tokio::time::{Instant, timeout_at};
 
+pub(super) use self::whole::Whole;
+use self::whole::{read_whole, whole_of};
 use super::{
-    answer::{self, Answer, AnswerBody, Served},
     call::{Call, Inbound},
-    clock_skew, compaction,
-    flight::{Flight, counted},
+    clock_skew,
+    flight::Flight,
     gateway::Worker,
-    incoming::{BUDGET, Incoming, Progress, StreamFault},
-    outcome::{self, Failed},
+    incoming::{Incoming, Progress, StreamFault},
+    outcome::Failed,
     outgoing::{Outgoing, Thoughts, Unsayable, told},
+    refusal::NO_TOKEN,
     responses::identity,
     snapshot::Deployment,
 };
 use crate::{
     common::clock::unix_time,
     telemetry::events,
-    upstream::{self, DispatchFault, DispatchTimers, Grant, Head, ReadFault, RequestHead, TokenFault},
+    upstream::{self, DispatchFault, DispatchTimers, Grant, Head, RequestHead},
 };
 
 /// What is kept of a failure's body: the providers' errors are a tenth of it, and HTML pages are cut.
 const FAILURE_BODY_MAX: usize = 64 * 1024;
 /// How long a failure's body may take once its head is here.
 const FAILURE_BODY_WAIT: Duration = Duration::from_secs(5);
-/// An answer that is not streamed is held whole; the largest have inline images.
-const ANSWER_MAX: usize = 64 * 1024 * 1024;
-
+/// How soon another access token is there, when one is not taken any more: it is seen to every half second.
+const TOKEN_RENEWAL: Duration = Duration::from_secs(1);
 /// How an attempt ended, or began to answer.
 #[derive(Debug)]
 pub(super) enum Attempted {
@@ -59,73 +52,6 @@ pub(super) enum Attempted {
     Failed(Failed),
 }
 
-/// A whole answer that is not streamed.
-#[derive(Debug)]
-pub(super) struct Whole {
-    content_type: String,
-    /// The caller's.
-    dialect: Dialect,
-    /// What of the request its deployment was not told.
-    dropped: Option<HeaderValue>,
-    pub(super) body: Bytes,
-    pub(super) scanned: Scanned,
-}
-
-impl Whole {
-    /// One that was made here of what a deployment said, in the words of Responses.
-    pub(super) fn made_here(body: Bytes, scanned: Scanned, content_type: &str, outgoing: &Outgoing) -> Self {
-        let (content_type, dropped) = (content_type.to_owned(), told(&[&outgoing.losses]));
-        Self { content_type, dialect: Dialect::OpenaiResponses, dropped, body, scanned }
-    }
-
-    /// The same with another body.
-    pub(super) fn with_body(self, body: Bytes, cost_place: Option<CostPlace>) -> Self {
-        Self { body, scanned: Scanned { cost_place, ..self.scanned }, ..self }
-    }
-
-    pub(super) fn tokens(&self) -> Tokens {
-        outcome::tokens(self.scanned.usage, 0)
-    }
-
-    /// Tokens of output, by the provider's count or our own.
-    pub(super) fn output_tokens(&self) -> OutputTokens {
-        self.scanned.usage.map_or_else(|| self.scanned.output.tokens(), |usage| outcome::output(&usage))
-    }
-
-    /// The answer with what was charged for it, in its usage and in its head; and with a word of it where it went as far as
-    /// there was money for.
-    pub(super) fn into_answer(
-        self,
-        id: ExchangeId,
-        flight: &Flight<'_>,
-        attempts: u32,
-        charged: Option<Money>,
-    ) -> Answer {
-        let charged = charged.map(|charged| charged.to_string());
-        let mut body = self.body;
-        if let Some((charged, place)) = charged.as_deref().zip(self.scanned.cost_place) {
-            body = with_cost(&body, place, charged).into();
-        }
-        if flight.is_lowered() && self.scanned.finish == Some(Finish::Length) {
-            body = with_stop(&body);
-        }
-        let (deployment, handover) = (flight.shown_deployment(), flight.handover());
-        let served = Served { deployment, attempts, dropped: self.dropped, handover };
-        let mut answer = answer::head(id, self.dialect, &self.content_type, Some(served), AnswerBody::Whole(body));
-        if let Some(charged) = charged {
-            answer::name_cost(answer.headers_mut(), &charged);
-        }
-        answer
-    }
-}
-
-/// The body with what chunks of a stream say in the same case.
-fn with_stop(body: &Bytes) -> Bytes {
-    let at = body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
-    let stop = format!("\"roundelay\":{{\"stop\":\"{BUDGET}\"}},");
-    [&body[..at], stop.as_bytes(), &body[at..]].concat().into()
-}
-
 impl Headers for Head {
     fn header(&self, name: &str) -> Option<&str> {
         Self::header(self, name)
@@ -135,7 +61,6 @@ impl Headers for Head {
 /// Makes one attempt. Dropped, it closes the connection.
 pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight: &Flight<'_>) -> Attempted {
     let deployment = flight.deployment;
-    let dialect = deployment.dialect_for(inbound.operation);
     let sent = match send(worker, inbound, call, flight, Thoughts::Readable).await {
         // A model that does not go on from a beginning after all may say it again.
         Err(Unanswered { rejects_carrying: true, .. }) => send(worker, inbound, call, flight, Thoughts::Readable).await,
@@ -157,28 +82,11 @@ pub(super) async fn make(worker: &Worker, inbound: &Inbound, call: &Call, flight
     let request = outgoing.map_or(&call.request, |outgoing| &outgoing.request);
     let content_type = head.header("content-type").unwrap_or_default();
     if !is_streamed(request, content_type) {
-        let whole = match (read_whole((deployment, dialect), &head, answer, call, content_type).await, outgoing) {
-            (Err(failed), _) => return Attempted::Failed(failed),
-            (Ok(whole), None) => Some(whole),
-            (Ok(whole), Some(outgoing)) if dialect == inbound.operation.dialect() && !call.wants_notes(deployment) => {
-                Some(Whole { dropped: told(&[&outgoing.losses]), ..whole })
-            }
-            (Ok(whole), Some(outgoing)) => said_again(whole, inbound, call, flight, outgoing),
+        let whole = match read_whole(deployment, &head, answer, call, content_type).await {
+            Ok(body) => whole_of(body, (&head, content_type), inbound, call, flight, outgoing),
+            Err(failed) => Err(Box::new(failed)),
         };
-        let whole = match whole {
-            Some(whole) if call.compaction.is_some() && !call.wants_notes(deployment) => {
-                compaction::natively(whole, deployment)
-            }
-            whole => whole,
-        };
-        return match whole {
-            Some(whole) => Attempted::Whole(whole),
-            None if flight.has_wasted() => Attempted::Failed(compaction::unfinished(head.status)),
-            None => {
-                let seen = Seen::Unparsable { after_content: false };
-                Attempted::Failed(failed(deployment, &seen, Some(head.status)))
-            }
-        };
+        return whole.map_or_else(|failed| Attempted::Failed(*failed), Attempted::Whole);
     }
     if let (false, Some(outgoing)) = (call.request.stream, outgoing.filter(|outgoing| outgoing.request.stream)) {
         // Boxed, because it is rare.
@@ -283,18 +191,22 @@ async fn send(
     };
     let mut head = with_callers_fields(head, inbound, deployment, request.operation);
     let timers = timers(call, deployment, request.stream);
-    let mut lent = None;
+    let mut grant = None;
     if let Some(tokens) = &deployment.tokens {
-        let grant = tokens.grant(call.deadline.min(flight.began + timers.connect)).await;
-        match grant.map_err(|fault| without_token(&fault))? {
-            Grant::Bearer(bearer) => drop(head.to_mut().field("authorization", bearer.as_bytes())),
-            Grant::Signer(signer) => lent = Some(signer),
+        let given = tokens.grant(call.deadline.min(flight.began + timers.connect)).await;
+        let given = grant.insert(given.ok_or_else(|| without_token(None))?);
+        if let Grant::Bearer(bearer) = given {
+            head.to_mut().field("authorization", bearer.as_bytes());
         }
     }
     let dispatched = async {
         let connection = worker.upstream.connect(&deployment.endpoint, timers).await?;
         flight.is_being_sent();
-        if let Some(signer) = lent.as_deref().or(deployment.signer.as_ref()) {
+        let lent = match &grant {
+            Some(Grant::Signer(signer)) => Some(&**signer),
+            _ => deployment.signer.as_ref(),
+        };
+        if let Some(signer) = lent {
             signer.sign(head.to_mut(), &body, now());
         }
         connection.send(&head, &body, timers).await
@@ -309,7 +221,14 @@ async fn send(
         if !rejects_thoughts && !rejects_carrying {
             flight.hear(head.status);
         }
-        return Err(Unanswered { failed: refused(deployment, &head, &body), rejects_thoughts, rejects_carrying });
+        let mut failed = refused(deployment, &head, &body);
+        if failed.failure.class == Class::UpstreamAuth
+            && let (Some(tokens), Some(grant)) = (&deployment.tokens, &grant)
+            && tokens.hear_refused(grant)
+        {
+            failed = Failed { status: failed.status, ..without_token(Some(TOKEN_RENEWAL)) };
+        }
+        return Err(Unanswered { failed, rejects_thoughts, rejects_carrying });
     }
     flight.hear(head.status);
     Ok((head, answer, outgoing))
@@ -377,14 +296,11 @@ pub(super) fn with_callers_fields<'a>(
     head
 }
 
-/// An attempt that was not made for want of an access token.
-fn without_token(fault: &TokenFault) -> Failed {
-    let class = match fault {
-        TokenFault::Refused(_) => Class::UpstreamAuth,
-        TokenFault::Unreachable(_) => Class::ConnectFail,
-    };
+/// An attempt that was not made for want of an access token, or whose token is not taken any more; another may be there so
+/// soon.
+fn without_token(retry_after: Option<Duration>) -> Failed {
     // What the server of tokens said of the operator's credentials stands in the log, and is no business of callers'.
-    let failure = Failure::new(class, "no access token could be had for this provider");
+    let failure = Failure { retry_after, ..Failure::new(Class::NoToken, NO_TOKEN) };
     Failed { failure, status: None, words: None, reused_connection: false, had_content: false }
 }
 
@@ -435,50 +351,6 @@ fn incoming(
     incoming
 }
 
-/// A whole answer in the caller's words; `None` when it cannot be read as what its dialect says.
-fn said_again(whole: Whole, inbound: &Inbound, call: &Call, flight: &Flight<'_>, outgoing: &Outgoing) -> Option<Whole> {
-    let answer = decode_answer(flight.deployment.dialect_for(inbound.operation), &whole.body).ok()?.ok()?;
-    said(answer, whole.scanned, inbound, call, flight, outgoing)
-}
-
-/// The same of one that was read; `None` when a part of it is broken.
-fn said(
-    mut answer: chat::Answer<'_>,
-    scanned: Scanned,
-    inbound: &Inbound,
-    call: &Call,
-    flight: &Flight<'_>,
-    outgoing: &Outgoing,
-) -> Option<Whole> {
-    let deployment = flight.deployment;
-    if call.wants_notes(deployment) {
-        let model = names(inbound, call, deployment).model.unwrap_or_default();
-        return compaction::of_notes(&answer, scanned, (call, inbound), flight, outgoing, &model.decode());
-    }
-    let to = inbound.operation.dialect();
-    answer.stamp(deployment.issuer);
-    answer.name(&names(inbound, call, deployment));
-    outgoing.tools.answer(&mut answer);
-    if scanned.usage.is_none() {
-        // Other dialects always tell, and what is told is what is paid.
-        answer.usage = Some(counted(flight.seen(None, scanned.output.tokens()).delivered));
-    }
-    let mut losses = Losses::default();
-    let Written { body, cost_place } = match identity(inbound) {
-        Some(identity) => openai_responses::write_answer(&answer, "", Some(&identity), &mut losses),
-        None => write_answer(&answer, to, "", &mut losses),
-    };
-    // A call without its arguments is none; where the limit of output cut it, its caller is told that by the end.
-    if scanned.finish != Some(Finish::Length) && losses.iter().any(|loss| loss.path == Losses::BROKEN_ARGUMENTS) {
-        return None;
-    }
-    call.said_again.note(&losses);
-    let dropped = told(&[&outgoing.losses, &losses]);
-    let scanned = Scanned { cost_place, ..scanned };
-    let content_type = "application/json".to_owned();
-    Some(Whole { content_type, dialect: to, dropped, body: body.into(), scanned })
-}
-
 /// What an answer is called whose own dialect names none.
 fn names(inbound: &Inbound, call: &Call, deployment: &Deployment) -> Start<'static> {
     let prefix = match inbound.operation.dialect() {
@@ -513,24 +385,6 @@ fn is_streamed(request: &Request, content_type: &str) -> bool {
 /// Whether an answer has a whole that its own words tell.
 fn is_page(content_type: &str) -> bool {
     content_type.contains("json") || content_type.contains("html")
-}
-
-/// What an answer says that was not streamed. A transcript need not be JSON.
-fn scan_whole(request: &Request, dialect: Dialect, content_type: &str, body: &[u8]) -> Result<Scanned, Malformed> {
-    let Some(service) = request.operation.service() else { return scan(dialect, body) };
-    let scanned = service::answer::scan(service, body);
-    match scanned {
-        Err(_) if request.asked.is_text && !content_type.contains("html") => Ok(service::answer::of_text(body)),
-        scanned => scanned,
-    }
-}
-
-fn scan(dialect: Dialect, body: &[u8]) -> Result<Scanned, Malformed> {
-    match dialect {
-        Dialect::Anthropic => anthropic::scan_answer(body),
-        Dialect::OpenaiChat => Scanned::scan(body),
-        Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Bedrock => scan_answer(dialect, body),
-    }
 }
 
 /// An answer that is not streamed sends nothing until it is generated, so its head may take as long as the first
@@ -585,64 +439,6 @@ async fn read_failure(answer: &mut upstream::Body, deadline: Instant) -> Bytes {
     }
     body.truncate(FAILURE_BODY_MAX);
     body.freeze()
-}
-
-async fn read_whole(
-    (deployment, dialect): (&Deployment, Dialect),
-    head: &Head,
-    mut answer: upstream::Body,
-    call: &Call,
-    content_type: &str,
-) -> Result<Whole, Failed> {
-    let failed = |seen: &Seen<'_>| failed(deployment, seen, Some(head.status));
-    let mut first = Bytes::new();
-    let mut joined = BytesMut::new();
-    let timeouts = &deployment.timeouts;
-    let end = call.deadline.min(Instant::now() + timeouts.total);
-    loop {
-        // Once its head is here an answer is being sent, and a silence in it is a stall.
-        let read = timeout_at(end.min(Instant::now() + timeouts.idle), answer.read()).await;
-        let piece = match read.map_err(|_| failed(&Seen::FirstContentTimeout))? {
-            Ok(None) => break,
-            Ok(Some(piece)) => piece,
-            Err(ReadFault::Cut(_)) => return Err(failed(&Seen::ResetBeforeContent)),
-            Err(ReadFault::Garbled(_)) => return Err(failed(&Seen::Unparsable { after_content: false })),
-        };
-        if first.is_empty() {
-            first = piece;
-            continue;
-        }
-        if joined.is_empty() {
-            joined.extend_from_slice(&first);
-        }
-        joined.extend_from_slice(&piece);
-        if joined.len() > ANSWER_MAX {
-            return Err(failed(&Seen::Unparsable { after_content: false }));
-        }
-    }
-    let body = if joined.is_empty() { first } else { joined.freeze() };
-    let request = &call.request;
-    // Text has no end of its own.
-    if !answer.is_framed() && request.asked.is_text && !is_page(content_type) {
-        return Err(failed(&Seen::ResetBeforeContent));
-    }
-    match scan_whole(request, dialect, content_type, &body) {
-        // Of silence, a transcript as text is nothing.
-        _ if body.trim_ascii().is_empty() && !request.asked.is_text => Err(failed(&Seen::EmptyAnswer)),
-        // A page of an edge in front of the provider tells more than that it is not JSON.
-        Err(_) => Err(refused(deployment, head, &body)),
-        Ok(scanned) if scanned.is_error => Err(refused(deployment, head, &body)),
-        Ok(scanned) if scanned.is_empty() => Err(failed(&Seen::EmptyAnswer)),
-        // A caller who asked for a stream cannot read a whole answer. Models that hear may not stream at all, which their
-        // callers know.
-        Ok(_) if request.stream && request.operation.service().is_none() && !call.wants_notes(deployment) => {
-            Err(failed(&Seen::Unparsable { after_content: false }))
-        }
-        Ok(scanned) => {
-            let content_type = content_type.to_owned();
-            Ok(Whole { content_type, dialect, dropped: None, body, scanned })
-        }
-    }
 }
 
 #[cfg(test)]

@@ -167,7 +167,12 @@ impl Thread<'_> {
             // Who cannot take the conversation whole cannot go on as if it had.
             let is_sayable =
                 || call.check_sayable(gateway, sides.inbound, (deployment, None), Some(&self.asked)).is_ok();
+            let has_token = !deployment.was_given_no_token();
+            if !has_token {
+                sides.draft.lacks_token(deployment);
+            }
             let lacks = match attempt.is_reduced {
+                _ if !has_token => Some(Exclusion::NoToken),
                 true => Some(Exclusion::Window),
                 false => (!has_room || !is_sayable()).then_some(Exclusion::Continuation),
             };

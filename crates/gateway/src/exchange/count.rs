@@ -140,7 +140,7 @@ async fn ask(worker: &Worker, inbound: &Inbound, request: &Request, deployment: 
         with_callers_fields(Cow::Borrowed(deployment.count_head()), inbound, deployment, Operation::Messages);
     let timers = DispatchTimers { connect: COUNT_WAIT, headers: COUNT_WAIT, deadline: Instant::now() + COUNT_WAIT };
     if let Some(tokens) = &deployment.tokens
-        && let Grant::Bearer(bearer) = tokens.grant(timers.deadline).await.ok()?
+        && let Grant::Bearer(bearer) = tokens.grant(timers.deadline).await?
     {
         head.to_mut().field("authorization", bearer.as_bytes());
     }

@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use self::{demand::ShownDemand, handover::ShownHandover};
 use super::{
     call::{Call, Errand},
-    draft::SeamRecord,
+    draft::{SeamRecord, WithoutToken},
     handover::Handed,
     outgoing::Dropped,
     snapshot::Snapshot,
@@ -32,8 +32,9 @@ pub(super) fn to_json(
     decision: &Decision,
     handed: &[(u32, Handed)],
     (seams, halt): (&[SeamRecord], Option<&'static str>),
+    without_token: &[WithoutToken],
 ) -> String {
-    let told = Told { errand: call.errand, handed, seams, halt, dropped: &call.said_again.dropped() };
+    let told = Told { errand: call.errand, handed, seams, halt, without_token, dropped: &call.said_again.dropped() };
     let write = |draws: &[Draw]| write((&call.snapshot, &call.demand), deadline, decision, draws, &told);
     let whole = write(&decision.draws);
     if whole.len() <= DECISION_MAX { whole } else { write(&[]) }
@@ -76,6 +77,7 @@ fn write(
         handover: told.handed.iter().map(ShownHandover::of).collect(),
         seams: told.seams,
         not_carried_on: told.halt,
+        without_token: told.without_token,
         dropped: told.dropped,
         purpose: told.errand.map(|_| "summary"),
         serves: told.errand.map(|errand| errand.serves.to_string()),
@@ -107,6 +109,9 @@ struct Shown<'a, C: Serialize, D: Serialize, A: Serialize> {
     /// Why an answer that broke off was not carried on, where its pool wants that.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_carried_on: Option<&'static str>,
+    /// Who could not be asked for want of an access token.
+    #[serde(skip_serializing_if = "<[WithoutToken]>::is_empty")]
+    without_token: &'a [WithoutToken],
     /// What the gateway asked it for by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<&'static str>,
@@ -121,6 +126,7 @@ struct Told<'a> {
     handed: &'a [(u32, Handed)],
     seams: &'a [SeamRecord],
     halt: Option<&'static str>,
+    without_token: &'a [WithoutToken],
     dropped: &'a [Dropped],
 }
 
@@ -190,6 +196,7 @@ impl ShownExclusion {
             Exclusion::Unaffordable => ("unaffordable", None, None),
             Exclusion::Dialect => ("dialect", None, None),
             Exclusion::Continuation => ("continuation", None, None),
+            Exclusion::NoToken => ("no_token", None, None),
             Exclusion::TooSlow => ("too_slow", None, None),
             Exclusion::UpstreamBalance => ("upstream_balance", None, None),
             Exclusion::Dead { why, until } => (why.name(), None, Some(until)),
@@ -307,6 +314,7 @@ fn ending_name(ending: Ending) -> &'static str {
             FaultKind::Overloaded => "overloaded",
             FaultKind::ServerError { .. } => "server_error",
             FaultKind::NotReady { .. } => "not_ready",
+            FaultKind::NoToken => "no_token",
             FaultKind::ConnectFailed { .. } => "connect_failed",
             FaultKind::FirstContentTimeout => "first_content_timeout",
             FaultKind::Reset => "reset",

@@ -51,7 +51,16 @@ pub(super) struct Draft {
     handed: Vec<(u32, Handed)>,
     seams: Vec<SeamRecord>,
     halt: Option<&'static str>,
+    without_token: Vec<WithoutToken>,
     record: Record,
+}
+
+/// A deployment that could not be asked for want of an access token.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct WithoutToken {
+    deployment: String,
+    /// Who was asked for one, where, and what came of it; nothing that those who give them out said.
+    why: String,
 }
 
 /// Where an answer was carried on.
@@ -128,6 +137,7 @@ impl Draft {
             handed: Vec::new(),
             seams: Vec::new(),
             halt: None,
+            without_token: Vec::new(),
             record,
         }
     }
@@ -135,6 +145,12 @@ impl Draft {
     /// Notes what an attempt is told of the conversation.
     pub(super) fn hand_over(&mut self, attempt: u32, handed: Handed) {
         self.handed.push((attempt, handed));
+    }
+
+    /// Notes why a deployment has no access token.
+    pub(super) fn lacks_token(&mut self, deployment: &Deployment) {
+        let why = deployment.tokens.as_ref().map_or_else(String::new, |tokens| tokens.why_without());
+        self.without_token.push(WithoutToken { deployment: deployment.name.to_string(), why });
     }
 
     /// Its name.
@@ -313,7 +329,8 @@ impl Draft {
 
     pub(super) fn learn_decision(&mut self, call: &Call, decision: Decision) {
         let deadline = call.deadline.saturating_duration_since(self.received);
-        self.record.decision = decision::to_json(call, deadline, &decision, &self.handed, (&self.seams, self.halt));
+        self.record.decision =
+            decision::to_json(call, deadline, &decision, &self.handed, (&self.seams, self.halt), &self.without_token);
     }
 
     /// Writes the record, which has to be safe before the caller can know that the exchange has ended.

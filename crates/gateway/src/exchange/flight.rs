@@ -263,6 +263,9 @@ impl<'a> Flight<'a> {
             // Its caller has gone, or would have: that says nothing of the provider, and is no gift.
             return self.give_up(plan, draft, Interruption::CallerLeft);
         }
+        if failed.failure.class == Class::NoToken {
+            draft.lacks_token(self.deployment);
+        }
         let fault = failed.fault(self.deployment.is_open());
         let (case, (usage, output)) = match self.wasted.get() {
             Some(wasted) => (Case::FailedMidStream, *wasted),

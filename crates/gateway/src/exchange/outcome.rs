@@ -39,7 +39,10 @@ impl Failed {
     /// less than what another provider answered.
     pub(super) fn or_more_telling(self, later: Self) -> Self {
         let is_ours = |failed: &Self| {
-            matches!(failed.failure.class, Class::UpstreamAuth | Class::UpstreamMoney | Class::NotReady)
+            matches!(
+                failed.failure.class,
+                Class::UpstreamAuth | Class::UpstreamMoney | Class::NotReady | Class::NoToken
+            )
         };
         if is_ours(&later) && !is_ours(&self) { self } else { later }
     }
@@ -90,6 +93,7 @@ impl Failed {
                 FaultKind::ServerError { at_endpoint: self.failure.at_endpoint }
             }
             Class::NotReady => FaultKind::NotReady { missing: self.failure.retry_after.is_none() },
+            Class::NoToken => FaultKind::NoToken,
             Class::ConnectFail => FaultKind::ConnectFailed { reused_connection: self.reused_connection },
             Class::FirstByteTimeout => FaultKind::FirstContentTimeout,
             Class::UncertainReset | Class::ClientGone => FaultKind::Reset,

@@ -16,7 +16,7 @@ use roundelay_protocol::{
     openai::{BadRequest, Operation, Request, as_stream},
     openai_chat, openai_responses,
     seam::Way,
-    translate::{Manner, decode_request, encode_request, locate, turned_tools},
+    translate::{Manner, decode_request, locate, turned_tools, write_request},
 };
 use serde::Serialize;
 
@@ -453,7 +453,7 @@ impl Outgoing {
             carrying.ask(&mut asked, way);
         }
         let target = Target { model: &caller.model, capabilities, issuer, output_max };
-        let said = encode_request(&asked, &target, &manner, &mut losses);
+        let written = write_request(&asked, &target, &manner, &mut losses);
         if let Some(words) = words {
             words.locate(&mut losses, &asked);
         }
@@ -464,10 +464,10 @@ impl Outgoing {
             Dialect::Bedrock => Operation::Converse,
             Dialect::OpenaiChat => Operation::Chat,
         };
-        let mut request = Request::scan(operation, &said)?;
+        let mut request = Request::scan_written(operation, &written)?;
         request.stream = asked.is_streaming;
         let tools = turned_tools(&asked, &manner);
-        Ok(Self { body: said.into(), request, tools, losses, handed })
+        Ok(Self { body: written.body.into(), request, tools, losses, handed })
     }
 
     /// The caller's words, byte for byte, but for the wish for a stream.

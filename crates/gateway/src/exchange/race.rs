@@ -86,6 +86,10 @@ impl<'a> Race<'a> {
             let exclusion = match call.check_sayable(gateway, inbound, (deployment, hand), None) {
                 Err(Unsayable::DoesNotFit) => Exclusion::Window,
                 Err(Unsayable::Bad(_)) => Exclusion::Dialect,
+                Ok(()) if deployment.was_given_no_token() => {
+                    draft.lacks_token(deployment);
+                    Exclusion::NoToken
+                }
                 Ok(()) => match Flight::begin(gateway, call, (second, hand), draft) {
                     Ok(second) => return Some(second),
                     Err(_) => Exclusion::Unaffordable,

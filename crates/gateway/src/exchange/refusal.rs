@@ -30,6 +30,9 @@ use crate::{
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 const NO_CREDIT: &str = "the gateway's account at the provider has no credit left: an operator must top it up";
+pub(super) const NO_TOKEN: &str = "no access token could be had for this provider";
+/// When who gives tokens out is asked again at the earliest.
+const TOKEN_WAIT: Duration = Duration::from_secs(5);
 const KEY_REFUSED: &str = "the provider refused the gateway's key: an operator must replace it in the configuration";
 
 /// Why there is no answer.
@@ -164,7 +167,9 @@ impl Refusal {
         dialect: Dialect,
     ) -> Self {
         let reopens_in = stop.retry_at.map(|at| at.saturating_duration_since(clock.now()));
-        let is_account = |failed: &Failed| matches!(failed.failure.class, Class::UpstreamAuth | Class::UpstreamMoney);
+        let is_account = |failed: &Failed| {
+            matches!(failed.failure.class, Class::UpstreamAuth | Class::UpstreamMoney | Class::NoToken)
+        };
         // Where others may serve again soon, that is what a caller should know, not the trouble with one account.
         let last = last.filter(|failed| stop.reason != StopReason::AllCooling || !is_account(failed));
         let Some(Failed { failure, status, words, .. }) = last else {
@@ -467,6 +472,7 @@ mod tests {
             (Class::Overload, Some(529), (503, up, Some("upstream_overloaded"), true)),
             (Class::ServerError, Some(500), (502, up, Some("upstream_failed"), true)),
             (Class::NotReady, Some(404), (404, "not_found_error", Some("model_not_found"), false)),
+            (Class::NoToken, None, (502, up, Some("upstream_auth"), true)),
             (Class::ConnectFail, None, (502, up, Some("upstream_unreachable"), true)),
             (Class::FirstByteTimeout, None, (504, up, Some("upstream_timeout"), false)),
             (Class::UncertainReset, None, (502, up, Some("upstream_reset"), false)),
@@ -540,6 +546,7 @@ mod tests {
                 Some(Exclusion::Capability("tools")),
                 (400, "invalid_request_error", Some("unsupported_capability"), false),
             ),
+            (StopReason::NoneEligible, Some(Exclusion::NoToken), (502, "upstream_error", Some("upstream_auth"), true)),
             (
                 StopReason::NoneEligible,
                 Some(Exclusion::NotAllowed),

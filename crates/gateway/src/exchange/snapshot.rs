@@ -182,6 +182,11 @@ impl Deployment {
         })
     }
 
+    /// Whether it takes access tokens, and none was given; see [`TokenSource::was_given_none`].
+    pub(super) fn was_given_no_token(&self) -> bool {
+        self.tokens.as_ref().is_some_and(|tokens| tokens.was_given_none())
+    }
+
     fn hide_secrets(&self, text: &mut String) {
         if let Some(tokens) = &self.tokens {
             tokens.hide(text);

@@ -24,13 +24,18 @@ pub fn reloaded(deployments: usize) {
 pub fn reload_failed<C: Display>(complaints: impl IntoIterator<Item = C>) {
     error!("configuration not reloaded, the one before stays in force");
     for complaint in complaints {
-        error!(complaint = clean(complaint), "configuration complaint");
+        error!(complaint = in_a_line(complaint), "configuration complaint");
     }
 }
 
 /// Allowed by the configuration, and in need of a second look.
 pub fn config_warning(complaint: impl Display) {
-    warn!(complaint = clean(complaint), "configuration warning");
+    warn!(complaint = in_a_line(complaint), "configuration warning");
+}
+
+/// A complaint has what to write instead on a line of its own.
+fn in_a_line(complaint: impl Display) -> String {
+    clean(complaint.to_string().replace("\n  ", "; "))
 }
 
 /// A deployment gets no more requests for now.

@@ -2,6 +2,7 @@
 
 use roundelay::config::{self, Complaints, Config};
 
+mod clouds;
 mod complaints;
 mod hours;
 mod kept;
@@ -20,7 +21,7 @@ fn environment(name: &str) -> Option<String> {
         "ANTHROPIC_API_KEY" => "sk-ant-canary",
         "DEEPSEEK_API_KEY" => "sk-canary-deepseek",
         "AZURE_OPENAI_API_KEY" => "canary-azure",
-        "AWS_ACCESS_KEY_ID" => "AKIDEXAMPLE",
+        "AWS_ACCESS_KEY_ID" => "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY" => "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
         "EMPTY" => "",
         _ => return None,

@@ -4,7 +4,7 @@ use super::{blocks, error, ids::answered_id, stop, tokens};
 use crate::{
     chat::{
         Annotation, Answer, Body, Choice, DecodeFault, Dialect, Json, Losses, Part, Problem, Stop, Text, ToolCallKind,
-        Why, Written,
+        Why, WrittenAnswer,
     },
     json::{Array, Kind, Malformed, Object, Reader},
     openai_chat::wrapped_input,
@@ -66,7 +66,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
 }
 
 /// As [`encode_answer`], with the place of the cost.
-pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Written {
+pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> WrittenAnswer {
     let mut out = Vec::with_capacity(512);
     let mut object = Object::new(&mut out);
     object.text_or("id", answer.id.as_ref(), "msg");
@@ -100,7 +100,7 @@ pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Wr
         wire::write_extra(&mut object, &answer.extra);
     }
     object.end();
-    Written { cost_place: CostPlace::written(&out, usage), body: out }
+    WrittenAnswer { cost_place: CostPlace::written(&out, usage), body: out }
 }
 
 /// Writes `stop_reason` and what goes with it.

@@ -5,4 +5,4 @@ mod encode;
 mod turns;
 
 pub use decode::decode_request;
-pub use encode::encode_request;
+pub use encode::{encode_request, write_request};

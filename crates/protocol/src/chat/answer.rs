@@ -1,7 +1,7 @@
 //! A whole answer.
 
 use super::{Body, Dialect, Event, Extra, Issuer, Json, Logprob, Part, PartKind, Start, Stop, Text};
-use crate::usage::{CostPlace, Usage};
+use crate::usage::Usage;
 
 /// What a model said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +27,6 @@ pub struct Choice<'a> {
     pub stop: Option<Stop<'a>>,
     /// How likely the tokens of its text were; of none where nobody asked.
     pub logprobs: Vec<Logprob<'a>>,
-}
-
-/// An answer as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    pub body: Vec<u8>,
-    /// Where its cost goes, for [`crate::openai::with_cost`]; `None` where there is no usage object.
-    pub cost_place: Option<CostPlace>,
 }
 
 impl<'a> Answer<'a> {

@@ -258,6 +258,16 @@ impl<'a> Request<'a> {
         self.turns.retain(|turn| !turn.parts.is_empty());
     }
 
+    /// Whether it says what models thought in earlier turns, or what they signed.
+    pub(crate) fn holds_thoughts(&self) -> bool {
+        self.turns.iter().flat_map(|turn| &turn.parts).any(|part| match &part.body {
+            Body::Thinking { .. } | Body::SealedThinking { .. } => true,
+            Body::Text { signature, .. } => signature.is_some(),
+            Body::ToolCall(call) => call.signature.is_some(),
+            _ => false,
+        })
+    }
+
     /// About as many bytes as it takes to write it down, so that the buffer is grown once.
     pub(crate) fn size(&self) -> usize {
         let parts = self.turns.iter().flat_map(|turn| &turn.parts).chain(&self.system);

@@ -31,6 +31,8 @@ pub enum Class {
     ServerError,
     /// The model is not there for this key (404, a 403 about one model), or still loading; a wait tells loading from absent.
     NotReady,
+    /// Nothing was dispatched, as there was no access token to show: says nothing of the deployment. Touches no health.
+    NoToken,
     /// Nothing was dispatched: name lookup, refused, TLS, connect timeout. Replaying is safe.
     ConnectFail,
     /// Dispatched and no content came in time. May have been billed: at most one replay an exchange.
@@ -53,7 +55,7 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order of the table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::CallerBad,
         Self::CallerTooLong,
         Self::ContentPolicy,
@@ -66,6 +68,7 @@ impl Class {
         Self::Overload,
         Self::ServerError,
         Self::NotReady,
+        Self::NoToken,
         Self::ConnectFail,
         Self::FirstByteTimeout,
         Self::UncertainReset,
@@ -92,6 +95,7 @@ impl Class {
             Self::Overload => "overload",
             Self::ServerError => "server_error",
             Self::NotReady => "not_ready",
+            Self::NoToken => "no_token",
             Self::ConnectFail => "connect_fail",
             Self::FirstByteTimeout => "first_byte_timeout",
             Self::UncertainReset => "uncertain_reset",
@@ -112,6 +116,7 @@ impl Class {
                 | Self::CallerTooLong
                 | Self::ContentPolicy
                 | Self::CallerAuth
+                | Self::NoToken
                 | Self::TruncatedComplete
                 | Self::ClientGone
                 | Self::GatewayLimit

@@ -6,7 +6,9 @@ use super::{
     stop, tokens,
 };
 use crate::{
-    chat::{Annotation, Answer, Body, Choice, DecodeFault, Dialect, Losses, Part, Problem, Stop, Text, Why, Written},
+    chat::{
+        Annotation, Answer, Body, Choice, DecodeFault, Dialect, Losses, Part, Problem, Stop, Text, Why, WrittenAnswer,
+    },
     json::{Array, Kind, Malformed, Object, Reader},
     usage::{self, CostPlace},
     wire,
@@ -144,7 +146,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
 }
 
 /// As [`encode_answer`], with the place of the cost.
-pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Written {
+pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> WrittenAnswer {
     let mut out = Vec::with_capacity(512);
     let mut object = Object::new(&mut out);
     let mut list = object.array("candidates");
@@ -187,7 +189,7 @@ pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Wr
         wire::write_extra(&mut object, &answer.extra);
     }
     object.end();
-    Written { cost_place: CostPlace::written(&out, usage), body: out }
+    WrittenAnswer { cost_place: CostPlace::written(&out, usage), body: out }
 }
 
 /// Writes the pages that an answer stands on.

@@ -69,6 +69,11 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// Goes on behind a value that is known to end there.
+    pub(crate) fn go_to(&mut self, end: usize) {
+        self.at = end;
+    }
+
     /// Reads an object; `member` must read or skip the value of every key it is given.
     pub(crate) fn object<E: From<Malformed>>(
         &mut self,

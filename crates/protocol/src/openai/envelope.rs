@@ -238,7 +238,8 @@ fn is_truthy(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
     Ok(!is_empty(reader.raw()?))
 }
 
-fn is_empty(raw: &str) -> bool {
+/// Whether a value says that there is nothing.
+pub(crate) fn is_empty(raw: &str) -> bool {
     matches!(raw, "null" | "false" | "0" | "\"\"")
         || matches!(raw.as_bytes(), [b'{', inner @ .., b'}'] | [b'[', inner @ .., b']'] if inner.trim_ascii().is_empty())
 }

@@ -4,7 +4,7 @@ use super::{error, reasoning::Said, request, stop, tokens};
 use crate::{
     chat::{
         Annotation, Answer, Body, Choice, DecodeFault, Dialect, Json, Logprob, Losses, Part, Problem, Stop, Text,
-        ToolCallKind, Why, Written, openai_logprobs,
+        ToolCallKind, Why, WrittenAnswer, openai_logprobs,
     },
     json::{Kind, Malformed, Object, Reader},
     usage::CostPlace,
@@ -32,6 +32,17 @@ pub fn decode_answer(body: &[u8]) -> Result<Result<Answer<'_>, Problem<'_>>, Dec
             "usage" => answer.usage = tokens::read(reader)?,
             "service_tier" => answer.service_tier = wire::text(reader)?,
             "error" => problem = error::read(reader)?.or_else(|| problem.take()),
+            "x_groq" => {
+                let raw = reader.raw()?;
+                wire::members(&mut Reader::of(raw), |reader, name| {
+                    if name != "error" {
+                        return reader.pass();
+                    }
+                    problem = error::read(reader)?.or_else(|| problem.take());
+                    Ok::<_, Malformed>(())
+                })?;
+                answer.extra.push(name, Json::passed(raw));
+            }
             _ => wire::extra(&mut answer.extra, reader, name)?,
         }
         Ok::<_, DecodeFault>(())
@@ -154,7 +165,7 @@ pub fn encode_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> V
 }
 
 /// As [`encode_answer`], with the place of the cost.
-pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Written {
+pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> WrittenAnswer {
     let mut out = Vec::with_capacity(512);
     let mut object = Object::new(&mut out);
     object.text_or("id", answer.id.as_ref(), "chatcmpl");
@@ -190,7 +201,7 @@ pub fn write_answer(answer: &Answer<'_>, model: &str, losses: &mut Losses) -> Wr
         wire::write_extra(&mut object, &answer.extra);
     }
     object.end();
-    Written { cost_place: CostPlace::written(&out, usage), body: out }
+    WrittenAnswer { cost_place: CostPlace::written(&out, usage), body: out }
 }
 
 fn write_message(object: &mut Object<'_>, choice: &Choice<'_>, losses: &mut Losses) {

@@ -3,6 +3,7 @@
 use crate::{
     chat::{Problem, ProblemKind, Text},
     json::{Kind, Malformed, Object, Reader},
+    openai::is_empty,
     wire,
 };
 
@@ -38,7 +39,7 @@ pub fn decode_error(body: &[u8]) -> Option<Problem<'_>> {
     read.ok().and(found)
 }
 
-/// Reads the value of an `error` member: an object, or a bare message.
+/// Reads the value of an `error` member: an object, a bare message, or a mark; `None` where it says that there is none.
 pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Option<Problem<'a>>, Malformed> {
     match reader.kind()? {
         Kind::Object => {}
@@ -47,13 +48,16 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Option<Problem<'a>>, M
             let problem = Problem { kind: ProblemKind::Server, message, code: None, param: None };
             return Ok((!problem.message.is_empty()).then_some(problem));
         }
+        // What is no more than a mark is a failure all the same.
         _ => {
-            reader.pass()?;
-            return Ok(None);
+            let problem = Problem { kind: ProblemKind::Server, message: Text::default(), code: None, param: None };
+            return Ok((!is_empty(reader.raw()?)).then_some(problem));
         }
     }
+    let mut has_members = false;
     let (mut message, mut kind, mut code, mut param, mut status) = (None, None, None, None, None);
     reader.object(|reader, name| {
+        has_members = true;
         match name {
             "message" => message = wire::text(reader)?,
             "type" => kind = wire::text(reader)?,
@@ -65,6 +69,9 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Option<Problem<'a>>, M
         }
         Ok::<_, Malformed>(())
     })?;
+    if !has_members {
+        return Ok(None);
+    }
     let word = |text: &Option<Text<'_>>| {
         text.as_ref().and_then(|text| NAMES.iter().find(|(_, name, _)| text.is(name)).map(|(kind, ..)| *kind))
     };

@@ -8,6 +8,6 @@ mod tools;
 
 pub(super) use content::parts;
 pub use decode::decode_request;
-pub use encode::encode_request;
 pub(crate) use encode::{CUSTOM_SCHEMA, default_name, wrapped_input, write_breakpoint};
+pub use encode::{encode_request, write_request};
 pub(super) use messages::{google_signature, tool_calls};

@@ -6,7 +6,7 @@ use super::{Identity, error, item, namespace, tokens};
 use crate::{
     chat::{
         Answer, Body, Choice, DecodeFault, Dialect, Json, Logprob, Losses, Part, Problem, Stop, StopWords, Text,
-        ToolCall, ToolCallKind, Why, Written, openai_logprobs,
+        ToolCall, ToolCallKind, Why, WrittenAnswer, openai_logprobs,
     },
     json::{Array, Kind, Malformed, Object, Reader},
     usage::{self, CostPlace},
@@ -120,8 +120,13 @@ pub fn encode_answer_as(answer: &Answer<'_>, model: &str, identity: Option<&Iden
 }
 
 /// As [`encode_answer_as`], with the place of the cost.
-pub fn write_answer(answer: &Answer<'_>, model: &str, identity: Option<&Identity>, losses: &mut Losses) -> Written {
-    let mut out = Vec::with_capacity(512);
+pub fn write_answer(
+    answer: &Answer<'_>,
+    model: &str,
+    identity: Option<&Identity>,
+    losses: &mut Losses,
+) -> WrittenAnswer {
+    let mut out = Vec::with_capacity(2048);
     let blank = Choice::default();
     let choice = answer.choices.first().unwrap_or(&blank);
     if answer.choices.len() > 1 {
@@ -154,7 +159,7 @@ pub fn write_answer(answer: &Answer<'_>, model: &str, identity: Option<&Identity
         }
     }
     object.end();
-    Written { cost_place: CostPlace::written(&out, usage), body: out }
+    WrittenAnswer { cost_place: CostPlace::written(&out, usage), body: out }
 }
 
 /// What a response says of itself.

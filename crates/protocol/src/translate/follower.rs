@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::{
-    chat::{Dialect, Event, PartKind, Stop, StreamFault},
+    chat::{self, Dialect, Event, PartKind, Stop, StreamFault},
     estimate::Output,
     gemini,
     json::{Kind, Malformed, Reader},
@@ -82,18 +82,25 @@ pub fn scan_answer(dialect: Dialect, body: &[u8]) -> Result<Answer, Malformed> {
     let Ok(said) = decode_answer(dialect, body).map_err(|_| OTHER)? else {
         return Ok(Answer { is_error: true, ..Answer::default() });
     };
-    let mut chunk = Chunk::default();
-    said.events(&mut |event| chunk.note(&event));
-    Ok(Answer {
-        content: chunk.content,
-        output: chunk.output,
-        finish: chunk.finish,
-        finished: chunk.finished,
-        choices: u32::try_from(said.choices.len()).unwrap_or(u32::MAX),
-        usage: chunk.usage,
-        cost_place: cost_place(dialect, body)?,
-        is_error: false,
-    })
+    Ok(Answer { cost_place: cost_place(dialect, body)?, ..Answer::of(&said) })
+}
+
+impl Answer {
+    /// What an answer says that was read already; but for the place of its cost, which stands in its body.
+    pub fn of(said: &chat::Answer<'_>) -> Self {
+        let mut chunk = Chunk::default();
+        said.events(&mut |event| chunk.note(&event));
+        Self {
+            content: chunk.content,
+            output: chunk.output,
+            finish: chunk.finish,
+            finished: chunk.finished,
+            choices: u32::try_from(said.choices.len()).unwrap_or(u32::MAX),
+            usage: chunk.usage,
+            cost_place: None,
+            is_error: false,
+        }
+    }
 }
 
 impl Chunk {

@@ -2,7 +2,10 @@
 
 use crate::{
     anthropic, bedrock,
-    chat::{Answer, DecodeFault, Dialect, FreeTools, Losses, Problem, ProblemKind, Request, Target, Written},
+    chat::{
+        Answer, DecodeFault, Dialect, FreeTools, Losses, Problem, ProblemKind, Request, Target, WrittenAnswer,
+        WrittenRequest,
+    },
     gemini, openai_chat, openai_responses,
 };
 
@@ -64,18 +67,32 @@ pub fn decode_request(dialect: Dialect, body: &[u8]) -> Result<Request<'_>, Deco
 
 /// Writes the body of a request. What it cannot say is added to `losses`.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>, manner: &Manner, losses: &mut Losses) -> Vec<u8> {
+    write_request(request, target, manner, losses).body
+}
+
+/// As [`encode_request`], with the places of what only the model reads: who sends it need not look at that again.
+pub fn write_request(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    manner: &Manner,
+    losses: &mut Losses,
+) -> WrittenRequest {
     let flat = match manner {
         Manner::OpenaiResponses(_) => None,
         _ => openai_responses::flattened(request, losses),
     };
     let request = flat.as_ref().unwrap_or(request);
-    match manner {
-        Manner::OpenaiChat(quirks) => openai_chat::encode_request(request, target, quirks, losses),
-        Manner::OpenaiResponses(quirks) => openai_responses::encode_request(request, target, quirks, losses),
-        Manner::Anthropic(quirks) => anthropic::encode_request(request, target, quirks, losses),
-        Manner::Gemini(quirks) => gemini::encode_request(request, target, quirks, losses),
-        Manner::Bedrock(quirks) => bedrock::encode_request(request, target, quirks, losses),
-    }
+    let written = match manner {
+        Manner::OpenaiChat(quirks) => openai_chat::write_request(request, target, quirks, losses),
+        Manner::Anthropic(quirks) => anthropic::write_request(request, target, quirks, losses),
+        Manner::OpenaiResponses(quirks) => {
+            WrittenRequest::unread(openai_responses::encode_request(request, target, quirks, losses))
+        }
+        Manner::Gemini(quirks) => WrittenRequest::unread(gemini::encode_request(request, target, quirks, losses)),
+        Manner::Bedrock(quirks) => WrittenRequest::unread(bedrock::encode_request(request, target, quirks, losses)),
+    };
+    // Whether thoughts are among what was written is for its reader to find.
+    if request.holds_thoughts() { WrittenRequest::unread(written.body) } else { written }
 }
 
 /// The tools of a request that are said in another way than their caller says them, to be turned back in the answer.
@@ -113,14 +130,14 @@ pub fn encode_answer(answer: &Answer<'_>, dialect: Dialect, model: &str, losses:
 }
 
 /// As [`encode_answer`], with the place of the cost: who adds that need not read again what was written.
-pub fn write_answer(answer: &Answer<'_>, dialect: Dialect, model: &str, losses: &mut Losses) -> Written {
+pub fn write_answer(answer: &Answer<'_>, dialect: Dialect, model: &str, losses: &mut Losses) -> WrittenAnswer {
     match dialect {
         Dialect::OpenaiChat => openai_chat::write_answer(answer, model, losses),
         Dialect::OpenaiResponses => openai_responses::write_answer(answer, model, None, losses),
         Dialect::Anthropic => anthropic::write_answer(answer, model, losses),
         Dialect::Gemini => gemini::write_answer(answer, model, losses),
         // It has no place for a cost.
-        Dialect::Bedrock => Written { body: bedrock::encode_answer(answer, losses), cost_place: None },
+        Dialect::Bedrock => WrittenAnswer { body: bedrock::encode_answer(answer, losses), cost_place: None },
     }
 }
 

@@ -11,7 +11,7 @@ mod spots;
 use std::ops::Range;
 
 use self::{
-    defaults::says_nothing,
+    defaults::{is_seen_to, says_nothing},
     spots::{Root, Spot, member_below},
 };
 use crate::{
@@ -24,6 +24,8 @@ use crate::{
 /// `turns.3.parts.1.detail` becomes `messages[4].content[1].image_url.detail`. What says no more there than if it were
 /// left out is no loss.
 pub fn locate(losses: &mut Losses, request: &Request<'_>, body: &[u8]) {
+    // Most requests for a response say whether it is to be kept, which is not worth a walk.
+    losses.retell(|loss| (!is_seen_to(request.dialect, &loss.path)).then_some(loss));
     if losses.is_empty() {
         return;
     }

@@ -59,12 +59,12 @@ impl CostPlace {
     pub(crate) fn written(out: &[u8], member: Range<usize>) -> Option<Self> {
         let before = memchr::memchr(b'{', out.get(member.clone())?)?;
         let object = member.start + before;
+        // What is written here has no spaces, and its names no escapes.
+        if memchr::memmem::find(&out[object..member.end], b"\"cost\"").is_none() {
+            return Some(Self::First { at: object + 1, is_only: out.get(object + 1) == Some(&b'}') });
+        }
         let text = std::str::from_utf8(&out[object..member.end]).ok()?;
-        let place = Self::within(text, &(0..text.len())).ok()??;
-        Some(match place {
-            Self::Value { start, end } => Self::Value { start: object + start, end: object + end },
-            Self::First { at, is_only } => Self::First { at: object + at, is_only },
-        })
+        Some(Self::within(text, &(0..text.len())).ok()??.behind(object))
     }
 }
 
@@ -190,9 +190,12 @@ pub(super) fn details(
 /// A count as some servers write it: `12`, `12.0`; anything else is unknown.
 pub(super) fn count(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
     let raw = reader.raw()?;
-    let whole =
-        raw.split_once('.').map_or(raw, |(whole, rest)| if rest.bytes().all(|b| b == b'0') { whole } else { raw });
-    Ok(whole.parse().ok().filter(|count| *count <= TOKENS_MAX))
+    let plain = |raw: &str| raw.parse().ok();
+    let whole = || {
+        let (whole, zeros) = raw.split_once('.')?;
+        zeros.bytes().all(|b| b == b'0').then_some(whole).and_then(plain)
+    };
+    Ok(plain(raw).or_else(whole).filter(|count| *count <= TOKENS_MAX))
 }
 
 /// Two members may name one class; a later `null` or zero does not undo a count.

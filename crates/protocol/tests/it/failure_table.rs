@@ -712,7 +712,7 @@ fn names_are_stable_and_lead_back() {
     let mut names: Vec<_> = Class::ALL.iter().map(|class| class.name()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 21);
+    assert_eq!(names.len(), 22);
     for (flavour, known) in Flavour::ALL {
         assert_eq!(flavour.name(), known[0]);
         assert!(known.iter().all(|name| Flavour::from_name(&name.to_uppercase()) == Some(flavour)));

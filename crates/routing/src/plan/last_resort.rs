@@ -150,6 +150,7 @@ impl Plan {
                     | Exclusion::Unaffordable
                     | Exclusion::Dialect
                     | Exclusion::Continuation
+                    | Exclusion::NoToken
                     | Exclusion::TooSlow
                     | Exclusion::Tried,
                 ) => {}

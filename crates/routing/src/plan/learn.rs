@@ -80,7 +80,7 @@ impl Plan {
                 let wait = retry.overloaded_wait + router.chance.up_to(retry.overloaded_wait);
                 Intent::DrawOrSame { deployment, at: now + fault.retry_after.unwrap_or(wait) }
             }
-            FaultKind::RateLimited => match fault.retry_after {
+            FaultKind::RateLimited | FaultKind::NoToken => match fault.retry_after {
                 Some(told) if told <= router.settings.cooldown.wait_max => {
                     Intent::DrawOrSame { deployment, at: now + told }
                 }
@@ -132,7 +132,8 @@ impl FaultKind {
             | Self::QuotaWindow
             | Self::RateLimited
             | Self::Ramp
-            | Self::NotReady { .. } => true,
+            | Self::NotReady { .. }
+            | Self::NoToken => true,
             Self::CallerBad
             | Self::CallerTooLong
             | Self::ContentPolicy

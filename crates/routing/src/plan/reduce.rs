@@ -145,6 +145,7 @@ impl Plan {
             | Exclusion::Unaffordable
             | Exclusion::TooSlow
             | Exclusion::UpstreamBalance
+            | Exclusion::NoToken
             | Exclusion::Dead { .. }
             | Exclusion::Cooling { .. }
             | Exclusion::BreakerOpen { .. }

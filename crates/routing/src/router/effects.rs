@@ -118,7 +118,9 @@ impl Router {
 
     fn fault(&mut self, attempt: u64, flight: &Flight, fault: &Fault, now: Instant) {
         let slots = flight.slots;
-        self.deployments.at_mut(slots.deployment).latency.heard = Some(now);
+        if fault.kind != FaultKind::NoToken {
+            self.deployments.at_mut(slots.deployment).latency.heard = Some(now);
+        }
         let told = fault.retry_after;
         let cooldown = self.settings.cooldown.clone();
         match fault.kind {
@@ -181,8 +183,8 @@ impl Router {
                 self.answered(attempt, slots, now);
                 self.rest(flight, now, (cooldown.rate_limited, cooldown.rate_limited_max), told);
             }
-            // The pooled connection was old; that says nothing about who is at the other end.
-            FaultKind::ConnectFailed { reused_connection: true } => {}
+            // The pooled connection was old; that says nothing about who is at the other end. Nor does what was never sent.
+            FaultKind::ConnectFailed { reused_connection: true } | FaultKind::NoToken => {}
             FaultKind::ConnectFailed { reused_connection: false } => {
                 self.fail_endpoint(attempt, slots, now);
                 self.fail_hard(attempt, slots, now);
@@ -296,6 +298,7 @@ fn is_upstream_trouble(kind: FaultKind) -> bool {
         | FaultKind::KeyEmpty
         | FaultKind::QuotaWindow
         | FaultKind::NotReady { .. }
+        | FaultKind::NoToken
         | FaultKind::ConnectFailed { reused_connection: true } => false,
     }
 }

@@ -55,6 +55,8 @@ fn each_kind_of_fault_moves_as_the_table_says() {
     check(told(broken, 1), 3, &[0, 0, 1], 1000..=1000, StopReason::AttemptsSpent);
     check(told(broken, 3), 2, &[0, 1, 1], 3000..=3000, StopReason::AttemptsSpent);
     check(told(broken, 3), 1, &[0, 0], 3000..=3000, StopReason::AttemptsSpent);
+    check(fault(NoToken), 3, &[0, 1, 2], 0..=0, StopReason::AttemptsSpent);
+    check(told(NoToken, 1), 1, &[0, 0], 1000..=1000, StopReason::AttemptsSpent);
     check(fault(ConnectFailed { reused_connection: true }), 3, &[0, 0, 1, 2], 0..=0, StopReason::AttemptsSpent);
     check(fault(ConnectFailed { reused_connection: false }), 3, &[0, 1, 2], 0..=0, StopReason::AttemptsSpent);
     check(fault(ConnectFailed { reused_connection: false }), 1, &[0, 0], 0..=500, StopReason::AttemptsSpent);
@@ -317,6 +319,7 @@ fn whatever_an_endpoint_says_proves_that_it_can_be_reached() {
         check(kind, BreakerState::Closed);
     }
     for kind in [
+        NoToken,
         ConnectFailed { reused_connection: true },
         ConnectFailed { reused_connection: false },
         ServerError { at_endpoint: true },

@@ -42,9 +42,7 @@ pub(super) fn read(
             reading.complain(&place, format!("`{}` is here twice", name.shown()), Some(instead));
             continue;
         }
-        if let Some(effect) = unpriced {
-            warn_of_member(name.shown(), &place, roster.model(model), effect, roster, reading);
-        }
+        warn_of_member(name.shown(), &place, model, unpriced, roster, reading);
         members.push((model, weight));
     }
     members

@@ -9,6 +9,7 @@ use super::{
     },
     Protocol,
     read::{is_key, warn_of_key_in_file},
+    regions::{Cloud, cloud_at},
 };
 use crate::common::secret::Secret;
 
@@ -125,7 +126,7 @@ pub(super) fn read_api_version(section: &Section<'_>, protocol: Option<Protocol>
         complain("this is said to Azure alone", "leave it out, or write `protocol = \"azure\"`");
     } else if text == "v1" {
         return None;
-    } else if !is_dated(&text) && text != "preview" {
+    } else if !is_day(&text) && text != "preview" {
         complain(
             "this is no version of Azure's",
             "leave it out for the paths of `/openai/v1`, write \"preview\" for what is new there, or a date for the older \
@@ -141,6 +142,12 @@ pub(super) fn is_dated(version: &str) -> bool {
     let parts: Vec<&str> = date.split('-').collect();
     let lengths = parts.iter().map(|part| part.len());
     lengths.eq([4, 2, 2]) && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether the date in a version is that of a day.
+fn is_day(version: &str) -> bool {
+    let date = version.strip_suffix("-preview").unwrap_or(version);
+    is_dated(version) && date.parse::<jiff::civil::Date>().is_ok()
 }
 
 /// Reads what signs; `None` where nothing was written of it, or where it is of no use, which is complained about.
@@ -172,12 +179,42 @@ pub(super) fn read_aws_key(
     if signs_for.is_none() && base_url.is_some() {
         complain(written, "it is not known for which region requests are signed", REGION);
     }
-    Some(AwsKey {
+    let key = AwsKey {
         access_key_id: access_key_id.flatten()?,
         secret_access_key: secret_access_key.flatten()?,
         session_token: session_token.flatten(),
         region: signs_for?.into(),
-    })
+    };
+    look_at_halves(section, &key, base_url.and_then(cloud_at) == Some(Cloud::Bedrock));
+    Some(key)
+}
+
+/// The id is sent in clear text with each request, so that nothing else may stand in its place. What a server of one's own
+/// takes (`is_awss` is false) may look otherwise, but a secret never looks like an id.
+fn look_at_halves(section: &Section<'_>, key: &AwsKey, is_awss: bool) {
+    let complain = |key: &str, message: &str, instead: &str| section.complain(key, message, Some(instead.to_owned()));
+    let [id, secret] = [&key.access_key_id, &key.secret_access_key].map(Secret::expose);
+    // The API reference of IAM gives 16 to 128 characters.
+    let is_id = (16..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if is_aws_id(secret) && !is_aws_id(id) {
+        let message = "this and `secret_access_key` stand in each other's place";
+        complain(AWS_KEYS[0], message, "exchange them: the id is sent in clear text, and has 20 characters");
+    } else if is_aws_id(secret) {
+        complain(AWS_KEYS[1], "this is the id of a key", "write the secret that was shown with the id, once");
+    } else if is_awss && !is_id {
+        let instead = "write the 20 characters that begin with `AKIA`, or with `ASIA` where there is a `session_token`";
+        complain(AWS_KEYS[0], "this is no id of a key of AWS's, and would be sent in clear text", instead);
+    } else if is_awss && id.starts_with("ASIA") && key.session_token.is_none() {
+        let message = "the key was lent for a time, as its id says, and is taken with its token alone";
+        let instead = "write `session_token = \"${AWS_SESSION_TOKEN}\"`".to_owned();
+        section.reading().warn(&section.place_of(AWS_KEYS[2]), message, Some(instead));
+    }
+}
+
+/// Whether this is the id of a key of AWS's: four letters that say what it is, and sixteen more.
+pub(super) fn is_aws_id(text: &str) -> bool {
+    let is_begun = ["AKIA", "ASIA"].iter().any(|begin| text.starts_with(begin));
+    is_begun && text.len() == 20 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// The region that signatures are for.
@@ -208,7 +245,7 @@ fn read_part(section: &Section<'_>, key: &'static str) -> Option<Option<Secret>>
 }
 
 /// The region in the name of a host of AWS.
-fn region_of(base_url: &BaseUrl) -> Option<&str> {
+pub(super) fn region_of(base_url: &BaseUrl) -> Option<&str> {
     match &base_url.host {
         super::super::base_url::Host::Name(name) if name.contains(".amazonaws.com") || name.ends_with(".api.aws") => {
             name.split('.').find(|label| is_region(label))
@@ -218,7 +255,7 @@ fn region_of(base_url: &BaseUrl) -> Option<&str> {
 }
 
 /// Whether this is what a region of AWS is called: `us-east-1`, `us-gov-west-1`, `ap-southeast-2`.
-fn is_region(text: &str) -> bool {
+pub(super) fn is_region(text: &str) -> bool {
     let Some((area, number)) = text.rsplit_once('-') else { return false };
     let words: Vec<&str> = area.split('-').collect();
     let is_word = |word: &&str| word.len() >= 2 && word.bytes().all(|byte| byte.is_ascii_lowercase());

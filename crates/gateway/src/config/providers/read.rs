@@ -17,7 +17,8 @@ use super::{
         timeouts::TimeoutsWritten,
         who_pays,
     },
-    Protocol, Provider, WholeAnswers, clouds, compaction_by_default, default_timeouts, misplaced, responses_by_default,
+    Protocol, Provider, WholeAnswers, clouds, compaction_by_default, default_timeouts, misplaced, regions,
+    responses_by_default,
     vertex::{self, Project},
     workload,
 };
@@ -80,6 +81,9 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
     let identity = workload::azure(&section, protocol, base_url.as_ref());
     let signing = clouds::read_aws_key(&section, protocol, base_url.as_ref(), region.as_deref());
     let (signing, role) = workload::aws(&section, protocol, base_url.as_ref(), region.as_deref(), signing);
+    if let Some(role) = &role {
+        regions::warn_of_role(&section, role);
+    }
     let credentials = project.credentials.or_else(|| {
         let entra = entra.map(Credentials::Entra);
         entra.or_else(|| identity.map(Credentials::Azure)).or_else(|| role.map(Credentials::Aws)).map(Arc::new)
@@ -97,9 +101,12 @@ fn read(name: &str, section: Section<'_>) -> Option<Provider> {
         section.choice("whole_answers", &[("asked", WholeAnswers::Asked), ("streamed", WholeAnswers::Streamed)]);
     let who_pays = who_pays::read(section.section("who_pays"));
     warn_of_clear_text(&section, base_url.as_ref(), &api_keys);
-    warn_of_dialect(&section, name, base_url.as_ref());
     if let (Some(protocol), Some(base_url)) = (protocol, &base_url) {
-        misplaced::warn(&section, protocol, base_url, &api_keys);
+        regions::warn_of_region(&section, protocol, base_url, region.as_deref());
+        misplaced::warn_of_keys(&section, protocol, base_url, &api_keys);
+        if !misplaced::warn_of_address(&section, protocol, base_url) {
+            warn_of_dialect(&section, name, base_url);
+        }
     }
     section.finish();
     let (protocol, base_url) = (protocol?, base_url?);
@@ -191,9 +198,8 @@ fn with_version(section: &Section<'_>, protocol: Option<Protocol>, mut base_url:
 }
 
 /// A server that is called like a vendor may speak another dialect than the vendor.
-fn warn_of_dialect(section: &Section<'_>, name: &str, base_url: Option<&BaseUrl>) {
-    let is_elsewhere = base_url.is_some_and(|base_url| vendor_at(base_url) != Some("anthropic"));
-    if name == "anthropic" && !section.has("protocol") && is_elsewhere {
+fn warn_of_dialect(section: &Section<'_>, name: &str, base_url: &BaseUrl) {
+    if name == "anthropic" && !section.has("protocol") && vendor_at(base_url) != Some("anthropic") {
         let message =
             "Anthropic's own dialect is spoken here, because of the provider's name; this is another's address";
         let instead = "write `protocol = \"anthropic\"` if that is right, else `protocol = \"openai\"`";

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::{
     super::{
         base_url::{BaseUrl, Host},
+        complaint::nearest,
         credentials::Credentials,
         google::GoogleCredentials,
         reader::{At, Section, Text},
     },
-    Protocol,
+    Protocol, regions,
 };
 
 /// Whether a section says of Anthropic's dialect that it is Vertex AI that speaks it.
@@ -34,9 +35,12 @@ impl Project {
             let has_credentials = matches!(protocol, Some(Protocol::Azure | Protocol::Bedrock));
             for key in ["project", "location", "credentials"].into_iter().filter(|key| section.has(key)) {
                 if key != "credentials" || !has_credentials {
-                    let instead =
-                        "leave it out; Claude at Vertex AI has `protocol = \"anthropic\"` beside it".to_owned();
-                    section.complain(key, "this is for `protocol = \"vertex\"` alone", Some(instead));
+                    let message = match key {
+                        "credentials" => "this is for `protocol = \"vertex\"`, `\"azure\"` and `\"bedrock\"` alone",
+                        _ => "this is for `protocol = \"vertex\"` alone",
+                    };
+                    let instead = "leave it out; Claude at Vertex AI has `protocol = \"anthropic\"` beside it";
+                    section.complain(key, message, Some(instead.to_owned()));
                 }
             }
         }
@@ -54,7 +58,11 @@ impl Project {
         let credentials = credentials.and_then(|At { value, place }| match read(&value.text) {
             Ok(credentials) => Some(credentials),
             Err(fault) => {
-                let instead = "write the path of a service account's key file, or `workload` on a machine of Google's";
+                let is_near = nearest(&value.text, ["workload"]).is_some();
+                let instead = match is_near && value.text != "workload" {
+                    true => "did you mean `workload`?",
+                    false => "write the path of a service account's key file, or `workload` on a machine of Google's",
+                };
                 let message = format!("`{}`: {fault}", value.shown());
                 section.reading().complain(&place, message, Some(instead.to_owned()));
                 None
@@ -78,6 +86,9 @@ impl Project {
     /// The address that requests go to: the one that is written, or Google's for the location, and the project below it.
     pub(super) fn base_url(&self, section: &Section<'_>, protocol: Protocol, written: Option<BaseUrl>) -> BaseUrl {
         let mut base_url = written.unwrap_or_else(|| self.google());
+        if self.name.is_some() {
+            regions::warn_of_location(section, &base_url, &self.location);
+        }
         let version = if base_url.path_prefix.is_empty() { "/v1" } else { &*base_url.path_prefix };
         let project = match &self.name {
             Some(name) => format!("/projects/{name}/locations/{}", self.location),

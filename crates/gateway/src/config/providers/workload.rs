@@ -6,6 +6,7 @@ use super::{
         aws::{AssumedRole, Authorization, AwsRole, AwsSource},
         azure::{AzureIdentity, AzureWay},
         base_url::{BaseUrl, Host},
+        complaint::nearest,
         reader::{At, Section, Text},
     },
     AwsKey, Protocol,
@@ -44,7 +45,7 @@ pub(super) fn aws(
     region: Option<&str>,
     key: Option<AwsKey>,
 ) -> (Option<AwsKey>, Option<AwsRole>) {
-    let [arn, external_id] = ["role_arn", "external_id"].map(|key| word(section, key));
+    let [mut arn, external_id] = ["role_arn", "external_id"].map(|key| word(section, key));
     let complain = |key: &str, message: &str, instead: &str| section.complain(key, message, Some(instead.to_owned()));
     if protocol != Some(Protocol::Bedrock) {
         for key in ["role_arn", "external_id"].into_iter().filter(|key| protocol.is_some() && section.has(key)) {
@@ -69,7 +70,7 @@ pub(super) fn aws(
     }
     let source = match key {
         Some(key) => Some(AwsSource::Key(key)),
-        None if is_workload => aws_source(section),
+        None if is_workload => aws_source(section, &mut arn),
         None => {
             let instead = "write `credentials = \"workload\"` beside it, or `access_key_id` and `secret_access_key`";
             complain("role_arn", "it is not known who assumes this role", instead);
@@ -87,25 +88,50 @@ pub(super) fn aws(
     (None, sts.map(|sts| AwsRole { source, assumed, sts, region: region.into() }))
 }
 
-/// In the order of AWS's own: web identity, container, machine.
-fn aws_source(section: &Section<'_>) -> Option<AwsSource> {
+/// In the order of AWS's own: web identity, container, machine. A cluster's token that has no role of its own is for the
+/// section's, which is then no second one.
+fn aws_source(section: &Section<'_>, arn: &mut Option<String>) -> Option<AwsSource> {
     let variable = |name: &str| section.reading().environment(name);
-    if let (Some(token), Some(role_arn)) = (variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN")) {
+    if let Some(token) = variable("AWS_WEB_IDENTITY_TOKEN_FILE") {
+        let Some(role_arn) = variable("AWS_ROLE_ARN").or_else(|| arn.take()) else {
+            alone(section, "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "set that as well, or write `role_arn` here");
+            return None;
+        };
+        if arn.is_none() && section.has("external_id") {
+            let instead = "leave it out: such a token is shown without one".to_owned();
+            section.complain("external_id", "no role is assumed with other keys here", Some(instead));
+        }
         return Some(AwsSource::WebIdentity { token: token.into(), role_arn });
     }
     let relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(|path| format!("{CONTAINER}{path}"));
     if let Some(url) = relative.or_else(|| variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")) {
         let file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(|path| Authorization::File(path.into()));
         let text = || variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(|text| Authorization::Text(Secret::new(text)));
-        let url = BaseUrl::parse(&url).ok().filter(|url| url.https || is_beside(url));
-        if url.is_none() {
+        let read = server_and_target(&url).filter(|(url, _)| url.https || is_beside(url));
+        if read.is_none() {
             let message = "the container's address in the environment is none that keys may come from";
             let instead = "look at `AWS_CONTAINER_CREDENTIALS_FULL_URI`: https, this machine, or ECS's and EKS's own";
             section.complain("credentials", message, Some(instead.to_owned()));
         }
-        return url.map(|url| AwsSource::Container { url, authorization: file.or_else(text) });
+        return read.map(|(url, target)| AwsSource::Container { url, target, authorization: file.or_else(text) });
     }
     address(section, "AWS_EC2_METADATA_SERVICE_ENDPOINT", INSTANCE).map(AwsSource::Instance)
+}
+
+/// Who is asked, and path and query as they stand there.
+fn server_and_target(text: &str) -> Option<(BaseUrl, String)> {
+    let authority = text.find("://")? + 3;
+    let end = text[authority..].find(['/', '?']).map_or(text.len(), |at| authority + at);
+    let (server, target) = text.split_at(end);
+    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+    let is_one = !target.contains('#') && target.bytes().all(|byte| byte.is_ascii_graphic());
+    Some((BaseUrl::parse(server).ok()?, target)).filter(|_| is_one)
+}
+
+/// Complains that one variable of a pair is set alone: what comes next in the order would be another identity.
+fn alone(section: &Section<'_>, set: &str, missing: &str, instead: &str) {
+    let message = format!("`{set}` is set in the environment, and `{missing}` is not");
+    section.complain("credentials", message, Some(instead.to_owned()));
 }
 
 /// Where an address without TLS may give out keys: this machine, and what ECS and EKS put beside a container.
@@ -134,27 +160,37 @@ pub(super) fn azure(
         return None;
     }
     let variable = |name: &str| section.reading().environment(name);
-    let client_id = word(section, "client_id");
+    let client_id = word(section, "client_id").or_else(|| variable("AZURE_CLIENT_ID"));
     let host = base_url.map(|base_url| base_url.host.to_string()).unwrap_or_default();
     let cloud = ["us", "cn"].into_iter().find(|cloud| host.ends_with(&format!(".{cloud}"))).unwrap_or("com");
     let resource = format!("https://cognitiveservices.azure.{cloud}");
-    let (url, way, client_id) = match (variable("AZURE_FEDERATED_TOKEN_FILE"), variable("AZURE_TENANT_ID")) {
-        (Some(file), Some(tenant)) => {
-            let authority = address(section, "AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")?;
-            let path = format!("{}/{tenant}/oauth2/v2.0/token", authority.path_prefix);
-            let url = BaseUrl { path_prefix: path.into(), ..authority };
-            (url, AzureWay::Federated(file.into()), client_id.or_else(|| variable("AZURE_CLIENT_ID")))
+    if let Some(file) = variable("AZURE_FEDERATED_TOKEN_FILE") {
+        let lacks = |missing, instead| alone(section, "AZURE_FEDERATED_TOKEN_FILE", missing, instead);
+        let Some(tenant) = variable("AZURE_TENANT_ID") else {
+            lacks("AZURE_TENANT_ID", "set that as well, or unset the file");
+            return None;
+        };
+        if client_id.is_none() {
+            lacks("AZURE_CLIENT_ID", "set that as well, or write `client_id` here");
+            return None;
         }
-        _ => match (variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")) {
-            (Some(_), Some(header)) => {
-                (address(section, "IDENTITY_ENDPOINT", "")?, AzureWay::AppService(Secret::new(header)), client_id)
-            }
-            _ => {
-                let server = address(section, "AZURE_POD_IDENTITY_AUTHORITY_HOST", INSTANCE)?;
-                let url = BaseUrl { path_prefix: "/metadata/identity/oauth2/token".into(), ..server };
-                (url, AzureWay::Instance, client_id)
-            }
-        },
+        let authority = address(section, "AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")?;
+        let path = format!("{}/{tenant}/oauth2/v2.0/token", authority.path_prefix);
+        let url = BaseUrl { path_prefix: path.into(), ..authority };
+        return Some(AzureIdentity { url, way: AzureWay::Federated(file.into()), client_id, resource });
+    }
+    let (url, way) = match (variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")) {
+        (Some(_), Some(header)) => {
+            (address(section, "IDENTITY_ENDPOINT", "")?, AzureWay::AppService(Secret::new(header)))
+        }
+        (Some(_), None) => {
+            alone(section, "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "unset it: servers without that are not known here");
+            return None;
+        }
+        (None, _) => {
+            let server = address(section, "AZURE_POD_IDENTITY_AUTHORITY_HOST", INSTANCE)?;
+            (BaseUrl { path_prefix: "/metadata/identity/oauth2/token".into(), ..server }, AzureWay::Instance)
+        }
     };
     Some(AzureIdentity { url, way, client_id, resource })
 }
@@ -163,8 +199,14 @@ pub(super) fn azure(
 fn is_workload(section: &Section<'_>) -> bool {
     let Some(At { value, place }) = section.text("credentials") else { return false };
     if value.text != WORKLOAD {
-        let instead = "write `credentials = \"workload\"`, or the keys that this cloud takes".to_owned();
-        section.reading().complain(&place, "files of credentials are Google's alone", Some(instead));
+        let (message, instead) = match nearest(&value.text, [WORKLOAD]) {
+            Some(_) => ("this is no word for credentials", "did you mean `workload`?"),
+            None => (
+                "files of credentials are Google's alone",
+                "write `credentials = \"workload\"`, or the keys that this cloud takes",
+            ),
+        };
+        section.reading().complain(&place, message, Some(instead.to_owned()));
     }
     value.text == WORKLOAD
 }
@@ -198,6 +240,22 @@ const INSTANCE: &str = "http://169.254.169.254";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_container_is_to_ask_is_asked_as_it_is_written() {
+        let read = |text| server_and_target(text).map(|(url, target)| format!("{url} {target}"));
+        for (text, both) in [
+            ("http://localhost:8080/2016-11-01/provider/", "http://localhost:8080 /2016-11-01/provider/"),
+            ("http://127.0.0.1/x?y=1&z=%2F", "http://127.0.0.1 /x?y=1&z=%2F"),
+            ("http://localhost", "http://localhost /"),
+            ("https://a.b?c", "https://a.b /?c"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(both));
+        }
+        for text in ["localhost/x", "http://user@localhost/x", "http://localhost/x y", "ftp://localhost/x"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn keys_come_in_clear_text_from_beside_alone() {

@@ -193,6 +193,11 @@ impl<'a> Section<'a> {
         self.entry(key).is_some_and(|(_, value)| value.get_ref().is_str())
     }
 
+    /// Whether `key` holds a text without variables, which may be shown.
+    pub(in super::super) fn is_verbatim(&self, key: &str) -> bool {
+        self.entry(key).and_then(|(_, value)| value.get_ref().as_str()).is_some_and(|text| !text.contains('$'))
+    }
+
     pub(in super::super) fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()
     }

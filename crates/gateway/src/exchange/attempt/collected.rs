@@ -12,7 +12,10 @@ use roundelay_protocol::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{ANSWER_MAX, Attempted, failed, said};
+use super::{
+    Attempted, failed,
+    whole::{ANSWER_MAX, said},
+};
 use crate::{
     exchange::{
         call::{Call, Inbound},

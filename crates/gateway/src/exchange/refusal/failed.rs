@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use roundelay_protocol::failure::{Class, Failure};
 
-use super::{KEY_REFUSED, NO_CREDIT, Wire, Words};
+use super::{KEY_REFUSED, NO_CREDIT, TOKEN_WAIT, Wire, Words};
 
 /// The last failure of an exchange that has no answer.
 #[derive(Debug)]
@@ -49,7 +49,8 @@ impl FailedExchange {
             },
             None => wire,
         };
-        if waiting_helps(failure.class) && !self.all_missing { wire.waiting(self.reopens_in) } else { wire }
+        let soon = (failure.class == Class::NoToken).then_some(TOKEN_WAIT);
+        if waiting_helps(failure.class) && !self.all_missing { wire.waiting(self.reopens_in.or(soon)) } else { wire }
     }
 
     /// Status, type and code of the failure's class, as a caller sees it when nothing is left to try.
@@ -61,7 +62,7 @@ impl FailedExchange {
             Class::CallerBad => (status.unwrap_or(400), kind.unwrap_or("invalid_request_error"), None),
             Class::CallerTooLong => (400, "invalid_request_error", Some("context_length_exceeded")),
             Class::ContentPolicy => (400, kind.unwrap_or("invalid_request_error"), Some("content_filter")),
-            Class::UpstreamAuth => (502, "upstream_error", Some("upstream_auth")),
+            Class::UpstreamAuth | Class::NoToken => (502, "upstream_error", Some("upstream_auth")),
             Class::UpstreamMoney => (503, "upstream_error", Some("no_deployment_with_credit")),
             Class::QuotaWindow | Class::RateLimit | Class::RampLimit => {
                 (429, "rate_limit_error", Some("rate_limit_exceeded"))
@@ -98,6 +99,7 @@ fn waiting_helps(class: Class) -> bool {
             | Class::Overload
             | Class::ServerError
             | Class::PreContentStreamError
+            | Class::NoToken
             | Class::ConnectFail
             | Class::NotReady
             | Class::EmptyOk

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use roundelay_routing::{DeadReason, Decision, Exclusion, Instant, Stop, StopReason};
 
-use super::{KEY_REFUSED, NO_CREDIT, Wire};
+use super::{KEY_REFUSED, NO_CREDIT, NO_TOKEN, TOKEN_WAIT, Wire};
 
 /// Why no attempt could be made.
 #[derive(Debug)]
@@ -19,7 +19,9 @@ impl Unserved {
     /// Finds what, of all that was excluded, is the reason to stop.
     pub(super) fn of(stop: Stop, decision: &Decision, reopens_in: Option<Duration>) -> Self {
         let because = decision.candidates.iter().filter_map(|candidate| candidate.exclusion);
-        let because = because.filter(|exclusion| explains(stop.reason, exclusion)).min_by_key(reopening);
+        let because = because
+            .filter(|exclusion| explains(stop.reason, exclusion))
+            .min_by_key(|one| (*one != Exclusion::NoToken, reopening(one)));
         Self { reason: stop.reason, reopens_in, because }
     }
 
@@ -46,6 +48,10 @@ impl Unserved {
                 param: Some("model"),
                 ..Wire::new(403, "permission_error", "this API key may use none of the models behind this name")
             },
+            (StopReason::NoneEligible, Some(Exclusion::NoToken)) => {
+                Wire { code: Some("upstream_auth"), ..Wire::new(502, "upstream_error", NO_TOKEN) }
+                    .waiting(Some(TOKEN_WAIT))
+            }
             (StopReason::AllDead | StopReason::AllCooling, Some(Exclusion::Dead { why, .. })) => match why {
                 DeadReason::KeyEmpty => {
                     Wire { code: Some("no_deployment_with_credit"), ..Wire::new(503, "upstream_error", NO_CREDIT) }
@@ -124,6 +130,7 @@ fn explains(reason: StopReason, exclusion: &Exclusion) -> bool {
         | Exclusion::Price
         | Exclusion::Dialect
         | Exclusion::Continuation
+        | Exclusion::NoToken
         | Exclusion::TooSlow => reason == StopReason::NoneEligible,
         Exclusion::Unaffordable => reason == StopReason::Unaffordable,
         Exclusion::UpstreamBalance => reason == StopReason::AllDead,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     Grant, Token, TokenFault,
-    fetched::{fetch, read_file, refusal},
+    fetched::{fetch, read_file},
 };
 use crate::{
     common::{clock::unix_time, secret::Secret},
@@ -33,7 +33,9 @@ pub(super) async fn ask(role: &AwsRole, upstream: &Upstream) -> Result<Token, To
             let form = form("AssumeRoleWithWebIdentity", role_arn, &format!("&WebIdentityToken={token}"));
             assume(role, upstream, form, None).await?
         }
-        AwsSource::Container { url, authorization } => of_container(url, authorization.as_ref(), upstream).await?,
+        AwsSource::Container { url, target, authorization } => {
+            of_container((url, target), authorization.as_ref(), upstream).await?
+        }
         AwsSource::Instance(url) => of_instance(url, upstream).await?,
     };
     let lent = match &role.assumed {
@@ -41,7 +43,8 @@ pub(super) async fn ask(role: &AwsRole, upstream: &Upstream) -> Result<Token, To
         Some(AssumedRole { arn, external_id }) => {
             let id = external_id.as_ref().map(|id| format!("&ExternalId={}", form_encoded(id))).unwrap_or_default();
             let signer = lent.signer(role, "sts");
-            assume(role, upstream, form("AssumeRole", arn, &id), Some(&signer)).await?
+            let assumed = assume(role, upstream, form("AssumeRole", arn, &id), Some(&signer)).await;
+            assumed.map_err(|fault| fault.of((AwsRole::ASSUMED, &role.sts)))?
         }
     };
     Ok(Token::lasting(Grant::Signer(Arc::new(lent.signer(role, "bedrock"))), lent.lasts))
@@ -57,15 +60,22 @@ impl Lent {
         }
     }
 
-    fn new(id: &str, secret: &str, session: &str, expiration: &str) -> Option<Self> {
-        let ends: jiff::Timestamp = expiration.parse().ok()?;
-        let left = ends.as_second().saturating_sub(unix_time().as_secs().cast_signed());
+    /// Keys without an end are good for ever.
+    fn new(id: &str, secret: &str, session: &str, expiration: Option<&str>) -> Option<Self> {
+        let lasts = match expiration {
+            None => Duration::MAX,
+            Some(text) => {
+                let ends: jiff::Timestamp = text.parse().ok()?;
+                let left = ends.as_second().saturating_sub(unix_time().as_secs().cast_signed());
+                Duration::from_secs(left.max(0).cast_unsigned())
+            }
+        };
         let are_words = [id, secret, session].iter().all(|word| word.bytes().all(|byte| byte.is_ascii_graphic()));
         (are_words && !id.is_empty() && !secret.is_empty()).then(|| Self {
             access_key_id: id.into(),
             secret_access_key: Secret::new(secret),
             session_token: (!session.is_empty()).then(|| Secret::new(session)),
-            lasts: Duration::from_secs(left.max(0).cast_unsigned()),
+            lasts,
         })
     }
 
@@ -103,10 +113,10 @@ async fn assume(
     let told = |name| element(&text, name).unwrap_or_default();
     if status == 200 {
         let [id, secret, session] = ["AccessKeyId", "SecretAccessKey", "SessionToken"].map(told);
-        return Lent::new(id, secret, session, told("Expiration")).ok_or_else(no_key);
+        return Lent::new(id, secret, session, Some(told("Expiration"))).ok_or_else(no_key);
     }
     let words = element(&text, "Code").map(|code| format!("{code}: {}", told("Message")));
-    Err(refusal(status, words))
+    Err(TokenFault::said(status, words))
 }
 
 /// What is between the first tags of that name. Keys and codes hold nothing that XML escapes.
@@ -123,7 +133,7 @@ struct Told {
     secret_access_key: String,
     #[serde(default)]
     token: String,
-    expiration: String,
+    expiration: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -137,23 +147,25 @@ struct Refused {
 fn read((status, body): &(u16, Bytes)) -> Result<Lent, TokenFault> {
     if let (200, Ok(told)) = (*status, serde_json::from_slice::<Told>(body)) {
         let Told { access_key_id, secret_access_key, token, expiration } = &told;
-        return Lent::new(access_key_id, secret_access_key, token, expiration).ok_or_else(no_key);
+        return Lent::new(access_key_id, secret_access_key, token, expiration.as_deref()).ok_or_else(no_key);
     }
-    let words = serde_json::from_slice(body).ok();
-    Err(refusal(*status, words.map(|Refused { code, message }| format!("{code}: {message}"))))
+    let words: Option<Refused> = serde_json::from_slice(body).ok();
+    if *status == 200 && words.is_none() {
+        return Err(no_key());
+    }
+    Err(TokenFault::said(*status, words.map(|Refused { code, message }| format!("{code}: {message}"))))
 }
 
 fn no_key() -> TokenFault {
-    TokenFault::Unreachable("what was given is no key".to_owned())
+    TokenFault::new("what was given is no key")
 }
 
 async fn of_container(
-    url: &BaseUrl,
+    (url, target): (&BaseUrl, &str),
     authorization: Option<&Authorization>,
     upstream: &Upstream,
 ) -> Result<Lent, TokenFault> {
-    let path = if url.path_prefix.is_empty() { "/" } else { &*url.path_prefix };
-    let mut head = RequestHead::get(path, &url.authority());
+    let mut head = RequestHead::get(target, &url.authority());
     match authorization {
         None => {}
         Some(Authorization::Text(text)) => {
@@ -179,7 +191,7 @@ async fn of_instance(url: &BaseUrl, upstream: &Upstream) -> Result<Lent, TokenFa
     };
     let named = ask(ROLES).await?;
     if named.0 == 404 {
-        return Err(TokenFault::Refused("the machine has no role".to_owned()));
+        return Err(TokenFault::new("the machine has no role"));
     }
     let role = word(named)?;
     read(&ask(&format!("{ROLES}{role}")).await?)
@@ -190,7 +202,7 @@ fn word((status, body): (u16, Bytes)) -> Result<String, TokenFault> {
     let text = String::from_utf8_lossy(&body);
     let line = text.lines().next().unwrap_or_default().trim();
     let is_word = !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_graphic());
-    if status == 200 && is_word { Ok(line.to_owned()) } else { Err(refusal(status, None)) }
+    if status == 200 && is_word { Ok(line.to_owned()) } else { Err(TokenFault::said(status, None)) }
 }
 
 const ROLES: &str = "meta-data/iam/security-credentials/";

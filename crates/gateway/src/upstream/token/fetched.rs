@@ -4,7 +4,6 @@ use std::{fs, io::Read as _, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderValue;
-use roundelay_protocol::failure::mask;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use tokio::time::Instant;
 
@@ -55,28 +54,23 @@ impl Given {
         if let (200, Ok(given)) = (*status, serde_json::from_slice::<Self>(body)) {
             return Ok(given);
         }
-        let words = serde_json::from_slice(body).ok();
-        Err(refusal(*status, words.map(|Refused { error, error_description }| format!("{error}: {error_description}"))))
+        let words: Option<Refused> = serde_json::from_slice(body).ok();
+        if *status == 200 && words.is_none() {
+            return Err(TokenFault::new(NO_TOKEN));
+        }
+        let said = |Refused { error, error_description }: Refused| format!("{error}: {error_description}");
+        Err(TokenFault::said(*status, words.map(said)))
     }
 
     /// The token with its end.
     pub(super) fn bearer(self) -> Result<Token, TokenFault> {
         let bearer = HeaderValue::try_from(format!("Bearer {}", self.access_token));
-        let mut bearer = bearer.map_err(|_| TokenFault::Unreachable("what was given is no token".to_owned()))?;
+        let mut bearer = bearer.map_err(|_| TokenFault::new(NO_TOKEN))?;
         bearer.set_sensitive(true);
         let on = || self.expires_on.map(|on| on.saturating_sub(unix_time().as_secs()));
         let lasts = Duration::from_secs(self.expires_in.or_else(on).unwrap_or_default());
         Ok(Token::lasting(Grant::Bearer(bearer), lasts))
     }
-}
-
-/// Why nothing was given. 400, 401 and 403 are about the credentials (RFC 6749, section 5.2); anything else may pass.
-pub(super) fn refusal(status: u16, words: Option<String>) -> TokenFault {
-    let why = words.map_or_else(
-        || format!("the answer has status {status}"),
-        |words| mask(&words).chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect(),
-    );
-    if matches!(status, 400 | 401 | 403) { TokenFault::Refused(why) } else { TokenFault::Unreachable(why) }
 }
 
 /// Asks with a form.
@@ -96,7 +90,7 @@ pub(super) async fn fetch(
     let endpoint = Endpoint::new(url.https, url.host.to_string().into(), url.port);
     let timers = DispatchTimers { connect: WAIT, headers: WAIT, deadline: Instant::now() + WAIT };
     let fetched = upstream.fetch(&endpoint, head, &content, timers, ANSWER_MAX).await;
-    fetched.map_err(|fault| TokenFault::Unreachable(fault.reason().to_owned()))
+    fetched.map_err(|fault| TokenFault::new(fault.reason()))
 }
 
 /// What a file holds that somebody else renews, without the line end.
@@ -107,7 +101,7 @@ pub(super) async fn read_file(path: &Path) -> Result<String, TokenFault> {
         fs::File::open(owned)?.take(ANSWER_MAX as u64).read_to_string(&mut text).map(|_| text)
     };
     let read = tokio::task::spawn_blocking(read).await;
-    let fault = |why: &str| TokenFault::Unreachable(format!("`{}`: {why}", path.display()));
+    let fault = |why: &str| TokenFault::new(format!("`{}`: {why}", path.display()));
     let text = read.map_err(|_| fault("reading it ended in a panic"))?.map_err(|why| fault(&unreadable(&why)))?;
     match text.trim() {
         "" => Err(fault("it is empty")),
@@ -117,8 +111,7 @@ pub(super) async fn read_file(path: &Path) -> Result<String, TokenFault> {
     }
 }
 
-/// Letters of a refusal that are kept.
-const WORDS_MAX: usize = 300;
+const NO_TOKEN: &str = "what was given is no token";
 
 #[cfg(test)]
 mod tests {
@@ -130,7 +123,6 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_token_lasts_as_long_as_is_said_however_it_is_written() {
-        let now = Instant::now();
         let in_an_hour = unix_time().as_secs() + 3_600;
         for (body, lasts) in [
             (r#"{"access_token":"ya29.x","expires_in":3599,"token_type":"Bearer"}"#.to_owned(), 3_589),
@@ -139,16 +131,17 @@ mod tests {
             (r#"{"access_token":"ya29.x","expires_in":null}"#.to_owned(), 0),
         ] {
             let Ok(token) = read(200, &body).and_then(Given::bearer) else { panic!("{body}") };
-            assert!((token.ends_at - now).as_secs().abs_diff(lasts) <= 1, "{body}");
+            assert!(token.lasts.as_secs().abs_diff(lasts) <= 1, "{body}");
             assert!(matches!(token.grant, Grant::Bearer(bearer) if bearer == "Bearer ya29.x"));
         }
     }
 
     #[test]
-    fn a_refusal_is_told_apart_from_an_outage() {
-        let refused = read(400, r#"{"error":"invalid_grant","error_description":"Invalid JWT\nSignature."}"#);
-        assert_eq!(refused.err(), Some(TokenFault::Refused("invalid_grant: Invalid JWTSignature.".to_owned())));
-        let outage = read(503, "<html>");
-        assert_eq!(outage.err(), Some(TokenFault::Unreachable("the answer has status 503".to_owned())));
+    fn what_is_said_instead_of_a_token_is_kept_in_one_line() {
+        let said = |status, body| read(status, body).err().unwrap().to_string();
+        let refused = r#"{"error":"invalid_grant","error_description":"Invalid JWT\nSignature."}"#;
+        assert_eq!(said(400, refused), "the answer has status 400: invalid_grant: Invalid JWTSignature.");
+        assert_eq!(said(503, "<html>"), "the answer has status 503");
+        assert_eq!(said(200, "{}"), "what was given is no token");
     }
 }

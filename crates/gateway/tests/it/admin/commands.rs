@@ -359,6 +359,24 @@ models.b = { deployments = ['local'] }
     assert_eq!(json_of(&data, &["check"])["models"], 3);
 }
 
+#[test]
+fn a_check_that_finds_a_fault_warns_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("roundelay.toml"));
+    let both = "providers.openai = { api_keys = ['written-here'] }\nproviders.x = { base_url = 'ftp://h/v1' }\n";
+    std::fs::write(&file, both).unwrap();
+    let output = run(&data, &["check"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    let [fault, warning] = told.split("\n\n").collect::<Vec<_>>()[..] else { panic!("{told}") };
+    assert!(!output.status.success() && fault.starts_with("roundelay.toml:2:"), "{told}");
+    assert!(warning.starts_with("warning: roundelay.toml:1:"), "{told}");
+    let told: Value = serde_json::from_slice(&run(&data, &["check", "--json"]).stdout).unwrap();
+    assert_eq!(
+        (&told["ok"], &told["complaints"][0]["line"], &told["warnings"][0]["line"]),
+        (&json!(false), &json!(2), &json!(1))
+    );
+}
+
 /// A gateway of its own process, killed when dropped.
 struct Process(Child);
 

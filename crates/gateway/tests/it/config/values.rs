@@ -163,7 +163,7 @@ access_key_id = '${AWS_ACCESS_KEY_ID}'\nsecret_access_key = '${AWS_SECRET_ACCESS
     let key = bedrock.signing.as_ref().expect("a key that signs");
     assert_eq!(
         (&*key.region, key.access_key_id.expose(), key.session_token.is_none()),
-        ("us-gov-west-1", "AKIDEXAMPLE", true)
+        ("us-gov-west-1", "AKIAIOSFODNN7EXAMPLE", true)
     );
     assert!(china.signing.is_none() && china.api_keys.len() == 1);
     assert_eq!(private.signing.as_ref().map(|key| &*key.region), Some("eu-west-1"));

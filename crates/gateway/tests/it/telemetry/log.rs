@@ -91,9 +91,9 @@ fn every_event_is_one_line_with_its_fields() {
         "uptime_s=61",
     );
     check(
-        || events::config_warning("odd"),
-        r#""level":"WARN","message":"configuration warning","complaint":"odd""#,
-        "odd",
+        || events::config_warning("odd\n  write it even"),
+        r#""level":"WARN","message":"configuration warning","complaint":"odd; write it even""#,
+        "odd; write it even",
     );
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     chat::{
         Body, Dialect, Effort, Format, Json, Losses, Part, Request, Role, Sampling, Target, Text, Tool, ToolBody,
-        ToolChoice, Why, words,
+        ToolChoice, Why, WrittenRequest, words,
     },
     json::Object,
     openai_chat::CUSTOM_SCHEMA,
@@ -19,18 +19,32 @@ use crate::{
 
 /// Writes the body of `POST /v1/messages`. What it cannot say is added to `losses`.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>, quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
+    write_request(request, target, quirks, losses).body
+}
+
+/// As [`encode_request`], with the places of what only the model reads.
+pub fn write_request(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    quirks: &Quirks,
+    losses: &mut Losses,
+) -> WrittenRequest {
     let mut out = Vec::with_capacity(request.size());
     let mut writer = Writer { request, target, quirks, losses };
     let mut object = Object::new(&mut out);
     writer.head(&mut object);
+    let system = object.length();
     writer.system(&mut object);
+    let messages = object.length();
     Turns { request, target, quirks, losses: &mut *writer.losses }.write(&mut object);
+    let tools = object.length();
     writer.tools(&mut object);
+    let prompt = vec![system..messages, messages..tools, tools..object.length()];
     let is_thinking = writer.thinking(&mut object);
     writer.sampling(&mut object, is_thinking);
     writer.rest(&mut object);
     object.end();
-    out
+    WrittenRequest::new(out, prompt)
 }
 
 struct Writer<'w> {

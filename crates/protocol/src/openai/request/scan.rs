@@ -1,5 +1,7 @@
 //! The one pass over a request body.
 
+use std::ops::Range;
+
 use super::{
     Asked, BadRequest, Holds, Needs, Request,
     bad_request::Fault,
@@ -9,6 +11,7 @@ use super::{
     rewrite::{ModelSplice, UsageSplice},
 };
 use crate::{
+    chat::WrittenRequest,
     estimate::Size,
     gemini::camel,
     json::{Kind, Malformed, Reader},
@@ -26,7 +29,17 @@ impl Request {
     /// When the body is not a JSON object, when `model` or `messages` is missing, when a member that decides
     /// routing or money has the wrong type or is written twice (servers differ in which one they take).
     pub fn scan(operation: Operation, body: &[u8]) -> Result<Self, BadRequest> {
-        scan(operation, body, None).map_err(|fault| in_words(fault, body))
+        scan(operation, body, &[], None).map_err(|fault| in_words(fault, body))
+    }
+
+    /// As [`Self::scan`], of a body that was written here, of which only what its sender has to know is read: how long its
+    /// prompt is and what that needs is known of the request that it was made of, and left out.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub fn scan_written(operation: Operation, written: &WrittenRequest) -> Result<Self, BadRequest> {
+        let WrittenRequest { body, prompt } = written;
+        scan(operation, body, prompt, None).map_err(|fault| in_words(fault, body))
     }
 
     /// As [`Self::scan`], of a request for a response, with its place in its conversation.
@@ -35,7 +48,8 @@ impl Request {
     /// As [`Self::scan`].
     pub fn scan_in_thread(body: &[u8]) -> Result<(Self, Thread), BadRequest> {
         let mut thread = Thread::default();
-        let request = scan(Operation::Responses, body, Some(&mut thread)).map_err(|fault| in_words(fault, body))?;
+        let request =
+            scan(Operation::Responses, body, &[], Some(&mut thread)).map_err(|fault| in_words(fault, body))?;
         Ok((request, thread))
     }
 }
@@ -47,7 +61,13 @@ fn in_words(fault: Fault, body: &[u8]) -> BadRequest {
     }
 }
 
-fn scan(operation: Operation, body: &[u8], thread: Option<&mut Thread>) -> Result<Request, Fault> {
+/// `known` are the members that need not be read.
+fn scan(
+    operation: Operation,
+    body: &[u8],
+    known: &[Range<usize>],
+    thread: Option<&mut Thread>,
+) -> Result<Request, Fault> {
     let mut reader = Reader::new(body)?;
     if reader.kind()? != Kind::Object {
         let message = "the body must be a JSON object".to_owned();
@@ -62,7 +82,10 @@ fn scan(operation: Operation, body: &[u8], thread: Option<&mut Thread>) -> Resul
         Operation::Generate => reader.object(|reader, key| scan.generate_member(reader, key))?,
         Operation::Converse => reader.object(|reader, key| scan.request.read_converse(reader, key))?,
         _ => match thread {
-            None => reader.object(|reader, key| scan.member(reader, key))?,
+            None => reader.object(|reader, key| match known.iter().find(|span| span.contains(&reader.position())) {
+                Some(span) => scan.pass_over(reader, key, span.end),
+                None => scan.member(reader, key),
+            })?,
             Some(thread) => {
                 thread.begin(first_member);
                 reader.object(|reader, key| {
@@ -215,6 +238,13 @@ impl Scan<'_> {
             "cache_control" | "prompt_cache_options" => request.note_keeping(reader)?,
             _ => request.add_other(reader, self.body)?,
         }
+        Ok(())
+    }
+
+    /// A member that is known, as are those behind it up to there.
+    fn pass_over(&mut self, reader: &mut Reader<'_>, key: &str, end: usize) -> Result<(), Fault> {
+        self.members.refuse_duplicate(&ONCE, reader, key)?;
+        reader.go_to(end);
         Ok(())
     }
 
@@ -375,6 +405,6 @@ impl Request {
     }
 }
 
-fn text<'a>(body: &'a [u8], span: &std::ops::Range<usize>) -> &'a str {
+fn text<'a>(body: &'a [u8], span: &Range<usize>) -> &'a str {
     std::str::from_utf8(&body[span.clone()]).unwrap_or_default()
 }

@@ -9,7 +9,8 @@ use super::super::{
 use crate::{
     chat::{
         Annotation, Body, Dialect, Effort, Format, Json, Keep, Lifetimes, Losses, Part, Request, Role, Sampling,
-        Source, Target, Text, Tool, ToolBody, ToolCallKind, ToolChoice, ToolResult, Turn, Why, words, write_data_url,
+        Source, Target, Text, Tool, ToolBody, ToolCallKind, ToolChoice, ToolResult, Turn, Why, WrittenRequest, words,
+        write_data_url,
     },
     json::{Array, Object},
     wire,
@@ -17,19 +18,32 @@ use crate::{
 
 /// Writes the body of `POST /v1/chat/completions`. What it cannot say is added to `losses`.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>, quirks: &Quirks, losses: &mut Losses) -> Vec<u8> {
+    write_request(request, target, quirks, losses).body
+}
+
+/// As [`encode_request`], with the places of what only the model reads.
+pub fn write_request(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    quirks: &Quirks,
+    losses: &mut Losses,
+) -> WrittenRequest {
     let mut out = Vec::with_capacity(request.size());
     let mut writer = Writer { request, target, quirks, losses };
     let mut object = Object::new(&mut out);
     writer.head(&mut object);
+    let messages = object.length();
     writer.messages(&mut object);
+    let tools = object.length();
     writer.tools(&mut object);
+    let prompt = vec![messages..tools, tools..object.length()];
     writer.format(&mut object);
     writer.sampling(&mut object);
     writer.limits(&mut object);
     writer.reasoning(&mut object);
     writer.rest(&mut object);
     object.end();
-    out
+    WrittenRequest::new(out, prompt)
 }
 
 struct Writer<'w> {

@@ -358,11 +358,12 @@ impl<'a> Chunk<'a> {
                 "x_groq" => wire::members(reader, |reader, name| {
                     match name {
                         "usage" => chunk.usage = chunk.usage.or(tokens::read(reader)?),
+                        "error" => chunk.problem = error::read(reader)?.or_else(|| chunk.problem.take()),
                         _ => reader.pass()?,
                     }
                     Ok::<_, Malformed>(())
                 })?,
-                "error" => chunk.problem = error::read(reader)?,
+                "error" => chunk.problem = error::read(reader)?.or_else(|| chunk.problem.take()),
                 _ => reader.pass()?,
             }
             Ok::<_, Malformed>(())

@@ -56,14 +56,18 @@ const DEFAULTS: &[(Dialect, &str, &str)] = &[
     (Dialect::Bedrock, "requestMetadata", "{}"),
 ];
 
+/// Whether a member is one that the gateway itself sees to.
+pub(super) fn is_seen_to(dialect: Dialect, place: &str) -> bool {
+    SEEN_TO.iter().any(|(of, name)| *of == dialect && place == *name)
+}
+
 /// Whether a member of a caller's body with this value asks for nothing that it would not have without it.
 pub(super) fn says_nothing(dialect: Dialect, place: &str, value: &str) -> bool {
     if matches!(value, "null" | "\"\"") || is_same(value, "[]") {
         return true;
     }
     let is_it = |of: Dialect, name: &str| of == dialect && is_place(dialect, place, name);
-    SEEN_TO.iter().any(|(of, name)| is_it(*of, name))
-        || DEFAULTS.iter().any(|(of, name, default)| is_it(*of, name) && is_same(value, default))
+    is_seen_to(dialect, place) || DEFAULTS.iter().any(|(of, name, default)| is_it(*of, name) && is_same(value, default))
 }
 
 fn is_place(dialect: Dialect, place: &str, name: &str) -> bool {

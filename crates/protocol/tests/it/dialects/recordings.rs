@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use roundelay_protocol::{
+    anthropic,
     chat::{Answer, Dialect, Event, Stop},
+    estimate::Output,
+    openai::answer::Answer as Scanned,
     translate,
 };
 use serde_json::Value;
@@ -268,6 +271,42 @@ fn every_recorded_answer_decodes_and_survives_its_own_dialect() {
         assert_eq!(streamed.choices.len(), answer.choices.len(), "{name}");
         assert_eq!(streamed.usage, answer.usage, "{name}");
     }
+}
+
+/// Money and routing learn the same of an answer that is said again as of one that is passed on.
+#[test]
+fn every_recorded_answer_is_scanned_as_it_is_read() {
+    let plain = |scanned: Scanned| Scanned { cost_place: None, output: Output::default(), ..scanned };
+    for (name, dialect, text) in answers() {
+        let read = Scanned::of(&translate::decode_answer(dialect, text.as_bytes()).unwrap().unwrap());
+        let scanned = match dialect {
+            Dialect::OpenaiChat => Scanned::scan(text.as_bytes()),
+            Dialect::Anthropic => anthropic::scan_answer(text.as_bytes()),
+            _ => continue,
+        };
+        assert_eq!(plain(read), plain(scanned.unwrap()), "{name}");
+    }
+}
+
+/// What it says is a failure in either reading, whatever else it holds.
+#[test]
+fn an_error_inside_an_answer_is_one() {
+    #[track_caller]
+    fn check(member: &str, is_error: bool) {
+        let usage = r#""usage":{"prompt_tokens":1,"completion_tokens":1}"#;
+        let body =
+            format!(r#"{{"choices":[{{"message":{{"content":"a"}},"finish_reason":"stop"}}],{usage},{member}}}"#);
+        let read = translate::decode_answer(Dialect::OpenaiChat, body.as_bytes()).unwrap();
+        assert_eq!((read.is_err(), Scanned::scan(body.as_bytes()).unwrap().is_error), (is_error, is_error), "{member}");
+    }
+    check(r#""error":{"message":"m"}"#, true);
+    check(r#""error":"m""#, true);
+    check(r#""error":5"#, true);
+    check(r#""x_groq":{"id":"a","error":"over"}"#, true);
+    check(r#""x_groq":{"id":"a"}"#, false);
+    check(r#""error":null"#, false);
+    check(r#""error":{}"#, false);
+    check(r#""error":[]"#, false);
 }
 
 fn own(answer: &Answer<'_>) -> Answer<'static> {

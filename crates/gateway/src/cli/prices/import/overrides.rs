@@ -160,7 +160,7 @@ fn merged(offer: &Price, known: &Price) -> Price {
     let base = TokenPrices {
         cache_read: base.cache_read.or(before.cache_read),
         cache_write: base.cache_write.or(before.cache_write),
-        cache_write_long: base.cache_write_long.or(before.cache_write_long),
+        cache_write_long: base.cache_write_long.or_else(|| written_long(before, base)),
         audio_input: base.audio_input.or(before.audio_input),
         audio_output: base.audio_output.or(before.audio_output),
         image_input: base.image_input.or(before.image_input),
@@ -185,13 +185,18 @@ fn filled(tier: &TokenPrices, other: &TokenPrices) -> TokenPrices {
     TokenPrices {
         cache_read: tier.cache_read.or(other.cache_read),
         cache_write: tier.cache_write.or(other.cache_write),
-        cache_write_long: tier.cache_write_long.or(other.cache_write_long),
+        cache_write_long: tier.cache_write_long.or_else(|| written_long(other, tier)),
         audio_input: tier.audio_input.or(other.audio_input),
         audio_output: tier.audio_output.or(other.audio_output),
         image_input: tier.image_input.or(other.image_input),
         units: either(tier.units, other.units),
         ..*tier
     }
+}
+
+/// A written price of long writes, where it is of the same input: left out, it is derived from that.
+fn written_long(known: &TokenPrices, new: &TokenPrices) -> Option<u64> {
+    known.cache_write_long.filter(|_| known.input == new.input)
 }
 
 /// What is no token, of the one price or, where that has none, of the other.
@@ -233,4 +238,28 @@ fn quoted(key: &str) -> String {
         }
     }
     quoted + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(offered: (u64, &[(u64, u64)]), long: &[u64]) {
+        let prices = |input| TokenPrices { input, output: 15, ..TokenPrices::default() };
+        let known = TokenPrices { cache_write_long: Some(7), ..prices(3) };
+        let known = Price::tiered(known, Vec::new()).unwrap();
+        let tiers = offered.1.iter().map(|&(above, input)| (above, prices(input))).collect();
+        let merged = merged(&Price::tiered(prices(offered.0), tiers).unwrap(), &known);
+        let tiers = merged.tiers().iter().map(|(_, tier)| tier.cache_write_long());
+        assert_eq!(std::iter::once(merged.base().cache_write_long()).chain(tiers).collect::<Vec<_>>(), long);
+    }
+
+    #[test]
+    fn a_long_write_costs_what_is_written_only_while_its_input_costs_the_same() {
+        check((3, &[]), &[7]);
+        check((4, &[]), &[8]);
+        check((3, &[(200_000, 6)]), &[7, 12]);
+        check((3, &[(200_000, 3)]), &[7, 7]);
+    }
 }

@@ -1,6 +1,14 @@
 //! `credentials = "workload"`: what a machine, a container or a cluster gives, asked for where the clouds' own SDKs ask.
 
-use std::fs;
+use std::{
+    fs,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
 
 use serde_json::json;
 
@@ -32,6 +40,7 @@ impl Aws {
             let whole = json!({ "output": { "message": message }, "stopReason": "end_turn", "usage": usage });
             Said::new(200, JSON, whole.to_string())
         });
+        let local = Scripted::start(|_| Said::new(200, JSON, chat_answer()));
         let toml = format!(
             "[providers.bedrock]
 base_url = 'http://{}'
@@ -41,11 +50,22 @@ region = 'eu-central-1'
 deployments = ['bedrock/amazon.nova-lite-v1:0']
 attempts = 1
 {PRICE}
+[providers.local]
+base_url = 'http://{}'
+api_keys = ['local-key-1']
+protocol = 'openai'
+[models.other]
+deployments = ['local/other']
+{PRICE}
+[pools.either]
+members = ['nova', 'other']
+strategy = 'priority'
+attempts = 1
 [models.quotes]
 deployments = ['bedrock/quotes']
 attempts = 1
 {PRICE}",
-            bedrock.address
+            bedrock.address, local.address
         );
         let lookup = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let folder = tempfile::tempdir().unwrap();
@@ -66,6 +86,14 @@ attempts = 1
         let (_, id) = authorization.split_once("Credential=").unwrap();
         (id.split('/').next().unwrap().to_owned(), asked.fields("x-amz-security-token").join(","))
     }
+}
+
+fn chat_answer() -> String {
+    let message = json!({ "role": "assistant", "content": "Hello there" });
+    let usage = json!({ "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3 });
+    let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
+    json!({ "id": "c", "object": "chat.completion", "model": "gpt", "created": 1, "choices": [choice], "usage": usage })
+        .to_string()
 }
 
 fn in_an_hour() -> String {
@@ -122,9 +150,31 @@ fn a_machine_without_a_role_is_said_to_have_none() {
         _ => Said::new(404, "", "<html>"),
     });
     let aws = Aws::start("credentials = 'workload'", &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", url(&metadata))]);
-    let answer = ask(&aws.gateway, Caller::Chat, "nova", false);
-    assert_eq!(answer.json()["error"]["code"], "upstream_auth", "{}", answer.body);
+    let why = format!("the metadata server of a machine (IMDSv2) at {}: the machine has no role", url(&metadata));
+    // The first waits for what is asked; it is known of the second that nothing was given.
+    for (number, tried) in [(1, json!(["no_token"])), (2, json!([]))] {
+        let answer = ask(&aws.gateway, Caller::Chat, "nova", false);
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (502, &json!("upstream_auth")), "{}", answer.body);
+        assert!(
+            answer.body.contains("no access token could be had") && !answer.body.contains("IMDS"),
+            "{}",
+            answer.body
+        );
+        let id = answer.header("x-roundelay-exchange").unwrap();
+        let record = aws.gateway.operator("GET", &format!("/admin/exchanges/{id}"), None).json();
+        let outcomes: Vec<_> =
+            record["attempts"].as_array().unwrap().iter().map(|one| one["outcome"].clone()).collect();
+        assert_eq!(json!(outcomes), tried, "{number}");
+        assert_eq!(
+            record["decision"]["without_token"],
+            json!([{ "deployment": "bedrock/amazon.nova-lite-v1:0", "why": why }])
+        );
+    }
+    let answer = ask(&aws.gateway, Caller::Chat, "either", false);
+    assert_eq!(answer.status, 200, "the one attempt is made where there is a key: {}", answer.body);
     assert!(aws.bedrock.all().is_empty(), "nothing is sent unsigned");
+    let deployments = aws.gateway.operator("GET", "/admin/deployments", None);
+    assert!(!deployments.body.contains("key_rejected"), "{}", deployments.body);
     let ready = aws.gateway.operator("GET", "/readyz", None);
     assert_eq!(ready.status, 200, "others may answer");
     assert!(ready.body.contains("the provider `bedrock` is given no access token; the log says why"), "{}", ready.body);
@@ -136,16 +186,20 @@ fn a_container_asks_the_server_beside_it() {
     let file = folder.path().join("token");
     fs::write(&file, "container-token-1\n").unwrap();
     let server = Scripted::start(|asked| match asked.fields("authorization")[..] {
-        ["container-token-1"] => Said::new(200, JSON, told("ASIACONTAINER")),
+        // Without an end they are good until they are refused.
+        ["container-token-1"] => {
+            let keys = json!({ "AccessKeyId": "ASIACONTAINER", "SecretAccessKey": SECRET, "Token": SESSION });
+            Said::new(200, JSON, keys.to_string())
+        }
         _ => Said::new(401, JSON, r#"{"code":"AccessDenied","message":"no"}"#),
     });
     let environment = [
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/v1/credentials", url(&server))),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/v1/credentials/?a=b", url(&server))),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.display().to_string()),
     ];
     let aws = Aws::start("credentials = 'workload'", &environment);
     assert_eq!(aws.signed_with(SECRET).0, "ASIACONTAINER");
-    assert_eq!(server.last().target(), "/v1/credentials");
+    assert_eq!(server.last().target(), "/v1/credentials/?a=b", "as it is written");
 }
 
 #[test]
@@ -171,6 +225,21 @@ fn a_cluster_changes_its_token_for_keys() {
          &WebIdentityToken=eyJ.web.identity"
     );
     assert!(asked.fields("authorization").is_empty(), "the token is all that is shown");
+}
+
+#[test]
+fn a_clusters_token_without_a_role_is_for_the_one_that_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    fs::write(&file, "eyJ.web.identity").unwrap();
+    let sts = sts("ASIACLUSTER");
+    let environment =
+        [("AWS_WEB_IDENTITY_TOKEN_FILE", file.display().to_string()), ("AWS_ENDPOINT_URL_STS", url(&sts))];
+    let aws = Aws::start("credentials = 'workload'\nrole_arn = 'arn:aws:iam::1:role/written'", &environment);
+    assert_eq!(aws.signed_with(SECRET).0, "ASIACLUSTER");
+    let asked = sts.last();
+    assert!(asked.body.starts_with("Action=AssumeRoleWithWebIdentity&") && asked.body.contains("role%2Fwritten"));
+    assert_eq!(sts.all().len(), 1, "no machine is asked, and no second role is assumed");
 }
 
 #[test]
@@ -214,14 +283,7 @@ fn what_sts_refuses_is_in_no_answer_and_what_is_lent_neither() {
 /// A gateway in front of Azure, in that environment: the token that was shown to Azure, and what was asked for it.
 #[track_caller]
 fn azure(written: &str, environment: &[(&str, String)], tokens: &Scripted) -> Asked {
-    let azure = Scripted::start(|_| {
-        let message = json!({ "role": "assistant", "content": "Hello there" });
-        let usage = json!({ "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3 });
-        let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
-        let whole = json!({ "id": "c", "object": "chat.completion", "model": "gpt", "created": 1, "choices": [choice],
-            "usage": usage });
-        Said::new(200, JSON, whole.to_string())
-    });
+    let azure = Scripted::start(|_| Said::new(200, JSON, chat_answer()));
     let toml = format!(
         "money.unknown_price = 'free'\n[providers.azure]\nbase_url = 'http://{}'\ncredentials = 'workload'\n{written}",
         azure.address
@@ -255,7 +317,50 @@ fn a_machine_at_azure_has_an_identity() {
     let asked = azure("client_id = 'one-of-two'", &environment, &server);
     let path = "/metadata/identity/oauth2/token?api-version=2018-02-01";
     assert_eq!(asked.target(), format!("{path}&{QUERY}&client_id=one-of-two"));
+    let server = tokens();
+    let environment =
+        [("AZURE_POD_IDENTITY_AUTHORITY_HOST", url(&server)), ("AZURE_CLIENT_ID", "the-other".to_owned())];
+    let asked = azure("", &environment, &server);
+    assert_eq!(asked.target(), format!("{path}&{QUERY}&client_id=the-other"));
     assert_eq!(asked.fields("metadata"), ["true"]);
+}
+
+#[test]
+fn a_token_that_is_taken_back_while_it_is_shown_costs_its_provider_nothing() {
+    let (given, is_given) = mpsc::channel();
+    let (count, is_given) = (AtomicU32::new(0), Mutex::new(is_given));
+    let tokens = Scripted::start(move |_| {
+        let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+        given.send(number).unwrap();
+        // The first is renewed after a second.
+        let lasts = if number == 1 { 11 } else { 3_600 };
+        Said::new(200, JSON, json!({ "access_token": format!("managed-{number}"), "expires_in": lasts }).to_string())
+    });
+    let azure = Scripted::start(move |asked| {
+        if asked.fields("authorization") == ["Bearer managed-1"] {
+            // Until the second was given, and is in use.
+            let is_given = is_given.lock().unwrap();
+            assert_eq!([1, 2], [(); 2].map(|()| is_given.recv_timeout(Duration::from_secs(20)).unwrap()));
+            assert!(is_given.recv_timeout(Duration::from_secs(1)).is_err());
+            return Said::new(401, JSON, r#"{"error":{"code":"401","message":"Access token is expired: managed-1"}}"#);
+        }
+        Said::new(200, JSON, chat_answer())
+    });
+    let toml = format!(
+        "money.unknown_price = 'free'\n[providers.azure]\nbase_url = 'http://{}'\ncredentials = 'workload'",
+        azure.address
+    );
+    let server = url(&tokens);
+    let lookup = |name: &str| (name == "AZURE_POD_IDENTITY_AUTHORITY_HOST").then(|| server.clone());
+    let gateway = TestGateway::start_among(tempfile::tempdir().unwrap(), &toml, &lookup);
+    let answer = ask(&gateway, Caller::Chat, "azure/gpt", false);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let id = answer.header("x-roundelay-exchange").unwrap();
+    let record = gateway.operator("GET", &format!("/admin/exchanges/{id}"), None);
+    let attempts = record.json()["attempts"].clone();
+    assert_eq!((&attempts[0]["outcome"], &attempts[0]["status"]), (&json!("no_token"), &json!(401)));
+    assert_eq!(attempts[1]["outcome"], "answered");
+    assert!(!record.body.contains("managed-1"), "{}", record.body);
 }
 
 #[test]
@@ -315,12 +420,12 @@ fn a_machine_at_google_has_an_account() {
 
 #[test]
 fn nothing_of_a_workload_is_read_unless_a_section_says_so() {
-    let asked = std::sync::Mutex::new(Vec::new());
+    let asked = Mutex::new(Vec::new());
     let lookup = |name: &str| {
         asked.lock().unwrap().push(name.to_owned());
         None
     };
-    let key = "access_key_id = 'AKIA'\nsecret_access_key = 'secret-1'";
+    let key = "access_key_id = 'AKIAIOSFODNN7EXAMPLE'\nsecret_access_key = 'secret-1'";
     let toml = format!(
         "[providers.bedrock]\nregion = 'us-east-1'\n{key}\n[providers.azure]\nbase_url = 'https://a.b'\napi_keys = ['k-12345']"
     );
@@ -363,5 +468,13 @@ fn what_does_not_go_together_is_said() {
     }
     let workload = format!("{bedrock}credentials = 'workload'");
     check(&workload, &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://10.0.0.1/x")], "none that keys may come from");
+    check(&workload, &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/x")], "and `AWS_ROLE_ARN` is not");
+    let external = format!("{workload}\nrole_arn = 'arn:x'\nexternal_id = 'y'");
+    check(&external, &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/x")], "no role is assumed with other keys here");
+    let workload_at_azure = format!("{azure}credentials = 'workload'");
+    let file = ("AZURE_FEDERATED_TOKEN_FILE", "/x");
+    check(&workload_at_azure, &[file], "and `AZURE_TENANT_ID` is not");
+    check(&workload_at_azure, &[file, ("AZURE_TENANT_ID", "t")], "and `AZURE_CLIENT_ID` is not");
+    check(&workload_at_azure, &[("IDENTITY_ENDPOINT", "http://x/y")], "and `IDENTITY_HEADER` is not");
     check(&workload, &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "nowhere")], "is not a URL");
 }
